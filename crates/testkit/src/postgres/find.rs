@@ -23,6 +23,11 @@ impl Programs {
             .map(|folder| Self { folder })
     }
 
+    /// Returns the folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Returns the path of one of its programs.
     pub fn path(&self, program: &str) -> PathBuf {
         self.folder.join(program)

@@ -1,30 +1,47 @@
 //! One private server: made, started, and ended whatever happens to the process that wanted it.
 //!
-//! The end is kept by a guard: a small shell that waits for the end of a pipe whose other end this process holds.
-//! When the process ends, also by a signal that nobody can catch, the pipe closes, and the guard stops the server and
-//! removes its folder. Nothing polls, and no server outlives its tests.
+//! A small shell, the keeper, does all of it in one sequence: it makes the cluster, starts the server, says so, and
+//! waits for the end of a pipe whose other end this process holds. When the process ends, also by a signal that
+//! nobody can catch, the pipe closes, and the keeper stops the server and removes the folder. Nothing polls, and no
+//! server outlives its tests.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use super::Programs;
 use crate::folder::unique;
 
 /// How often another port is tried: between finding a free one and using it, somebody else may take it.
-const START_ATTEMPTS_MAX: u32 = 5;
+const START_ATTEMPTS_MAX: u32 = 3;
 
-/// The guard's script: wait for the end of the input, then stop the server and remove its folder.
-const GUARD: &str = r#"read -r _; "$1" -D "$2/data" -m immediate -w stop; cd /; rm -rf "$2""#;
+/// The keeper: `$1` the folder of PostgreSQL's programs, `$2` the folder of this server, `$3` its settings.
+///
+/// Everything is written to the log, because a server that inherited a pipe would hold it open. The line on the
+/// standard output is "ready", or the log in case of a failure.
+const KEEPER: &str = r#"
+cd "$2" || exit 1
+if "$1/initdb" -A trust -U schakel --no-sync -E UTF8 --locale=C.UTF-8 -D data >log 2>&1 </dev/null &&
+    "$1/pg_ctl" -D data -l log -w -o "$3" start >>log 2>&1 </dev/null; then
+    trap '' PIPE
+    echo ready
+    read -r _
+    "$1/pg_ctl" -D data -m immediate -w stop >>log 2>&1
+else
+    cat log
+fi
+cd / && rm -rf "$2"
+"#;
 
 /// A running private server on a free port of the local machine; dropped, it stops and its data go.
 #[derive(Debug)]
 pub struct Server {
     url: String,
-    guard: Child,
+    keeper: Child,
 }
 
 impl Server {
@@ -34,45 +51,81 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// The user `postgres` is needed but missing, or `initdb` or the start failed; the text holds their output.
+    /// The user `postgres` is needed but missing, or the start failed; the text holds what PostgreSQL printed.
     pub fn start(programs: &Programs) -> Result<Self, String> {
-        let folder = std::env::temp_dir().join(format!("schakel-postgres-{}", unique()));
-        fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
-        let cluster = Cluster {
-            programs,
-            owner: hand_over(&folder)?,
-            folder,
-        };
-        // From here on the guard cleans up, also when a step below fails.
-        let mut server = Self {
-            url: String::new(),
-            guard: cluster.guard()?,
-        };
-        cluster.initialise()?;
-        let port = cluster.start_on_a_free_port()?;
-        server.url = format!("postgres://schakel@127.0.0.1:{port}/postgres");
-        Ok(server)
+        let mut said = String::new();
+        for _ in 0..START_ATTEMPTS_MAX {
+            match Self::attempt(programs)? {
+                Ok(server) => return Ok(server),
+                Err(log) => said = log,
+            }
+        }
+        Err(format!(
+            "PostgreSQL did not start in {START_ATTEMPTS_MAX} attempts: {}",
+            said.trim()
+        ))
     }
 
     /// Returns the address of the server, with the database `postgres`, as drivers take it.
     pub fn url(&self) -> &str {
         &self.url
     }
+
+    /// One start on one free port: the server, or what PostgreSQL printed instead.
+    fn attempt(programs: &Programs) -> Result<Result<Self, String>, String> {
+        let folder = std::env::temp_dir().join(format!("schakel-postgres-{}", unique()));
+        fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+        let port = free_port()?;
+        let settings = format!(
+            "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories='' -c fsync=off \
+             -c full_page_writes=off -c max_connections=300 -c max_wal_size=256MB -c autovacuum=off"
+        );
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", KEEPER, "keeper"])
+            .arg(programs.folder())
+            .arg(&folder)
+            .arg(settings);
+        // A group of its own: an interrupt at the terminal reaches our group, and the keeper must outlive it.
+        command
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        if let Some(owner) = hand_over(&folder)? {
+            command.uid(owner.uid).gid(owner.gid);
+        }
+        let mut keeper = command
+            .spawn()
+            .map_err(|error| format!("cannot start a test server: {error}"))?;
+        let mut said = String::new();
+        if let Some(output) = keeper.stdout.take() {
+            read_answer(&mut BufReader::new(output), &mut said);
+        }
+        let server = Self {
+            url: format!("postgres://schakel@127.0.0.1:{port}/postgres"),
+            keeper,
+        };
+        Ok(if said == "ready\n" { Ok(server) } else { Err(said) })
+    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         // Closing the pipe is the signal; waiting makes sure that the folder is gone before we go on.
-        drop(self.guard.stdin.take());
-        let _ = self.guard.wait();
+        drop(self.keeper.stdin.take());
+        let _ = self.keeper.wait();
     }
 }
 
-/// A cluster in the making.
-struct Cluster<'a> {
-    programs: &'a Programs,
-    folder: PathBuf,
-    owner: Option<Owner>,
+/// Reads the keeper's answer: the one line of success, or everything up to the end.
+fn read_answer(output: &mut impl BufRead, said: &mut String) {
+    // A pipe that breaks is the end of the answer, as is its regular end.
+    while let Ok(1..) = output.read_line(said) {
+        if said == "ready\n" {
+            return;
+        }
+    }
 }
 
 /// The user and group that the server runs as, when they are not ours.
@@ -80,103 +133,6 @@ struct Cluster<'a> {
 struct Owner {
     uid: u32,
     gid: u32,
-}
-
-impl Cluster<'_> {
-    fn initialise(&self) -> Result<(), String> {
-        let mut command = self.command(&self.programs.path("initdb"));
-        command.args([
-            "-A",
-            "trust",
-            "-U",
-            "schakel",
-            "--no-sync",
-            "-E",
-            "UTF8",
-            "--locale=C.UTF-8",
-            "-D",
-        ]);
-        run(command.arg(self.data()))
-    }
-
-    fn start_on_a_free_port(&self) -> Result<u16, String> {
-        let mut last = String::new();
-        for _ in 0..START_ATTEMPTS_MAX {
-            let port = free_port()?;
-            let settings = format!(
-                "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories='' -c fsync=off \
-                 -c full_page_writes=off -c max_connections=300 -c max_wal_size=256MB -c autovacuum=off"
-            );
-            let mut command = self.command(&self.programs.path("pg_ctl"));
-            command
-                .arg("-D")
-                .arg(self.data())
-                .arg("-l")
-                .arg(self.log())
-                .args(["-w", "-o", &settings, "start"]);
-            match run(&mut command) {
-                Ok(()) => return Ok(port),
-                Err(error) => last = error,
-            }
-        }
-        let log = fs::read_to_string(self.log()).unwrap_or_default();
-        Err(format!("PostgreSQL did not start: {last}\n{log}"))
-    }
-
-    fn guard(&self) -> Result<Child, String> {
-        let mut command = self.command(Path::new("/bin/sh"));
-        command
-            .args(["-c", GUARD, "guard"])
-            .arg(self.programs.path("pg_ctl"))
-            .arg(&self.folder);
-        // A group of its own: an interrupt at the terminal reaches our group, and the guard must outlive it.
-        command.process_group(0).stdin(Stdio::piped());
-        command
-            .spawn()
-            .map_err(|error| format!("cannot start the guard of the test server: {error}"))
-    }
-
-    /// Returns a command that runs as the owner, in the cluster's folder, silent and without input.
-    fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new(program);
-        command
-            .current_dir(&self.folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        if let Some(owner) = self.owner {
-            command.uid(owner.uid).gid(owner.gid);
-        }
-        command
-    }
-
-    fn data(&self) -> PathBuf {
-        self.folder.join("data")
-    }
-
-    fn log(&self) -> PathBuf {
-        self.folder.join("log")
-    }
-}
-
-/// Runs to the end, with both outputs in a file: the server that `pg_ctl` leaves behind would hold a pipe open.
-fn run(command: &mut Command) -> Result<(), String> {
-    let output = std::env::temp_dir().join(format!("schakel-output-{}", unique()));
-    let file =
-        fs::File::create(&output).map_err(|error| format!("cannot write {}: {error}", output.display()))?;
-    let copy = file
-        .try_clone()
-        .map_err(|error| format!("cannot share {}: {error}", output.display()))?;
-    let status = command.stdout(file).stderr(copy).status();
-    let said = fs::read_to_string(&output).unwrap_or_default();
-    // An empty file in the temporary folder harms nobody.
-    let _ = fs::remove_file(&output);
-    let program = command.get_program().to_string_lossy().into_owned();
-    match status {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("{program} failed ({status}): {}", said.trim())),
-        Err(error) => Err(format!("cannot run {program}: {error}")),
-    }
 }
 
 /// Returns the owner for the server when we are root, after giving it the folder; `None` when we are not.
