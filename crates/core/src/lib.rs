@@ -1,1 +1,31 @@
-//! To be written.
+//! What exists in Schakel, and the rules about it: no I/O, no clock, no randomness.
+//!
+//! Modules in reading order, which is the order in which data moves:
+//! [`event`] (as received) → [`record`] (what a source says) → [`identity`] (who belongs together) →
+//! [`golden`] (what we believe) → [`preset`] (what a sink's fields hold) → [`delivery`] (what a sink shall
+//! hold). [`connector`] is the contract with the outside; [`time`], [`id`], [`limits`], [`privacy`] and
+//! [`problem`] serve them all.
+//!
+//! This crate must not know a database, a runtime or an HTTP client.
+
+pub mod id;
+pub mod time;
+
+pub mod limits;
+pub mod privacy;
+pub mod problem;
+
+pub mod event;
+pub mod record;
+
+pub mod entity;
+
+pub mod identity;
+
+pub mod golden;
+
+pub mod preset;
+
+pub mod delivery;
+
+pub mod connector;

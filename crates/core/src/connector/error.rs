@@ -1,0 +1,48 @@
+//! The closed set of connector failures; only these decide what happens next.
+
+use crate::connector::HttpError;
+
+/// Why a call to an outside system did not give what was asked. Source: anchors 3.7, reliability.md §6.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectorError {
+    /// The other side is busy or our budget is spent; nothing was executed.
+    #[error("throttled{}", .retry_after_ms.map(|ms| format!(", asked to wait {ms} ms")).unwrap_or_default())]
+    RateLimited {
+        /// Wait that the other side asked for, in milliseconds.
+        retry_after_ms: Option<i64>,
+    },
+    /// Nothing was executed: no connection, no name, no TLS.
+    #[error("not reachable: {0}")]
+    Unavailable(String),
+    /// The credentials are refused.
+    #[error("credentials refused: {0}")]
+    Unauthorised(String),
+    /// The other side will not accept this item.
+    #[error("refused: {0}")]
+    Rejected(String),
+    /// The thing that was to be changed is not there (any more).
+    #[error("not there: {0}")]
+    Missing(String),
+    /// It may have been done: the answer is lost, late, or no answer at all.
+    #[error("outcome unknown: {0}")]
+    Uncertain(String),
+    /// The answer is not what the reference says.
+    #[error("unexpected answer: {0}")]
+    Malformed(String),
+    /// The other side's structure is not the one the preset was made for (fields or collections missing).
+    #[error("structure differs: {0}")]
+    Structure(String),
+    /// The connector does not offer this.
+    #[error("not supported: {0}")]
+    Unsupported(&'static str),
+}
+
+impl From<HttpError> for ConnectorError {
+    fn from(error: HttpError) -> Self {
+        match error {
+            HttpError::NotSent(text) => Self::Unavailable(text),
+            HttpError::Lost(text) => Self::Uncertain(text),
+            HttpError::TooLarge => Self::Malformed("answer larger than the limit".to_owned()),
+        }
+    }
+}

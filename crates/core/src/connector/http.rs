@@ -1,0 +1,102 @@
+//! The door to the network, as connectors see it.
+
+use bytes::Bytes;
+
+use super::BoxFuture;
+
+/// HTTP methods that connectors use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names are the methods")]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Delete,
+}
+
+impl Method {
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// Who a call is made for; earlier ones go first when the budget is short (reliability.md §7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Live traffic.
+    Live,
+    /// A retry of live traffic.
+    Retry,
+    /// Re-reading what changed lately.
+    Sweep,
+    /// History.
+    Backfill,
+}
+
+/// One call.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Method.
+    pub method: Method,
+    /// Full URL. May carry a secret (Copernica v2 and v3): never logged.
+    pub url: String,
+    /// Headers, credentials included: never logged.
+    pub headers: Vec<(&'static str, String)>,
+    /// Body; empty for none.
+    pub body: Bytes,
+    /// Longest time until the whole answer is there, in milliseconds.
+    pub timeout_ms: u64,
+    /// Who the call is made for.
+    pub class: Class,
+    /// What is called, without ids or values, for counters and logs: `GET orders/{id}`.
+    pub label: &'static str,
+}
+
+/// One answer, whatever its status.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Whole body.
+    pub body: Bytes,
+}
+
+impl Response {
+    /// Gives the first header `name` (lower case).
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HttpError {
+    /// Nothing was sent: no connection, no name, no TLS. Not executed.
+    #[error("not sent: {0}")]
+    NotSent(String),
+    /// At least one byte was sent and no whole answer came: may have been executed.
+    #[error("answer lost: {0}")]
+    Lost(String),
+    /// The answer is larger than [`crate::limits::ANSWER_BYTES`].
+    #[error("answer too large")]
+    TooLarge,
+}
+
+/// The one door to the network. Follows no redirect; the engine has the real one, tests a scripted one.
+pub trait Http: Send + Sync {
+    /// Sends `request` and reads the whole answer.
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, HttpError>>;
+}

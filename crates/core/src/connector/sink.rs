@@ -1,0 +1,126 @@
+//! The contract of a sink: a system that takes data.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::{BoxFuture, CheckReport, ConnectorError, Cx};
+use crate::delivery::{Certainty, ObjectKind, Value, Wish};
+use crate::id::DeliveryId;
+use crate::preset::Preset;
+
+/// One delivery, as the sink gets it.
+#[derive(Debug, Clone)]
+pub struct Work {
+    /// Which delivery.
+    pub delivery: DeliveryId,
+    /// What kind of object.
+    pub kind: ObjectKind,
+    /// Whether the object shall be there or be gone.
+    pub wish: Wish,
+    /// The natural key: field names with whole numbers, such as `RelationID` 7.
+    pub key: Vec<(Arc<str>, i64)>,
+    /// All fields the object shall hold, key included, in the preset's order. Empty when it shall be gone.
+    pub fields: Vec<(Arc<str>, Value)>,
+    /// The object's id in the sink, when known.
+    pub remote_id: Option<i64>,
+    /// The parent under which it now stands in the sink, when known (subprofiles).
+    pub remote_parent: Option<i64>,
+    /// The parent under which it shall stand (subprofiles); `None` for objects without a parent.
+    pub parent: Option<i64>,
+    /// What is known about earlier attempts.
+    pub certainty: Certainty,
+}
+
+/// What the sink confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// The object's id in the sink; `None` when the sink did not say and nobody needs it.
+    pub remote_id: Option<i64>,
+    /// Whether the sink made a new object. For a parent that was there before this means: it was removed in the
+    /// sink, and its children with it.
+    pub is_created: bool,
+}
+
+/// What a sink holds of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteState {
+    /// The object's id in the sink.
+    pub remote_id: i64,
+    /// Its parent's id in the sink, for subprofiles.
+    pub parent: Option<i64>,
+    /// Field names with values as the sink gives them.
+    pub fields: Vec<(String, String)>,
+}
+
+/// What a step of a setup did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepState {
+    /// Was there and right.
+    Kept,
+    /// Was missing and was created.
+    Created,
+    /// Is there, but differs; nothing was changed.
+    Differs,
+}
+
+/// One step of a setup: a database, collection or field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SetupStep {
+    /// What it is about, such as `Orders.OrderID`.
+    pub subject: String,
+    /// What was done.
+    pub state: StepState,
+    /// In which way it differs, or how it was made; empty when there is nothing to say.
+    pub note: String,
+}
+
+/// The structure that a sink shall have for a preset.
+#[derive(Debug, Clone)]
+pub struct Structure {
+    /// Name of the database.
+    pub database: String,
+    /// Its fields and collections.
+    pub preset: Arc<Preset>,
+}
+
+/// Translates one delivery into calls to one outside system.
+pub trait Sink: Send + Sync {
+    /// Tests credentials and permissions.
+    ///
+    /// # Errors
+    /// When the system can't be reached or refuses the credentials.
+    fn check<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<CheckReport, ConnectorError>>;
+
+    /// Creates what is missing of the structure and says what it found. Changes and removes nothing.
+    ///
+    /// # Errors
+    /// Any [`ConnectorError`] of the calls; steps done before it stay done, and a repeat goes on from there.
+    fn setup<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<Vec<SetupStep>, ConnectorError>>;
+
+    /// Reads the structure (ids of database and collections, names and types of fields) and remembers it; must
+    /// succeed before the first [`Sink::deliver`], and again after [`ConnectorError::Structure`].
+    ///
+    /// # Errors
+    /// [`ConnectorError::Structure`] when something of the preset is missing, with its name.
+    fn connect<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<(), ConnectorError>>;
+
+    /// Brings one object to its desired state. Called only when no other attempt for the object can still be
+    /// executing (I11, I14).
+    ///
+    /// # Errors
+    /// Any [`ConnectorError`]; the engine decides what follows.
+    fn deliver<'a>(&'a self, cx: &'a Cx, work: &'a Work) -> BoxFuture<'a, Result<Receipt, ConnectorError>>;
+
+    /// Reads what the sink holds under a natural key, all of them when there are several.
+    ///
+    /// # Errors
+    /// Any [`ConnectorError`] of the calls.
+    fn look_up<'a>(
+        &'a self,
+        cx: &'a Cx,
+        kind: ObjectKind,
+        key: &'a [(Arc<str>, i64)],
+    ) -> BoxFuture<'a, Result<Vec<RemoteState>, ConnectorError>>;
+}

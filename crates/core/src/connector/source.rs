@@ -1,0 +1,138 @@
+//! The contract of a source: a system that gives data.
+
+use bytes::Bytes;
+
+use super::{BoxFuture, CheckReport, ConnectorError, Cx};
+use crate::event::{Action, Event, Trust};
+use crate::problem::Problem;
+use crate::record::{Record, RecordKind};
+use crate::time::Timestamp;
+
+/// A webhook request, as far as a source may look at it.
+#[derive(Debug, Clone)]
+pub struct Webhook<'a> {
+    /// Headers, names in lower case.
+    pub headers: &'a [(String, String)],
+    /// Body, byte for byte.
+    pub body: &'a Bytes,
+}
+
+impl Webhook<'_> {
+    /// Gives the first header `name` (lower case).
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// What a genuine webhook is about; body and times are added by the intake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// The stream in the source's words.
+    pub stream: String,
+    /// The canonical kind; `None` for streams that are taken in but not used.
+    pub kind: Option<RecordKind>,
+    /// What happened.
+    pub action: Action,
+    /// The record's id by the header; 0 when there is none.
+    pub remote_id: i64,
+    /// How much of it is believed.
+    pub trust: Trust,
+    /// The headers worth keeping, as one JSON object (no signature, no address).
+    pub headers: String,
+}
+
+/// Why a webhook is refused; the sender learns only the status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// Wrong or missing signature.
+    #[error("signature does not fit the body")]
+    Signature,
+    /// The shop in the header is not the connection's.
+    #[error("header names another shop")]
+    OtherShop,
+    /// The headers that say what it is about are missing or unreadable.
+    #[error("event header missing or unreadable")]
+    Headers,
+}
+
+/// What an event turned into.
+#[derive(Debug, Clone, Default)]
+pub struct Normalised {
+    /// What the event says, about one or more things.
+    pub records: Vec<Record>,
+    /// Things that must be fetched, because the event is only a hint about them.
+    pub wanted: Vec<(RecordKind, i64)>,
+    /// What was wrong; one problem that quarantines sets the whole event aside.
+    pub problems: Vec<Problem>,
+}
+
+/// The answer to a fetch.
+#[derive(Debug, Clone)]
+pub struct Fetched {
+    /// 200 or 404.
+    pub status: u16,
+    /// The body as received (several answers to one fetch: one JSON object of the bodies, each verbatim).
+    pub body: Bytes,
+    /// The other side's clock (`Date` header), when it said so.
+    pub at: Option<Timestamp>,
+}
+
+/// What `register` found and did about webhooks (A1).
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Registration {
+    /// Registrations that were there and right.
+    pub kept: usize,
+    /// Registrations that were missing and were created.
+    pub created: usize,
+    /// Our own duplicates that were removed.
+    pub removed: usize,
+    /// Other programs' registrations, left alone.
+    pub foreign: usize,
+}
+
+/// Translates one outside system into events and records.
+pub trait Source: Send + Sync {
+    /// Checks that a webhook is genuine and says what it is about. Pure; signature over the raw bytes, compared
+    /// in constant time.
+    ///
+    /// # Errors
+    /// When it is not genuine, see [`Refused`].
+    fn receive(&self, hook: &Webhook<'_>) -> Result<Received, Refused>;
+
+    /// Turns an event into records and problems. Pure, total, repeatable.
+    fn normalise(&self, event: &Event) -> Normalised;
+
+    /// Fetches one thing with all that belongs to it (an order with its rows).
+    ///
+    /// # Errors
+    /// Any [`ConnectorError`]; a 404 is an answer, not an error, unless the shop or the language is off.
+    fn fetch<'a>(
+        &'a self,
+        cx: &'a Cx,
+        kind: RecordKind,
+        remote_id: i64,
+    ) -> BoxFuture<'a, Result<Fetched, ConnectorError>>;
+
+    /// Tests credentials and permissions one by one.
+    ///
+    /// # Errors
+    /// When the system can't be reached or refuses the credentials altogether.
+    fn check<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<CheckReport, ConnectorError>>;
+
+    /// Makes sure that exactly the webhooks that we need are registered to `address`.
+    ///
+    /// # Errors
+    /// Any [`ConnectorError`] of the calls.
+    fn register<'a>(
+        &'a self,
+        cx: &'a Cx,
+        address: &'a str,
+    ) -> BoxFuture<'a, Result<Registration, ConnectorError>>;
+
+    /// The number by which the source knows itself (Lightspeed: the shop id).
+    fn shop_id(&self) -> i64;
+}

@@ -1,0 +1,123 @@
+//! What follows an outcome: a pure, total function. Source: reliability.md §6.
+
+use crate::connector::ConnectorError;
+use crate::limits;
+
+/// What the engine does after an attempt failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Not executed: try again after `wait_ms`; nothing is held against the delivery.
+    Again {
+        /// Wait, in milliseconds.
+        wait_ms: i64,
+    },
+    /// May have been executed: wait until it can't execute any more, then look before creating.
+    Settle,
+    /// A fault of this item: counted; try again after `wait_ms`, dead after too many.
+    Fault {
+        /// Wait, in milliseconds.
+        wait_ms: i64,
+    },
+    /// Will never be accepted: dead letter at once.
+    Dead,
+    /// A fault of the whole connection: stop it, tell its owner.
+    Block,
+}
+
+/// Decides what follows `error` at the `attempt`-th attempt in a row (from 1); `dice` is a random number.
+#[must_use]
+pub fn decide(error: &ConnectorError, attempt: u32, faults: u32, dice: u64) -> Decision {
+    let wait_ms = retry_wait_ms(attempt, dice);
+    match error {
+        ConnectorError::RateLimited { retry_after_ms } => {
+            let asked = retry_after_ms.unwrap_or(0).clamp(0, limits::RETRY_AFTER_MS);
+            Decision::Again {
+                wait_ms: asked.max(wait_ms),
+            }
+        }
+        ConnectorError::Unavailable(_) => Decision::Again { wait_ms },
+        ConnectorError::Uncertain(_) | ConnectorError::Malformed(_) => Decision::Settle,
+        ConnectorError::Missing(_) | ConnectorError::Rejected(_) if faults + 1 >= limits::ENTITY_FAULTS => {
+            Decision::Dead
+        }
+        ConnectorError::Missing(_) | ConnectorError::Rejected(_) => Decision::Fault { wait_ms },
+        ConnectorError::Unauthorised(_) | ConnectorError::Structure(_) => Decision::Block,
+        ConnectorError::Unsupported(_) => Decision::Dead,
+    }
+}
+
+/// Gives a wait with full jitter in milliseconds: base 1 s, doubling, cap 15 minutes, never 0.
+#[must_use]
+pub fn retry_wait_ms(attempt: u32, dice: u64) -> i64 {
+    let doublings = attempt.saturating_sub(1).min(20);
+    let ceiling = limits::RETRY_BASE_MS
+        .saturating_mul(1 << doublings)
+        .min(limits::RETRY_CAP_MS);
+    let ceiling = u64::try_from(ceiling).unwrap_or(1).max(1);
+    i64::try_from(dice % ceiling).unwrap_or(0) + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_failure_has_one_decision() {
+        let text = String::new;
+        let cases = [
+            (ConnectorError::Unavailable(text()), true),
+            (ConnectorError::RateLimited { retry_after_ms: None }, true),
+        ];
+        for (error, is_again) in cases {
+            assert_eq!(
+                matches!(decide(&error, 1, 0, 5), Decision::Again { .. }),
+                is_again
+            );
+        }
+        assert_eq!(
+            decide(&ConnectorError::Uncertain(text()), 1, 0, 5),
+            Decision::Settle
+        );
+        assert_eq!(
+            decide(&ConnectorError::Malformed(text()), 1, 0, 5),
+            Decision::Settle
+        );
+        assert_eq!(
+            decide(&ConnectorError::Unauthorised(text()), 1, 0, 5),
+            Decision::Block
+        );
+        assert_eq!(
+            decide(&ConnectorError::Structure(text()), 1, 0, 5),
+            Decision::Block
+        );
+        assert!(matches!(
+            decide(&ConnectorError::Rejected(text()), 1, 0, 5),
+            Decision::Fault { .. }
+        ));
+        assert_eq!(decide(&ConnectorError::Rejected(text()), 1, 7, 5), Decision::Dead);
+    }
+
+    #[test]
+    fn an_outage_of_any_length_makes_nothing_dead() {
+        for attempt in 1..10_000 {
+            let decision = decide(&ConnectorError::Unavailable(String::new()), attempt, 0, 99);
+            assert!(matches!(decision, Decision::Again { .. }));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+        #[test]
+        fn waits_stay_in_bounds(attempt in 0u32..u32::MAX, dice: u64, asked in 0i64..i64::MAX) {
+            let wait = retry_wait_ms(attempt, dice);
+            prop_assert!((1..=limits::RETRY_CAP_MS).contains(&wait));
+            let error = ConnectorError::RateLimited { retry_after_ms: Some(asked) };
+            if let Decision::Again { wait_ms } = decide(&error, attempt, 0, dice) {
+                prop_assert!(wait_ms >= asked.min(limits::RETRY_AFTER_MS));
+                prop_assert!(wait_ms <= limits::RETRY_AFTER_MS);
+            }
+        }
+    }
+}

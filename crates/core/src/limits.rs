@@ -1,0 +1,58 @@
+//! Every bound of the system, named, with its reason.
+
+/// Largest webhook body, in bytes (reliability.md §11.2).
+pub const WEBHOOK_BODY_BYTES: usize = 1024 * 1024;
+
+/// Deepest nesting of a JSON body (reliability.md §11.1).
+pub const JSON_DEPTH: usize = 32;
+
+/// Most values in one JSON body (reliability.md §11.2).
+pub const JSON_NODES: usize = 50_000;
+
+/// Longest number literal in a JSON body, in characters (reliability.md §11.2).
+pub const JSON_NUMBER_CHARS: usize = 40;
+
+/// Longest string in a JSON body, in bytes (reliability.md §11.2).
+pub const JSON_STRING_BYTES: usize = 64 * 1024;
+
+/// Most events in one commit of the intake (reliability.md §4, T0).
+pub const INTAKE_BATCH: usize = 200;
+
+/// Webhooks that may wait for a commit before the entrance answers 503 (reliability.md, I25).
+pub const INTAKE_QUEUE: usize = 2_000;
+
+/// Most events in one apply transaction: large enough for group commit, small enough for latency.
+pub const APPLY_BATCH: usize = 250;
+
+/// Most deliveries claimed in one transaction.
+pub const CLAIM_BATCH: usize = 200;
+
+/// Most calls in flight to one sink connection (reliability.md §7).
+pub const CONCURRENCY_MAX: usize = 200;
+
+/// A key shared by more records than this joins nothing (mission, Identity; reliability.md I8).
+pub const SHARED_KEY_RECORDS: usize = 8;
+
+/// Longest e-mail address (RFC 5321: 254 characters between the angle brackets).
+pub const EMAIL_CHARS: usize = 254;
+
+/// Largest answer of an outside system, in bytes (reliability.md §11, source and sink APIs).
+pub const ANSWER_BYTES: usize = 16 * 1024 * 1024;
+
+/// Longest wait that a `Retry-After` may ask for, in milliseconds: 24 hours (reliability.md §6).
+pub const RETRY_AFTER_MS: i64 = 24 * 3600 * 1000;
+
+/// First wait of the backoff, in milliseconds (reliability.md §6).
+pub const RETRY_BASE_MS: i64 = 1_000;
+
+/// Longest wait of the backoff, in milliseconds: 15 minutes (reliability.md §6).
+pub const RETRY_CAP_MS: i64 = 15 * 60 * 1000;
+
+/// Entity faults after which a delivery is a dead letter (reliability.md §6).
+pub const ENTITY_FAULTS: u32 = 8;
+
+/// Starts without an end after which an event is quarantined (reliability.md §4, T1).
+pub const EVENT_STARTS: u32 = 3;
+
+/// Order rows of one order that are kept; an order of more is quarantined.
+pub const ORDER_ROWS: usize = 2_000;

@@ -1,0 +1,1 @@
+//! Reads a preset from its TOML text.

@@ -1,0 +1,393 @@
+//! The record: what a source says about one thing at one version, canonical and immutable.
+
+use std::cmp::Ordering;
+
+use serde::{Deserialize, Serialize};
+
+use crate::entity::{Customer, Invoice, Order, Product, Quote, RowsSeen, Shipment, Subscription, Variant};
+use crate::event::{Action, Event};
+use crate::id::{ConnectionId, EventId};
+use crate::time::Timestamp;
+
+/// What kind of thing a record is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordKind {
+    /// A customer account or a guest.
+    Customer,
+    /// A newsletter subscription.
+    Subscription,
+    /// An order with its rows.
+    Order,
+    /// A shopping cart.
+    Quote,
+    /// A shipment of an order.
+    Shipment,
+    /// An invoice of an order.
+    Invoice,
+    /// A product.
+    Product,
+    /// A variant of a product.
+    Variant,
+}
+
+impl RecordKind {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::Customer,
+        Self::Subscription,
+        Self::Order,
+        Self::Quote,
+        Self::Shipment,
+        Self::Invoice,
+        Self::Product,
+        Self::Variant,
+    ];
+
+    /// The word in tables, pages and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Subscription => "subscription",
+            Self::Order => "order",
+            Self::Quote => "quote",
+            Self::Shipment => "shipment",
+            Self::Invoice => "invoice",
+            Self::Product => "product",
+            Self::Variant => "variant",
+        }
+    }
+
+    /// Reads [`RecordKind::as_str`] back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// Names one thing of one source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RecordKey {
+    /// The source connection.
+    pub connection: ConnectionId,
+    /// The kind of thing.
+    pub kind: RecordKind,
+    /// The source's id of it.
+    pub remote_id: i64,
+}
+
+impl RecordKey {
+    /// Names the thing `remote_id` of `kind` at `connection`.
+    #[must_use]
+    pub const fn new(connection: ConnectionId, kind: RecordKind, remote_id: i64) -> Self {
+        Self {
+            connection,
+            kind,
+            remote_id,
+        }
+    }
+}
+
+/// How a version came to us; breaks ties between payloads of one second (architecture §3, Record).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rank {
+    /// Embedded in another record's payload.
+    Embedded,
+    /// The payload of a `created`.
+    Created,
+    /// The payload of any later action.
+    Changed,
+}
+
+impl Rank {
+    /// Gives the rank of a payload that came with `action`.
+    #[must_use]
+    pub const fn of(action: Action) -> Self {
+        match action {
+            Action::Created => Self::Created,
+            Action::Updated | Action::Paid | Action::Shipped | Action::Deleted | Action::Other => {
+                Self::Changed
+            }
+        }
+    }
+
+    /// The number in tables.
+    #[must_use]
+    pub const fn as_i16(self) -> i16 {
+        match self {
+            Self::Embedded => 0,
+            Self::Created => 1,
+            Self::Changed => 2,
+        }
+    }
+
+    /// Reads [`Rank::as_i16`] back; unknown numbers are the highest rank.
+    #[must_use]
+    pub const fn from_i16(number: i16) -> Self {
+        match number {
+            0 => Self::Embedded,
+            1 => Self::Created,
+            _ => Self::Changed,
+        }
+    }
+}
+
+/// The version of a record: a total order over everything a source ever says about one thing.
+///
+/// Compared in the order of its fields: source time, fetch ordinal (0 for payloads), rank, digest of the
+/// content. Source: architecture §3, Record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Version {
+    /// The source's time of last change, capped at the time of receipt, lifted to the event's floor.
+    pub at: Timestamp,
+    /// 0 for a payload, else the number of our own fetch.
+    pub ordinal: i64,
+    /// How the payload came.
+    pub rank: Rank,
+    /// First eight bytes of the BLAKE3 digest of the canonical content.
+    pub digest: [u8; 8],
+}
+
+/// The canonical content of a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// A customer account or guest.
+    Customer(Box<Customer>),
+    /// A newsletter subscription.
+    Subscription(Box<Subscription>),
+    /// An order with its rows.
+    Order(Box<Order>),
+    /// A shopping cart.
+    Quote(Box<Quote>),
+    /// A shipment.
+    Shipment(Box<Shipment>),
+    /// An invoice.
+    Invoice(Box<Invoice>),
+    /// A product.
+    Product(Box<Product>),
+    /// A variant.
+    Variant(Box<Variant>),
+}
+
+impl Content {
+    /// Gives the kind of this content.
+    #[must_use]
+    pub const fn kind(&self) -> RecordKind {
+        match self {
+            Self::Customer(_) => RecordKind::Customer,
+            Self::Subscription(_) => RecordKind::Subscription,
+            Self::Order(_) => RecordKind::Order,
+            Self::Quote(_) => RecordKind::Quote,
+            Self::Shipment(_) => RecordKind::Shipment,
+            Self::Invoice(_) => RecordKind::Invoice,
+            Self::Product(_) => RecordKind::Product,
+            Self::Variant(_) => RecordKind::Variant,
+        }
+    }
+
+    /// Writes the content as canonical JSON: fields in the order of their definition, empty ones left out.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let written = match self {
+            Self::Customer(content) => serde_json::to_string(content),
+            Self::Subscription(content) => serde_json::to_string(content),
+            Self::Order(content) => serde_json::to_string(content),
+            Self::Quote(content) => serde_json::to_string(content),
+            Self::Shipment(content) => serde_json::to_string(content),
+            Self::Invoice(content) => serde_json::to_string(content),
+            Self::Product(content) => serde_json::to_string(content),
+            Self::Variant(content) => serde_json::to_string(content),
+        };
+        written.expect("canonical nouns hold strings, numbers and lists only, which always serialise")
+    }
+
+    /// Reads content of `kind` back from [`Content::to_json`].
+    ///
+    /// # Errors
+    /// When the text was not written by this or an older version.
+    pub fn from_json(kind: RecordKind, text: &str) -> Result<Self, serde_json::Error> {
+        Ok(match kind {
+            RecordKind::Customer => Self::Customer(serde_json::from_str(text)?),
+            RecordKind::Subscription => Self::Subscription(serde_json::from_str(text)?),
+            RecordKind::Order => Self::Order(serde_json::from_str(text)?),
+            RecordKind::Quote => Self::Quote(serde_json::from_str(text)?),
+            RecordKind::Shipment => Self::Shipment(serde_json::from_str(text)?),
+            RecordKind::Invoice => Self::Invoice(serde_json::from_str(text)?),
+            RecordKind::Product => Self::Product(serde_json::from_str(text)?),
+            RecordKind::Variant => Self::Variant(serde_json::from_str(text)?),
+        })
+    }
+}
+
+/// Gives the digest of a canonical text, as it stands in a [`Version`].
+#[must_use]
+pub fn digest8(text: &str) -> [u8; 8] {
+    let mut digest = [0; 8];
+    digest.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..8]);
+    digest
+}
+
+/// One thing that a source said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// About what.
+    pub key: RecordKey,
+    /// At which version.
+    pub version: Version,
+    /// In which event.
+    pub event: EventId,
+    /// What it says; `None` says that the thing is gone.
+    pub content: Option<Content>,
+}
+
+impl Record {
+    /// Makes a record of what `event` says about `key` at source time `at`; `at` is already capped and lifted.
+    ///
+    /// The digest is taken here, and the rows of an order get the version at which they were listed.
+    #[must_use]
+    pub fn said(key: RecordKey, event: &Event, at: Timestamp, rank: Rank, mut content: Content) -> Self {
+        let version = Version {
+            at,
+            ordinal: event.ordinal,
+            rank,
+            digest: digest8(&content.to_json()),
+        };
+        if let Content::Order(order) = &mut content
+            && order.rows_seen == RowsSeen::Now
+        {
+            order.rows_seen = RowsSeen::At(version);
+        }
+        Self {
+            key,
+            version,
+            event: event.id,
+            content: Some(content),
+        }
+    }
+
+    /// Makes the record that `key` is gone, as `event` says at `at`.
+    #[must_use]
+    pub fn gone(key: RecordKey, event: &Event, at: Timestamp) -> Self {
+        let version = Version {
+            at,
+            ordinal: event.ordinal,
+            rank: Rank::Changed,
+            digest: [0; 8],
+        };
+        Self {
+            key,
+            version,
+            event: event.id,
+            content: None,
+        }
+    }
+}
+
+/// Everything the hub holds of one record: the newest content and the newest tombstone.
+///
+/// The two are kept apart because a tombstone may arrive before an older payload, whose content (an address,
+/// a number) is still the best there is. Each is a maximum, so joining is associative, commutative and
+/// idempotent (I7), and older versions need not be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// About what.
+    pub key: RecordKey,
+    /// The newest content with its version and event.
+    pub live: Option<(Version, EventId, Content)>,
+    /// The newest tombstone with its event.
+    pub tombstone: Option<(Version, EventId)>,
+    /// The newest answer that we fetched ourselves and that had content: its version and a digest of its match
+    /// keys (merge confirmation; see `identity`).
+    pub fetched: Option<(Version, [u8; 8])>,
+}
+
+impl Held {
+    /// Starts with nothing known of `key`.
+    #[must_use]
+    pub const fn empty(key: RecordKey) -> Self {
+        Self {
+            key,
+            live: None,
+            tombstone: None,
+            fetched: None,
+        }
+    }
+
+    /// Tells whether the source's last word is that the thing is gone.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        match (&self.live, &self.tombstone) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some((live, ..)), Some((gone, _))) => gone.cmp(live) == Ordering::Greater,
+        }
+    }
+
+    /// Takes in one record; returns whether anything changed.
+    ///
+    /// For an order the rows of older versions are kept as gone rows, see [`Order::absorb_rows`].
+    pub fn absorb(&mut self, record: Record) -> bool {
+        let Some(mut content) = record.content else {
+            let is_newer = self
+                .tombstone
+                .as_ref()
+                .is_none_or(|(version, _)| *version < record.version);
+            if is_newer {
+                self.tombstone = Some((record.version, record.event));
+            }
+            return is_newer;
+        };
+        let mut is_changed = self.note_fetch(&record.version, &content);
+        match &mut self.live {
+            Some((version, event, held)) if *version < record.version => {
+                content.keep_rows(held);
+                (*version, *event, *held) = (record.version, record.event, content);
+                is_changed = true;
+            }
+            Some((version, _, held)) if *version > record.version => {
+                is_changed |= held.keep_rows(&content);
+            }
+            Some(_) => {}
+            None => {
+                self.live = Some((record.version, record.event, content));
+                is_changed = true;
+            }
+        }
+        is_changed
+    }
+
+    fn note_fetch(&mut self, version: &Version, content: &Content) -> bool {
+        let is_newer = self
+            .fetched
+            .as_ref()
+            .is_none_or(|(held, _)| (held.ordinal, held) < (version.ordinal, version));
+        if version.ordinal == 0 || !is_newer {
+            return false;
+        }
+        self.fetched = Some((*version, content.match_digest()));
+        true
+    }
+}
+
+impl Content {
+    /// Keeps the rows that only another version of an order knows; returns whether that changed anything.
+    fn keep_rows(&mut self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Order(order), Self::Order(other)) => order.absorb_rows(other),
+            _ => false,
+        }
+    }
+
+    /// Gives a digest of the values by which this content joins others (the e-mail address).
+    #[must_use]
+    pub fn match_digest(&self) -> [u8; 8] {
+        match self {
+            Self::Customer(customer) => digest8(&crate::identity::fold_email(&customer.person.email)),
+            Self::Subscription(subscription) => digest8(&crate::identity::fold_email(&subscription.email)),
+            _ => [0; 8],
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Time: one type (microseconds UTC), one door ([`Clock`]), and the few formats that others use.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+/// A moment, in microseconds since 1970 (UTC): the one form in which the hub keeps times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The zero of the scale, used as "before everything".
+    pub const ZERO: Self = Self(0);
+
+    /// Takes microseconds since 1970 (UTC).
+    #[must_use]
+    pub const fn from_micros(us: i64) -> Self {
+        Self(us)
+    }
+
+    /// Gives microseconds since 1970 (UTC).
+    #[must_use]
+    pub const fn as_micros(self) -> i64 {
+        self.0
+    }
+
+    /// Gives the moment `ms` milliseconds later (earlier when negative), saturating.
+    #[must_use]
+    pub const fn plus_ms(self, ms: i64) -> Self {
+        Self(self.0.saturating_add(ms.saturating_mul(1000)))
+    }
+
+    /// Reads RFC 3339 with an offset, as Lightspeed writes it (`2026-06-02T10:24:43+02:00`).
+    ///
+    /// Returns `None` for anything else, for years outside 1970–9999 and for `0000-00-00…`.
+    #[must_use]
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        let parsed: jiff::Timestamp = text.trim().parse().ok()?;
+        let us = parsed.as_microsecond();
+        (us >= 0).then_some(Self(us))
+    }
+
+    /// Writes the wall time of `zone` as `YYYY-MM-DD hh:mm:ss`, the form of Copernica's datetime fields.
+    #[must_use]
+    pub fn to_wall(self, zone: &Zone) -> String {
+        let Ok(at) = jiff::Timestamp::from_microsecond(self.0) else {
+            return String::new();
+        };
+        let wall = zone.0.to_datetime(at);
+        format!(
+            "{:04}-{:02}-{:02} {:02}:{:02}:{:02}",
+            wall.year(),
+            wall.month(),
+            wall.day(),
+            wall.hour(),
+            wall.minute(),
+            wall.second()
+        )
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339 in UTC with microseconds.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_microsecond(self.0) {
+            Ok(at) => write!(f, "{at:.6}"),
+            Err(_) => write!(f, "{}us", self.0),
+        }
+    }
+}
+
+/// A time zone by its name, such as `Europe/Amsterdam`.
+#[derive(Debug, Clone)]
+pub struct Zone(TimeZone);
+
+impl Zone {
+    /// Looks up a zone in the compiled-in table; `None` when there is no such zone.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        TimeZone::get(name).ok().map(Self)
+    }
+
+    /// The zone of Copernica's own times and the default of every connection.
+    ///
+    /// # Panics
+    /// Never: the zone table is compiled in, and a test reads this name from it.
+    #[must_use]
+    pub fn amsterdam() -> Self {
+        Self::named("Europe/Amsterdam").expect("the compiled-in zone table knows Europe/Amsterdam")
+    }
+}
+
+/// The one door through which time comes in.
+pub trait Clock: Send + Sync + 'static {
+    /// Returns the wall time. It may jump; nothing but waiting and expiry may depend on it (I22).
+    fn now(&self) -> Timestamp;
+
+    /// Returns microseconds of a clock that never goes back, for deadlines and latencies.
+    fn monotonic_us(&self) -> i64;
+}
+
+/// A clock that a test moves by hand.
+#[derive(Debug, Clone, Default)]
+pub struct ManualClock(Arc<AtomicI64>);
+
+impl ManualClock {
+    /// Starts at `at`.
+    #[must_use]
+    pub fn at(at: Timestamp) -> Self {
+        Self(Arc::new(AtomicI64::new(at.as_micros())))
+    }
+
+    /// Moves the clock forward by `ms` milliseconds.
+    pub fn advance_ms(&self, ms: i64) {
+        self.0.fetch_add(ms * 1000, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+
+    fn monotonic_us(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Tells whether `text` is a calendar date `YYYY-MM-DD` that exists.
+#[must_use]
+pub fn is_date(text: &str) -> bool {
+    text.len() == 10
+        && text
+            .parse::<jiff::civil::Date>()
+            .is_ok_and(|date| date.year() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_are_honoured_and_wall_time_follows_summer_time() {
+        let summer = Timestamp::parse_rfc3339("2026-06-02T10:24:43+02:00").unwrap();
+        let winter = Timestamp::parse_rfc3339("2026-01-02T10:24:43+00:00").unwrap();
+        assert_eq!(summer.to_wall(&Zone::amsterdam()), "2026-06-02 10:24:43");
+        assert_eq!(winter.to_wall(&Zone::amsterdam()), "2026-01-02 11:24:43");
+    }
+
+    #[test]
+    fn what_is_no_time_is_none() {
+        for text in [
+            "",
+            "0000-00-00T00:00:00+00:00",
+            "2026-13-01T00:00:00+01:00",
+            "yesterday",
+            "-0001-01-01",
+        ] {
+            assert_eq!(Timestamp::parse_rfc3339(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_must_exist() {
+        assert!(is_date("2024-02-29"));
+        for text in ["2023-02-29", "0000-00-00", "2024-2-9", "", "2024-02-29 "] {
+            assert!(!is_date(text), "{text}");
+        }
+    }
+}
