@@ -8,8 +8,9 @@ use crate::workspace::TextFile;
 
 /// The stages of the engine, each with the pure modules that it runs. Stages meet in tables, not in calls; `apply`
 /// is the one that joins three rules into one transaction (docs/adr/0003).
-const STAGES: [(&str, &[&str]); 7] = [
+const STAGES: [(&str, &[&str]); 8] = [
     ("intake", &[]),
+    ("fetch", &[]),
     ("normalise", &[]),
     ("resolve", &[]),
     ("plan", &[]),
