@@ -44,6 +44,27 @@ impl Timestamp {
         (us >= 0).then_some(Self(us))
     }
 
+    /// Reads `YYYY-MM-DD hh:mm:ss` (or with a `T`) without an offset, as wall time of `zone`.
+    ///
+    /// Of a time that occurs twice the earlier one is meant, a time that is skipped is moved forward. Returns
+    /// `None` for anything else and for years outside 1970–9999.
+    #[must_use]
+    pub fn parse_wall(text: &str, zone: &Zone) -> Option<Self> {
+        let wall: jiff::civil::DateTime = text.trim().parse().ok()?;
+        let us = zone.0.to_timestamp(wall).ok()?.as_microsecond();
+        (us >= 0).then_some(Self(us))
+    }
+
+    /// Reads the date of an HTTP header (`Tue, 02 Jun 2026 08:24:43 GMT`, RFC 9110 §5.6.7, newest form).
+    #[must_use]
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        let parsed = jiff::fmt::rfc2822::DateTimeParser::new()
+            .parse_timestamp(text.trim())
+            .ok()?;
+        let us = parsed.as_microsecond();
+        (us >= 0).then_some(Self(us))
+    }
+
     /// Writes the wall time of `zone` as `YYYY-MM-DD hh:mm:ss`, the form of Copernica's datetime fields.
     #[must_use]
     pub fn to_wall(self, zone: &Zone) -> String {
@@ -149,6 +170,20 @@ mod tests {
         let winter = Timestamp::parse_rfc3339("2026-01-02T10:24:43+00:00").unwrap();
         assert_eq!(summer.to_wall(&Zone::amsterdam()), "2026-06-02 10:24:43");
         assert_eq!(winter.to_wall(&Zone::amsterdam()), "2026-01-02 11:24:43");
+    }
+
+    #[test]
+    fn wall_times_and_http_dates_are_read() {
+        let expected = Timestamp::parse_rfc3339("2026-06-02T10:24:43+02:00");
+        assert!(expected.is_some());
+        let zone = Zone::amsterdam();
+        assert_eq!(Timestamp::parse_wall("2026-06-02 10:24:43", &zone), expected);
+        assert_eq!(
+            Timestamp::parse_http_date("Tue, 02 Jun 2026 08:24:43 GMT"),
+            expected
+        );
+        assert_eq!(Timestamp::parse_wall("0000-00-00 00:00:00", &zone), None);
+        assert_eq!(Timestamp::parse_http_date("soon"), None);
     }
 
     #[test]
