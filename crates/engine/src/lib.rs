@@ -1,1 +1,33 @@
-//! To be written.
+//! The pipeline: one module per stage, in the order in which data moves.
+//!
+//! | module | reads | writes | transaction (reliability.md §4) |
+//! |---|---|---|---|
+//! | [`intake`] | webhook | inbox | T0, group commit, before the 2xx |
+//! | [`fetch`] | wanted things | inbox | T4 |
+//! | [`apply`] | inbox | records, identity, entities, outbox | T1, with [`normalise`], [`resolve`], [`plan`] |
+//! | [`deliver`] | outbox | attempts, outbox | T2 and T3 |
+//!
+//! Stages meet only in tables: none calls another, each can be stepped, stopped and run again alone. Only
+//! [`supervise`] sees all of them. The network is touched through [`http`] only and never while a transaction
+//! is open. `apply` is one transaction on purpose, see docs/adr/0003.
+
+pub mod clock;
+pub mod hub;
+
+pub mod http;
+
+pub mod intake;
+
+pub mod fetch;
+
+pub mod normalise;
+
+pub mod resolve;
+
+pub mod plan;
+
+pub mod apply;
+
+pub mod deliver;
+
+pub mod supervise;

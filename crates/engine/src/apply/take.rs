@@ -1,0 +1,171 @@
+//! Takes events in: normalises them and joins what they say into the records that the hub holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schakel_core::connector::Normalised;
+use schakel_core::event::{Event, EventState};
+use schakel_core::id::{ConnectionId, EventId};
+use schakel_core::problem::{Code, Problem};
+use schakel_core::record::{Held, Record, RecordKey, RecordKind};
+use schakel_core::time::Timestamp;
+use schakel_store::{FetchRow, Finished, RecordRow, StoreError, WriteTx};
+
+use crate::hub::Hub;
+use crate::normalise;
+use crate::plan::columns;
+
+/// What a batch of events said, joined into the records.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    rows: BTreeMap<RecordKey, Option<RecordRow>>,
+    /// Records that changed, with the first event that changed them.
+    pub changed: BTreeMap<RecordKey, EventId>,
+    /// Customers of whom the hub knew only that they are gone, before this batch.
+    pub was_lost: BTreeSet<RecordKey>,
+    /// Orders of customers that are lost, or were until now.
+    pub orders_of_lost: BTreeMap<RecordKey, EventId>,
+    /// When the oldest event about each changed record was received.
+    pub since: BTreeMap<RecordKey, Timestamp>,
+    /// When the oldest event of the batch was received.
+    pub since_any: Timestamp,
+    /// What became of each event.
+    pub finished: Vec<Finished>,
+    /// Things to fetch.
+    pub wanted: Vec<FetchRow>,
+}
+
+/// Normalises every event with its connection's source; pure.
+pub(super) fn normalise_all(hub: &Hub, events: &[Event]) -> Vec<Normalised> {
+    let one = |event: &Event| match hub.sources.get(&event.connection) {
+        Some(source) => normalise::normalise(&*source.source, event),
+        None => Normalised {
+            problems: vec![Problem::new(Code::BadShape, "connection")],
+            ..Normalised::default()
+        },
+    };
+    events.iter().map(one).collect()
+}
+
+/// Joins the records of `events` into what the store holds and writes what changed.
+pub(super) async fn absorb(
+    hub: &Hub,
+    tx: &mut WriteTx,
+    events: &[Event],
+    normalised: Vec<Normalised>,
+) -> Result<Taken, StoreError> {
+    let mut taken = Taken {
+        since_any: events.iter().map(|event| event.received_at).min().unwrap_or_default(),
+        ..Taken::default()
+    };
+    let keys: BTreeSet<RecordKey> = normalised.iter().flat_map(|n| n.records.iter().map(|r| r.key)).collect();
+    taken.load(hub, tx, keys).await?;
+    taken.was_lost = taken.rows.keys().filter(|key| taken.is_lost(key)).copied().collect();
+    for (event, normalised) in events.iter().zip(normalised) {
+        taken.take(hub, event, normalised);
+    }
+    let changed: Vec<RecordRow> =
+        taken.changed.keys().filter_map(|key| taken.rows.get(key)?.clone()).collect();
+    tx.put_records(hub.tenant, &changed).await?;
+    Ok(taken)
+}
+
+impl Taken {
+    /// Loads records that are not loaded yet.
+    pub async fn load(&mut self, hub: &Hub, tx: &mut WriteTx, keys: BTreeSet<RecordKey>) -> Result<(), StoreError> {
+        let missing: Vec<RecordKey> = keys.into_iter().filter(|key| !self.rows.contains_key(key)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let rows = tx.records(hub.tenant, &missing).await?;
+        self.rows.extend(missing.into_iter().map(|key| (key, None)));
+        for row in rows {
+            self.rows.insert(row.held.key, Some(row));
+        }
+        Ok(())
+    }
+
+    /// Keeps a row that was loaded otherwise, unless a changed one is here.
+    pub fn keep(&mut self, row: RecordRow) {
+        let slot = self.rows.entry(row.held.key).or_default();
+        if slot.is_none() {
+            *slot = Some(row);
+        }
+    }
+
+    /// Gives a record that the hub holds.
+    pub fn held(&self, key: &RecordKey) -> Option<&Held> {
+        self.rows.get(key)?.as_ref().map(|row| &row.held)
+    }
+
+    /// Hands the rows of some connections over to planning.
+    pub fn hand_over(&mut self, members: &BTreeSet<ConnectionId>) -> BTreeMap<RecordKey, Option<RecordRow>> {
+        let (theirs, others) =
+            std::mem::take(&mut self.rows).into_iter().partition(|(key, _)| members.contains(&key.connection));
+        self.rows = others;
+        theirs
+    }
+
+    /// Gives the customer that an order names.
+    pub fn customer_of(&self, key: &RecordKey) -> Option<RecordKey> {
+        (key.kind == RecordKind::Order).then(|| self.rows.get(key)?.as_ref()?.owner).flatten()
+    }
+
+    /// Gives the cart that an order came from.
+    pub fn quote_of(&self, key: &RecordKey) -> Option<RecordKey> {
+        let id = self.rows.get(key)?.as_ref()?.ref_id;
+        (id > 0).then(|| RecordKey::new(key.connection, RecordKind::Quote, id))
+    }
+
+    /// Tells whether all that is known of a thing is that it is gone.
+    pub fn is_lost(&self, key: &RecordKey) -> bool {
+        self.held(key).is_some_and(|held| held.live.is_none() && held.tombstone.is_some())
+    }
+
+    /// Tells whether the customer that an order names is lost.
+    pub fn is_customer_lost(&self, order: &RecordKey) -> bool {
+        self.customer_of(order).is_some_and(|customer| self.is_lost(&customer))
+    }
+
+    fn take(&mut self, hub: &Hub, event: &Event, normalised: Normalised) {
+        let Normalised { records, wanted, problems } = normalised;
+        if problems.iter().any(Problem::is_quarantine) {
+            self.finished.push(Finished { event: event.id, state: EventState::Quarantined, problems });
+            return;
+        }
+        let is_silent = records.is_empty();
+        let mut is_changed = false;
+        for record in records {
+            is_changed |= self.join(event, record);
+        }
+        let due_at = hub.clock.now();
+        self.wanted.extend(wanted.iter().map(|(kind, remote_id)| FetchRow {
+            key: RecordKey::new(event.connection, *kind, *remote_id),
+            reason: "hint".to_owned(),
+            due_at,
+            attempts: 0,
+            wanted: 0,
+        }));
+        let state = if is_changed || is_silent { EventState::Applied } else { EventState::Superseded };
+        self.finished.push(Finished { event: event.id, state, problems });
+    }
+
+    fn join(&mut self, event: &Event, record: Record) -> bool {
+        let key = record.key;
+        let row = self.rows.entry(key).or_default().get_or_insert_with(|| RecordRow {
+            held: Held::empty(key),
+            owner: None,
+            ref_id: 0,
+            label: String::new(),
+        });
+        if !row.held.absorb(record) {
+            return false;
+        }
+        if let Some((_, _, content)) = &row.held.live {
+            (row.owner, row.ref_id, row.label) = columns(key, content);
+        }
+        self.changed.entry(key).or_insert(event.id);
+        let since = self.since.entry(key).or_insert(event.received_at);
+        *since = (*since).min(event.received_at);
+        true
+    }
+}

@@ -1,0 +1,205 @@
+//! Deliver: what a sink shall hold is sent, as fast as the sink keeps up (T2, T3).
+//!
+//! Invariants: one attempt in flight per object (I11); an attempt is committed before its first byte leaves
+//! (I13); an attempt whose outcome is unknown is followed by a settle delay and a look before anything is
+//! created (I14); the number of calls at once follows the sink's answers (A6).
+
+mod gauge;
+mod send;
+
+pub use gauge::{Gauge, Reading};
+
+use std::sync::Arc;
+
+use schakel_core::connector::ConnectorError;
+use schakel_core::delivery::{Aimd, Decision, Pressure, decide};
+use schakel_core::id::ConnectionId;
+use schakel_core::limits;
+use schakel_core::time::Timestamp;
+use schakel_store::{Claim, Claimed, Outcome, Settle, StoreError};
+use tokio::task::JoinSet;
+
+use crate::hub::{Hub, SinkConnection};
+use send::Sent;
+
+/// The delivery loop of one sink; run one per sink and worker.
+pub struct Loop {
+    hub: Arc<Hub>,
+    sink: ConnectionId,
+    aimd: Aimd,
+    calls: JoinSet<Sent>,
+    blocked_until: Timestamp,
+    blocks: u32,
+    gauge: Gauge,
+    is_ending: bool,
+}
+
+/// Margin of a claim over the longest attempt, in milliseconds.
+const LEASE_MARGIN_MS: i64 = 5_000;
+/// Wait before a blocked sink is asked again, in milliseconds: grows with each block.
+const BLOCK_MS: i64 = 30_000;
+
+impl Loop {
+    /// Makes the loop of `sink`; readings go to `gauge`.
+    #[must_use]
+    pub fn new(hub: Arc<Hub>, sink: ConnectionId, gauge: Gauge) -> Self {
+        let ceiling = hub.sinks.get(&sink).map_or(1, |sink| sink.concurrency);
+        let aimd = Aimd::new(ceiling);
+        Self { hub, sink, aimd, calls: JoinSet::new(), blocked_until: Timestamp::ZERO, blocks: 0, gauge, is_ending: false }
+    }
+
+    /// Makes attempts that an earlier process left open uncertain (I23). `is_alone`: no other process works on
+    /// this store, so that every open attempt is ours to settle; else only those whose claim ended.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn recover(&self, is_alone: bool) -> Result<u64, StoreError> {
+        let settle_ms = self.hub.sinks.get(&self.sink).map_or(0, |sink| sink.settle_ms);
+        let now = self.hub.clock.now();
+        self.hub.store.recover_claims(self.hub.tenant, self.sink, now, &self.hub.worker, !is_alone, settle_ms).await
+    }
+
+    /// Settles what came back and sends what is due; returns whether there was anything to do.
+    ///
+    /// # Errors
+    /// When the store fails. Open attempts stay recorded and are settled by [`Loop::recover`].
+    pub async fn step(&mut self) -> Result<bool, StoreError> {
+        let Some(sink) = self.hub.sinks.get(&self.sink) else { return Ok(false) };
+        let mut back = Vec::new();
+        while let Some(done) = self.calls.try_join_next() {
+            match done {
+                Ok(sent) => back.push(sent),
+                Err(error) => tracing::error!(sink.id = %self.sink, %error, "an attempt failed on our side, it is uncertain now"),
+            }
+        }
+        let settles = self.settle(sink, &back);
+        let now = self.hub.clock.now();
+        let room = self.aimd.limit().saturating_sub(self.calls.len()).min(limits::CLAIM_BATCH);
+        let is_open = now >= self.blocked_until && !self.is_ending;
+        let claim = (room > 0 && is_open).then(|| Claim {
+            tenant: self.hub.tenant,
+            sink: self.sink,
+            limit: room,
+            now,
+            owner: self.hub.worker.clone(),
+            lease_until: now.plus_ms(sink.attempt_ms + LEASE_MARGIN_MS),
+        });
+        if settles.is_empty() && claim.is_none() {
+            return Ok(false);
+        }
+        let hub = self.hub.clone();
+        let mut ids = || hub.new_id();
+        let claimed = self
+            .hub
+            .store
+            .deliver_step(self.hub.tenant, self.sink, &settles, claim.as_ref(), &mut ids)
+            .await?;
+        for (sent, settle) in back.iter().zip(&settles) {
+            if matches!(settle.outcome, Outcome::Confirmed { .. }) {
+                self.gauge.confirmed(sent.claimed.since, settle.at);
+            }
+        }
+        let did_something = !settles.is_empty() || !claimed.is_empty();
+        self.send(claimed);
+        self.gauge.read(Reading { limit: self.aimd.limit(), in_flight: self.calls.len(), is_blocked: !is_open });
+        Ok(did_something)
+    }
+
+    /// Waits until a call came back, which the next step takes; for ever when none is out.
+    pub async fn until_answer(&self) {
+        self.gauge.until_answer().await;
+    }
+
+    /// Settles what came back without sending anything new; for the end of the process.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn drain(&mut self) -> Result<(), StoreError> {
+        self.is_ending = true;
+        self.step().await.map(drop)
+    }
+
+    /// Gives the number of calls that are out.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.calls.len()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the loop owns its calls: its JoinSet ends them with it")]
+    fn send(&mut self, claimed: Vec<Claimed>) {
+        for one in claimed {
+            let hub = self.hub.clone();
+            let sink = self.sink;
+            let gauge = self.gauge.clone();
+            let in_flight = self.calls.len() + 1;
+            self.calls.spawn(async move {
+                let sent = send::send(&hub, sink, one, in_flight).await;
+                gauge.answered();
+                sent
+            });
+        }
+    }
+
+    /// Turns what came back into decisions, and lets the sink's answers move the concurrency.
+    fn settle(&mut self, sink: &SinkConnection, back: &[Sent]) -> Vec<Settle> {
+        back.iter().map(|sent| self.settle_one(sink, sent)).collect()
+    }
+
+    fn settle_one(&mut self, sink: &SinkConnection, sent: &Sent) -> Settle {
+        let pressure = match &sent.result {
+            Err(ConnectorError::RateLimited { .. } | ConnectorError::Uncertain(_)) => Pressure::Overload,
+            _ => Pressure::Fine,
+        };
+        self.aimd.answered(pressure, sent.took_us, sent.in_flight, sent.ended_us);
+        let (outcome, error) = match &sent.result {
+            Ok(receipt) => {
+                self.blocks = 0;
+                let confirmed = Outcome::Confirmed {
+                    remote_id: receipt.remote_id,
+                    remote_parent: sent.claimed.root_remote_id,
+                    is_created: receipt.is_created,
+                };
+                (confirmed, String::new())
+            }
+            Err(error) => (self.outcome(sink, sent, error), error.to_string()),
+        };
+        Settle {
+            delivery: sent.claimed.id,
+            attempt: sent.claimed.attempt,
+            version: sent.claimed.version,
+            digest: sent.claimed.digest,
+            outcome,
+            error,
+            calls: sent.calls,
+            at: sent.at,
+        }
+    }
+
+    fn outcome(&mut self, sink: &SinkConnection, sent: &Sent, error: &ConnectorError) -> Outcome {
+        let Claimed { attempts, faults, id, .. } = &sent.claimed;
+        let decision = decide(error, attempts + 1, *faults, self.hub.dice.roll());
+        tracing::debug!(delivery.id = %id, attempt.number = attempts + 1, %error, ?decision, "delivery {id} not confirmed");
+        match decision {
+            Decision::Again { wait_ms } => Outcome::Again { due_at: sent.at.plus_ms(wait_ms) },
+            Decision::Settle => Outcome::Uncertain { due_at: sent.at.plus_ms(sink.settle_ms) },
+            Decision::Fault { wait_ms } => Outcome::Fault { due_at: sent.at.plus_ms(wait_ms) },
+            Decision::Dead => {
+                tracing::warn!(delivery.id = %id, %error, "delivery {id} given up, it is a dead letter now");
+                Outcome::Dead
+            }
+            Decision::Block => {
+                self.block(sent.at, error);
+                Outcome::Again { due_at: self.blocked_until }
+            }
+        }
+    }
+
+    fn block(&mut self, now: Timestamp, error: &ConnectorError) {
+        if now < self.blocked_until {
+            return;
+        }
+        self.blocks = (self.blocks + 1).min(8);
+        self.blocked_until = now.plus_ms(BLOCK_MS * i64::from(self.blocks));
+        tracing::error!(sink.id = %self.sink, %error, "the sink refuses everything, paused until {}", self.blocked_until);
+    }
+}

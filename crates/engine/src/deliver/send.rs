@@ -1,0 +1,91 @@
+//! One attempt: a claimed delivery becomes work for the sink, within its time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use schakel_core::connector::{ConnectorError, Receipt, Work};
+use schakel_core::delivery::{Certainty, ObjectKind, Value, Wish};
+use schakel_core::id::ConnectionId;
+use schakel_core::preset::Table;
+use schakel_core::time::Timestamp;
+use schakel_store::Claimed;
+
+use crate::hub::Hub;
+
+/// How one attempt went.
+pub(super) struct Sent {
+    /// What was sent.
+    pub claimed: Claimed,
+    /// What came back.
+    pub result: Result<Receipt, ConnectorError>,
+    /// How long it took, in microseconds.
+    pub took_us: i64,
+    /// When it ended, monotonic, in microseconds.
+    pub ended_us: i64,
+    /// When it ended, wall time.
+    pub at: Timestamp,
+    /// Calls that were out when it started, itself included.
+    pub in_flight: usize,
+    /// Attempts count as one call each; the door counts the real ones.
+    pub calls: u32,
+}
+
+/// Sends one delivery.
+pub(super) async fn send(hub: &Hub, sink: ConnectionId, claimed: Claimed, in_flight: usize) -> Sent {
+    let started_us = hub.clock.monotonic_us();
+    let result = attempt(hub, sink, &claimed).await;
+    let ended_us = hub.clock.monotonic_us();
+    Sent { claimed, result, took_us: ended_us - started_us, ended_us, at: hub.clock.now(), in_flight, calls: 1 }
+}
+
+async fn attempt(hub: &Hub, sink: ConnectionId, claimed: &Claimed) -> Result<Receipt, ConnectorError> {
+    let connection = hub.sinks.get(&sink).ok_or(ConnectorError::Unsupported("no such sink"))?;
+    let work = work(hub, sink, claimed)?;
+    let limit = Duration::from_millis(u64::try_from(connection.attempt_ms).unwrap_or(u64::MAX));
+    let delivery = connection.sink.deliver(&connection.cx, &work);
+    match tokio::time::timeout(limit, delivery).await {
+        Ok(result) => result,
+        Err(_) => Err(ConnectorError::Uncertain("attempt took too long".to_owned())),
+    }
+}
+
+/// Puts names to the values of a delivery.
+pub(super) fn work(hub: &Hub, sink: ConnectionId, claimed: &Claimed) -> Result<Work, ConnectorError> {
+    let table = hub
+        .routes
+        .iter()
+        .filter(|route| route.sink == sink)
+        .find_map(|route| route.preset.table(claimed.kind))
+        .ok_or(ConnectorError::Unsupported("the preset has no table for this kind of object"))?;
+    let values: Vec<Value> = serde_json::from_str(&claimed.desired)
+        .map_err(|_| ConnectorError::Structure("stored values can't be read".to_owned()))?;
+    if claimed.wish == Wish::Present && values.len() != table.fields.len() {
+        return Err(ConnectorError::Structure("the preset changed since this was planned".to_owned()));
+    }
+    let certainty = match (claimed.is_uncertain, claimed.is_known) {
+        (true, _) => Certainty::Uncertain,
+        (false, true) => Certainty::Known,
+        (false, false) => Certainty::Fresh,
+    };
+    Ok(Work {
+        delivery: claimed.id,
+        kind: claimed.kind,
+        wish: claimed.wish,
+        key: key(table, claimed, &values),
+        fields: table.fields.iter().map(|field| field.name.clone()).zip(values).collect(),
+        remote_id: claimed.remote_id,
+        remote_parent: claimed.remote_parent,
+        parent: claimed.root_remote_id,
+        certainty,
+    })
+}
+
+/// The natural key, from the values; for a profile that shall be gone, from its number.
+fn key(table: &Table, claimed: &Claimed, values: &[Value]) -> Vec<(Arc<str>, i64)> {
+    let number = |position: usize| match values.get(position) {
+        Some(Value::Int(number)) => *number,
+        _ if claimed.kind == ObjectKind::Relation => claimed.object,
+        _ => 0,
+    };
+    table.key.iter().map(|position| (table.fields[*position].name.clone(), number(*position))).collect()
+}

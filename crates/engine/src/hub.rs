@@ -1,0 +1,128 @@
+//! A running hub: the store, the doors, the connections and the routes between them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use schakel_core::connector::{Cx, Sink, Source};
+use schakel_core::id::{ConnectionId, IdMaker, TenantId};
+use schakel_core::identity::BlockList;
+use schakel_core::preset::Preset;
+use schakel_core::time::{Clock, Zone};
+use schakel_store::Store;
+use tokio::sync::Notify;
+
+use crate::clock::Dice;
+
+/// A connection that gives data.
+pub struct SourceConnection {
+    /// Its id.
+    pub id: ConnectionId,
+    /// Its name in the configuration.
+    pub name: String,
+    /// What speaks with it.
+    pub source: Arc<dyn Source>,
+    /// Its doors.
+    pub cx: Cx,
+    /// The identity scope: its own id (persons are unique per shop) or 0 (per account).
+    pub scope: i64,
+    /// Most fetches at once.
+    pub fetches: usize,
+}
+
+/// A connection that takes data.
+pub struct SinkConnection {
+    /// Its id.
+    pub id: ConnectionId,
+    /// Its name in the configuration.
+    pub name: String,
+    /// What speaks with it.
+    pub sink: Arc<dyn Sink>,
+    /// Its doors.
+    pub cx: Cx,
+    /// How long a request that we gave up on may still be executing there, in milliseconds (I14).
+    pub settle_ms: i64,
+    /// Longest time that one attempt may take, in milliseconds; longer than the connector's own time-outs.
+    pub attempt_ms: i64,
+    /// Most calls at once.
+    pub concurrency: usize,
+}
+
+/// Which source feeds which sink, and how.
+#[derive(Clone)]
+pub struct Route {
+    /// The source connection.
+    pub source: ConnectionId,
+    /// The sink connection.
+    pub sink: ConnectionId,
+    /// The sink's fields.
+    pub preset: Arc<Preset>,
+    /// The source's number, as it stands in `ShopID`.
+    pub shop_id: i64,
+    /// Whether a subscription without double opt-in counts as a Yes.
+    pub is_unconfirmed_enough: bool,
+    /// Whether carts are delivered.
+    pub has_quotes: bool,
+    /// The zone of the sink's times.
+    pub zone: Zone,
+    /// How long an order row waits for its product's picture before it goes without, in milliseconds.
+    pub hold_ms: i64,
+}
+
+/// A running hub.
+pub struct Hub {
+    /// The intermediate database.
+    pub store: Store,
+    /// Whose data this is.
+    pub tenant: TenantId,
+    /// Where data comes from.
+    pub sources: BTreeMap<ConnectionId, SourceConnection>,
+    /// Where data goes.
+    pub sinks: BTreeMap<ConnectionId, SinkConnection>,
+    /// Which goes where.
+    pub routes: Vec<Route>,
+    /// Keys that join nobody, per scope.
+    pub blocked: BlockList,
+    /// The key from which GUIDs are cut (architecture §3, Hub-owned values).
+    pub hub_key: [u8; 32],
+    /// The door to time.
+    pub clock: Arc<dyn Clock>,
+    /// The door to randomness.
+    pub dice: Arc<Dice>,
+    /// Makes ids.
+    pub ids: Arc<IdMaker>,
+    /// Name of this process start, unique among workers.
+    pub worker: String,
+    /// Wake-ups between stages; hints only, every stage also polls.
+    pub wake: Wake,
+}
+
+/// Wake-ups: hints that there may be work.
+#[derive(Default)]
+pub struct Wake {
+    /// The inbox has something.
+    pub inbox: Notify,
+    /// Something is wanted from a source.
+    pub fetch: Notify,
+    /// The outbox has something.
+    pub outbox: Notify,
+}
+
+impl Hub {
+    /// Gives the routes that start at `source`.
+    pub fn routes_from(&self, source: ConnectionId) -> impl Iterator<Item = &Route> {
+        self.routes.iter().filter(move |route| route.source == source)
+    }
+
+    /// Gives the routes of every source in `scope`.
+    pub fn routes_of_scope(&self, scope: i64) -> impl Iterator<Item = &Route> {
+        self.routes
+            .iter()
+            .filter(move |route| self.sources.get(&route.source).is_some_and(|source| source.scope == scope))
+    }
+
+    /// Gives a new id.
+    #[must_use]
+    pub fn new_id(&self) -> i64 {
+        self.ids.next(self.clock.now())
+    }
+}

@@ -1,0 +1,406 @@
+//! Loads what planning needs, in bulk: records, relations, entities.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schakel_core::delivery::ObjectKind;
+use schakel_core::entity::{LanguageName, Order, Product, Quote, Shipment, Variant};
+use schakel_core::id::{ConnectionId, EntityId, RelationId};
+use schakel_core::identity::Node;
+use schakel_core::record::{Content, Held, RecordKey, RecordKind};
+use schakel_core::time::Timestamp;
+use schakel_store::{EntityKey, EntityRow, FetchRow, RecordRow, RelationRow, StoreError, WriteTx};
+
+use super::{Input, Planned};
+use crate::hub::Hub;
+
+/// Everything that planning looks at, in memory.
+pub(super) struct Loaded {
+    records: BTreeMap<RecordKey, Option<RecordRow>>,
+    relation_of: BTreeMap<RecordKey, RelationId>,
+    shipments: BTreeMap<RecordKey, Vec<RecordKey>>,
+    ordered_quotes: BTreeSet<RecordKey>,
+    members: BTreeMap<RelationId, Vec<RecordKey>>,
+    relations: BTreeMap<RelationId, RelationRow>,
+    entities: BTreeMap<EntityKey, EntityRow>,
+    dirty_entities: BTreeSet<EntityKey>,
+    dirty_relations: BTreeSet<RelationId>,
+    since: BTreeMap<RecordKey, Timestamp>,
+    since_any: Timestamp,
+    /// Persons to plan.
+    pub changed: BTreeSet<RelationId>,
+    /// Numbers that no sink may hold any more.
+    pub absent: BTreeSet<RelationId>,
+    /// Orders to plan.
+    pub orders: BTreeSet<RecordKey>,
+    /// Carts to plan.
+    pub quotes: BTreeSet<RecordKey>,
+}
+
+/// Loads what `input` needs and notes what must be fetched.
+pub(super) async fn load(
+    hub: &Hub,
+    tx: &mut WriteTx,
+    scope: i64,
+    input: Input,
+    planned: &mut Planned,
+) -> Result<Loaded, StoreError> {
+    let mut loaded = Loaded {
+        records: input.records,
+        relation_of: input.relation_of,
+        shipments: BTreeMap::new(),
+        ordered_quotes: BTreeSet::new(),
+        members: BTreeMap::new(),
+        relations: BTreeMap::new(),
+        entities: BTreeMap::new(),
+        dirty_entities: BTreeSet::new(),
+        dirty_relations: BTreeSet::new(),
+        since: input.since,
+        since_any: input.since_any,
+        changed: input.changed,
+        absent: input.absent,
+        orders: input.orders,
+        quotes: input.quotes,
+    };
+    let targets: Vec<RecordKey> = loaded.orders.iter().chain(&loaded.quotes).copied().collect();
+    loaded.records(hub, tx, targets).await?;
+    loaded.surroundings(hub, tx).await?;
+    loaded.owners(hub, tx, scope).await?;
+    loaded.people(hub, tx, scope).await?;
+    loaded.entities(hub, tx).await?;
+    loaded.want(hub, planned);
+    Ok(loaded)
+}
+
+impl Loaded {
+    /// Gives a record that the hub holds.
+    pub fn held(&self, key: &RecordKey) -> Option<&Held> {
+        self.records.get(key)?.as_ref().map(|row| &row.held)
+    }
+
+    /// Gives an order with its record.
+    pub fn order(&self, key: &RecordKey) -> Option<(&Held, &Order)> {
+        let held = self.held(key)?;
+        match held.live.as_ref()? {
+            (_, _, Content::Order(order)) => Some((held, order)),
+            _ => None,
+        }
+    }
+
+    /// Gives a cart with its record.
+    pub fn quote(&self, key: &RecordKey) -> Option<(&Held, &Quote)> {
+        let held = self.held(key)?;
+        match held.live.as_ref()? {
+            (_, _, Content::Quote(quote)) => Some((held, quote)),
+            _ => None,
+        }
+    }
+
+    /// Gives a product that the hub holds.
+    pub fn product(&self, connection: ConnectionId, id: i64) -> Option<&Product> {
+        match self.held(&RecordKey::new(connection, RecordKind::Product, id))?.live.as_ref()? {
+            (_, _, Content::Product(product)) => Some(product),
+            _ => None,
+        }
+    }
+
+    /// Gives a variant that the hub holds.
+    pub fn variant(&self, connection: ConnectionId, id: i64) -> Option<&Variant> {
+        match self.held(&RecordKey::new(connection, RecordKind::Variant, id))?.live.as_ref()? {
+            (_, _, Content::Variant(variant)) => Some(variant),
+            _ => None,
+        }
+    }
+
+    /// Gives the shipments of an order that are not gone.
+    pub fn shipments(&self, order: &RecordKey) -> Vec<&Shipment> {
+        let keys = self.shipments.get(order).map_or(&[][..], Vec::as_slice);
+        let held = keys.iter().filter_map(|key| self.held(key)).filter(|held| !held.is_deleted());
+        held.filter_map(|held| match held.live.as_ref() {
+            Some((_, _, Content::Shipment(shipment))) => Some(&**shipment),
+            _ => None,
+        })
+        .collect()
+    }
+
+    /// Tells whether an order refers to this cart.
+    pub fn is_ordered(&self, quote: &RecordKey) -> bool {
+        self.ordered_quotes.contains(quote)
+    }
+
+    /// Tells whether the hub knows nothing at all of a thing: neither content nor that it is gone.
+    pub fn is_unknown(&self, key: &RecordKey) -> bool {
+        !matches!(self.records.get(key), Some(Some(_)))
+    }
+
+    /// Gives the records about a person.
+    pub fn members(&self, relation: RelationId) -> Vec<&Held> {
+        let keys = self.members.get(&relation).map_or(&[][..], Vec::as_slice);
+        keys.iter().filter_map(|key| self.held(key)).collect()
+    }
+
+    /// Gives the language of a person's newest order that names one.
+    pub fn order_language(&self, relation: RelationId) -> Option<&LanguageName> {
+        let members: BTreeSet<&RecordKey> = self.members.get(&relation)?.iter().collect();
+        let orders = self.records.values().flatten().filter_map(|row| {
+            let is_own = members.contains(&row.held.key) || row.owner.as_ref().is_some_and(|o| members.contains(o));
+            match row.held.live.as_ref() {
+                Some((version, _, Content::Order(order))) if is_own && !order.person.language.is_empty() => {
+                    Some((order.created_at, *version, &order.person.language))
+                }
+                _ => None,
+            }
+        });
+        orders.max_by_key(|(created_at, version, _)| (*created_at, *version)).map(|(_, _, language)| language)
+    }
+
+    /// Gives the relation row of a number.
+    pub fn relation(&self, id: RelationId) -> Option<&RelationRow> {
+        self.relations.get(&id)
+    }
+
+    /// Gives the person to whom an order or cart belongs, when sinks may hear of it.
+    pub fn owner(&self, key: &RecordKey) -> Option<RelationId> {
+        let row = self.records.get(key)?.as_ref()?;
+        let own = self.relation_of.get(key);
+        let relation = own.or_else(|| self.relation_of.get(row.owner.as_ref()?))?;
+        let is_open = self.relations.get(relation).is_some_and(|row| !row.is_unconfirmed && row.alias_of.is_none());
+        is_open.then_some(*relation)
+    }
+
+    /// Gives the moment of receipt of what changed `key`.
+    pub fn since(&self, key: &RecordKey) -> Timestamp {
+        self.since.get(key).copied().unwrap_or(self.since_any)
+    }
+
+    /// Gives the moment of receipt of what changed a person.
+    pub fn since_of(&self, relation: RelationId) -> Timestamp {
+        let keys = self.members.get(&relation).map_or(&[][..], Vec::as_slice);
+        keys.iter().filter_map(|key| self.since.get(key)).min().copied().unwrap_or(self.since_any)
+    }
+
+    /// Gives the entity of `key`, made if it is new, belonging to `relation`.
+    pub fn entity(&mut self, hub: &Hub, key: EntityKey, relation: RelationId, parent_id: i64, ref_id: i64) -> EntityRow {
+        let now = hub.clock.now();
+        let held = self.entities.get(&key).copied();
+        let mut row = held.unwrap_or_else(|| EntityRow {
+            id: EntityId(hub.new_id()),
+            key,
+            relation,
+            parent_id,
+            ref_id,
+            created_at: now,
+            updated_at: now,
+        });
+        (row.relation, row.parent_id, row.ref_id) = (relation, parent_id, ref_id);
+        if held != Some(row) {
+            self.entities.insert(key, row);
+            self.dirty_entities.insert(key);
+        }
+        row
+    }
+
+    /// Notes that the desired state of an entity changed now.
+    pub fn touch_entity(&mut self, key: EntityKey, now: Timestamp) {
+        if let Some(row) = self.entities.get_mut(&key) {
+            row.updated_at = now;
+            self.dirty_entities.insert(key);
+        }
+    }
+
+    /// Notes that the desired state of a person changed now.
+    pub fn touch_relation(&mut self, id: RelationId, now: Timestamp) {
+        if let Some(row) = self.relations.get_mut(&id) {
+            row.updated_at = now;
+            self.dirty_relations.insert(id);
+        }
+    }
+
+    /// Gives every entity that is loaded.
+    pub fn entity_rows(&self) -> impl Iterator<Item = &EntityRow> {
+        self.entities.values()
+    }
+
+    /// Gives every relation whose profile orders or carts may stand under, and those to plan.
+    pub fn relation_ids(&self) -> impl Iterator<Item = RelationId> + '_ {
+        self.relations.keys().copied()
+    }
+
+    /// Writes the hub-owned values that changed.
+    pub async fn write(&self, hub: &Hub, tx: &mut WriteTx) -> Result<(), StoreError> {
+        let entities: Vec<EntityRow> =
+            self.dirty_entities.iter().filter_map(|key| self.entities.get(key)).copied().collect();
+        tx.put_entities(hub.tenant, &entities).await?;
+        let relations: Vec<RelationRow> =
+            self.dirty_relations.iter().filter_map(|id| self.relations.get(id)).copied().collect();
+        tx.put_relations(hub.tenant, &relations).await
+    }
+
+    async fn records(&mut self, hub: &Hub, tx: &mut WriteTx, keys: Vec<RecordKey>) -> Result<(), StoreError> {
+        let missing: BTreeSet<RecordKey> =
+            keys.into_iter().filter(|key| !self.records.contains_key(key)).collect();
+        let missing: Vec<RecordKey> = missing.into_iter().collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let found = tx.records(hub.tenant, &missing).await?;
+        self.records.extend(missing.into_iter().map(|key| (key, None)));
+        self.keep(found);
+        Ok(())
+    }
+
+    fn keep(&mut self, rows: Vec<RecordRow>) {
+        for row in rows {
+            let slot = self.records.entry(row.held.key).or_default();
+            // What the transaction has changed already is newer than what the store gives.
+            if slot.is_none() {
+                *slot = Some(row);
+            }
+        }
+    }
+
+    /// Loads shipments, carts, products and variants of the orders, and the orders of the carts.
+    async fn surroundings(&mut self, hub: &Hub, tx: &mut WriteTx) -> Result<(), StoreError> {
+        let orders: Vec<RecordKey> = self.orders.iter().copied().collect();
+        let shipments = tx.owned(hub.tenant, &[RecordKind::Shipment], &orders).await?;
+        self.keep(shipments);
+        for row in self.records.values().flatten() {
+            if let (RecordKind::Shipment, Some(order)) = (row.held.key.kind, row.owner) {
+                self.shipments.entry(order).or_default().push(row.held.key);
+            }
+        }
+        let mut around = BTreeSet::new();
+        for key in &orders {
+            let Some((_, order)) = self.order(key) else { continue };
+            let near = |kind, id: i64| (id > 0).then(|| RecordKey::new(key.connection, kind, id));
+            around.extend(near(RecordKind::Quote, order.quote_id));
+            around.extend(near(RecordKind::Customer, order.customer_id));
+            let rows = order.rows.iter().chain(order.gone_rows.iter().map(|gone| &gone.row));
+            for row in rows {
+                around.extend(near(RecordKind::Product, row.product_id));
+                around.extend(near(RecordKind::Variant, row.variant_id));
+            }
+        }
+        self.records(hub, tx, around.into_iter().collect()).await?;
+        let mut quotes: BTreeMap<ConnectionId, Vec<i64>> = BTreeMap::new();
+        for key in &self.quotes {
+            quotes.entry(key.connection).or_default().push(key.remote_id);
+        }
+        for (connection, ids) in quotes {
+            let orders = tx.referring(hub.tenant, RecordKind::Order, connection, &ids).await?;
+            self.keep(orders);
+        }
+        for row in self.records.values().flatten() {
+            if row.held.key.kind == RecordKind::Order && row.ref_id > 0 {
+                self.ordered_quotes.insert(RecordKey::new(row.held.key.connection, RecordKind::Quote, row.ref_id));
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads whose orders and carts these are.
+    async fn owners(&mut self, hub: &Hub, tx: &mut WriteTx, scope: i64) -> Result<(), StoreError> {
+        let mut keys = BTreeSet::new();
+        for key in self.orders.iter().chain(&self.quotes) {
+            let owner = self.records.get(key).and_then(|row| row.as_ref()?.owner);
+            keys.extend([Some(*key), owner].into_iter().flatten().filter(|key| !self.relation_of.contains_key(key)));
+        }
+        let keys: Vec<RecordKey> = keys.into_iter().collect();
+        for node in tx.nodes(hub.tenant, scope, &keys).await? {
+            if let Some(relation) = node.relation {
+                self.relation_of.insert(node.key, relation);
+            }
+        }
+        let mut ids: BTreeSet<RelationId> = self.changed.iter().chain(&self.absent).copied().collect();
+        for key in self.orders.iter().chain(&self.quotes) {
+            let owner = self.records.get(key).and_then(|row| row.as_ref()?.owner);
+            ids.extend([Some(*key), owner].into_iter().flatten().filter_map(|key| self.relation_of.get(&key)));
+        }
+        let ids: Vec<RelationId> = ids.into_iter().collect();
+        let rows = tx.relations(hub.tenant, &ids).await?;
+        self.relations.extend(rows.into_iter().map(|row| (row.id, row)));
+        Ok(())
+    }
+
+    /// Loads the records about the persons to plan.
+    async fn people(&mut self, hub: &Hub, tx: &mut WriteTx, scope: i64) -> Result<(), StoreError> {
+        let changed: Vec<RelationId> = self.changed.iter().copied().collect();
+        let nodes: Vec<Node> = tx.nodes_of(hub.tenant, scope, &changed).await?;
+        let mut keys = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            if let Some(relation) = node.relation {
+                self.members.entry(relation).or_default().push(node.key);
+                keys.push(node.key);
+            }
+        }
+        self.records(hub, tx, keys).await?;
+        let mute: Vec<RecordKey> = changed
+            .iter()
+            .filter(|relation| !self.members(**relation).iter().any(|held| speaks(held)))
+            .flat_map(|relation| self.members.get(relation).into_iter().flatten().copied())
+            .filter(|key| key.kind == RecordKind::Customer)
+            .collect();
+        if !mute.is_empty() {
+            let orders = tx.owned(hub.tenant, &[RecordKind::Order], &mute).await?;
+            self.keep(orders);
+        }
+        Ok(())
+    }
+
+    async fn entities(&mut self, hub: &Hub, tx: &mut WriteTx) -> Result<(), StoreError> {
+        let mut keys = Vec::new();
+        for key in &self.orders {
+            let Some((_, order)) = self.order(key) else { continue };
+            let name = |kind, remote_id| EntityKey { connection: key.connection, kind, remote_id };
+            keys.push(name(ObjectKind::Order, key.remote_id));
+            let rows = order.rows.iter().chain(order.gone_rows.iter().map(|gone| &gone.row));
+            keys.extend(rows.map(|row| name(ObjectKind::OrderRow, row.id)));
+            if order.quote_id > 0 {
+                keys.push(name(ObjectKind::Quote, order.quote_id));
+            }
+        }
+        keys.extend(self.quotes.iter().map(|key| EntityKey {
+            connection: key.connection,
+            kind: ObjectKind::Quote,
+            remote_id: key.remote_id,
+        }));
+        let rows = tx.entities(hub.tenant, &keys).await?;
+        self.entities = rows.into_iter().map(|row| (row.key, row)).collect();
+        Ok(())
+    }
+
+    /// Notes what must be fetched before these orders are complete (A2).
+    fn want(&self, hub: &Hub, planned: &mut Planned) {
+        let mut wanted: BTreeMap<RecordKey, &'static str> = BTreeMap::new();
+        for key in &self.orders {
+            let Some((_, order)) = self.order(key) else { continue };
+            let mut want = |kind, id: i64, reason| {
+                let thing = RecordKey::new(key.connection, kind, id);
+                if id > 0 && self.is_unknown(&thing) {
+                    wanted.entry(thing).or_insert(reason);
+                }
+            };
+            want(RecordKind::Customer, order.customer_id, "customer");
+            want(RecordKind::Quote, order.quote_id, "quote");
+            for row in &order.rows {
+                want(RecordKind::Product, row.product_id, "product");
+            }
+        }
+        let due_at = hub.clock.now();
+        planned.wanted.extend(wanted.into_iter().map(|(key, reason)| FetchRow {
+            key,
+            reason: reason.to_owned(),
+            due_at,
+            attempts: 0,
+            wanted: 0,
+        }));
+    }
+}
+
+/// Tells whether a customer or subscription names its language.
+fn speaks(held: &Held) -> bool {
+    match held.live.as_ref() {
+        Some((_, _, Content::Customer(customer))) => !customer.person.language.is_empty(),
+        Some((_, _, Content::Subscription(subscription))) => !subscription.language.is_empty(),
+        _ => false,
+    }
+}

@@ -1,0 +1,193 @@
+//! Supervise: owns all tasks, wakes them, stops them, starts them again when they fail.
+//!
+//! The only module that sees all stages. Every task is crash-only: a start after a failure runs the same code as
+//! the first start (I23). Wake-ups are hints; every task also polls.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use schakel_core::id::ConnectionId;
+use schakel_store::StoreError;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+
+use crate::deliver::{Gauge, Loop};
+use crate::hub::Hub;
+use crate::intake::{self, Entrance};
+use crate::{apply, fetch};
+
+/// How often a stage looks for work although nobody woke it.
+const POLL: Duration = Duration::from_millis(500);
+/// Shortest pause of a delivery loop that has nothing to do but wait for a due time.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Pause after the store failed.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// A hub whose tasks run.
+pub struct Running {
+    /// The way in for webhooks.
+    pub entrance: Entrance,
+    /// The delivery loops' readings, by sink.
+    pub gauges: Vec<(ConnectionId, Gauge)>,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+/// Starts all tasks of `hub`. `is_alone`: no other process works on the same store.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one place where tasks are started")]
+pub fn start(hub: &Arc<Hub>, is_alone: bool) -> Running {
+    let (stop, stopped) = watch::channel(false);
+    let (entrance, writer) = intake::open(hub);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(writer.run());
+    tasks.spawn(apply_task(hub.clone(), stopped.clone()));
+    for connection in hub.sources.keys() {
+        tasks.spawn(fetch_task(hub.clone(), *connection, stopped.clone()));
+    }
+    let mut gauges = Vec::new();
+    for sink in hub.sinks.keys() {
+        let gauge = Gauge::default();
+        gauges.push((*sink, gauge.clone()));
+        tasks.spawn(deliver_task(hub.clone(), *sink, gauge, is_alone, stopped.clone()));
+    }
+    Running { entrance, gauges, stop, tasks }
+}
+
+impl Running {
+    /// Stops claiming, lets open attempts end and waits for all tasks.
+    pub async fn stop(self) {
+        let Self { entrance, stop, mut tasks, .. } = self;
+        let _ = stop.send(true);
+        drop(entrance);
+        while tasks.join_next().await.is_some() {}
+    }
+}
+
+async fn apply_task(hub: Arc<Hub>, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        match apply::step(&hub).await {
+            Ok(stepped) if stepped.events == 0 => pause(&hub.wake.inbox, POLL, &mut stopped).await,
+            Ok(stepped) => {
+                if stepped.deliveries > 0 {
+                    hub.wake.outbox.notify_waiters();
+                }
+                if stepped.wanted > 0 {
+                    hub.wake.fetch.notify_waiters();
+                }
+            }
+            Err(error) => store_failed("apply", &error, &mut stopped).await,
+        }
+    }
+}
+
+async fn fetch_task(hub: Arc<Hub>, connection: ConnectionId, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        match fetch::step(&hub, connection).await {
+            Ok(0) => pause(&hub.wake.fetch, POLL, &mut stopped).await,
+            Ok(_) => {}
+            Err(error) => store_failed("fetch", &error, &mut stopped).await,
+        }
+    }
+}
+
+async fn deliver_task(
+    hub: Arc<Hub>,
+    sink: ConnectionId,
+    gauge: Gauge,
+    is_alone: bool,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let mut delivery = Loop::new(hub.clone(), sink, gauge);
+    until_recovered(&delivery, is_alone, &mut stopped).await;
+    until_connected(&hub, sink, &mut stopped).await;
+    let mut last_recovery_us = hub.clock.monotonic_us();
+    while !*stopped.borrow() {
+        match delivery.step().await {
+            Ok(true) => {}
+            Ok(false) => {
+                let is_time = hub.clock.monotonic_us() - last_recovery_us > 5_000_000;
+                if !is_alone && is_time {
+                    last_recovery_us = hub.clock.monotonic_us();
+                    until_recovered(&delivery, false, &mut stopped).await;
+                }
+                idle(&hub, sink, &delivery, &mut stopped).await;
+            }
+            Err(error) => store_failed("deliver", &error, &mut stopped).await,
+        }
+    }
+    while delivery.in_flight() > 0 {
+        delivery.until_answer().await;
+        if let Err(error) = delivery.drain().await {
+            tracing::warn!(%error, "the last attempts could not be settled, they are looked at after the next start");
+            break;
+        }
+    }
+}
+
+/// Waits for an answer, new work, or the next due time.
+async fn idle(hub: &Hub, sink: ConnectionId, delivery: &Loop, stopped: &mut watch::Receiver<bool>) {
+    let due = hub.store.next_due(hub.tenant, sink).await.ok().flatten();
+    let wait_ms = due.map_or(i64::MAX, |at| (at.as_micros() - hub.clock.now().as_micros()) / 1000);
+    let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0)).clamp(PAUSE, POLL);
+    tokio::select! {
+        () = hub.wake.outbox.notified() => {}
+        () = delivery.until_answer() => {}
+        () = tokio::time::sleep(wait) => {}
+        _ = stopped.changed() => {}
+    }
+}
+
+async fn until_recovered(delivery: &Loop, is_alone: bool, stopped: &mut watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        match delivery.recover(is_alone).await {
+            Ok(0) => return,
+            Ok(open) => {
+                tracing::info!(attempts = open, "attempts of an earlier process are looked at before anything is created");
+                return;
+            }
+            Err(error) => store_failed("recover", &error, stopped).await,
+        }
+    }
+}
+
+/// Reads the sink's structure before the first delivery, as long as it takes.
+async fn until_connected(hub: &Hub, sink: ConnectionId, stopped: &mut watch::Receiver<bool>) {
+    let Some(connection) = hub.sinks.get(&sink) else { return };
+    let mut attempt = 0;
+    while !*stopped.borrow() {
+        attempt += 1;
+        match connection.sink.connect(&connection.cx).await {
+            Ok(()) => return,
+            Err(error) => {
+                let wait_ms = schakel_core::delivery::retry_wait_ms(attempt, hub.dice.roll());
+                tracing::error!(sink = connection.name, %error, "the sink can't be used yet, next attempt in {wait_ms} ms");
+                let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or(1000));
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    _ = stopped.changed() => {}
+                }
+            }
+        }
+    }
+}
+
+async fn store_failed(stage: &str, error: &StoreError, stopped: &mut watch::Receiver<bool>) {
+    if error.is_retryable() {
+        tracing::debug!(stage, %error, "the store asks to try again");
+        return;
+    }
+    tracing::error!(stage, %error, "the store failed, the stage goes on in a second");
+    tokio::select! {
+        () = tokio::time::sleep(STORE_PAUSE) => {}
+        _ = stopped.changed() => {}
+    }
+}
+
+async fn pause(wake: &Notify, longest: Duration, stopped: &mut watch::Receiver<bool>) {
+    tokio::select! {
+        () = wake.notified() => {}
+        () = tokio::time::sleep(longest) => {}
+        _ = stopped.changed() => {}
+    }
+}
