@@ -87,3 +87,12 @@ pub struct QuoteView<'a> {
     /// Whether an order of that person refers to it (mission F10).
     pub is_ordered: bool,
 }
+
+/// A membership of a customer group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupView {
+    /// The group's id at the source.
+    pub group_id: i64,
+    /// Whether the customer is no longer in it.
+    pub is_gone: bool,
+}

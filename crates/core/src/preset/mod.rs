@@ -2,14 +2,30 @@
 //!
 //! `presets/bookerz.toml` holds the 127 fields of the Bookerz connector (mission A5, A20) and no other.
 
+mod paths;
+mod rule;
+
 mod file;
 mod render;
 
-pub use render::{Hub, Rendered, render_order, render_order_row, render_quote, render_relation};
+mod guid;
+mod stored;
+
+#[cfg(test)]
+mod tests;
+
+pub use file::PresetError;
+pub use guid::guid;
+pub use render::{
+    Hub, Rendered, render_group, render_order, render_order_row, render_quote, render_relation,
+};
+pub use stored::{agrees, stored};
 
 use std::sync::Arc;
 
-use crate::delivery::ObjectKind;
+use serde::Deserialize;
+
+use crate::delivery::{ObjectKind, Value};
 
 /// The fields of one sink, by object.
 #[derive(Debug, Clone)]
@@ -29,12 +45,13 @@ pub struct Table {
     pub collection: String,
     /// The fields, in the order in which they are created and rendered.
     pub fields: Vec<Field>,
-    /// Positions of the fields that form the natural key, in `fields`.
+    /// Positions of the fields that form the natural key, in `fields`; integers all of them.
     pub key: Vec<usize>,
 }
 
 /// How a field is made in the sink.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are those of copernica.md §4.2")]
 pub enum FieldType {
     Integer,
@@ -46,6 +63,24 @@ pub enum FieldType {
     EmptyDate,
     Datetime,
     EmptyDatetime,
+}
+
+impl FieldType {
+    /// The word in presets and in Copernica's API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Integer => "integer",
+            Self::Text => "text",
+            Self::Email => "email",
+            Self::Phone => "phone",
+            Self::PhoneGsm => "phone_gsm",
+            Self::Select => "select",
+            Self::EmptyDate => "empty_date",
+            Self::Datetime => "datetime",
+            Self::EmptyDatetime => "empty_datetime",
+        }
+    }
 }
 
 /// One field.
@@ -67,8 +102,18 @@ pub struct Field {
     pub is_prose: bool,
     /// Whether the value counts in the digest; hub times do not (architecture §3).
     pub is_counted: bool,
+    /// How the value is written.
+    pub(crate) rule: rule::Rule,
     /// Where the value comes from.
-    pub(crate) source: render::SourceOf,
+    pub(crate) source: paths::Source,
+}
+
+impl Field {
+    /// Gives the path that fills the field, such as `person.firstname`.
+    #[must_use]
+    pub const fn path(&self) -> &'static str {
+        self.source.path
+    }
 }
 
 impl Preset {
@@ -76,5 +121,41 @@ impl Preset {
     #[must_use]
     pub fn table(&self, object: ObjectKind) -> Option<&Table> {
         self.tables.iter().find(|table| table.object == object)
+    }
+}
+
+impl Table {
+    /// Names a field for people: `Collection.Field`, or `Field` for the profile.
+    #[must_use]
+    pub fn label(&self, field: &str) -> String {
+        if self.collection.is_empty() {
+            field.to_owned()
+        } else {
+            format!("{}.{field}", self.collection)
+        }
+    }
+
+    /// Gives the natural key of a rendered object: the names of the key fields with their numbers.
+    #[must_use]
+    pub fn key_of(&self, values: &[Value]) -> Vec<(Arc<str>, i64)> {
+        let number = |at: usize| match values.get(at) {
+            Some(Value::Int(number)) => *number,
+            _ => 0,
+        };
+        self.key
+            .iter()
+            .map(|at| (Arc::clone(&self.fields[*at].name), number(*at)))
+            .collect()
+    }
+
+    /// Gives the values that count in the digest of the desired state.
+    #[must_use]
+    pub fn counted<'a>(&self, values: &'a [Value]) -> Vec<&'a Value> {
+        let counted = self
+            .fields
+            .iter()
+            .zip(values)
+            .filter(|(field, _)| field.is_counted);
+        counted.map(|(_, value)| value).collect()
     }
 }
