@@ -6,6 +6,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::workspace;
 
+/// How the variables start that `cargo run` sets for the program that it runs.
+const OF_OUR_OWN_RUN: [&str; 3] = ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_PRIMARY_"];
+
 /// Returns a command that will run in the workspace's root, without input.
 pub(crate) fn command(program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
@@ -13,6 +16,16 @@ pub(crate) fn command(program: &str, arguments: &[&str]) -> Command {
         .args(arguments)
         .current_dir(workspace::root())
         .stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        // Cargo describes us to ourselves by these. Passed on to another cargo they make build scripts run again that
+        // watch them, ring's for one, and half the tree is compiled once more.
+        if name
+            .to_str()
+            .is_some_and(|name| OF_OUR_OWN_RUN.iter().any(|start| name.starts_with(start)))
+        {
+            command.env_remove(name);
+        }
+    }
     command
 }
 
@@ -67,4 +80,21 @@ fn line(command: &Command) -> String {
         .map(|word| word.to_string_lossy())
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn does_not_pass_on_what_cargo_says_of_us() {
+        let command = command("cargo", &["--version"]);
+        let removed = |name: &str| {
+            command
+                .get_envs()
+                .any(|(key, value)| key == name && value.is_none())
+        };
+        assert!(removed("CARGO_MANIFEST_DIR") && removed("CARGO_PKG_NAME"));
+        assert!(!removed("CARGO_HOME"));
+    }
 }

@@ -1,9 +1,11 @@
 //! The files of the project.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
+use schakel_testkit::variable;
 
 /// File types that hold text of ours.
 const TEXT_ENDINGS: [&str; 12] = [
@@ -15,8 +17,16 @@ const TEXT_NAMES: [&str; 2] = ["justfile", "run"];
 
 /// Returns the folder of the workspace's `Cargo.toml`.
 pub(crate) fn root() -> &'static Path {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.parent().expect("xtask lies in a folder of the workspace")
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        // Cargo names the folder when it starts us. The compiled-in one may be that of another clone with which we
+        // share a target folder, and serves only when the program is started by hand.
+        let own = variable("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").to_owned());
+        let root = Path::new(&own)
+            .parent()
+            .expect("xtask lies in a folder of the workspace");
+        root.to_owned()
+    })
 }
 
 /// One text file of the project.
