@@ -1,1 +1,193 @@
 //! Simulator of the Lightspeed eCom (C-Series) REST API and of a shop behind it.
+//!
+//! Written from the reference `lightspeed-ecom.md` alone. A [`Simulator`] is one shop: a REST API
+//! ([`Simulator::router`]), webhooks that are really sent, and acts (methods such as
+//! [`Simulator::place_order`]) that change the shop the way shoppers and the merchant do. [`traffic`]
+//! performs such acts by the thousand.
+//!
+//! State is compact ([`records`]) and JSON is made when it is asked for ([`write`]).
+
+mod acts;
+mod auth;
+mod catalogue;
+mod client;
+mod dispatch;
+mod emit;
+mod faults;
+mod inspect;
+mod json;
+mod language;
+mod limits;
+mod options;
+mod person;
+mod records;
+mod rest;
+mod state;
+pub mod traffic;
+mod wall;
+mod webhooks;
+mod write;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use acts::{
+    Burst, Buyer, Cart, CartChange, CustomerChange, Goods, NewCustomer, NewOrder, NewSubscription,
+    ProductChange, RowsChange, Sent,
+};
+pub use dispatch::WebhookCounts;
+pub use faults::{RestFault, RestFaults, WebhookFaults};
+pub use inspect::{Kind, OrderFacts, QuoteFacts, RowFacts, ShopCounts};
+pub use options::{Access, Cluster, DeletionBody, Key, Options, Permissions, WebhookOptions};
+pub use person::{Country, Gender, Person, Text};
+
+use dispatch::Dispatcher;
+use faults::RestPlan;
+use language::Language;
+use limits::Budget;
+use state::Shop;
+use wall::Wall;
+use write::LinkBases;
+
+use crate::door::{Seed, SimClock};
+
+/// One simulated shop; clones are handles on the same shop.
+#[derive(Clone)]
+pub struct Simulator {
+    inner: Arc<Inner>,
+    /// How much an act done through this handle tells.
+    burst: Burst,
+    /// How far in the past an act done through this handle happens, in seconds.
+    ago_s: i64,
+}
+
+struct Inner {
+    options: Options,
+    keys: Vec<Key>,
+    languages: Vec<Language>,
+    default_language: Language,
+    clock: Arc<dyn SimClock>,
+    wall: Wall,
+    bases: LinkBases,
+    shop: Mutex<Shop>,
+    /// One budget per key.
+    budgets: Mutex<Vec<Budget>>,
+    faults: Mutex<RestPlan>,
+    /// Calls per resource.
+    calls: Mutex<BTreeMap<String, u64>>,
+    dispatcher: Arc<Dispatcher>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.dispatcher.stop();
+    }
+}
+
+impl Simulator {
+    /// Opens a shop with a catalogue and without customers.
+    ///
+    /// The same options, clock and seed give the same shop.
+    #[must_use]
+    pub fn new(options: Options, clock: Arc<dyn SimClock>, mut seed: Seed) -> Self {
+        let now_s = clock.now_us().div_euclid(1_000_000);
+        let shop = Shop::new(&options, Seed::new(seed.next_u64()), now_s);
+        let keys = auth::keys(&options);
+        let budgets = keys
+            .iter()
+            .map(|_| Budget::new(options.limits, options.per_second))
+            .collect();
+        let languages: Vec<Language> = options
+            .languages
+            .iter()
+            .filter_map(|code| Language::of(code))
+            .collect();
+        let default_language = Language::of(&options.default_language)
+            .or_else(|| languages.first().copied())
+            .or_else(|| Language::of("nl"))
+            .expect("the platform knows Dutch");
+        let inner = Inner {
+            keys,
+            languages,
+            default_language,
+            clock,
+            wall: Wall::of(options.cluster.zone()),
+            bases: LinkBases::of(options.cluster),
+            shop: Mutex::new(shop),
+            budgets: Mutex::new(budgets),
+            faults: Mutex::new(RestPlan::new(Seed::new(seed.next_u64()))),
+            calls: Mutex::new(BTreeMap::new()),
+            dispatcher: Arc::new(Dispatcher::new(&options, Seed::new(seed.next_u64()))),
+            options,
+        };
+        Self {
+            inner: Arc::new(inner),
+            burst: Burst::FULL,
+            ago_s: 0,
+        }
+    }
+
+    /// Returns a handle whose acts tell as much as `burst` says.
+    #[must_use]
+    pub fn with_burst(&self, burst: Burst) -> Self {
+        Self {
+            burst,
+            ..self.clone()
+        }
+    }
+
+    /// Returns a handle whose acts happen `ago_s` seconds before now.
+    #[must_use]
+    pub fn in_the_past(&self, ago_s: i64) -> Self {
+        Self {
+            ago_s,
+            ..self.clone()
+        }
+    }
+
+    /// Returns the options it was made with.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.inner.options
+    }
+
+    /// Replaces the standing faults of the webhooks.
+    pub fn set_webhook_faults(&self, faults: WebhookFaults) {
+        self.inner.dispatcher.set_faults(faults);
+    }
+
+    /// Replaces the standing faults of the API.
+    pub fn set_rest_faults(&self, faults: RestFaults) {
+        locked(&self.inner.faults).set(faults);
+    }
+
+    /// Lets the next `count` calls suffer `fault`.
+    pub fn fail_next(&self, fault: RestFault, count: u32) {
+        locked(&self.inner.faults).fail_next(fault, count);
+    }
+
+    /// Waits until no delivery is outstanding, retries included.
+    pub async fn webhooks_idle(&self) {
+        self.inner.dispatcher.idle().await;
+    }
+
+    /// Waits until fewer deliveries are outstanding than the soft limit.
+    pub async fn webhooks_room(&self) {
+        self.inner.dispatcher.room().await;
+    }
+
+    /// Returns the time of this handle in whole seconds since 1970 (UTC).
+    pub(crate) fn now_s(&self) -> i64 {
+        self.inner.clock.now_us().div_euclid(1_000_000) - self.ago_s
+    }
+
+    /// Locks the shop.
+    pub(crate) fn shop(&self) -> MutexGuard<'_, Shop> {
+        locked(&self.inner.shop)
+    }
+}
+
+/// Locks; a panic elsewhere does not make the simulator unusable.
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

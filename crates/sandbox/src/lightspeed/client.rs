@@ -1,0 +1,129 @@
+//! A small HTTP client for deliveries: plain `http`, one kept-alive connection per worker and receiver.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// Answers are read up to this size, in bytes; a longer one costs the connection.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// Where a webhook goes.
+#[derive(Debug)]
+pub(crate) struct Target {
+    authority: String,
+    host: HeaderValue,
+    path: Uri,
+    is_plain: bool,
+}
+
+impl Target {
+    /// Reads an absolute URL; `None` when it is not one.
+    pub(crate) fn of(address: &str) -> Option<Self> {
+        let uri: Uri = address.parse().ok()?;
+        let is_plain = match uri.scheme_str()? {
+            "http" => true,
+            "https" => false,
+            _ => return None,
+        };
+        let authority = uri.authority()?;
+        let host = HeaderValue::from_str(authority.as_str()).ok()?;
+        let port = authority.port_u16().unwrap_or(if is_plain { 80 } else { 443 });
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        Some(Self {
+            authority: format!("{}:{port}", authority.host()),
+            host,
+            path: path.parse().ok()?,
+            is_plain,
+        })
+    }
+}
+
+/// Why an attempt failed before there was an answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SendError {
+    /// The receiver wants TLS, which this client does not speak.
+    #[error("receiver is not reachable over plain http")]
+    NotPlain,
+    /// No connection.
+    #[error("connect to receiver")]
+    Connect(#[from] std::io::Error),
+    /// The connection broke, or the answer was no HTTP.
+    #[error("exchange with receiver")]
+    Exchange(#[from] hyper::Error),
+}
+
+/// The connections of one worker.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    open: HashMap<String, SendRequest<Full<Bytes>>>,
+}
+
+impl Lines {
+    /// Posts `body` and returns the status of the answer.
+    ///
+    /// # Errors
+    /// When no answer came.
+    pub(crate) async fn post(
+        &mut self,
+        target: &Target,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<StatusCode, SendError> {
+        let mut line = self.line(target).await?;
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = target.path.clone();
+        *request.headers_mut() = headers;
+        request.headers_mut().insert(header::HOST, target.host.clone());
+        let answer = line.send_request(request).await?;
+        let status = answer.status();
+        if drain(answer.into_body()).await? {
+            self.open.insert(target.authority.clone(), line);
+        }
+        Ok(status)
+    }
+
+    /// Takes the open connection out, so that one abandoned half-way is never used again.
+    async fn line(&mut self, target: &Target) -> Result<SendRequest<Full<Bytes>>, SendError> {
+        if !target.is_plain {
+            return Err(SendError::NotPlain);
+        }
+        if let Some(mut line) = self.open.remove(&target.authority)
+            && line.ready().await.is_ok()
+        {
+            return Ok(line);
+        }
+        let stream = TcpStream::connect(&target.authority).await?;
+        stream.set_nodelay(true)?;
+        let (line, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        drive(connection);
+        Ok(line)
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a simulator is a process of its own; nobody supervises it"
+)]
+fn drive(connection: http1::Connection<TokioIo<TcpStream>, Full<Bytes>>) {
+    tokio::spawn(async move {
+        let _ = connection.await;
+    });
+}
+
+/// Reads the answer to its end; `false` when it is too long to be worth it.
+async fn drain(mut body: hyper::body::Incoming) -> Result<bool, hyper::Error> {
+    let mut read = 0;
+    while let Some(frame) = body.frame().await {
+        read += frame?.data_ref().map_or(0, Bytes::len);
+        if read > ANSWER_BYTES_MAX {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

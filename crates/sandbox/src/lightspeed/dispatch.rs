@@ -1,0 +1,367 @@
+//! Sends the webhooks: a bounded queue, a few workers, retries with growing waits, faults on the way.
+//!
+//! Nothing here knows what a record is. A delivery is made (body, signature and all) when the thing
+//! happens; whatever happens to it later is counted.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::client::{Lines, Target};
+use super::faults::WebhookFaults;
+use super::locked;
+use super::options::{Options, WebhookOptions};
+use crate::door::Seed;
+
+/// One thing to tell one receiver.
+#[derive(Debug, Clone)]
+pub(crate) struct Delivery {
+    pub(crate) target: Arc<Target>,
+    /// Group and action, such as `orders/paid`.
+    pub(crate) event: String,
+    pub(crate) language: &'static str,
+    pub(crate) id_header: HeaderName,
+    pub(crate) id: u64,
+    pub(crate) request_id: String,
+    /// Lower-case hex; `None` when sent unsigned.
+    pub(crate) signature: Option<String>,
+    /// Limit, remaining, reset.
+    pub(crate) rates: Arc<[String; 3]>,
+    pub(crate) body: Bytes,
+}
+
+/// What became of the deliveries so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WebhookCounts {
+    /// Deliveries made, the second copies of `send_twice` and of duplicates included.
+    pub queued: u64,
+    /// Attempts sent, retries included.
+    pub sent: u64,
+    /// Deliveries answered with 2xx.
+    pub acknowledged: u64,
+    /// Attempts answered otherwise or not at all.
+    pub failed_attempts: u64,
+    /// Deliveries abandoned after the last attempt.
+    pub given_up: u64,
+    /// Deliveries lost on purpose.
+    pub lost: u64,
+    /// Deliveries dropped because too many were outstanding.
+    pub dropped: u64,
+    /// Deliveries not settled yet.
+    pub pending: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    queued: AtomicU64,
+    sent: AtomicU64,
+    acknowledged: AtomicU64,
+    failed_attempts: AtomicU64,
+    given_up: AtomicU64,
+    lost: AtomicU64,
+    dropped: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Job {
+    delivery: Arc<Delivery>,
+    failed: u8,
+}
+
+/// A job that waits for its time; the earliest is the greatest.
+#[derive(Debug)]
+struct Waiting {
+    due: Reverse<(Instant, u64)>,
+    job: Job,
+}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.due == other.due
+    }
+}
+impl Eq for Waiting {}
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Waiting {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.due.cmp(&other.due)
+    }
+}
+
+#[derive(Debug)]
+struct Queue {
+    ready: VecDeque<Job>,
+    waiting: BinaryHeap<Waiting>,
+    serial: u64,
+    faults: WebhookFaults,
+    seed: Seed,
+    is_stopped: bool,
+}
+
+/// The sender of a shop's webhooks.
+#[derive(Debug)]
+pub(crate) struct Dispatcher {
+    options: WebhookOptions,
+    /// The headers that are the same on every delivery.
+    common: HeaderMap,
+    queue: Mutex<Queue>,
+    counters: Counters,
+    pending: AtomicUsize,
+    is_started: AtomicBool,
+    work: Notify,
+    settled: Notify,
+}
+
+impl Dispatcher {
+    /// Makes a dispatcher; its workers start with the first delivery.
+    pub(crate) fn new(options: &Options, seed: Seed) -> Self {
+        let mut common = HeaderMap::new();
+        common.insert("content-type", HeaderValue::from_static("application/json"));
+        common.insert("x-format", HeaderValue::from_static("json"));
+        common.insert("x-cluster-id", HeaderValue::from_static(options.cluster.id()));
+        common.insert("x-shop-id", HeaderValue::from(options.shop_id));
+        let queue = Queue {
+            ready: VecDeque::new(),
+            waiting: BinaryHeap::new(),
+            serial: 0,
+            faults: WebhookFaults::default(),
+            seed,
+            is_stopped: false,
+        };
+        Self {
+            options: options.webhooks.clone(),
+            common,
+            queue: Mutex::new(queue),
+            counters: Counters::default(),
+            pending: AtomicUsize::new(0),
+            is_started: AtomicBool::new(false),
+            work: Notify::new(),
+            settled: Notify::new(),
+        }
+    }
+
+    /// Replaces the standing faults.
+    pub(crate) fn set_faults(&self, faults: WebhookFaults) {
+        locked(&self.queue).faults = faults;
+    }
+
+    /// Takes a delivery and returns at once; without a runtime it stays queued until there is one.
+    pub(crate) fn push(self: &Arc<Self>, mut delivery: Delivery) {
+        let mut queue = locked(&self.queue);
+        let faults = queue.faults;
+        if queue.seed.percent(u64::from(faults.lost_percent)) {
+            self.counters.lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        if queue.seed.percent(u64::from(faults.unsigned_percent)) {
+            delivery.signature = None;
+        }
+        if queue.seed.percent(u64::from(faults.wrong_signature_percent)) {
+            delivery.signature = Some(hex::encode([0x5a; 16]));
+        }
+        let delivery = Arc::new(delivery);
+        let delay = |queue: &mut Queue| Duration::from_millis(1 + queue.seed.below(faults.delay_ms_max));
+        let is_delayed = queue.seed.percent(u64::from(faults.delayed_percent));
+        let first = is_delayed.then(|| delay(&mut queue));
+        self.enqueue(&mut queue, Arc::clone(&delivery), first);
+        if faults.send_twice {
+            self.enqueue(&mut queue, Arc::clone(&delivery), first);
+        }
+        if queue.seed.percent(u64::from(faults.duplicated_percent)) {
+            let later = delay(&mut queue);
+            self.enqueue(&mut queue, delivery, Some(later));
+        }
+        drop(queue);
+        self.start();
+        self.work.notify_one();
+    }
+
+    fn enqueue(&self, queue: &mut Queue, delivery: Arc<Delivery>, delay: Option<Duration>) {
+        if self.pending.load(Ordering::Relaxed) >= self.options.pending_hard_limit {
+            self.counters.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        self.counters.queued.fetch_add(1, Ordering::Relaxed);
+        self.pending.fetch_add(1, Ordering::SeqCst);
+        let job = Job { delivery, failed: 0 };
+        match delay {
+            None => queue.ready.push_back(job),
+            Some(delay) => wait(queue, job, delay),
+        }
+    }
+
+    /// Starts the workers once, if the caller is inside a runtime.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a simulator is a process of its own; nobody supervises it"
+    )]
+    fn start(self: &Arc<Self>) {
+        if self.is_started.load(Ordering::Relaxed) || tokio::runtime::Handle::try_current().is_err() {
+            return;
+        }
+        if self.is_started.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        for _ in 0..self.options.concurrency.max(1) {
+            let dispatcher = Arc::clone(self);
+            tokio::spawn(async move { dispatcher.work().await });
+        }
+    }
+
+    /// Ends the workers; what is queued is never sent.
+    pub(crate) fn stop(&self) {
+        locked(&self.queue).is_stopped = true;
+        self.work.notify_waiters();
+    }
+
+    /// Waits until nothing is outstanding.
+    pub(crate) async fn idle(self: &Arc<Self>) {
+        self.below(1).await;
+    }
+
+    /// Waits until fewer deliveries are outstanding than the soft limit.
+    pub(crate) async fn room(self: &Arc<Self>) {
+        self.below(self.options.pending_soft_limit.max(1)).await;
+    }
+
+    async fn below(self: &Arc<Self>, limit: usize) {
+        self.start();
+        loop {
+            let settled = self.settled.notified();
+            let mut settled = std::pin::pin!(settled);
+            settled.as_mut().enable();
+            if self.pending.load(Ordering::SeqCst) < limit {
+                return;
+            }
+            settled.await;
+        }
+    }
+
+    /// Returns what became of the deliveries so far.
+    pub(crate) fn counts(&self) -> WebhookCounts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::SeqCst);
+        WebhookCounts {
+            queued: read(&self.counters.queued),
+            sent: read(&self.counters.sent),
+            acknowledged: read(&self.counters.acknowledged),
+            failed_attempts: read(&self.counters.failed_attempts),
+            given_up: read(&self.counters.given_up),
+            lost: read(&self.counters.lost),
+            dropped: read(&self.counters.dropped),
+            pending: self.pending.load(Ordering::SeqCst) as u64,
+        }
+    }
+
+    async fn work(&self) {
+        let mut lines = Lines::default();
+        while let Some(job) = self.next().await {
+            self.attempt(&mut lines, job).await;
+        }
+    }
+
+    /// Waits for the next job; `None` once stopped.
+    async fn next(&self) -> Option<Job> {
+        loop {
+            let due = {
+                let mut queue = locked(&self.queue);
+                if queue.is_stopped {
+                    return None;
+                }
+                ripen(&mut queue);
+                if let Some(job) = queue.ready.pop_front() {
+                    if !queue.ready.is_empty() {
+                        self.work.notify_one();
+                    }
+                    return Some(job);
+                }
+                queue.waiting.peek().map(|waiting| waiting.due.0.0)
+            };
+            match due {
+                None => self.work.notified().await,
+                Some(due) => {
+                    let _ = tokio::time::timeout_at(due, self.work.notified()).await;
+                }
+            }
+        }
+    }
+
+    async fn attempt(&self, lines: &mut Lines, mut job: Job) {
+        self.counters.sent.fetch_add(1, Ordering::Relaxed);
+        let headers = self.headers(&job.delivery);
+        let body = job.delivery.body.clone();
+        let limit = Duration::from_millis(self.options.timeout_ms);
+        let sent = tokio::time::timeout(limit, lines.post(&job.delivery.target, headers, body)).await;
+        if matches!(sent, Ok(Ok(status)) if status.is_success()) {
+            self.counters.acknowledged.fetch_add(1, Ordering::SeqCst);
+            self.settle();
+            return;
+        }
+        self.counters.failed_attempts.fetch_add(1, Ordering::SeqCst);
+        job.failed = job.failed.saturating_add(1);
+        if job.failed >= self.options.attempts_max {
+            self.counters.given_up.fetch_add(1, Ordering::SeqCst);
+            self.settle();
+            return;
+        }
+        let doubled = self
+            .options
+            .retry_wait_ms
+            .saturating_mul(1 << (job.failed - 1).min(30));
+        let wait_ms = doubled.min(self.options.retry_wait_ms_max);
+        wait(&mut locked(&self.queue), job, Duration::from_millis(wait_ms));
+        // A worker may be asleep for longer than this wait, or without any due time.
+        self.work.notify_one();
+    }
+
+    fn settle(&self) {
+        self.pending.fetch_sub(1, Ordering::SeqCst);
+        self.settled.notify_waiters();
+    }
+
+    fn headers(&self, delivery: &Delivery) -> HeaderMap {
+        let mut headers = self.common.clone();
+        let text = |text: &str| HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""));
+        headers.insert("x-event", text(&delivery.event));
+        headers.insert("x-language", HeaderValue::from_static(delivery.language));
+        headers.insert(delivery.id_header.clone(), HeaderValue::from(delivery.id));
+        headers.insert("x-request-id", text(&delivery.request_id));
+        if let Some(signature) = &delivery.signature {
+            headers.insert("x-signature", text(signature));
+        }
+        let [limit, remaining, reset] = &*delivery.rates;
+        headers.insert("x-ratelimit-limit", text(limit));
+        headers.insert("x-ratelimit-remaining", text(remaining));
+        headers.insert("x-ratelimit-reset", text(reset));
+        headers
+    }
+}
+
+fn wait(queue: &mut Queue, job: Job, delay: Duration) {
+    queue.serial += 1;
+    let due = Reverse((Instant::now() + delay, queue.serial));
+    queue.waiting.push(Waiting { due, job });
+}
+
+/// Moves the jobs whose time has come to the ready ones.
+fn ripen(queue: &mut Queue) {
+    if queue.waiting.is_empty() {
+        return;
+    }
+    let now = Instant::now();
+    while queue.waiting.peek().is_some_and(|waiting| waiting.due.0.0 <= now) {
+        if let Some(waiting) = queue.waiting.pop() {
+            queue.ready.push_back(waiting.job);
+        }
+    }
+}

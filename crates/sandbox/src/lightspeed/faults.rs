@@ -1,0 +1,104 @@
+//! Faults on demand: what goes wrong with answers and with webhooks, and how often.
+
+use crate::door::Seed;
+
+/// Something that goes wrong with the answer to a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestFault {
+    /// An order that exists is answered with 404 (lightspeed-ecom.md §9.1 #20).
+    OrderNotFound,
+    /// This status, 500, 502 or 503, with a page of HTML.
+    ServerError(u16),
+    /// 429 with `Retry-After` in seconds.
+    TooManySeconds(u32),
+    /// 429 with `Retry-After` as a date, this many seconds ahead.
+    TooManyDate(u32),
+    /// 429 without `Retry-After`.
+    TooManyBare,
+    /// The connection breaks in the middle of the answer.
+    Cut,
+}
+
+/// Standing faults of the API.
+#[derive(Debug, Clone, Default)]
+pub struct RestFaults {
+    /// Every answer takes this long, in milliseconds.
+    pub latency_ms: u64,
+    /// Answers of this kind, in percent of the calls.
+    pub percent: Vec<(RestFault, u8)>,
+}
+
+/// Standing faults of webhooks; each in percent of the deliveries.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WebhookFaults {
+    /// Never sent.
+    pub lost_percent: u8,
+    /// Sent a second time, later.
+    pub duplicated_percent: u8,
+    /// Sent late, and so out of order.
+    pub delayed_percent: u8,
+    /// How late at most, in milliseconds.
+    pub delay_ms_max: u64,
+    /// Signed with a wrong secret.
+    pub wrong_signature_percent: u8,
+    /// Sent without a signature.
+    pub unsigned_percent: u8,
+    /// Every delivery is sent twice, at the same time.
+    pub send_twice: bool,
+}
+
+/// The faults of the API that are waiting for a call.
+#[derive(Debug)]
+pub(crate) struct RestPlan {
+    standing: RestFaults,
+    /// The next calls: fault and how many are left.
+    next: Vec<(RestFault, u32)>,
+    seed: Seed,
+}
+
+impl RestPlan {
+    /// Starts without faults.
+    pub(crate) fn new(seed: Seed) -> Self {
+        Self {
+            standing: RestFaults::default(),
+            next: Vec::new(),
+            seed,
+        }
+    }
+
+    /// Replaces the standing faults.
+    pub(crate) fn set(&mut self, faults: RestFaults) {
+        self.standing = faults;
+    }
+
+    /// Lets the next `count` calls that can suffer `fault` suffer it.
+    pub(crate) fn fail_next(&mut self, fault: RestFault, count: u32) {
+        self.next.push((fault, count));
+    }
+
+    /// Returns how long an answer takes, in milliseconds.
+    pub(crate) fn latency_ms(&self) -> u64 {
+        self.standing.latency_ms
+    }
+
+    /// Takes the fault of a call; `is_order` says that it asks for one order.
+    pub(crate) fn take(&mut self, is_order: bool) -> Option<RestFault> {
+        let suits = |fault: RestFault| is_order || fault != RestFault::OrderNotFound;
+        if let Some(next) = self
+            .next
+            .iter_mut()
+            .find(|(fault, count)| *count > 0 && suits(*fault))
+        {
+            next.1 -= 1;
+            let fault = next.0;
+            self.next.retain(|(_, count)| *count > 0);
+            return Some(fault);
+        }
+        for (fault, percent) in &self.standing.percent {
+            if suits(*fault) && self.seed.percent(u64::from(*percent)) {
+                return Some(*fault);
+            }
+        }
+        None
+    }
+}

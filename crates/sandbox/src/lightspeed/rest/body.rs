@@ -1,0 +1,116 @@
+//! Bodies of writes: JSON, or a form with bracket names (lightspeed-ecom.md §3.1).
+
+use serde_json::{Map, Value};
+
+use super::query::pairs;
+use super::{Call, Refusal};
+
+/// The members inside the envelope of a write.
+pub(super) struct Fields(Map<String, Value>);
+
+impl Fields {
+    /// Reads the body of a call, whose envelope must be `singular`.
+    ///
+    /// # Errors
+    /// When it is neither JSON nor a form, or the envelope is missing.
+    pub(super) fn of(call: &Call<'_>, singular: &str) -> Result<Self, Refusal> {
+        let is_form = call.content_type.starts_with("application/x-www-form-urlencoded");
+        let mut whole = if is_form {
+            form(&call.body)
+        } else {
+            json(&call.body)?
+        };
+        match whole.remove(singular) {
+            Some(Value::Object(fields)) => Ok(Self(fields)),
+            _ => Err(Refusal::INVALID),
+        }
+    }
+
+    /// Says whether nothing was sent inside the envelope.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns a text; `false` and `null` are the empty text, absence is `None`.
+    ///
+    /// # Errors
+    /// When the value is an object or a list.
+    pub(super) fn text(&self, key: &str) -> Result<Option<String>, Refusal> {
+        match self.0.get(key) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(Value::Number(number)) => Ok(Some(number.to_string())),
+            Some(Value::Bool(false) | Value::Null) => Ok(Some(String::new())),
+            Some(_) => Err(Refusal::INVALID),
+        }
+    }
+
+    /// Returns a flag; forms write it as `true` or `1`.
+    ///
+    /// # Errors
+    /// When the value is no flag.
+    pub(super) fn flag(&self, key: &str) -> Result<Option<bool>, Refusal> {
+        match self.0.get(key) {
+            None => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(*flag)),
+            Some(Value::Number(number)) => Ok(Some(number.as_i64() != Some(0))),
+            Some(Value::String(text)) => match text.as_str() {
+                "true" | "1" => Ok(Some(true)),
+                "false" | "0" | "" => Ok(Some(false)),
+                _ => Err(Refusal::INVALID),
+            },
+            Some(_) => Err(Refusal::INVALID),
+        }
+    }
+
+    /// Returns a whole number, given as such or as text.
+    ///
+    /// # Errors
+    /// When the value is no whole number.
+    pub(super) fn int(&self, key: &str) -> Result<Option<i64>, Refusal> {
+        match self.0.get(key) {
+            None | Some(Value::Null | Value::Bool(false)) => Ok(None),
+            Some(Value::Number(number)) => number.as_i64().map(Some).ok_or(Refusal::INVALID),
+            Some(Value::String(text)) => text.trim().parse().map(Some).map_err(|_| Refusal::INVALID),
+            Some(_) => Err(Refusal::INVALID),
+        }
+    }
+
+    /// Returns an amount in ten-thousandths.
+    ///
+    /// # Errors
+    /// When the value is no amount.
+    pub(super) fn amount_e4(&self, key: &str) -> Result<Option<u32>, Refusal> {
+        let Some(text) = self.text(key)? else {
+            return Ok(None);
+        };
+        let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
+        let digits: String = decimals.chars().chain("0000".chars()).take(4).collect();
+        let e4 = format!("{whole}{digits}").parse().map_err(|_| Refusal::INVALID)?;
+        Ok(Some(e4))
+    }
+}
+
+fn json(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(members)) => Ok(members),
+        _ => Err(Refusal::INVALID),
+    }
+}
+
+fn form(body: &[u8]) -> Map<String, Value> {
+    let mut whole = Map::new();
+    for (name, value) in pairs(&String::from_utf8_lossy(body)) {
+        let Some((envelope, rest)) = name.split_once('[') else {
+            continue;
+        };
+        let key = rest.trim_end_matches(']').to_owned();
+        let fields = whole
+            .entry(envelope.to_owned())
+            .or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(fields) = fields {
+            fields.insert(key, Value::String(value));
+        }
+    }
+    whole
+}

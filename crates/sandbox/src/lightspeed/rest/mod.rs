@@ -1,0 +1,341 @@
+//! The REST API: one door for every call, then one function per method.
+//!
+//! Order of the checks: faults, key, budget, language, permission, path (lightspeed-ecom.md §9.1).
+
+mod body;
+mod collections;
+mod nested;
+mod query;
+mod read;
+mod write;
+mod write_orders;
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+
+use super::faults::RestFault;
+use super::language::Language;
+use super::limits::Standing;
+use super::wall::http_date;
+use super::{Burst, Simulator, auth, json, locked};
+
+/// Bodies of calls are read up to this size, in bytes.
+const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Names of paths that are counted under their own name.
+const COUNTED: [&str; 24] = [
+    "account",
+    "permissions",
+    "ratelimit",
+    "shop",
+    "company",
+    "website",
+    "limits",
+    "languages",
+    "countries",
+    "customers",
+    "groups",
+    "subscriptions",
+    "orders",
+    "events",
+    "products",
+    "images",
+    "quotes",
+    "invoices",
+    "items",
+    "shipments",
+    "variants",
+    "metafields",
+    "webhooks",
+    "checkouts",
+];
+
+/// A call that passed the door.
+pub(crate) struct Call<'a> {
+    pub(crate) method: &'a Method,
+    /// The path below the language, without `.json`.
+    pub(crate) segments: Vec<&'a str>,
+    pub(crate) query: &'a str,
+    pub(crate) content_type: &'a str,
+    pub(crate) body: Bytes,
+    pub(crate) language: Language,
+    /// Which key calls.
+    pub(crate) key: usize,
+}
+
+/// An answer of the API.
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Reply {
+    /// Answers 200.
+    pub(crate) fn ok(body: Vec<u8>) -> Self {
+        Self {
+            status: StatusCode::OK,
+            body,
+        }
+    }
+
+    /// Answers 201.
+    pub(crate) fn created(body: Vec<u8>) -> Self {
+        Self {
+            status: StatusCode::CREATED,
+            body,
+        }
+    }
+
+    /// Answers 204, which has no body.
+    pub(crate) fn gone() -> Self {
+        Self {
+            status: StatusCode::NO_CONTENT,
+            body: Vec::new(),
+        }
+    }
+}
+
+/// A refusal, with the English text of its error body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refusal(pub(crate) u16, pub(crate) &'static str);
+
+impl Refusal {
+    pub(crate) const INVALID: Self = Self(400, "Invalid data input");
+    pub(crate) const NOT_FOUND: Self = Self(404, "Resource not found.");
+    pub(crate) const METHOD: Self = Self(405, "Method not allowed.");
+}
+
+/// The headers a refusal by rate limit may carry.
+enum RetryAfter {
+    Absent,
+    Seconds(u32),
+    Date(String),
+}
+
+impl Simulator {
+    /// Returns the REST API of the shop; serve it on a socket or call it in process.
+    pub fn router(&self) -> Router {
+        let simulator = Self {
+            burst: Burst::FULL,
+            ago_s: 0,
+            ..self.clone()
+        };
+        Router::new().fallback(move |request: Request<Body>| {
+            let simulator = simulator.clone();
+            async move { simulator.serve(request).await }
+        })
+    }
+
+    async fn serve(&self, request: Request<Body>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let path = parts.uri.path().to_owned();
+        let words: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        let segments = below_language(&words);
+        self.count_call(&segments);
+        let is_order = segments.first() == Some(&"orders") && segments.len() > 1;
+        let (fault, latency_ms) = {
+            let mut faults = locked(&self.inner.faults);
+            (faults.take(is_order), faults.latency_ms())
+        };
+        if latency_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(latency_ms)).await;
+        }
+        match fault {
+            Some(RestFault::ServerError(status)) => return self.dated(html(status)),
+            Some(RestFault::Cut) => return self.dated(cut()),
+            _ => {}
+        }
+        let Some(key) = auth::caller(&parts.headers, &self.inner.keys) else {
+            let refusal = Refusal(401, "Could not authenticate you.");
+            return self.dated(refused(refusal, &parts.method, &path));
+        };
+        let standing = match self.budget(key, fault) {
+            Ok(standing) => standing,
+            Err((standing, retry_after)) => {
+                let mut response = refused(Refusal(429, "Too many requests."), &parts.method, &path);
+                add_retry_after(&mut response, &retry_after);
+                return self.finished(response, standing);
+            }
+        };
+        let body = to_bytes(body, BODY_BYTES_MAX).await.unwrap_or_default();
+        let answer = if fault == Some(RestFault::OrderNotFound) {
+            Err(Refusal::NOT_FOUND)
+        } else {
+            self.language_of(&words).and_then(|language| {
+                self.answer(&Call {
+                    method: &parts.method,
+                    segments,
+                    query: parts.uri.query().unwrap_or(""),
+                    content_type: content_type(&parts.headers),
+                    body,
+                    language,
+                    key,
+                })
+            })
+        };
+        let response = match answer {
+            Ok(reply) => respond(reply.status, "application/json", Body::from(reply.body)),
+            Err(refusal) => refused(refusal, &parts.method, &path),
+        };
+        self.finished(response, standing)
+    }
+
+    /// Counts the call against its key, unless a fault refuses it first.
+    fn budget(&self, key: usize, fault: Option<RestFault>) -> Result<Standing, (Standing, RetryAfter)> {
+        let now_s = self.now_s();
+        let mut budgets = locked(&self.inner.budgets);
+        let budget = &mut budgets[key];
+        let retry_after = match fault {
+            Some(RestFault::TooManySeconds(wait_s)) => RetryAfter::Seconds(wait_s),
+            Some(RestFault::TooManyDate(wait_s)) => RetryAfter::Date(http_date(now_s + i64::from(wait_s))),
+            Some(RestFault::TooManyBare) => RetryAfter::Absent,
+            _ => {
+                let taken = budget.take(&self.inner.wall, now_s);
+                return taken.map_err(|standing| (standing, RetryAfter::Absent));
+            }
+        };
+        Err((budget.peek(&self.inner.wall, now_s), retry_after))
+    }
+
+    /// Reads the language and the suffix of a path `/{language}/….json`.
+    fn language_of(&self, words: &[&str]) -> Result<Language, Refusal> {
+        let last = words.last().copied().unwrap_or("");
+        if last.ends_with(".xml") {
+            return Err(Refusal(501, "XML is not offered by this simulator."));
+        }
+        let language = Language::of(words.first().copied().unwrap_or(""));
+        let active = language.filter(|language| self.inner.languages.contains(language));
+        let is_lower = words
+            .first()
+            .is_some_and(|word| !word.bytes().any(|byte| byte.is_ascii_uppercase()));
+        match active {
+            Some(language) if is_lower && last.ends_with(".json") => Ok(language),
+            Some(_) if is_lower => Err(Refusal::NOT_FOUND),
+            _ => Err(Refusal(404, "Unknown or inactive language.")),
+        }
+    }
+
+    fn answer(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
+        let section = auth::section(&call.segments);
+        if !auth::may(&self.inner.keys[call.key].permissions, section, call.method) {
+            return Err(Refusal(self.inner.options.refusal_status, "Access denied."));
+        }
+        match *call.method {
+            Method::GET => self.read(call),
+            Method::POST | Method::PUT | Method::DELETE => self.write(call),
+            _ => Err(Refusal::METHOD),
+        }
+    }
+
+    fn count_call(&self, segments: &[&str]) {
+        let names: Vec<&str> = segments
+            .iter()
+            .copied()
+            .filter(|segment| COUNTED.contains(segment))
+            .collect();
+        let name = if names.is_empty() {
+            "other".to_owned()
+        } else {
+            names.join("/")
+        };
+        let mut calls = locked(&self.inner.calls);
+        // Names come from a closed list, but their combinations do not.
+        if calls.len() < 256 || calls.contains_key(&name) {
+            *calls.entry(name).or_default() += 1;
+        }
+    }
+
+    fn finished(&self, mut response: Response<Body>, standing: Standing) -> Response<Body> {
+        let [limit, remaining, reset] = standing.headers();
+        for (name, value) in [
+            ("x-ratelimit-limit", limit),
+            ("x-ratelimit-remaining", remaining),
+            ("x-ratelimit-reset", reset),
+        ] {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        self.dated(response)
+    }
+
+    /// Adds the `Date` of the simulator's own clock.
+    fn dated(&self, mut response: Response<Body>) -> Response<Body> {
+        if let Ok(date) = HeaderValue::from_str(&http_date(self.now_s())) {
+            response.headers_mut().insert(header::DATE, date);
+        }
+        response
+    }
+}
+
+/// Returns the path below the language, without its suffix.
+fn below_language<'a>(words: &[&'a str]) -> Vec<&'a str> {
+    let mut segments: Vec<&str> = words.iter().skip(1).copied().collect();
+    if let Some(last) = segments.last_mut() {
+        *last = last.strip_suffix(".json").unwrap_or(last);
+    }
+    segments
+}
+
+fn content_type(headers: &http::HeaderMap) -> &str {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("")
+}
+
+fn respond(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    if status != StatusCode::NO_CONTENT {
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    response
+}
+
+/// Makes the error body of lightspeed-ecom.md §2.2.
+fn refused(refusal: Refusal, method: &Method, path: &str) -> Response<Body> {
+    let Refusal(code, message) = refusal;
+    let mut body = format!(r#"{{"error":{{"code":{code},"method":"{method}","request":""#).into_bytes();
+    json::push_escaped(&mut body, path);
+    body.extend_from_slice(b"\",\"message\":\"");
+    json::push_escaped(&mut body, message);
+    body.extend_from_slice(b"\"}}");
+    let status = StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_REQUEST);
+    respond(status, "application/json", Body::from(body))
+}
+
+fn html(status: u16) -> Response<Body> {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let page = format!("<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>");
+    respond(status, "text/html; charset=UTF-8", Body::from(page))
+}
+
+/// Promises an answer and breaks the connection after its first bytes.
+fn cut() -> Response<Body> {
+    let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+    let parts = [Ok(Bytes::from_static(b"{\"cut\":")), Err(broken)];
+    let body = Body::from_stream(stream::iter(parts));
+    let mut response = respond(StatusCode::OK, "application/json", body);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_LENGTH, HeaderValue::from_static("4096"));
+    response
+}
+
+fn add_retry_after(response: &mut Response<Body>, retry_after: &RetryAfter) {
+    let value = match retry_after {
+        RetryAfter::Absent => return,
+        RetryAfter::Seconds(wait_s) => wait_s.to_string(),
+        RetryAfter::Date(date) => date.clone(),
+    };
+    if let Ok(value) = HeaderValue::from_str(&value) {
+        response.headers_mut().insert(header::RETRY_AFTER, value);
+    }
+}

@@ -1,0 +1,1 @@
+//! §9.2: how single values are written.
