@@ -223,10 +223,6 @@ impl Scanner<'_> {
     }
 
     /// Reads a date; `Some(None)` when the text begins with a time instead, `None` when with neither.
-    #[expect(
-        clippy::option_option,
-        reason = "no date and not a date are different answers"
-    )]
     fn date(&mut self) -> Option<Option<(i64, i64, i64)>> {
         let start = self.0;
         let (first, first_len) = self.number(4)?;
@@ -280,10 +276,6 @@ impl Scanner<'_> {
     }
 
     /// Reads a zone up to the end: its offset in seconds, `Some(None)` without one, `None` for other text.
-    #[expect(
-        clippy::option_option,
-        reason = "no zone and not a zone are different answers"
-    )]
     fn zone(&mut self) -> Option<Option<i32>> {
         while self.skip(b' ') {}
         match self.0.to_ascii_lowercase().as_slice() {

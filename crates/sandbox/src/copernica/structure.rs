@@ -31,7 +31,7 @@ impl Account {
     pub(crate) fn databases_call(&mut self, call: &Call) -> Result<Reply, Refusal> {
         match call.verb {
             Verb::Get => Ok(list(call, &self.databases, |out, database| {
-                self.write_database(out, database)
+                self.write_database(out, database);
             })),
             Verb::Post | Verb::Put => self.post_database(call),
             _ => Err(Refusal::invalid_method()),
@@ -94,7 +94,7 @@ impl Account {
         out.key("created").text(&self.clock.stamp(database.created));
         out.key("fields")
             .whole_list(EMBEDDED, database.table.fields(), |out, field| {
-                field.write(out, with_star)
+                field.write(out, with_star);
             });
         out.key("interests")
             .whole_list(EMBEDDED, &database.interests, |out, interest| interest.write(out));
@@ -105,7 +105,7 @@ impl Account {
             .collect();
         out.key("collections")
             .whole_list(EMBEDDED, &collections, |out, each| {
-                self.write_collection(out, each)
+                self.write_collection(out, each);
             });
         write_intentions(out, database.intentions);
         out.close(b'}');
@@ -189,7 +189,7 @@ impl Account {
             .digits(u64::from(collection.database))
             .key("fields");
         out.whole_list(EMBEDDED_FIELDS, collection.table.fields(), |out, field| {
-            field.write(out, with_star)
+            field.write(out, with_star);
         });
         write_intentions(out, collection.intentions);
         out.close(b'}');
@@ -257,7 +257,7 @@ impl Account {
             Verb::Get => {
                 let with_star = self.options.star_in_definitions;
                 Ok(list(call, self.table(owner).fields(), |out, field| {
-                    field.write(out, with_star)
+                    field.write(out, with_star);
                 }))
             }
             Verb::Post | Verb::Put => self.post_field(owner, call),

@@ -1,0 +1,234 @@
+//! Tokens and paths (copernica.md §11 no. 1-15).
+
+use http::{Request, StatusCode};
+use serde_json::json;
+
+use super::*;
+
+#[tokio::test]
+async fn c001_bad_token_comes_before_every_other_check() {
+    let world = World::new().await;
+    for path in [
+        "/v2/PROFILE/1?access_token=wrong",
+        "/v2/profile/1",
+        "/v2/database/99?access_token=",
+    ] {
+        let answer = world.call("GET", path, "", Vec::new()).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        assert_eq!(
+            answer.json(),
+            json!({"error": {"message": "Invalid access token"}}),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn c002_v3_puts_a_prefix_before_the_message() {
+    let world = World::new().await;
+    let answer = world
+        .call("GET", "/v3/identity?access_token=wrong", "", Vec::new())
+        .await;
+    assert_eq!(
+        answer.message(),
+        "Copernica REST API Error 400: Invalid access token"
+    );
+    let answer = world
+        .call("GET", "/v3/identity?access_token=sandbox-token", "", Vec::new())
+        .await;
+    assert_eq!(answer.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn c003_v4_refuses_without_or_with_an_old_bearer_token() {
+    for (v4_auth_400, status) in [(false, StatusCode::UNAUTHORIZED), (true, StatusCode::BAD_REQUEST)] {
+        let world = World::with(Options {
+            v4_auth_400,
+            ..Options::default()
+        })
+        .await;
+        assert_eq!(world.get("identity").await.status, StatusCode::OK);
+        let request = Request::get("/v4/identity?access_token=sandbox-token");
+        let response = world
+            .send(request.body(Body::empty()).expect("well formed"))
+            .await;
+        assert_eq!(response.status(), status);
+        world.pass_seconds(24 * 60 * 60);
+        assert_eq!(world.get("identity").await.status, status);
+    }
+}
+
+#[tokio::test]
+async fn c004_authentication_gives_a_bare_token_good_for_a_day() {
+    use base64::Engine;
+    let world = World::new().await;
+    let parts: Vec<&str> = world.bearer.split('.').collect();
+    assert_eq!(parts.len(), 3);
+    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(parts[1])
+        .expect("base64url");
+    let payload: Value = serde_json::from_slice(&payload).expect("JSON");
+    assert_eq!(payload["exp"], json!(NOON / 1_000_000 + 86_400));
+    // Two tokens live at once; a tampered one does not.
+    let other = World {
+        bearer: world.log_in("sandbox-token").await,
+        ..clone(&world)
+    };
+    assert_ne!(other.bearer, world.bearer);
+    assert_eq!(world.get("identity").await.status, StatusCode::OK);
+    assert_eq!(other.get("identity").await.status, StatusCode::OK);
+    let forged = World {
+        bearer: format!("{}x", world.bearer),
+        ..clone(&world)
+    };
+    assert_eq!(forged.get("identity").await.status, StatusCode::UNAUTHORIZED);
+    world.simulator.expire_bearer_tokens();
+    assert_eq!(world.get("identity").await.status, StatusCode::UNAUTHORIZED);
+}
+
+fn clone(world: &World) -> World {
+    World {
+        simulator: world.simulator.clone(),
+        clock: world.clock.clone(),
+        bearer: world.bearer.clone(),
+    }
+}
+
+#[tokio::test]
+async fn c005_paths_are_case_sensitive() {
+    let world = World::new().await;
+    for path in [
+        "PROFILE/1",
+        "",
+        "profiles",
+        "database/1/bogus",
+        "database/1/PROFILES",
+    ] {
+        assert_eq!(world.get(path).await.message(), "Invalid method", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn c006_short_paths_name_the_missing_element() {
+    let world = World::new().await;
+    for path in [
+        "database",
+        "database/",
+        "database//",
+        "profile",
+        "collection/",
+        "subprofile",
+    ] {
+        let wanted = "Invalid request, element 1 is missing in 'directory' path";
+        assert_eq!(world.get(path).await.message(), wanted, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn c007_subprofiles_need_a_collection() {
+    let world = World::new().await;
+    let id = world.profile(json!({})).await;
+    let answer = world.get(&format!("profile/{id}/subprofiles")).await;
+    assert_eq!(
+        answer.message(),
+        "Invalid request, element 3 is missing in 'directory' path"
+    );
+}
+
+#[tokio::test]
+async fn c008_unknown_ids_have_a_message_per_entity() {
+    let world = World::new().await;
+    for (entity, wanted) in [
+        ("database", "No database with supplied ID"),
+        ("collection", "No collection with given ID"),
+        ("profile", "No entity with supplied ID"),
+        ("subprofile", "No subprofile with supplied ID"),
+    ] {
+        for rest in ["99984", "0", "-1", "bogus/path", "99984/bogus"] {
+            let answer = world.get(&format!("{entity}/{rest}")).await;
+            assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+            assert_eq!(answer.message(), wanted, "{entity}/{rest}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn c009_databases_have_names_in_any_case() {
+    let world = World::new().await;
+    let id = world.profile(json!({})).await;
+    let list = world.get("database/ShOp/profiles").await.json();
+    assert_eq!(list["data"][0]["ID"], json!(id.to_string()));
+    assert_eq!(
+        world.get("collection/Orders").await.message(),
+        "No collection with given ID"
+    );
+}
+
+#[tokio::test]
+async fn c010_c011_further_segments_matter_only_behind_an_entity() {
+    let world = World::new().await;
+    let id = world.profile(json!({"LastName": "Janssen"})).await;
+    assert_eq!(
+        world.get(&format!("profile/{id}/bogus")).await.message(),
+        "Invalid method"
+    );
+    assert_eq!(
+        world.get(&format!("profile/{id}/fields/bogus")).await.json()["LastName"],
+        "Janssen"
+    );
+    assert_eq!(
+        world.get("database/1/profiles/bogus/path").await.json()["count"],
+        1
+    );
+    world
+        .post(&format!("profile/{id}/subprofiles/1/bogus"), json!({}))
+        .await
+        .created();
+}
+
+#[tokio::test]
+async fn c012_c013_verbs_that_a_path_does_not_know() {
+    let world = World::new().await;
+    for path in ["database/1/field/1", "database/1/intentions", "database/1/copy"] {
+        assert_eq!(world.get(path).await.message(), "Invalid method", "{path}");
+    }
+    assert_eq!(
+        world.post("collection/1/subprofiles", json!({})).await.message(),
+        "Invalid method"
+    );
+}
+
+#[tokio::test]
+async fn c014_post_on_an_entity_is_a_put() {
+    let world = World::new().await;
+    for path in ["database/1", "collection/1"] {
+        for answer in [
+            world.v2("POST", path, None).await,
+            world.v4("POST", path, None).await,
+        ] {
+            assert!(answer.status.is_success(), "{answer:?}");
+            assert_eq!(answer.header("x-created"), None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn c015_a_path_without_version_is_v2() {
+    let world = World::new().await;
+    let id = world.profile(json!({})).await;
+    let path = format!("/profile/{id}?access_token=sandbox-token");
+    assert_eq!(
+        world.call("GET", &path, "", Vec::new()).await.status,
+        StatusCode::OK
+    );
+    let strict = World::with(Options {
+        allow_unversioned: false,
+        ..Options::default()
+    })
+    .await;
+    strict.profile(json!({})).await;
+    assert_eq!(
+        strict.call("GET", &path, "", Vec::new()).await.message(),
+        "Invalid method"
+    );
+}

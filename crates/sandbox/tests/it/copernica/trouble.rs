@@ -1,0 +1,190 @@
+//! Faults (copernica.md §11 no. 73-76), in process and on a socket.
+
+use std::io::ErrorKind;
+
+use schakel_sandbox::door::{Served, serve};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+
+const UPSERT: &str = "database/1/profiles?fields[]=CustomerId==7&create=1";
+
+async fn upsert(world: &World) -> Answer {
+    world.put(UPSERT, json!({"fields": {"CustomerId": 7}})).await
+}
+
+#[tokio::test]
+async fn c073_overload_is_a_page_and_does_nothing() {
+    let world = World::new().await;
+    for (kind, status) in [
+        (FaultKind::Overload503, StatusCode::SERVICE_UNAVAILABLE),
+        (FaultKind::Overload504, StatusCode::GATEWAY_TIMEOUT),
+        (FaultKind::HtmlPage, StatusCode::OK),
+        (FaultKind::ErrorBefore, StatusCode::INTERNAL_SERVER_ERROR),
+    ] {
+        world.simulator.fail_next(kind, 1);
+        let answer = upsert(&world).await;
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
+        assert_eq!(
+            String::from_utf8_lossy(&answer.body).contains("Loadbalancer Error"),
+            status.as_u16() > 502
+        );
+    }
+    assert_eq!(world.simulator.counts().profiles, 0);
+    assert_eq!(upsert(&world).await.created(), 1);
+    assert_eq!(world.simulator.counts().faults[&FaultKind::Overload503], 1);
+}
+
+#[tokio::test]
+async fn c074_too_many_requests_with_and_without_a_hint() {
+    let world = World::new().await;
+    for (kind, hint) in [
+        (FaultKind::TooMany, None),
+        (FaultKind::TooManyRetryAfter, Some("2")),
+    ] {
+        world.simulator.fail_next(kind, 1);
+        let answer = upsert(&world).await;
+        assert_eq!(
+            (answer.status, answer.header("retry-after")),
+            (StatusCode::TOO_MANY_REQUESTS, hint)
+        );
+    }
+}
+
+#[tokio::test]
+async fn c076_a_write_may_be_done_though_the_answer_is_bad() {
+    let world = World::new().await;
+    world.simulator.fail_next(FaultKind::ErrorAfter, 1);
+    assert_eq!(upsert(&world).await.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(world.simulator.counts().profiles, 1);
+    world.simulator.fail_next(FaultKind::DelayedGateway, 1);
+    let answer = world.post("database/1/profiles", json!({})).await;
+    assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT);
+    assert_eq!(world.simulator.counts().profiles, 1);
+    world.pass_seconds(2);
+    assert_eq!(world.simulator.counts().profiles, 2);
+}
+
+#[tokio::test]
+async fn faults_spare_the_authentication_host_unless_asked() {
+    let world = World::new().await;
+    world
+        .simulator
+        .set_faults(Faults::default().with(FaultKind::ErrorBefore, 100.0));
+    world.log_in("sandbox-token").await;
+    assert_eq!(upsert(&world).await.status, StatusCode::INTERNAL_SERVER_ERROR);
+    let faults = Faults {
+        hit_authentication: true,
+        ..Faults::default().with(FaultKind::ErrorBefore, 100.0)
+    };
+    world.simulator.set_faults(faults);
+    let answer = world.call("POST", "/authenticate", "", Vec::new()).await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    world.simulator.set_faults(Faults::default());
+    assert_eq!(upsert(&world).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn faults_hit_their_share_and_repeat_with_the_seed() {
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let world = World::new().await;
+        let faults = Faults::default()
+            .with(FaultKind::TooMany, 20.0)
+            .with(FaultKind::ErrorAfter, 5.0);
+        world.simulator.set_faults(faults);
+        let mut statuses = Vec::new();
+        for _ in 0..400 {
+            statuses.push(world.get("identity").await.status);
+        }
+        let hits = world.simulator.counts().faults;
+        assert!((50..110).contains(&hits[&FaultKind::TooMany]), "{hits:?}");
+        assert!((5..40).contains(&hits[&FaultKind::ErrorAfter]), "{hits:?}");
+        runs.push(statuses);
+    }
+    assert_eq!(runs[0], runs[1]);
+}
+
+/// Serves a world and sends it one upsert; gives what came back until the connection closed.
+async fn raw_upsert(world: &World) -> (Served, std::io::Result<Vec<u8>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let served = serve(listener, world.simulator.router()).expect("the listener has an address");
+    let mut socket = TcpStream::connect(served.addr).await.expect("it listens");
+    let body = r#"{"fields":{"CustomerId":7}}"#;
+    let head = format!(
+        "PUT /v4/{UPSERT} HTTP/1.1\r\nHost: api.example.org\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        world.bearer,
+        body.len()
+    );
+    socket.write_all(head.as_bytes()).await.expect("it reads");
+    let mut answer = Vec::new();
+    let outcome = socket.read_to_end(&mut answer).await.map(|_| answer);
+    (served, outcome)
+}
+
+#[tokio::test]
+async fn c075_c076_connections_break_before_and_after_the_work() {
+    for (kind, profiles) in [(FaultKind::ResetBefore, 0), (FaultKind::AnswerLost, 1)] {
+        let world = World::new().await;
+        world.simulator.fail_next(kind, 1);
+        let (served, outcome) = raw_upsert(&world).await;
+        match outcome {
+            Ok(answer) => assert_eq!(answer, b"", "{kind:?}"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{kind:?}"),
+        }
+        assert_eq!(world.simulator.counts().profiles, profiles, "{kind:?}");
+        let (other, outcome) = raw_upsert(&world).await;
+        let answer = outcome.expect("this one comes back");
+        let status = if profiles == 0 {
+            "HTTP/1.1 201"
+        } else {
+            "HTTP/1.1 204"
+        };
+        assert!(
+            answer.starts_with(status.as_bytes()),
+            "{}",
+            String::from_utf8_lossy(&answer)
+        );
+        served.stop().await;
+        other.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_marked_in_process() {
+    let world = World::new().await;
+    world.simulator.fail_next(FaultKind::ResetBefore, 1);
+    let request = Request::get("/v4/identity")
+        .body(Body::empty())
+        .expect("well formed");
+    let response = world.send(request).await;
+    assert!(response.extensions().get::<ConnectionLost>().is_some());
+    assert!(to_bytes(response.into_body(), usize::MAX).await.is_err());
+}
+
+#[tokio::test]
+async fn slow_and_silent_answers() {
+    let world = World::new().await;
+    world.simulator.set_faults(Faults {
+        latency_ms: 1,
+        drip_pause_ms: 1,
+        ..Faults::default()
+    });
+    world.simulator.fail_next(FaultKind::SlowDrip, 2);
+    assert_eq!(upsert(&world).await.created(), 1);
+    assert_eq!(world.get("identity").await.json()["id"], "1");
+    world.simulator.set_faults(Faults::default());
+    world.simulator.fail_next(FaultKind::DelayedSilent, 1);
+    // Without latency one look is enough: the call is noted and its answer never comes.
+    tokio::select! {
+        biased;
+        answer = world.post("database/1/profiles", json!({})) => panic!("an answer came: {answer:?}"),
+        () = std::future::ready(()) => {}
+    }
+    assert_eq!(world.simulator.counts().profiles, 1);
+    world.pass_seconds(2);
+    assert_eq!(world.simulator.counts().profiles, 2);
+}
