@@ -257,14 +257,14 @@ pub(crate) fn answer(call: &Call, base_url: &str, reply: Result<Reply, Refusal>)
         }
         Reply::Put | Reply::PutMany => bare(StatusCode::OK),
         Reply::PutCreated { entity, id, names_id } => {
-            let place = format!("{base_url}/{entity}/{id}");
             let mut response = if is_old {
-                see_other(&place)
+                see_other(&format!("{base_url}/{entity}/{id}"))
             } else {
                 plain(StatusCode::CREATED)
             };
             if names_id {
                 name_id(&mut response, id);
+                let place = format!("{base_url}/{}/{entity}/{id}", call.version.name());
                 put_header(&mut response, "x-location", &place);
             }
             response

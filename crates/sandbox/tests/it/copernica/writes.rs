@@ -198,6 +198,10 @@ async fn c048_c049_put_many_creates_from_the_body_when_asked() {
     let path = "database/1/profiles?fields[]=CustomerId==7&create=1";
     let answer = world.put(path, json!({"fields": {"LastName": "x"}})).await;
     assert_eq!((answer.status, answer.created()), (StatusCode::CREATED, 1));
+    assert_eq!(
+        answer.header("x-location"),
+        Some("https://api.copernica.com/v4/profile/1")
+    );
     assert_eq!(world.fields(1).await["CustomerId"], "0");
     let body = json!({"fields": {"CustomerId": "7"}});
     let answer = world.v2("PUT", path, Some(body.clone())).await;

@@ -1,0 +1,4 @@
+//! The simulators, seen from outside.
+
+mod copernica;
+mod lightspeed;
