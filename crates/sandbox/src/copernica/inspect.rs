@@ -172,12 +172,14 @@ impl Simulator {
         self.account().duplicates(Space::Subprofiles, collection, names)
     }
 
-    /// Shows every living profile of a database, by id.
+    /// Shows every living profile of a database, by id. The account is locked meanwhile: `show` must not
+    /// ask this simulator for anything.
     pub fn for_each_profile(&self, database: &str, show: impl FnMut(RowView<'_>)) {
         self.account().for_each(Space::Profiles, database, show);
     }
 
-    /// Shows every living subprofile of the collections of this name, by id.
+    /// Shows every living subprofile of the collections of this name, by id; `show` must not ask this
+    /// simulator for anything.
     pub fn for_each_subprofile(&self, collection: &str, show: impl FnMut(RowView<'_>)) {
         self.account().for_each(Space::Subprofiles, collection, show);
     }
