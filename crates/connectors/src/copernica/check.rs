@@ -1,0 +1,82 @@
+//! Tests the credentials, and says what cannot be tested without changing something.
+
+use schakel_core::connector::{CheckLine, CheckReport, ConnectorError, Cx, Method};
+use schakel_core::delivery::ObjectKind;
+use serde::de::IgnoredAny;
+
+use super::Copernica;
+use super::call::Call;
+use super::outcome;
+use super::wire::{Identity, List};
+
+impl Copernica {
+    /// Asks who the token belongs to and whether the structure may be read.
+    ///
+    /// # Errors
+    /// When the account can't be reached or refuses the token.
+    pub(crate) async fn report(&self, cx: &Cx) -> Result<CheckReport, ConnectorError> {
+        let response = self
+            .send(cx, &Call::new(Method::Get, "identity", "GET identity"))
+            .await?;
+        let identity: Identity = outcome::document(&response)?;
+        let mut lines = vec![line("token", true, true, "")];
+        lines.push(self.check_databases(cx).await?);
+        lines.push(self.check_database(cx).await?);
+        // Each of these rights can be given or taken per token, and shows only when it is used.
+        for subject in [
+            "databases and fields: create",
+            "profiles: write",
+            "subprofiles: write",
+        ] {
+            lines.push(line(
+                subject,
+                false,
+                false,
+                "not tested: it would change the account; setup and the first delivery show it",
+            ));
+        }
+        lines.push(self.restriction_line());
+        Ok(CheckReport {
+            identity: format!("{} (account {})", identity.name, identity.id),
+            lines,
+        })
+    }
+
+    async fn check_databases(&self, cx: &Cx) -> Result<CheckLine, ConnectorError> {
+        let call = Call::new(Method::Get, "databases", "GET databases").query("limit", "1");
+        match outcome::document::<List<IgnoredAny>>(&self.send(cx, &call).await?) {
+            Ok(_) => Ok(line("databases: read", true, true, "")),
+            Err(ConnectorError::Rejected(text)) => Ok(line("databases: read", true, false, &text)),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn check_database(&self, cx: &Cx) -> Result<CheckLine, ConnectorError> {
+        let subject = format!("database {}", self.settings.database);
+        match self.read_database(cx).await {
+            Ok(Some(_)) => Ok(line(&subject, false, true, "")),
+            Ok(None) => Ok(line(&subject, false, false, "not there yet: setup creates it")),
+            Err(ConnectorError::Rejected(text)) => Ok(line(&subject, true, false, &text)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A restriction can neither be set nor read by the API (copernica.md §4.7, mission A13).
+    fn restriction_line(&self) -> CheckLine {
+        let table = self.preset.table(ObjectKind::Relation);
+        let key = table.map_or("the key", |table| &*table.fields[table.key[0]].name);
+        let note = format!(
+            "cannot be tested. Advice: in Copernica, Configuration > Database restrictions, add `block double values` on {key}"
+        );
+        line("uniqueness restriction", false, false, &note)
+    }
+}
+
+fn line(subject: &str, is_required: bool, is_granted: bool, note: &str) -> CheckLine {
+    CheckLine {
+        subject: subject.to_owned(),
+        is_required,
+        is_granted,
+        note: note.to_owned(),
+    }
+}
