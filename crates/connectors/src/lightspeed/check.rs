@@ -1,0 +1,145 @@
+//! Tests credentials and permissions one by one (A10). Reads only, and leaves nothing behind.
+
+use schakel_core::connector::{CheckLine, CheckReport, ConnectorError, Cx};
+
+use super::call::{self, Answer, Call, Failure};
+use super::config::Settings;
+use super::wire::answers::{Grant, LanguagesAnswer, Permissions, PermissionsAnswer, ShopAnswer};
+
+/// Where the owner of the shop switches permissions on.
+const WHERE: &str = "switch it on in the back office: Settings, Store settings, Developers";
+
+/// Tests the connection that `settings` describe.
+pub(super) async fn check(cx: &Cx, settings: &Settings) -> Result<CheckReport, ConnectorError> {
+    let answer = match send(cx, settings, "account/permissions", "GET account/permissions").await {
+        Ok(answer) => answer,
+        Err(Failure::Language) => return Ok(language_off(settings)),
+        Err(Failure::Other(error)) => return Err(error),
+    };
+    let answer: PermissionsAnswer = call::read(&answer)?;
+    let mut lines = permission_lines(&answer.account_permissions);
+    let (identity, line) = shop(cx, settings).await?;
+    lines.push(line);
+    lines.push(language(cx, settings).await?);
+    Ok(CheckReport { identity, lines })
+}
+
+async fn send(
+    cx: &Cx,
+    settings: &Settings,
+    path: &'static str,
+    label: &'static str,
+) -> Result<Answer, Failure> {
+    call::send(cx, settings, Call::get(path, label, "settings")).await
+}
+
+/// With an inactive language every path is a 404, so nothing else can be tested.
+fn language_off(settings: &Settings) -> CheckReport {
+    CheckReport {
+        identity: format!("shop {}", settings.shop_id),
+        lines: vec![language_line(settings, false)],
+    }
+}
+
+fn language_line(settings: &Settings, is_granted: bool) -> CheckLine {
+    let language = settings.path_language();
+    CheckLine {
+        subject: format!("language: {language}"),
+        is_required: true,
+        is_granted,
+        note: if is_granted {
+            String::new()
+        } else {
+            "not active in the shop: choose another language, or switch this one on in the back office"
+                .to_owned()
+        },
+    }
+}
+
+fn permission_lines(granted: &Permissions) -> Vec<CheckLine> {
+    let sections = [
+        ("content", granted.content),
+        ("products", granted.products),
+        ("customers", granted.customers),
+        ("orders", granted.orders),
+        ("settings", granted.settings),
+        ("tracking", granted.tracking),
+    ];
+    let mut lines: Vec<CheckLine> = sections.into_iter().map(read_line).collect();
+    lines.push(CheckLine {
+        subject: "customers: write".to_owned(),
+        is_required: false,
+        is_granted: granted.customers.write,
+        note: if granted.customers.write {
+            String::new()
+        } else {
+            "without it changes in Copernica are not written back to the shop".to_owned()
+        },
+    });
+    lines
+}
+
+fn read_line((section, grant): (&str, Grant)) -> CheckLine {
+    CheckLine {
+        subject: format!("{section}: read"),
+        is_required: true,
+        is_granted: grant.read,
+        note: if grant.read {
+            String::new()
+        } else {
+            WHERE.to_owned()
+        },
+    }
+}
+
+/// Who answered, and whether it is the shop that was configured.
+async fn shop(cx: &Cx, settings: &Settings) -> Result<(String, CheckLine), ConnectorError> {
+    let line = |is_granted, note: String| CheckLine {
+        subject: format!("shop: {}", settings.shop_id),
+        is_required: true,
+        is_granted,
+        note,
+    };
+    let answer = match send(cx, settings, "shop", "GET shop").await {
+        Ok(answer) => answer,
+        Err(Failure::Other(ConnectorError::Rejected(_))) => {
+            let note = format!("the shop could not be read, for want of `settings: read`; {WHERE}");
+            return Ok((format!("shop {}", settings.shop_id), line(false, note)));
+        }
+        Err(failure) => return Err(failure.into_error(&settings.path_language())),
+    };
+    let ShopAnswer { shop } = call::read(&answer)?;
+    let domain = if shop.main_domain.is_empty() {
+        &shop.sub_domain
+    } else {
+        &shop.main_domain
+    };
+    let identity = format!("{domain} (shop {}, {})", shop.id, settings.cluster.as_str());
+    let is_ours = shop.id == settings.shop_id;
+    let note = if is_ours {
+        String::new()
+    } else {
+        format!(
+            "these credentials open shop {}; set `shop_id` to it, or use the key of the other shop",
+            shop.id
+        )
+    };
+    Ok((identity, line(is_ours, note)))
+}
+
+async fn language(cx: &Cx, settings: &Settings) -> Result<CheckLine, ConnectorError> {
+    let answer = match send(cx, settings, "languages", "GET languages").await {
+        Ok(answer) => answer,
+        Err(Failure::Language) => return Ok(language_line(settings, false)),
+        // That any path answers shows that the language is active.
+        Err(Failure::Other(ConnectorError::Rejected(_))) => return Ok(language_line(settings, true)),
+        Err(Failure::Other(error)) => return Err(error),
+    };
+    let answer: LanguagesAnswer = call::read(&answer)?;
+    let code = settings.path_language();
+    let is_active = answer
+        .languages
+        .iter()
+        .any(|language| language.is_active && language.code.eq_ignore_ascii_case(&code));
+    Ok(language_line(settings, is_active))
+}

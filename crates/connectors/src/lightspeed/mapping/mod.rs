@@ -1,0 +1,229 @@
+//! From an event to records: pure, total and repeatable.
+//!
+//! A payload is judged by [`strict_json`], read by `wire` and mapped field by field here. One order payload says
+//! something about several things, each at its own version: the order with its rows, and the customer, cart,
+//! shipments and invoices that it embeds. What is wrong becomes a [`Problem`](schakel_core::problem::Problem),
+//! never an error; problems name the field and never hold the value.
+
+mod codes;
+mod decimal;
+mod order;
+mod person;
+mod read;
+mod rest;
+mod text;
+mod totals;
+
+use schakel_core::connector::Normalised;
+use schakel_core::event::{Action, Event, Origin, Trust};
+use schakel_core::limits;
+use schakel_core::problem::Code;
+use schakel_core::record::{Content, Rank, Record, RecordKey, RecordKind};
+use schakel_core::time::{Timestamp, Zone};
+
+use super::wire::{
+    self, CustomerWire, Enveloped, InvoiceWire, Maybe, OrderWire, ProductWire, QuoteWire, Raw, ShipmentWire,
+    SubscriptionWire, VariantWire, Wire,
+};
+use crate::util::strict_json;
+use read::{Notes, Place, Reader};
+
+/// Most values in a fetched answer: an order with all its rows has more than a webhook may have.
+const FETCHED_NODES: usize = 4 * limits::JSON_NODES;
+
+/// Turns `event` into records, wishes and problems. Times without an offset are wall time of `zone`.
+pub(super) fn normalise(event: &Event, zone: &Zone) -> Normalised {
+    let Some(kind) = event.kind else {
+        return Normalised::default();
+    };
+    let mut job = Job {
+        event,
+        zone,
+        notes: Notes::default(),
+        records: Vec::new(),
+        wanted: Vec::new(),
+        order_id: 0,
+    };
+    job.run(kind);
+    if job.notes.is_quarantine() {
+        job.records.clear();
+        job.wanted.clear();
+    }
+    Normalised {
+        records: job.records,
+        wanted: job.wanted,
+        problems: job.notes.0,
+    }
+}
+
+/// One event on its way to records.
+struct Job<'e> {
+    event: &'e Event,
+    zone: &'e Zone,
+    notes: Notes,
+    records: Vec<Record>,
+    wanted: Vec<(RecordKind, i64)>,
+    /// The order that embeds what is mapped now; 0 outside an order.
+    order_id: i64,
+}
+
+/// The two times that say at which version a record stands.
+#[derive(Debug, Clone, Copy)]
+struct Times<'a> {
+    created: Raw<'a>,
+    updated: Raw<'a>,
+}
+
+/// The two times, read.
+#[derive(Debug, Clone, Copy)]
+struct Moments {
+    created: Option<Timestamp>,
+    updated: Option<Timestamp>,
+}
+
+impl Moments {
+    /// The source's time of last change; the creation counts when that is missing.
+    fn changed(self) -> Option<Timestamp> {
+        self.updated.or(self.created)
+    }
+}
+
+impl<'e> Job<'e> {
+    fn run(&mut self, kind: RecordKind) {
+        let event = self.event;
+        let is_fetched = event.origin == Origin::Fetch;
+        if is_fetched && event.status == 404 {
+            self.gone(kind);
+            return;
+        }
+        let is_hint = !is_fetched && (event.trust == Trust::Hint || event.action == Action::Deleted);
+        if is_hint && event.remote_id > 0 {
+            self.wanted.push((kind, event.remote_id));
+            return;
+        }
+        let nodes_max = if is_fetched {
+            FETCHED_NODES
+        } else {
+            limits::JSON_NODES
+        };
+        let json = match strict_json::check_with(&event.body, nodes_max) {
+            Ok(json) => json,
+            // A deletion may come without a body; then only the id is missing.
+            Err(_) if event.body.is_empty() => return self.notes.add(Code::NoId, Place::at("body"), "id"),
+            Err(_) => return self.notes.add(Code::BadJson, Place::at("body"), ""),
+        };
+        match kind {
+            RecordKind::Customer => self.one::<CustomerWire<'_>>(json, is_hint),
+            RecordKind::Subscription => self.one::<SubscriptionWire<'_>>(json, is_hint),
+            RecordKind::Order => self.one::<OrderWire<'_>>(json, is_hint),
+            RecordKind::Quote => self.one::<QuoteWire<'_>>(json, is_hint),
+            RecordKind::Shipment => self.one::<ShipmentWire<'_>>(json, is_hint),
+            RecordKind::Invoice => self.one::<InvoiceWire<'_>>(json, is_hint),
+            RecordKind::Product => self.one::<ProductWire<'_>>(json, is_hint),
+            RecordKind::Variant => self.one::<VariantWire<'_>>(json, is_hint),
+        }
+    }
+
+    /// A fetch found nothing: the thing is gone, since the time that the engine gave as floor.
+    fn gone(&mut self, kind: RecordKind) {
+        if self.event.remote_id <= 0 {
+            return self.notes.add(Code::NoId, Place::at("path"), "id");
+        }
+        let at = match self.event.floor {
+            Timestamp::ZERO => self.event.received_at,
+            floor => floor,
+        };
+        let key = RecordKey::new(self.event.connection, kind, self.event.remote_id);
+        self.records.push(Record::gone(key, self.event, at));
+    }
+
+    /// Reads one record in its envelope; of a hint only the id is used.
+    fn one<'a, R: Mapped<'a>>(&mut self, json: &'a str, is_hint: bool) {
+        let place = Place::at(R::KEY);
+        let Some(envelope) = wire::parse::<R>(json) else {
+            return self.notes.add(Code::BadJson, Place::at("body"), "");
+        };
+        let Maybe(Some(mut record)) = envelope.record else {
+            return self.notes.add(Code::BadShape, place, "");
+        };
+        if let wire::Many(Some(rows)) = envelope.rows {
+            record.put_rows(rows);
+        }
+        let Some(id) = self.main_id(place, record.id()) else {
+            return;
+        };
+        if is_hint {
+            self.wanted.push((R::KIND, id));
+            return;
+        }
+        let rank = Rank::of(self.event.action);
+        if record.map(self, place, id, rank).is_none() {
+            self.notes.add(Code::NoVersion, place, "updatedAt");
+        }
+    }
+
+    /// The id of the event's own record: that of the body, which the header must not contradict.
+    fn main_id(&mut self, place: Place, raw: Raw<'_>) -> Option<i64> {
+        let said = self.reader(place).id("id", raw);
+        let known = self.event.remote_id;
+        let code = match (said, known) {
+            (0, 1..) => return Some(known),
+            (1.., i64::MIN..=0) => return Some(said),
+            (1.., _) if said == known => return Some(said),
+            (1.., _) => Code::IdMismatch,
+            _ => Code::NoId,
+        };
+        self.notes.add(code, place, "id");
+        None
+    }
+
+    fn reader(&mut self, place: Place) -> Reader<'_> {
+        Reader {
+            notes: &mut self.notes,
+            place,
+            zone: self.zone,
+            received_at: self.event.received_at,
+        }
+    }
+
+    fn moments(&mut self, place: Place, times: Times<'_>) -> Moments {
+        let mut reader = self.reader(place);
+        Moments {
+            created: reader.time("createdAt", times.created),
+            updated: reader.time("updatedAt", times.updated),
+        }
+    }
+
+    /// Puts down what the payload says about one thing; `None` when it has no time, so no version.
+    fn said(&mut self, id: i64, moments: Moments, rank: Rank, content: Content) -> Option<()> {
+        let capped = moments.changed()?.min(self.event.received_at);
+        // The floor is about the thing that was fetched, not about what it embeds.
+        let at = if rank == Rank::Embedded {
+            capped
+        } else {
+            capped.max(self.event.floor)
+        };
+        let key = RecordKey::new(self.event.connection, content.kind(), id);
+        self.records
+            .push(Record::said(key, self.event, at, rank, content));
+        Some(())
+    }
+}
+
+/// A wire record that can be mapped.
+trait Mapped<'a>: Wire<'a> + Enveloped {
+    /// The canonical kind.
+    const KIND: RecordKind;
+
+    /// The id, as written.
+    fn id(&self) -> Raw<'a>;
+
+    /// Takes the rows that stand beside it; only orders have any.
+    fn put_rows(&mut self, _rows: Vec<wire::RowWire<'a>>) {}
+
+    /// Puts down what it says in `job`; `None` when it has no version.
+    fn map(&self, job: &mut Job<'_>, place: Place, id: i64, rank: Rank) -> Option<()>;
+}
+
+#[cfg(test)]
+mod tests;

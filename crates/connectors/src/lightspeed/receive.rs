@@ -1,0 +1,140 @@
+//! Judges a webhook request: is it genuine, and what is it about? Pure; the body is not parsed here.
+//!
+//! Lightspeed signs with `md5(body ‖ secret)` (lightspeed-ecom.md §4.2). That is weak, and nothing better is
+//! offered: reliability.md §11.1 lists what makes up for it. This module keeps points 1 and 3 of that list.
+
+use md5::{Digest, Md5};
+use schakel_core::connector::{Received, Refused, Webhook};
+use schakel_core::event::{Action, Trust};
+use schakel_core::record::RecordKind;
+use serde::Serialize;
+use subtle::ConstantTimeEq;
+
+use super::config::{Cluster, Settings};
+
+/// The item groups (§4.1): name, header of the id, canonical kind.
+const GROUPS: [(&str, &str, Option<RecordKind>); 12] = [
+    ("customers", "x-customer-id", Some(RecordKind::Customer)),
+    (
+        "subscriptions",
+        "x-subscription-id",
+        Some(RecordKind::Subscription),
+    ),
+    ("orders", "x-order-id", Some(RecordKind::Order)),
+    ("quotes", "x-quote-id", Some(RecordKind::Quote)),
+    ("shipments", "x-shipment-id", Some(RecordKind::Shipment)),
+    ("invoices", "x-invoice-id", Some(RecordKind::Invoice)),
+    ("products", "x-product-id", Some(RecordKind::Product)),
+    ("variants", "x-variant-id", Some(RecordKind::Variant)),
+    ("reviews", "x-review-id", None),
+    ("returns", "x-return-id", None),
+    ("tickets", "x-ticket-id", None),
+    ("contacts", "x-contact-id", None),
+];
+
+/// Longest word that is taken from a header, in bytes.
+const WORD_BYTES: usize = 64;
+
+/// The headers that are kept with the event.
+#[derive(Serialize)]
+struct Kept<'a> {
+    event: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    language: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    cluster: &'a str,
+}
+
+/// Judges `hook` by `settings`.
+pub(super) fn receive(settings: &Settings, hook: &Webhook<'_>) -> Result<Received, Refused> {
+    let signed_trust = trust(settings, hook)?;
+    check_shop(settings, hook)?;
+    let event = hook.header("x-event").map(str::trim).ok_or(Refused::Headers)?;
+    let (group, action) = event.split_once('/').ok_or(Refused::Headers)?;
+    if !is_word(group) || !is_word(action) {
+        return Err(Refused::Headers);
+    }
+    let known = GROUPS.iter().find(|(name, ..)| *name == group);
+    let remote_id = known.and_then(|(_, header, _)| hook.header(header)).map_or(0, id);
+    // A body in XML is not read, but that something changed is known all the same.
+    let is_json = hook
+        .header("x-format")
+        .is_none_or(|format| format.trim().eq_ignore_ascii_case("json"));
+    let kept = Kept {
+        event,
+        request_id: short(hook.header("x-request-id")),
+        language: short(hook.header("x-language")),
+        cluster: short(hook.header("x-cluster-id")),
+    };
+    Ok(Received {
+        stream: group.to_owned(),
+        kind: known.and_then(|(.., kind)| *kind),
+        action: Action::parse(action),
+        remote_id,
+        trust: if is_json { signed_trust } else { Trust::Hint },
+        headers: serde_json::to_string(&kept).expect("an object of texts always serialises"),
+    })
+}
+
+/// Checks the signature; without one, where that is allowed, the content is not believed.
+fn trust(settings: &Settings, hook: &Webhook<'_>) -> Result<Trust, Refused> {
+    let Some(signature) = hook.header("x-signature") else {
+        return if settings.accept_unsigned {
+            Ok(Trust::Hint)
+        } else {
+            Err(Refused::Signature)
+        };
+    };
+    let body = Md5::new_with_prefix(hook.body);
+    let secrets = std::iter::once(&settings.api_secret).chain(&settings.extra_secrets);
+    // Every secret is tried, so that the time does not tell which one fits.
+    let fits = secrets
+        .filter(|secret| !secret.is_empty())
+        .fold(0, |fits, secret| {
+            let digest = body.clone().chain_update(secret.expose()).finalize();
+            let expected = hex::encode(digest);
+            fits | expected.as_bytes().ct_eq(signature.trim().as_bytes()).unwrap_u8()
+        });
+    if fits == 1 {
+        Ok(settings.webhook_trust)
+    } else {
+        Err(Refused::Signature)
+    }
+}
+
+/// The shop must be ours; so must the cluster where it is named, since clusters number their shops on their own.
+fn check_shop(settings: &Settings, hook: &Webhook<'_>) -> Result<(), Refused> {
+    let shop = hook.header("x-shop-id").ok_or(Refused::Headers)?;
+    let is_ours = shop.trim().parse() == Ok(settings.shop_id);
+    let is_cluster = hook
+        .header("x-cluster-id")
+        .and_then(|name| Cluster::parse(name.trim()))
+        .is_none_or(|cluster| cluster == settings.cluster);
+    if is_ours && is_cluster {
+        Ok(())
+    } else {
+        Err(Refused::OtherShop)
+    }
+}
+
+/// Tells whether a part of `X-Event` can be a name: lower-case letters and underscores, not long.
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.len() <= WORD_BYTES && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+}
+
+/// Reads an id; what is none counts as missing, and the body decides.
+fn id(text: &str) -> i64 {
+    text.trim().parse().ok().filter(|id| *id > 0).unwrap_or(0)
+}
+
+fn short(header: Option<&str>) -> &str {
+    header
+        .map(str::trim)
+        .filter(|text| text.len() <= WORD_BYTES)
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

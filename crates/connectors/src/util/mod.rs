@@ -1,0 +1,3 @@
+//! What several connectors need, and which knows none of them.
+
+pub mod strict_json;
