@@ -1,1 +1,81 @@
-//! To be written.
+//! The intermediate database, on SQLite and PostgreSQL with one SQL text.
+//!
+//! In the order in which data moves: [`Store::insert_events`] (T0) → [`WriteTx`] (T1: records, nodes, relations,
+//! entities, deliveries, the events' states, in one transaction) → [`Store::deliver_step`] (T2 and T3). The rows that
+//! pass the border are in [`rows`]. Source: reliability.md §4; columns and retention: `migrations/0001_start.sql`.
+//!
+//! Rules of this crate:
+//! - Statements over many rows, never a loop over single rows inside a transaction (dependencies.md §2).
+//! - SQLite has one connection that writes and a few that read beside it; PostgreSQL runs at READ COMMITTED with row
+//!   locks (the reasons stand in `dialect.rs`).
+//! - What two rows of one statement could disagree about is kept once: the last row of a key counts.
+//!
+//! It must not know a connector, an HTTP client, a clock or a random source; times and ids come from the caller.
+
+mod error;
+pub mod rows;
+
+mod dialect;
+mod sql;
+#[macro_use]
+mod db;
+
+mod lock;
+mod open;
+
+mod counter;
+mod setting;
+
+mod inbox;
+mod inbox_read;
+
+mod write;
+
+mod entity;
+mod node;
+mod problem;
+mod record;
+mod relation;
+
+mod outbox;
+mod outbox_read;
+
+mod claim;
+mod deliver;
+mod settle;
+
+mod fetch;
+mod lease;
+
+#[cfg(test)]
+mod conformance;
+
+use std::path::PathBuf;
+
+pub use error::StoreError;
+pub use lock::{Durability, ProcessLock};
+pub use open::OpenOptions;
+pub use write::WriteTx;
+
+use db::Db;
+
+/// An open database. Cheap to clone; all clones share the connections.
+#[derive(Debug, Clone)]
+pub struct Store {
+    db: Db,
+    /// The SQLite file; `None` on PostgreSQL.
+    file: Option<PathBuf>,
+}
+
+impl Store {
+    /// Returns the engine's name: `SQLite` or `PostgreSQL`.
+    #[must_use]
+    pub const fn engine_name(&self) -> &'static str {
+        self.db.dialect().name()
+    }
+
+    /// Closes all connections after what they are doing.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+}

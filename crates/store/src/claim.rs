@@ -1,0 +1,265 @@
+//! Claiming (T2): what is due gets an attempt before anything is sent (I13); and claims that nobody settles.
+
+use schakel_core::delivery::ObjectKind;
+use schakel_core::id::{AttemptId, ConnectionId, DeliveryId, TenantId};
+use schakel_core::time::Timestamp;
+
+use crate::Store;
+use crate::db::{Conn, Row};
+use crate::deliver::is_blocked;
+use crate::error::StoreError;
+use crate::inbox_read::limit_of;
+use crate::outbox::{wish_of, wish_word};
+use crate::rows::{Claim, Claimed, DeadFilter};
+use crate::sql::{insert_chunks, key_chunks};
+
+const TABLE: &str = "delivery";
+
+/// Claims due deliveries, earliest first.
+pub(crate) async fn claim(
+    conn: &mut Conn<'_>,
+    claim: &Claim,
+    ids: &mut (dyn FnMut() -> i64 + Send),
+) -> Result<Vec<Claimed>, StoreError> {
+    release_held(conn, claim).await?;
+    let mut claimed = read_due(conn, claim).await?;
+    for row in &mut claimed {
+        row.attempt = AttemptId(ids());
+    }
+    for chunk in key_chunks(&claimed) {
+        let sql = conn
+            .sql("claim deliveries", "WITH v (row_id, new_attempt) AS (VALUES ")
+            .key_rows(chunk, |row, values| {
+                values.put(row.id.0).put(row.attempt.0);
+            })
+            .push(
+                ") UPDATE delivery SET state = 'claimed', next_state = NULL, attempt_id = new_attempt, owner = ",
+            )
+            .bind(claim.owner.as_str())
+            .push(", lease_until = ")
+            .bind(claim.lease_until)
+            .push(" FROM v WHERE tenant_id = ")
+            .bind(claim.tenant.0)
+            .push(" AND id = row_id");
+        conn.execute(sql).await?;
+    }
+    for chunk in insert_chunks(&claimed, 12) {
+        insert_attempts(conn, claim, chunk).await?;
+    }
+    Ok(claimed)
+}
+
+/// Makes rows ready that are held no longer.
+async fn release_held(conn: &mut Conn<'_>, claim: &Claim) -> Result<(), StoreError> {
+    let sql = conn.sql(
+        "release held deliveries",
+        concat!(
+            "UPDATE delivery SET state = CASE WHEN ",
+            is_blocked!(),
+            " THEN 'parent' ELSE 'ready' END
+             WHERE tenant_id = $1 AND sink_id = $2 AND state = 'held' AND due_at <= $3"
+        ),
+    );
+    conn.execute(sql.arg(claim.tenant.0).arg(claim.sink.0).arg(claim.now))
+        .await
+        .map(|_| ())
+}
+
+async fn read_due(conn: &mut Conn<'_>, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
+    let sql = conn
+        .sql(
+            "read due deliveries",
+            "SELECT d.id, d.kind, d.object, d.wish, d.desired_version, d.desired_digest, d.desired, d.remote_id,
+                 d.remote_parent, r.remote_id, d.confirmed_version, d.is_uncertain, d.attempts, d.faults, d.since
+             FROM delivery AS d LEFT JOIN delivery AS r ON r.tenant_id = d.tenant_id AND r.id = d.root_id
+             WHERE d.state = 'ready' AND d.tenant_id = ",
+        )
+        .bind(claim.tenant.0)
+        .push(" AND d.sink_id = ")
+        .bind(claim.sink.0)
+        .push(" AND d.due_at <= ")
+        .bind(claim.now)
+        .push(" ORDER BY d.due_at, d.id LIMIT ")
+        .bind(limit_of(claim.limit))
+        .push(conn.dialect().for_update_of_d_skip_locked());
+    conn.fetch(sql).await?.iter().map(claimed_row).collect()
+}
+
+/// Reads a due row; its attempt gets an id afterwards.
+fn claimed_row(row: &Row) -> Result<Claimed, StoreError> {
+    let mut cells = row.cells();
+    Ok(Claimed {
+        attempt: AttemptId(0),
+        id: DeliveryId(cells.int()?),
+        kind: cells.word(TABLE, "kind", ObjectKind::parse)?,
+        object: cells.int()?,
+        wish: cells.word(TABLE, "wish", wish_of)?,
+        version: cells.int()?,
+        digest: cells.digest(TABLE, "desired_digest")?,
+        desired: cells.text()?,
+        remote_id: cells.opt_int()?,
+        remote_parent: cells.opt_int()?,
+        root_remote_id: cells.opt_int()?,
+        is_known: cells.int()? > 0,
+        is_uncertain: cells.flag()?,
+        attempts: cells.count()?,
+        faults: cells.count()?,
+        since: cells.time()?,
+    })
+}
+
+async fn insert_attempts(conn: &mut Conn<'_>, claim: &Claim, claimed: &[Claimed]) -> Result<(), StoreError> {
+    let sql = conn
+        .sql(
+            "record attempts",
+            "INSERT INTO attempt (tenant_id, id, delivery_id, version, digest, wish, owner, started_at, lease_until,
+                 outcome, error, calls)
+             VALUES ",
+        )
+        .rows(claimed, |row, values| {
+            values
+                .put(claim.tenant.0)
+                .put(row.attempt.0)
+                .put(row.id.0)
+                .put(row.version)
+                .put(row.digest.as_slice())
+                .put(wish_word(row.wish))
+                .put(claim.owner.as_str())
+                .put(claim.now)
+                .put(claim.lease_until)
+                .put("")
+                .put("")
+                .put(0_i64);
+        });
+    conn.execute(sql).await.map(|_| ())
+}
+
+impl Store {
+    /// Makes claims of other owners than `owner` uncertain and ready again; returns how many.
+    ///
+    /// `only_expired` for a hub beside others; without it (the start of the only process, see [`Store::lock`]) every
+    /// claim of another owner is one of a process that is gone. Either way the old worker may have sent until its
+    /// lease or `now`, whichever was first, so nothing is sent before `settle_ms` milliseconds after that (I14).
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is of another type or plainly named; a struct would be built in one place only"
+    )]
+    pub async fn recover_claims(
+        &self,
+        tenant: TenantId,
+        sink: ConnectionId,
+        now: Timestamp,
+        owner: &str,
+        only_expired: bool,
+        settle_ms: i64,
+    ) -> Result<u64, StoreError> {
+        // Leases end after this; a claim without `only_expired` may be of any age.
+        let until = if only_expired {
+            now
+        } else {
+            Timestamp::from_micros(i64::MAX)
+        };
+        let mut tx = self.db.begin().await?;
+        let mut conn = tx.conn();
+        let attempts = conn.sql(
+            "end lost attempts",
+            "UPDATE attempt SET ended_at = $4, outcome = 'lost' WHERE tenant_id = $1 AND id IN (
+                 SELECT attempt_id FROM delivery WHERE tenant_id = $1 AND sink_id = $2 AND state = 'claimed'
+                     AND lease_until <= $3 AND owner <> $5)",
+        );
+        let attempts = attempts.arg(tenant.0).arg(sink.0).arg(until).arg(now).arg(owner);
+        conn.execute(attempts).await?;
+        let sql = conn.sql("recover claims", RECOVER);
+        let sql = sql
+            .arg(tenant.0)
+            .arg(sink.0)
+            .arg(until)
+            .arg(now)
+            .arg(owner)
+            .arg(settle_ms.saturating_mul(1000));
+        let recovered = conn.execute(sql).await?;
+        tx.commit().await?;
+        Ok(recovered)
+    }
+
+    /// Lets dead letters be delivered again, with no faults counted against them; returns how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn redrive(
+        &self,
+        tenant: TenantId,
+        sink: ConnectionId,
+        filter: &DeadFilter,
+    ) -> Result<u64, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let mut conn = tx.conn();
+        let mut redriven = 0;
+        match &filter.deliveries {
+            None => redriven += redrive(&mut conn, tenant, sink, filter, None).await?,
+            Some(ids) => {
+                for chunk in key_chunks(ids) {
+                    redriven += redrive(&mut conn, tenant, sink, filter, Some(chunk)).await?;
+                }
+            }
+        }
+        tx.commit().await?;
+        Ok(redriven)
+    }
+}
+
+/// The settle time is counted from the lease's end or from now, whichever was first.
+const RECOVER: &str = concat!(
+    "UPDATE delivery SET
+         state = CASE WHEN next_state = 'held' THEN 'held' WHEN ",
+    is_blocked!(),
+    " THEN 'parent' ELSE 'ready' END,
+         settle_at = (CASE WHEN lease_until < $4 THEN lease_until ELSE $4 END) + $6,
+         due_at = CASE
+             WHEN next_state = 'held' AND due_at > (CASE WHEN lease_until < $4 THEN lease_until ELSE $4 END) + $6
+             THEN due_at
+             ELSE (CASE WHEN lease_until < $4 THEN lease_until ELSE $4 END) + $6 END,
+         next_state = NULL, is_uncertain = TRUE, is_forgotten = FALSE, attempts = attempts + 1,
+         attempt_id = NULL, owner = NULL, lease_until = NULL
+     WHERE tenant_id = $1 AND sink_id = $2 AND state = 'claimed' AND lease_until <= $3 AND owner <> $5"
+);
+
+async fn redrive(
+    conn: &mut Conn<'_>,
+    tenant: TenantId,
+    sink: ConnectionId,
+    filter: &DeadFilter,
+    ids: Option<&[DeliveryId]>,
+) -> Result<u64, StoreError> {
+    let mut sql = conn
+        .sql(
+            "redrive dead letters",
+            concat!(
+                "UPDATE delivery SET state = CASE WHEN ",
+                is_blocked!(),
+                " THEN 'parent' ELSE 'ready' END, attempts = 0, faults = 0, due_at = CASE WHEN settle_at > "
+            ),
+        )
+        .bind(filter.due_at)
+        .push(" THEN settle_at ELSE ")
+        .bind(filter.due_at)
+        .push(" END WHERE state = 'dead' AND tenant_id = ")
+        .bind(tenant.0)
+        .push(" AND sink_id = ")
+        .bind(sink.0);
+    if let Some(kind) = filter.kind {
+        sql = sql.push(" AND kind = ").bind(kind.as_str());
+    }
+    if let Some(ids) = ids {
+        sql = sql
+            .push(" AND id IN (VALUES ")
+            .key_rows(ids, |id, values| {
+                values.put(id.0);
+            })
+            .push(")");
+    }
+    conn.execute(sql).await
+}

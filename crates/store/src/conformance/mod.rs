@@ -1,0 +1,3 @@
+//! The conformance suite: every public function on both engines.
+
+pub(crate) mod plans;

@@ -1,0 +1,66 @@
+//! One step of delivering: settle what came back (T3) and claim what is next (T2), in one transaction.
+
+use schakel_core::id::{ConnectionId, TenantId};
+
+use crate::Store;
+use crate::error::StoreError;
+use crate::rows::{Claim, Claimed, Settle};
+use crate::{claim, settle};
+
+/// True for a row of `delivery` that must wait: its parent or its root was never confirmed.
+macro_rules! is_blocked {
+    () => {
+        "EXISTS (SELECT 1 FROM delivery AS p WHERE p.tenant_id = delivery.tenant_id
+             AND p.id IN (delivery.parent_id, delivery.root_id) AND p.confirmed_version = 0)"
+    };
+}
+pub(crate) use is_blocked;
+
+impl Store {
+    /// Settles attempts and claims deliveries of one sink, in one transaction with one commit; an idle step writes
+    /// nothing.
+    ///
+    /// Settling counts only while the row's open attempt is the settled one: a worker that lost its lease changes
+    /// nothing (I21). By outcome:
+    /// - confirmed: the row holds what was sent and is clean, or waits again where the desired state moved on. The
+    ///   first confirmation lets children go. A profile that had to be made anew (`is_created` on a row that was
+    ///   confirmed before) makes everything under it unconfirmed: it went with the old one. A profile that shall go
+    ///   and is held becomes ready when the last child has left it.
+    /// - again, uncertain, fault: ready at the outcome's time; after an uncertain one nothing is sent before (I14).
+    ///   A fault counts only against the content that was sent.
+    /// - dead: given up, unless newer content came in meanwhile.
+    ///
+    /// Then rows that are held no longer become ready, and due rows are claimed, earliest first, each with an attempt
+    /// recorded under an id of `ids` (I13).
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`]; [`StoreError::Contradiction`]. Nothing was changed, unless the connection broke during
+    /// the commit; settling again is then safe.
+    pub async fn deliver_step(
+        &self,
+        tenant: TenantId,
+        sink: ConnectionId,
+        settles: &[Settle],
+        claim: Option<&Claim>,
+        ids: &mut (dyn FnMut() -> i64 + Send),
+    ) -> Result<Vec<Claimed>, StoreError> {
+        if settles.is_empty() {
+            let Some(claim) = claim else {
+                return Ok(Vec::new());
+            };
+            let due = self.next_due(tenant, sink).await?;
+            if due.is_none_or(|due| due > claim.now) {
+                return Ok(Vec::new());
+            }
+        }
+        let mut tx = self.db.begin().await?;
+        let mut conn = tx.conn();
+        settle::settle(&mut conn, tenant, sink, settles).await?;
+        let claimed = match claim {
+            Some(claim) => claim::claim(&mut conn, claim, ids).await?,
+            None => Vec::new(),
+        };
+        tx.commit().await?;
+        Ok(claimed)
+    }
+}

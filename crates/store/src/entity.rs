@@ -1,0 +1,207 @@
+//! Entities: golden things below a person, with the values that the hub gives them.
+
+use schakel_core::delivery::ObjectKind;
+use schakel_core::id::{ConnectionId, EntityId, RelationId, TenantId};
+
+use crate::Store;
+use crate::db::{Conn, Row};
+use crate::error::StoreError;
+use crate::rows::{EntityKey, EntityRow};
+use crate::sql::{Sql, insert_chunks, key_chunks, last_of_each};
+
+/// Reads entities; the columns in the order in which [`entity_row`] takes them.
+const SELECT: &str = "SELECT id, connection_id, kind, remote_id, relation_id, parent_id, ref_id, created_at,
+         updated_at
+     FROM entity WHERE tenant_id = ";
+
+impl Store {
+    /// Returns the entities of a relation, outside of any transaction, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`]; [`StoreError::Contradiction`].
+    pub async fn read_entities_of(
+        &self,
+        tenant: TenantId,
+        relation: RelationId,
+    ) -> Result<Vec<EntityRow>, StoreError> {
+        let sql = Sql::new(self.db.dialect(), "read the entities of a relation", SELECT)
+            .bind(tenant.0)
+            .push(" AND relation_id = ")
+            .bind(relation.0)
+            .push(" ORDER BY id");
+        self.db.read(sql).await?.iter().map(entity_row).collect()
+    }
+
+    /// Returns the entities with these ids, such as the objects of deliveries, outside of any transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`]; [`StoreError::Contradiction`].
+    pub async fn read_entities(
+        &self,
+        tenant: TenantId,
+        ids: &[EntityId],
+    ) -> Result<Vec<EntityRow>, StoreError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for chunk in key_chunks(ids) {
+            let sql = Sql::new(self.db.dialect(), "read entities by id", SELECT)
+                .bind(tenant.0)
+                .push(" AND id IN (VALUES ")
+                .key_rows(chunk, |id, values| {
+                    values.put(id.0);
+                })
+                .push(")");
+            for row in self.db.read(sql).await? {
+                found.push(entity_row(&row)?);
+            }
+        }
+        Ok(found)
+    }
+}
+
+pub(crate) async fn read(
+    conn: &mut Conn<'_>,
+    tenant: TenantId,
+    keys: &[EntityKey],
+) -> Result<Vec<EntityRow>, StoreError> {
+    let mut found = Vec::with_capacity(keys.len());
+    for chunk in key_chunks(keys) {
+        let sql = conn
+            .sql("read entities", SELECT)
+            .bind(tenant.0)
+            .push(" AND (connection_id, kind, remote_id) IN (VALUES ")
+            .key_rows(chunk, |key, values| {
+                values
+                    .put(key.connection.0)
+                    .put(key.kind.as_str())
+                    .put(key.remote_id);
+            })
+            .push(")");
+        collect(conn, sql, &mut found).await?;
+    }
+    Ok(found)
+}
+
+pub(crate) async fn of_relations(
+    conn: &mut Conn<'_>,
+    tenant: TenantId,
+    relations: &[RelationId],
+) -> Result<Vec<EntityRow>, StoreError> {
+    let mut found = Vec::new();
+    for chunk in key_chunks(relations) {
+        let sql = conn
+            .sql("read entities by relation", SELECT)
+            .bind(tenant.0)
+            .push(" AND relation_id IN (VALUES ")
+            .key_rows(chunk, |id, values| {
+                values.put(id.0);
+            })
+            .push(")");
+        collect(conn, sql, &mut found).await?;
+    }
+    Ok(found)
+}
+
+pub(crate) async fn under(
+    conn: &mut Conn<'_>,
+    tenant: TenantId,
+    connection: ConnectionId,
+    kind: ObjectKind,
+    parent_ids: &[i64],
+) -> Result<Vec<EntityRow>, StoreError> {
+    let condition = " AND parent_id <> 0 AND parent_id IN (VALUES ";
+    by_number(conn, tenant, (connection, kind), condition, parent_ids).await
+}
+
+pub(crate) async fn showing(
+    conn: &mut Conn<'_>,
+    tenant: TenantId,
+    connection: ConnectionId,
+    kind: ObjectKind,
+    ref_ids: &[i64],
+) -> Result<Vec<EntityRow>, StoreError> {
+    let condition = " AND ref_id <> 0 AND ref_id IN (VALUES ";
+    by_number(conn, tenant, (connection, kind), condition, ref_ids).await
+}
+
+async fn by_number(
+    conn: &mut Conn<'_>,
+    tenant: TenantId,
+    (connection, kind): (ConnectionId, ObjectKind),
+    condition: &'static str,
+    numbers: &[i64],
+) -> Result<Vec<EntityRow>, StoreError> {
+    let mut found = Vec::new();
+    for chunk in key_chunks(numbers) {
+        let sql = conn
+            .sql("read entities by what they stand under or show", SELECT)
+            .bind(tenant.0)
+            .push(" AND connection_id = ")
+            .bind(connection.0)
+            .push(" AND kind = ")
+            .bind(kind.as_str())
+            .push(condition)
+            .key_rows(chunk, |number, values| {
+                values.put(*number);
+            })
+            .push(")");
+        collect(conn, sql, &mut found).await?;
+    }
+    Ok(found)
+}
+
+async fn collect(conn: &mut Conn<'_>, sql: Sql, found: &mut Vec<EntityRow>) -> Result<(), StoreError> {
+    for row in conn.fetch(sql).await? {
+        found.push(entity_row(&row)?);
+    }
+    Ok(())
+}
+
+pub(crate) async fn put(conn: &mut Conn<'_>, tenant: TenantId, rows: &[EntityRow]) -> Result<(), StoreError> {
+    let rows = last_of_each(rows, |row| row.key);
+    for chunk in insert_chunks(&rows, 10) {
+        let sql = conn
+            .sql(
+                "write entities",
+                "INSERT INTO entity (tenant_id, id, connection_id, kind, remote_id, relation_id, parent_id, ref_id,
+                     created_at, updated_at)
+                 VALUES ",
+            )
+            .rows(chunk, |row, values| {
+                values
+                    .put(tenant.0)
+                    .put(row.id.0)
+                    .put(row.key.connection.0)
+                    .put(row.key.kind.as_str())
+                    .put(row.key.remote_id)
+                    .put(row.relation.0)
+                    .put(row.parent_id)
+                    .put(row.ref_id)
+                    .put(row.created_at)
+                    .put(row.updated_at);
+            })
+            .push(
+                " ON CONFLICT (tenant_id, connection_id, kind, remote_id) DO UPDATE SET
+                     relation_id = excluded.relation_id, parent_id = excluded.parent_id, ref_id = excluded.ref_id,
+                     created_at = excluded.created_at, updated_at = excluded.updated_at",
+            );
+        conn.execute(sql).await?;
+    }
+    Ok(())
+}
+
+fn entity_row(row: &Row) -> Result<EntityRow, StoreError> {
+    let mut cells = row.cells();
+    Ok(EntityRow {
+        id: EntityId(cells.int()?),
+        key: EntityKey {
+            connection: ConnectionId(cells.int()?),
+            kind: cells.word("entity", "kind", ObjectKind::parse)?,
+            remote_id: cells.int()?,
+        },
+        relation: RelationId(cells.int()?),
+        parent_id: cells.int()?,
+        ref_id: cells.int()?,
+        created_at: cells.time()?,
+        updated_at: cells.time()?,
+    })
+}

@@ -1,0 +1,131 @@
+//! What can go wrong at the border of the store.
+
+use std::path::PathBuf;
+
+/// A failure of the store, named by what the caller can do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused or could not be reached; see [`StoreError::is_retryable`].
+    #[error("cannot {action}")]
+    Driver {
+        /// What was attempted.
+        action: &'static str,
+        /// What the driver says.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// A statement touched another number of rows than its caller counted on; the transaction must be given up.
+    #[error("{table}: {expected} rows should have been touched, {touched} were")]
+    WrongRows {
+        /// Where.
+        table: &'static str,
+        /// How many there should have been.
+        expected: u64,
+        /// How many there were.
+        touched: u64,
+    },
+    /// What is stored contradicts itself.
+    #[error("{table} {row}: column {column} holds what this program never writes")]
+    Contradiction {
+        /// In which table.
+        table: &'static str,
+        /// In which row.
+        row: String,
+        /// In which column.
+        column: &'static str,
+    },
+    /// The database was made by a newer program.
+    #[error("the database has schema {found}, this program knows {known}: start the newer program")]
+    NewerSchema {
+        /// The schema of the database.
+        found: i64,
+        /// The newest schema that this program knows.
+        known: i64,
+    },
+    /// The database was made by an older program and must not be changed, because it is opened for reading.
+    #[error("the database has schema {found}, this program needs {known}: open it once for writing")]
+    OlderSchema {
+        /// The schema of the database.
+        found: i64,
+        /// The schema that this program needs.
+        known: i64,
+    },
+    /// Another process uses this database.
+    #[error("{path} is in use by process {pid}: stop that process, or give this one a database of its own")]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// The process that holds it, as it wrote it down.
+        pid: String,
+    },
+    /// The address of the database is none that this program can open. The address itself may hold a password and
+    /// is not repeated.
+    #[error("the address of the database is not usable: {0}")]
+    BadUrl(String),
+    /// A file beside the database could not be used.
+    #[error("cannot use {path}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl StoreError {
+    /// Tells whether the same transaction may succeed when it is run again from its start.
+    ///
+    /// True for conflicts between transactions (PostgreSQL 40001, 40P01, 55P03; SQLite busy and locked) and for a
+    /// lost or unavailable connection. A commit whose answer was lost may have happened: what is run again must find
+    /// its own work, as intake does by the repeat's digest and settling by the attempt.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        let Self::Driver { source, .. } = self else {
+            return false;
+        };
+        match source {
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
+            sqlx::Error::Database(error) => error.code().is_some_and(|code| is_passing(&code)),
+            _ => false,
+        }
+    }
+}
+
+/// Codes of both engines; SQLite's extended codes have the plain one in their lowest byte.
+fn is_passing(code: &str) -> bool {
+    const SQLITE_BUSY: i64 = 5;
+    const SQLITE_LOCKED: i64 = 6;
+    // A server that starts or stops (57P0x) and a broken connection (08…) come back.
+    let is_pg = matches!(code, "40001" | "40P01" | "55P03" | "57P01" | "57P02" | "57P03");
+    let is_lite = code.len() < 5
+        && code
+            .parse::<i64>()
+            .is_ok_and(|number| matches!(number & 0xff, SQLITE_BUSY | SQLITE_LOCKED));
+    is_pg || is_lite || (code.len() == 5 && code.starts_with("08"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conflicts_pass_and_mistakes_stay() {
+        for code in ["40001", "40P01", "5", "6", "517", "261", "08006"] {
+            assert!(is_passing(code), "{code}");
+        }
+        for code in ["23505", "42601", "1", "19", "2067", "13"] {
+            assert!(!is_passing(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn an_unusable_address_is_not_repeated() {
+        let error = StoreError::BadUrl("no scheme".to_owned());
+        assert!(!error.is_retryable());
+        assert_eq!(
+            error.to_string(),
+            "the address of the database is not usable: no scheme"
+        );
+    }
+}

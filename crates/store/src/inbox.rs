@@ -1,0 +1,236 @@
+//! The inbox: events in (T0), events finished (the end of T1), events released.
+
+use std::collections::BTreeSet;
+
+use schakel_core::event::{Event, EventState, Origin};
+use schakel_core::id::{ConnectionId, EventId, TenantId};
+use schakel_core::problem::Problem;
+
+use crate::Store;
+use crate::counter::Totals;
+use crate::db::{Conn, contradiction};
+use crate::error::StoreError;
+use crate::rows::{Finished, Inserted};
+use crate::sql::{insert_chunks, key_chunks, last_of_each};
+
+/// Total of what was accepted: stored or counted as a repeat.
+pub(crate) const RECEIVED: &str = "received";
+/// Total of repeats that were not stored again.
+pub(crate) const DUPLICATE: &str = "duplicate";
+/// First part of the totals of what was refused at the door; the reason follows.
+pub(crate) const REJECTED: &str = "rejected/";
+
+impl Store {
+    /// Stores `events` in one transaction (T0); when this returns they are durable.
+    ///
+    /// A repeat (same [`Event::dedup_key`], also within `events`) is only counted. The answers stand in the order of
+    /// `events`.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`]; then none of them is stored.
+    pub async fn insert_events(&self, events: &[Event]) -> Result<Vec<Inserted>, StoreError> {
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut tx = self.db.begin().await?;
+        let mut totals = Totals::default();
+        let mut conn = tx.conn();
+        let inserted = insert(&mut conn, &mut totals, events).await?;
+        totals.flush(&mut conn).await?;
+        tx.commit().await?;
+        Ok(inserted)
+    }
+
+    /// Counts `n` requests that were refused at the door for `reason`.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn count_rejected(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        reason: &str,
+        n: i64,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        let mut totals = Totals::default();
+        totals.inbox(
+            tenant,
+            connection,
+            Origin::Webhook,
+            &format!("{REJECTED}{reason}"),
+            n,
+        );
+        totals.flush(&mut tx.conn()).await?;
+        tx.commit().await
+    }
+
+    /// Lets a quarantined event be applied again; returns whether it was quarantined.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn release(&self, tenant: TenantId, event: EventId) -> Result<bool, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let mut conn = tx.conn();
+        let sql = conn.sql(
+            "release an event",
+            "UPDATE event SET state = 'waiting', reason = '', problems = '[]'
+             WHERE tenant_id = $1 AND id = $2 AND state = 'quarantined'
+             RETURNING connection_id, origin",
+        );
+        let rows = conn.fetch(sql.arg(tenant.0).arg(event.0)).await?;
+        let mut totals = Totals::default();
+        for row in &rows {
+            let mut cells = row.cells();
+            let connection = ConnectionId(cells.int()?);
+            let origin = cells.word("event", "origin", Origin::parse)?;
+            totals.inbox(tenant, connection, origin, EventState::Quarantined.as_str(), -1);
+            totals.inbox(tenant, connection, origin, EventState::Waiting.as_str(), 1);
+        }
+        totals.flush(&mut conn).await?;
+        tx.commit().await?;
+        Ok(!rows.is_empty())
+    }
+}
+
+/// Inserts events and moves their totals; the answers stand in the order of `events`.
+pub(crate) async fn insert(
+    conn: &mut Conn<'_>,
+    totals: &mut Totals,
+    events: &[Event],
+) -> Result<Vec<Inserted>, StoreError> {
+    let mut stored = BTreeSet::new();
+    for chunk in insert_chunks(events, 20) {
+        insert_chunk(conn, chunk, &mut stored).await?;
+    }
+    let mut answers = Vec::with_capacity(events.len());
+    for event in events {
+        // An id counts once: an event that is offered twice in one call was stored once.
+        let is_new = stored.remove(&event.id);
+        let (tenant, connection, origin) = (event.tenant, event.connection, event.origin);
+        totals.inbox(tenant, connection, origin, RECEIVED, 1);
+        if is_new {
+            totals.inbox(tenant, connection, origin, EventState::Waiting.as_str(), 1);
+            answers.push(Inserted::New);
+        } else {
+            totals.inbox(tenant, connection, origin, DUPLICATE, 1);
+            answers.push(Inserted::Duplicate);
+        }
+    }
+    Ok(answers)
+}
+
+async fn insert_chunk(
+    conn: &mut Conn<'_>,
+    chunk: &[Event],
+    stored: &mut BTreeSet<EventId>,
+) -> Result<(), StoreError> {
+    let sql = conn
+        .sql(
+            "store events",
+            "INSERT INTO event (tenant_id, id, connection_id, origin, trust, stream, kind, action, remote_id,
+                 ordinal, status, floor_at, received_at, dedup_key, state, reason, problems, headers,
+                 body_digest, body)
+             VALUES ",
+        )
+        .rows(chunk, |event, values| {
+            let dedup_key = event.dedup_key();
+            values
+                .put(event.tenant.0)
+                .put(event.id.0)
+                .put(event.connection.0)
+                .put(event.origin.as_str())
+                .put(event.trust.as_str())
+                .put(event.stream.as_str())
+                .put(event.kind.map(|kind| kind.as_str()))
+                .put(event.action.as_str())
+                .put(event.remote_id)
+                .put(event.ordinal)
+                .put(i64::from(event.status))
+                .put(event.floor)
+                .put(event.received_at)
+                .put(dedup_key.as_ref().map(<[u8; 16]>::as_slice))
+                .put(EventState::Waiting.as_str())
+                .put("")
+                .put("[]")
+                .put(event.headers.as_str())
+                .put(blake3::hash(&event.body).as_bytes().as_slice())
+                .put(&*event.body);
+        })
+        .push(" ON CONFLICT DO NOTHING RETURNING id");
+    for row in conn.fetch(sql).await? {
+        stored.insert(EventId(row.cells().int()?));
+    }
+    Ok(())
+}
+
+/// Writes what became of waiting events and moves their totals.
+///
+/// An event that does not wait any more was finished by somebody else: [`StoreError::WrongRows`], so that the caller
+/// gives up the transaction instead of applying twice.
+pub(crate) async fn finish(
+    conn: &mut Conn<'_>,
+    totals: &mut Totals,
+    tenant: TenantId,
+    finished: &[Finished],
+) -> Result<(), StoreError> {
+    let finished = last_of_each(finished, |finished| finished.event);
+    let mut touched = 0;
+    for chunk in key_chunks(&finished) {
+        let sql = conn
+            .sql(
+                "finish events",
+                "WITH done (event_id, new_state, new_reason, new_problems) AS (VALUES ",
+            )
+            .key_rows(chunk, |finished, values| {
+                let reason = finished.problems.iter().find(|problem| problem.is_quarantine());
+                let reason = match finished.state {
+                    EventState::Quarantined => reason.map_or("unknown", |problem| problem.code.as_str()),
+                    _ => "",
+                };
+                values
+                    .put(finished.event.0)
+                    .put(finished.state.as_str())
+                    .put(reason)
+                    .put(problems_to_json(&finished.problems));
+            })
+            .push(
+                ") UPDATE event SET state = new_state, reason = new_reason, problems = new_problems
+                 FROM done WHERE tenant_id = ",
+            )
+            .bind(tenant.0)
+            .push(" AND id = event_id AND state = 'waiting' RETURNING connection_id, origin, state");
+        let rows = conn.fetch(sql).await?;
+        touched += rows.len() as u64;
+        for row in &rows {
+            let mut cells = row.cells();
+            let connection = ConnectionId(cells.int()?);
+            let origin = cells.word("event", "origin", Origin::parse)?;
+            let state = cells.word("event", "state", EventState::parse)?;
+            totals.inbox(tenant, connection, origin, EventState::Waiting.as_str(), -1);
+            totals.inbox(tenant, connection, origin, state.as_str(), 1);
+        }
+    }
+    let expected = finished.len() as u64;
+    if touched == expected {
+        Ok(())
+    } else {
+        Err(StoreError::WrongRows {
+            table: "event",
+            expected,
+            touched,
+        })
+    }
+}
+
+fn problems_to_json(problems: &[Problem]) -> String {
+    if problems.is_empty() {
+        return "[]".to_owned();
+    }
+    serde_json::to_string(problems).expect("problems hold words and texts only, which always serialise")
+}
+
+/// Reads what [`finish`] wrote.
+pub(crate) fn problems_from_json(event: EventId, text: &str) -> Result<Vec<Problem>, StoreError> {
+    serde_json::from_str(text).map_err(|_| contradiction("event", "problems", &event.to_string()))
+}

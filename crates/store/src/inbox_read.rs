@@ -1,0 +1,268 @@
+//! What the inbox holds: events to apply, events to show, numbers.
+
+use bytes::Bytes;
+use schakel_core::event::{Action, Event, EventState, Origin, Trust};
+use schakel_core::id::{ConnectionId, EventId, TenantId};
+use schakel_core::record::{RecordKey, RecordKind};
+
+use crate::Store;
+use crate::db::{Row, contradiction};
+use crate::error::StoreError;
+use crate::inbox::{DUPLICATE, RECEIVED, REJECTED, problems_from_json};
+use crate::rows::{EventRow, InboxCounts};
+use crate::sql::Sql;
+
+/// Reads whole events; the columns in the order in which [`event_row`] takes them.
+const SELECT: &str =
+    "SELECT id, tenant_id, connection_id, origin, trust, stream, kind, action, remote_id, ordinal,
+         status, floor_at, received_at, headers, body, body_digest, state, problems
+     FROM event ";
+
+impl Store {
+    /// Returns waiting events after `after` in the order of their ids, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`]; [`StoreError::Contradiction`] when a body is not the one that was received (I3).
+    pub async fn waiting_events(
+        &self,
+        tenant: TenantId,
+        after: EventId,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let sql = self
+            .events("read waiting events")
+            .push("WHERE tenant_id = ")
+            .bind(tenant.0)
+            .push(" AND state = 'waiting' AND id > ")
+            .bind(after.0)
+            .push(" ORDER BY id LIMIT ")
+            .bind(limit_of(limit));
+        let rows = self.db.read(sql).await?;
+        rows.iter()
+            .map(|row| event_row(row).map(|row| row.event))
+            .collect()
+    }
+
+    /// Returns one event.
+    ///
+    /// # Errors
+    /// As [`Store::waiting_events`].
+    pub async fn read_event(&self, tenant: TenantId, event: EventId) -> Result<Option<EventRow>, StoreError> {
+        let sql = self
+            .events("read an event")
+            .push("WHERE tenant_id = ")
+            .bind(tenant.0)
+            .push(" AND id = ")
+            .bind(event.0);
+        let rows = self.db.read(sql).await?;
+        rows.first().map(event_row).transpose()
+    }
+
+    /// Returns the newest events about `key`, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// As [`Store::waiting_events`].
+    pub async fn read_events_of(
+        &self,
+        tenant: TenantId,
+        key: RecordKey,
+        limit: usize,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        let sql = self
+            .events("read the events of a record")
+            .push("WHERE tenant_id = ")
+            .bind(tenant.0)
+            .push(" AND connection_id = ")
+            .bind(key.connection.0)
+            .push(" AND remote_id = ")
+            .bind(key.remote_id)
+            .push(" AND kind = ")
+            .bind(key.kind.as_str())
+            .push(" ORDER BY id DESC LIMIT ")
+            .bind(limit_of(limit));
+        self.db.read(sql).await?.iter().map(event_row).collect()
+    }
+
+    /// Returns quarantined events, grouped by reason, a page at a time.
+    ///
+    /// # Errors
+    /// As [`Store::waiting_events`].
+    pub async fn quarantined(
+        &self,
+        tenant: TenantId,
+        limit: usize,
+        offset: usize,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        let sql = self
+            .events("read quarantined events")
+            .push("WHERE tenant_id = ")
+            .bind(tenant.0)
+            .push(" AND state = 'quarantined' ORDER BY reason, id LIMIT ")
+            .bind(limit_of(limit))
+            .push(" OFFSET ")
+            .bind(limit_of(offset));
+        self.db.read(sql).await?.iter().map(event_row).collect()
+    }
+
+    /// Returns for each reason how many events are quarantined.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn quarantine_groups(&self, tenant: TenantId) -> Result<Vec<(String, i64)>, StoreError> {
+        let sql = Sql::new(
+            self.db.dialect(),
+            "count quarantined events",
+            "SELECT reason, COUNT(*) FROM event
+             WHERE tenant_id = $1 AND state = 'quarantined' GROUP BY reason ORDER BY reason",
+        );
+        let rows = self.db.read(sql.arg(tenant.0)).await?;
+        rows.iter()
+            .map(|row| {
+                let mut cells = row.cells();
+                Ok((cells.text()?, cells.int()?))
+            })
+            .collect()
+    }
+
+    /// Returns the numbers of the inbox from the running totals; `None` sums over all.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn inbox_counts(
+        &self,
+        tenant: TenantId,
+        connection: Option<ConnectionId>,
+        origin: Option<Origin>,
+    ) -> Result<InboxCounts, StoreError> {
+        let sql = Sql::new(
+            self.db.dialect(),
+            "read the totals of the inbox",
+            "SELECT name, CAST(SUM(n) AS BIGINT) FROM counter WHERE tenant_id = ",
+        )
+        .bind(tenant.0);
+        let sql = filter(sql, connection, origin).push(" AND origin IN ('webhook', 'fetch') GROUP BY name");
+        let mut counts = InboxCounts::default();
+        for row in self.db.read(sql).await? {
+            let mut cells = row.cells();
+            let (name, n) = (cells.text()?, cells.int()?);
+            if let Some(state) = EventState::parse(&name) {
+                *of_state(&mut counts, state) += n;
+            } else if name == RECEIVED {
+                counts.received += n;
+            } else if name == DUPLICATE {
+                counts.duplicate += n;
+            } else if name.starts_with(REJECTED) {
+                counts.rejected += n;
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Returns the same numbers from the events themselves, so that the totals can be checked (F1).
+    ///
+    /// Repeats and refusals are not stored, so these two come from the totals in both cases. Reads the whole inbox.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn inbox_audit(
+        &self,
+        tenant: TenantId,
+        connection: Option<ConnectionId>,
+        origin: Option<Origin>,
+    ) -> Result<InboxCounts, StoreError> {
+        let totals = self.inbox_counts(tenant, connection, origin).await?;
+        let sql = Sql::new(
+            self.db.dialect(),
+            "count the events",
+            "SELECT state, COUNT(*) FROM event WHERE tenant_id = ",
+        )
+        .bind(tenant.0);
+        let sql = filter(sql, connection, origin).push(" GROUP BY state");
+        let mut counts = InboxCounts {
+            received: totals.duplicate,
+            duplicate: totals.duplicate,
+            rejected: totals.rejected,
+            ..InboxCounts::default()
+        };
+        for row in self.db.read(sql).await? {
+            let mut cells = row.cells();
+            let state = cells.word("event", "state", EventState::parse)?;
+            let n = cells.int()?;
+            *of_state(&mut counts, state) += n;
+            counts.received += n;
+        }
+        Ok(counts)
+    }
+
+    fn events(&self, action: &'static str) -> Sql {
+        Sql::new(self.db.dialect(), action, SELECT)
+    }
+}
+
+fn filter(mut sql: Sql, connection: Option<ConnectionId>, origin: Option<Origin>) -> Sql {
+    if let Some(connection) = connection {
+        sql = sql.push(" AND connection_id = ").bind(connection.0);
+    }
+    if let Some(origin) = origin {
+        sql = sql.push(" AND origin = ").bind(origin.as_str());
+    }
+    sql
+}
+
+fn of_state(counts: &mut InboxCounts, state: EventState) -> &mut i64 {
+    match state {
+        EventState::Waiting => &mut counts.waiting,
+        EventState::Applied => &mut counts.applied,
+        EventState::Superseded => &mut counts.superseded,
+        EventState::Quarantined => &mut counts.quarantined,
+        EventState::Erased => &mut counts.erased,
+    }
+}
+
+/// Gives a bound as the engines take it.
+pub(crate) fn limit_of(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+fn event_row(row: &Row) -> Result<EventRow, StoreError> {
+    const TABLE: &str = "event";
+    let mut cells = row.cells();
+    let id = EventId(cells.int()?);
+    let tenant = TenantId(cells.int()?);
+    let connection = ConnectionId(cells.int()?);
+    let origin = cells.word(TABLE, "origin", Origin::parse)?;
+    let trust = cells.word(TABLE, "trust", Trust::parse)?;
+    let stream = cells.text()?;
+    let kind = match cells.opt_text()? {
+        Some(word) => Some(RecordKind::parse(&word).ok_or_else(|| contradiction(TABLE, "kind", &word))?),
+        None => None,
+    };
+    let event = Event {
+        id,
+        tenant,
+        connection,
+        origin,
+        trust,
+        stream,
+        kind,
+        action: Action::parse(&cells.text()?),
+        remote_id: cells.int()?,
+        ordinal: cells.int()?,
+        status: u16::try_from(cells.int()?).map_err(|_| contradiction(TABLE, "status", &id.to_string()))?,
+        floor: cells.time()?,
+        received_at: cells.time()?,
+        headers: cells.text()?,
+        body: Bytes::from(cells.bytes()?),
+    };
+    let digest = cells.digest::<32>(TABLE, "body_digest")?;
+    let state = cells.word(TABLE, "state", EventState::parse)?;
+    let problems = problems_from_json(id, &cells.text()?)?;
+    if *blake3::hash(&event.body).as_bytes() != digest {
+        return Err(contradiction(TABLE, "body", &id.to_string()));
+    }
+    Ok(EventRow {
+        event,
+        state,
+        problems,
+    })
+}

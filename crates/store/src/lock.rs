@@ -1,0 +1,120 @@
+//! One process per SQLite file, and what the engine does to keep a commit.
+
+use std::fmt;
+use std::fs::{File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::Store;
+use crate::dialect::Dialect;
+use crate::error::StoreError;
+use crate::sql::Sql;
+
+/// Keeps a second process away while it lives (reliability.md §10); empty on PostgreSQL, which takes many.
+#[derive(Debug)]
+pub struct ProcessLock {
+    // The operating system drops the lock with the file, however the process ends.
+    _file: Option<File>,
+}
+
+/// How well a commit is kept, for status pages and health answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Durability {
+    /// The engine's settings in words.
+    pub settings: String,
+    /// Whether a commit is also on a second machine before it is confirmed.
+    pub is_replicated: bool,
+}
+
+impl fmt::Display for Durability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reach = if self.is_replicated {
+            "synchronous standby"
+        } else {
+            "single node"
+        };
+        write!(f, "{} ({reach})", self.settings)
+    }
+}
+
+impl Store {
+    /// Takes the file for this process; hold the guard for as long as the store is written.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when another process has it; [`StoreError::File`] when the lock file cannot be written.
+    pub fn lock(&self) -> Result<ProcessLock, StoreError> {
+        let file = self.file.as_deref().map(lock_file).transpose()?;
+        Ok(ProcessLock { _file: file })
+    }
+
+    /// Returns how well a commit is kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`] when the settings cannot be read.
+    pub async fn durability(&self) -> Result<Durability, StoreError> {
+        match self.db.dialect() {
+            // Fixed when the file is opened; a reader's own setting would say nothing of the writer's.
+            Dialect::Lite => Ok(Durability {
+                settings: "WAL, synchronous FULL".to_owned(),
+                is_replicated: false,
+            }),
+            Dialect::Pg => self.pg_durability().await,
+        }
+    }
+
+    async fn pg_durability(&self) -> Result<Durability, StoreError> {
+        const TEXT: &str = "SELECT current_setting('synchronous_commit'),
+                 (SELECT COUNT(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum'))";
+        let sql = Sql::new(Dialect::Pg, "read the durability settings", TEXT);
+        let rows = self.db.read(sql).await?;
+        let Some(row) = rows.first() else {
+            return Err(StoreError::WrongRows {
+                table: "pg_settings",
+                expected: 1,
+                touched: 0,
+            });
+        };
+        let mut cells = row.cells();
+        let commit = cells.text()?;
+        let standbys = cells.int()?;
+        Ok(Durability {
+            is_replicated: standbys > 0 && !matches!(commit.as_str(), "off" | "local"),
+            settings: format!("synchronous_commit {commit}, {standbys} synchronous standby(s)"),
+        })
+    }
+}
+
+fn lock_file(database: &Path) -> Result<File, StoreError> {
+    let mut name = database.as_os_str().to_owned();
+    name.push(".lock");
+    let path = PathBuf::from(name);
+    let failed = |source| StoreError::File {
+        path: path.clone(),
+        source,
+    };
+    let mut file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let pid = std::fs::read_to_string(&path).unwrap_or_default();
+            let pid = match pid.trim() {
+                "" => "unknown",
+                pid => pid,
+            };
+            return Err(StoreError::Locked {
+                pid: pid.to_owned(),
+                path,
+            });
+        }
+        Err(TryLockError::Error(source)) => return Err(failed(source)),
+    }
+    file.set_len(0).map_err(failed)?;
+    writeln!(file, "{}", std::process::id()).map_err(failed)?;
+    Ok(file)
+}

@@ -1,0 +1,252 @@
+//! Opening a database: address, settings of the engine, schema.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqlSafeStr};
+
+use crate::Store;
+use crate::db::{Db, driver};
+use crate::dialect::Dialect;
+use crate::error::StoreError;
+use crate::sql::Sql;
+
+/// How a database is opened.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OpenOptions {
+    /// Changes nothing, not even the schema; for commands beside a running hub.
+    pub is_read_only: bool,
+}
+
+/// Longest wait for a connection or for SQLite's write lock: writers queue here, so it is generous.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// Statements that a connection keeps prepared; more than the number of distinct texts.
+const STATEMENTS_KEPT: usize = 600;
+
+/// SQLite connections that read.
+const READERS: u32 = 2;
+
+/// PostgreSQL connections of one process.
+const PG_CONNECTIONS: u32 = 16;
+
+/// Page cache of the writer, in KiB; the hub as a whole stays below 200 MB.
+const WRITER_CACHE: &str = "-48000";
+
+/// Page cache of one reader, in KiB.
+const READER_CACHE: &str = "-8000";
+
+/// Pages in the log of writes before they are folded into the file (16 MB): pages that change often are then
+/// written back once instead of every few commits.
+const CHECKPOINT_PAGES: &str = "4000";
+
+/// Bytes to which the log's file is cut after a burst.
+const LOG_BYTES_KEPT: &str = "67108864";
+
+/// Every migration, one text for both engines, in order. Never edited after a release.
+const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "start", include_str!("../migrations/0001_start.sql"))];
+
+impl Store {
+    /// Opens the database at `url` and brings its schema up to date.
+    ///
+    /// `url` is `sqlite://path/file.db`, a plain path, or `postgres://…`. A SQLite file that is not there is made,
+    /// with its folders.
+    ///
+    /// # Errors
+    /// [`StoreError::BadUrl`]; [`StoreError::NewerSchema`] when a newer program was here;
+    /// [`StoreError::OlderSchema`] when it is opened for reading and its schema is not this program's;
+    /// [`StoreError::Driver`] when it cannot be reached.
+    pub async fn open(url: &str, options: OpenOptions) -> Result<Self, StoreError> {
+        let (db, file) = if is_postgres(url) {
+            (open_pg(url, options).await?, None)
+        } else {
+            let file = lite_file(url)?;
+            (open_lite(&file, options).await?, Some(file))
+        };
+        let store = Self { db, file };
+        store.bring_up_to_date(options).await?;
+        Ok(store)
+    }
+
+    async fn bring_up_to_date(&self, options: OpenOptions) -> Result<(), StoreError> {
+        let known = MIGRATIONS[MIGRATIONS.len() - 1].0;
+        let found = self.schema().await?;
+        if found > known {
+            return Err(StoreError::NewerSchema { found, known });
+        }
+        if found == known {
+            return Ok(());
+        }
+        if options.is_read_only {
+            return Err(StoreError::OlderSchema { found, known });
+        }
+        let migrator = migrator();
+        let migrated = match &self.db {
+            Db::Lite { writer, .. } => migrator.run(writer).await,
+            Db::Pg(pool) => migrator.run(pool).await,
+        };
+        migrated.map_err(|error| {
+            driver(
+                "bring the schema up to date",
+                sqlx::Error::Migrate(Box::new(error)),
+            )
+        })
+    }
+
+    /// Returns the newest migration that the database has; 0 for an empty one.
+    async fn schema(&self) -> Result<i64, StoreError> {
+        let catalogue = match self.db.dialect() {
+            Dialect::Lite => "SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'",
+            Dialect::Pg => {
+                "SELECT COUNT(*) FROM information_schema.tables
+                 WHERE table_schema = CURRENT_SCHEMA AND table_name = '_sqlx_migrations'"
+            }
+        };
+        let one = async |action, text| -> Result<i64, StoreError> {
+            let rows = self.db.read(Sql::new(self.db.dialect(), action, text)).await?;
+            rows.first().map_or(Ok(0), |row| row.cells().int())
+        };
+        if one("look for a schema", catalogue).await? == 0 {
+            return Ok(0);
+        }
+        one(
+            "read the schema's version",
+            "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations",
+        )
+        .await
+    }
+}
+
+fn migrator() -> Migrator {
+    let migrations = MIGRATIONS
+        .map(|(version, name, text)| {
+            Migration::new(
+                version,
+                name.into(),
+                MigrationType::Simple,
+                text.into_sql_str(),
+                false,
+            )
+        })
+        .to_vec();
+    Migrator::with_migrations(migrations)
+}
+
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
+/// Takes the path out of an address of SQLite's.
+fn lite_file(url: &str) -> Result<PathBuf, StoreError> {
+    let path = url.strip_prefix("sqlite://").unwrap_or(url);
+    if path.contains("://") {
+        return Err(StoreError::BadUrl(
+            "it begins with neither sqlite:// nor postgres://".to_owned(),
+        ));
+    }
+    if path.is_empty() || path.starts_with(":memory:") {
+        return Err(StoreError::BadUrl(
+            "it names no file; the intermediate database must survive the process".to_owned(),
+        ));
+    }
+    Ok(PathBuf::from(path))
+}
+
+async fn open_lite(file: &Path, options: OpenOptions) -> Result<Db, StoreError> {
+    if let Some(folder) = file.parent()
+        && !options.is_read_only
+    {
+        std::fs::create_dir_all(folder).map_err(|source| StoreError::File {
+            path: folder.to_owned(),
+            source,
+        })?;
+    }
+    let base = SqliteConnectOptions::new()
+        .filename(file)
+        .busy_timeout(WAIT_MAX)
+        .statement_cache_capacity(STATEMENTS_KEPT)
+        .row_buffer_size(256)
+        .foreign_keys(false)
+        .disable_statement_logging();
+    let writing = base
+        .clone()
+        .read_only(options.is_read_only)
+        .create_if_missing(!options.is_read_only)
+        .pragma("cache_size", WRITER_CACHE)
+        .pragma("temp_store", "memory");
+    let writing = if options.is_read_only {
+        writing
+    } else {
+        // FULL: a commit is on the disk before a webhook is acknowledged (I1).
+        writing
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+            .pragma("journal_size_limit", LOG_BYTES_KEPT)
+    };
+    let reading = base.read_only(true).pragma("cache_size", READER_CACHE);
+    let pool = || {
+        SqlitePoolOptions::new()
+            .acquire_timeout(WAIT_MAX)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+    };
+    let opened = |source| driver("open the SQLite file", source);
+    let writer = pool()
+        .max_connections(1)
+        .connect_with(writing)
+        .await
+        .map_err(opened)?;
+    let readers = pool()
+        .max_connections(READERS)
+        .connect_with(reading)
+        .await
+        .map_err(opened)?;
+    Ok(Db::Lite { writer, readers })
+}
+
+async fn open_pg(url: &str, options: OpenOptions) -> Result<Db, StoreError> {
+    let mut connect = PgConnectOptions::from_str(url)
+        .map_err(|_| StoreError::BadUrl("PostgreSQL's driver cannot read it".to_owned()))?
+        .statement_cache_capacity(STATEMENTS_KEPT)
+        .application_name("schakel")
+        .disable_statement_logging();
+    if options.is_read_only {
+        connect = connect.options([("default_transaction_read_only", "on")]);
+    }
+    PgPoolOptions::new()
+        .max_connections(PG_CONNECTIONS)
+        .acquire_timeout(WAIT_MAX)
+        .test_before_acquire(false)
+        .connect_with(connect)
+        .await
+        .map(Db::Pg)
+        .map_err(|source| driver("connect to PostgreSQL", source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_name_a_file_or_a_server() {
+        assert_eq!(
+            lite_file("sqlite://data/hub.db").unwrap(),
+            Path::new("data/hub.db")
+        );
+        assert_eq!(
+            lite_file("sqlite:///var/lib/hub.db").unwrap(),
+            Path::new("/var/lib/hub.db")
+        );
+        assert_eq!(lite_file("hub.db").unwrap(), Path::new("hub.db"));
+        assert!(is_postgres("postgresql://localhost/hub"));
+        for url in ["", "sqlite://", "mysql://localhost/hub", "sqlite://:memory:"] {
+            assert!(matches!(lite_file(url), Err(StoreError::BadUrl(_))), "{url}");
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Relations: the numbers of persons, where they lead, and how they came together.
+
+use schakel_core::id::{EventId, RelationId, TenantId};
+
+use crate::Store;
+use crate::db::{Conn, Row};
+use crate::error::StoreError;
+use crate::record::{key_of, put_key};
+use crate::rows::{MergeRow, RelationCounts, RelationRow};
+use crate::setting::one;
+use crate::sql::{Sql, insert_chunks, key_chunks, last_of_each};
+
+/// Reads relations; the columns in the order in which [`relation_row`] takes them.
+const SELECT: &str = "SELECT id, scope, alias_of, is_unconfirmed, created_at, updated_at
+     FROM relation WHERE tenant_id = ";
+
+impl Store {
+    /// Returns one relation, outside of any transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn relation_row(
+        &self,
+        tenant: TenantId,
+        relation: RelationId,
+    ) -> Result<Option<RelationRow>, StoreError> {
+        let sql = Sql::new(self.db.dialect(), "read a relation", SELECT)
+            .bind(tenant.0)
+            .push(" AND id = ")
+            .bind(relation.0);
+        let rows = self.db.read(sql).await?;
+        rows.first().map(relation_row).transpose()
+    }
+
+    /// Returns how many relations there are; counts them all.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn relation_counts(&self, tenant: TenantId) -> Result<RelationCounts, StoreError> {
+        let sql = Sql::new(
+            self.db.dialect(),
+            "count relations",
+            "SELECT (SELECT COUNT(*) FROM relation WHERE tenant_id = $1),
+                 (SELECT COUNT(*) FROM relation WHERE tenant_id = $1 AND alias_of IS NOT NULL),
+                 (SELECT COUNT(*) FROM relation WHERE tenant_id = $1 AND is_unconfirmed)",
+        );
+        let rows = self.db.read(sql.arg(tenant.0)).await?;
+        let mut cells = one("relation", &rows)?.cells();
+        let (all, aliases) = (cells.int()?, cells.int()?);
+        Ok(RelationCounts {
+            living: all - aliases,
+            aliases,
+            unconfirmed: cells.int()?,
+        })
+    }
+
+    /// Returns how many merges and splits were written down.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn merge_count(&self, tenant: TenantId) -> Result<i64, StoreError> {
+        let sql = Sql::new(
+            self.db.dialect(),
+            "count merges",
+            "SELECT COUNT(*) FROM merge_log WHERE tenant_id = $1",
+        );
+        let rows = self.db.read(sql.arg(tenant.0)).await?;
+        one("merge_log", &rows)?.cells().int()
+    }
+
+    /// Returns the merges and splits in which `relation` took part, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`]; [`StoreError::Contradiction`].
+    pub async fn merges_of(
+        &self,
+        tenant: TenantId,
+        relation: RelationId,
+    ) -> Result<Vec<MergeRow>, StoreError> {
+        let sql = Sql::new(
+            self.db.dialect(),
+            "read merges",
+            "SELECT id, at, kind, relation_id, other_id, event_id, match_key, record_connection_id, record_kind,
+                 record_remote_id
+             FROM merge_log WHERE tenant_id = $1 AND (relation_id = $2 OR other_id = $2) ORDER BY id",
+        );
+        let rows = self.db.read(sql.arg(tenant.0).arg(relation.0)).await?;
+        rows.iter().map(merge_row).collect()
+    }
+}
+
+pub(crate) async fn next_numbers(
+    conn: &mut Conn<'_>,
+    tenant: TenantId,
+    name: &str,
+    n: i64,
+) -> Result<i64, StoreError> {
+    let sql = conn.sql(
+        "take numbers",
+        "INSERT INTO number (tenant_id, name, next) VALUES ($1, $2, $3 + 1)
+         ON CONFLICT (tenant_id, name) DO UPDATE SET next = number.next + excluded.next - 1
+         RETURNING next",
+    );
+    let rows = conn.fetch(sql.arg(tenant.0).arg(name).arg(n)).await?;
+    Ok(one("number", &rows)?.cells().int()? - n)
+}
+
+pub(crate) async fn read(
+    conn: &mut Conn<'_>,
+    tenant: TenantId,
+    ids: &[RelationId],
+) -> Result<Vec<RelationRow>, StoreError> {
+    let mut found = Vec::with_capacity(ids.len());
+    for chunk in key_chunks(ids) {
+        let sql = conn
+            .sql("read relations", SELECT)
+            .bind(tenant.0)
+            .push(" AND id IN (VALUES ")
+            .key_rows(chunk, |id, values| {
+                values.put(id.0);
+            })
+            .push(")");
+        for row in conn.fetch(sql).await? {
+            found.push(relation_row(&row)?);
+        }
+    }
+    Ok(found)
+}
+
+pub(crate) async fn put(
+    conn: &mut Conn<'_>,
+    tenant: TenantId,
+    rows: &[RelationRow],
+) -> Result<(), StoreError> {
+    let rows = last_of_each(rows, |row| row.id);
+    for chunk in insert_chunks(&rows, 7) {
+        let sql = conn
+            .sql(
+                "write relations",
+                "INSERT INTO relation (tenant_id, id, scope, alias_of, is_unconfirmed, created_at, updated_at)
+                 VALUES ",
+            )
+            .rows(chunk, |row, values| {
+                values
+                    .put(tenant.0)
+                    .put(row.id.0)
+                    .put(row.scope)
+                    .put(row.alias_of.map(|id| id.0))
+                    .put(row.is_unconfirmed)
+                    .put(row.created_at)
+                    .put(row.updated_at);
+            })
+            .push(
+                " ON CONFLICT (tenant_id, id) DO UPDATE SET
+                     scope = excluded.scope, alias_of = excluded.alias_of,
+                     is_unconfirmed = excluded.is_unconfirmed, created_at = excluded.created_at,
+                     updated_at = excluded.updated_at",
+            );
+        conn.execute(sql).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn log_merges(
+    conn: &mut Conn<'_>,
+    tenant: TenantId,
+    rows: &[MergeRow],
+) -> Result<(), StoreError> {
+    for chunk in insert_chunks(rows, 11) {
+        let sql = conn
+            .sql(
+                "write merges down",
+                "INSERT INTO merge_log (tenant_id, id, at, kind, relation_id, other_id, event_id, match_key,
+                     record_connection_id, record_kind, record_remote_id)
+                 VALUES ",
+            )
+            .rows(chunk, |row, values| {
+                values
+                    .put(tenant.0)
+                    .put(row.id)
+                    .put(row.at)
+                    .put(row.kind.as_str())
+                    .put(row.relation.0)
+                    .put(row.other.0)
+                    .put(row.event.0)
+                    .put(row.match_key.as_str());
+                put_key(&row.record, values);
+            });
+        conn.execute(sql).await?;
+    }
+    Ok(())
+}
+
+fn relation_row(row: &Row) -> Result<RelationRow, StoreError> {
+    let mut cells = row.cells();
+    Ok(RelationRow {
+        id: RelationId(cells.int()?),
+        scope: cells.int()?,
+        alias_of: cells.opt_int()?.map(RelationId),
+        is_unconfirmed: cells.flag()?,
+        created_at: cells.time()?,
+        updated_at: cells.time()?,
+    })
+}
+
+fn merge_row(row: &Row) -> Result<MergeRow, StoreError> {
+    let mut cells = row.cells();
+    Ok(MergeRow {
+        id: cells.int()?,
+        at: cells.time()?,
+        kind: cells.text()?,
+        relation: RelationId(cells.int()?),
+        other: RelationId(cells.int()?),
+        event: EventId(cells.int()?),
+        match_key: cells.text()?,
+        record: key_of(&mut cells, "merge_log")?,
+    })
+}
