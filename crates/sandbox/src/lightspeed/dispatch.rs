@@ -222,7 +222,7 @@ impl Dispatcher {
     /// Ends the workers; what is queued is never sent.
     pub(crate) fn stop(&self) {
         locked(&self.queue).is_stopped = true;
-        self.work.notify_waiters();
+        self.work.notify_one();
     }
 
     /// Waits until nothing is outstanding.
@@ -276,6 +276,8 @@ impl Dispatcher {
             let due = {
                 let mut queue = locked(&self.queue);
                 if queue.is_stopped {
+                    // One worker wakes the next: a call to all misses those about to fall asleep.
+                    self.work.notify_one();
                     return None;
                 }
                 ripen(&mut queue);

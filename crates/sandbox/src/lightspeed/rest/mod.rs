@@ -15,7 +15,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 
 use super::faults::RestFault;
@@ -319,9 +319,13 @@ fn html(status: u16) -> Response<Body> {
 
 /// Promises an answer and breaks the connection after its first bytes.
 fn cut() -> Response<Body> {
-    let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-    let parts = [Ok(Bytes::from_static(b"{\"cut\":")), Err(broken)];
-    let body = Body::from_stream(stream::iter(parts));
+    let first = stream::iter([Ok(Bytes::from_static(b"{\"cut\":"))]);
+    let broken = stream::once(async {
+        // The server sends what it has when the body makes it wait.
+        tokio::task::yield_now().await;
+        Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
+    });
+    let body = Body::from_stream(first.chain(broken));
     let mut response = respond(StatusCode::OK, "application/json", body);
     response
         .headers_mut()

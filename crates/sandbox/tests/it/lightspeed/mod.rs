@@ -2,11 +2,17 @@
 //!
 //! A test is named after the item it shows. Calls go to the router in process unless an item is about
 //! connections.
+#![expect(clippy::unwrap_used, reason = "helpers of tests panic like tests")]
 
+mod door;
+mod faults;
 mod lists;
 mod receiver;
+mod shapes;
+mod story;
 mod values;
 mod webhooks;
+mod writes;
 
 use std::sync::Arc;
 
@@ -14,8 +20,11 @@ use axum::body::{Body, to_bytes};
 use base64::Engine;
 use http::{HeaderMap, Method, Request, StatusCode};
 use schakel_sandbox::door::{HandClock, Seed};
-use schakel_sandbox::lightspeed::{Burst, Buyer, Goods, Kind, NewOrder, Options, Person, Simulator, Text};
+use schakel_sandbox::lightspeed::{
+    Buyer, Goods, Kind, NewCustomer, NewOrder, NewSubscription, Options, Person, Simulator, Text,
+};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tower::ServiceExt;
 
 /// The instant of the reference: 12 May 2026, 17:25:37 in Amsterdam.
@@ -112,16 +121,20 @@ impl World {
 
     /// Creates a customer and returns its id.
     pub fn customer(&self, email: &str) -> u64 {
-        self.shop
-            .create_customer(schakel_sandbox::lightspeed::NewCustomer {
-                person: person(email),
-                language: Some("nl".to_owned()),
-                is_confirmed: true,
-            })
+        self.shop.create_customer(NewCustomer {
+            person: person(email),
+            language: Some("nl".to_owned()),
+            is_confirmed: true,
+        })
     }
 
     /// Places an order of two rows.
     pub fn order(&self, buyer: Buyer) -> u64 {
+        self.order_from(buyer, None)
+    }
+
+    /// Places an order of two rows from a cart.
+    pub fn order_from(&self, buyer: Buyer, quote: Option<u64>) -> u64 {
         let variants = self.shop.ids(Kind::Variant);
         let goods = vec![
             Goods {
@@ -136,11 +149,16 @@ impl World {
         let order = NewOrder {
             buyer,
             goods,
-            quote: None,
+            quote,
             is_newsletter: false,
             discount_percent: 0,
         };
-        self.shop.with_burst(Burst::FULL).place_order(order).unwrap()
+        self.shop.place_order(order).unwrap()
+    }
+
+    /// Moves the clock by whole seconds.
+    pub fn wait_s(&self, by_s: i64) {
+        self.clock.advance(by_s * 1_000_000);
     }
 }
 
@@ -159,7 +177,61 @@ pub fn person(email: &str) -> Person {
     .shipped_to_billing()
 }
 
-/// The keys of an object in the order they were written.
-pub fn keys(json: &Value) -> Vec<&str> {
-    json.as_object().unwrap().keys().map(String::as_str).collect()
+/// A subscriber with this address.
+pub fn subscription(email: &str) -> NewSubscription {
+    NewSubscription {
+        email: email.to_owned(),
+        firstname: "Zo\u{eb}".to_owned(),
+        ..NewSubscription::default()
+    }
+}
+
+/// The keys of the object at `path` in the order they were written; list positions are path elements too.
+pub fn keys(text: &str, path: &[&str]) -> Vec<String> {
+    let members = ordered(text);
+    match path.split_first() {
+        None => members.into_iter().map(|(key, _)| key).collect(),
+        Some((first, rest)) => {
+            let (_, value) = members.into_iter().find(|(key, _)| key == first).unwrap();
+            keys(&value, rest)
+        }
+    }
+}
+
+/// Splits an object or a list into its members in the order they were written.
+fn ordered(text: &str) -> Vec<(String, String)> {
+    if text.starts_with('[') {
+        let list: Vec<Box<RawValue>> = serde_json::from_str(text).unwrap();
+        return list
+            .iter()
+            .enumerate()
+            .map(|(at, raw)| (at.to_string(), raw.get().to_owned()))
+            .collect();
+    }
+    serde_json::from_str::<Ordered>(text).unwrap().0
+}
+
+/// The members of an object as they were written; `serde_json`'s own map sorts them.
+struct Ordered(Vec<(String, String)>);
+
+impl<'de> serde::Deserialize<'de> for Ordered {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> serde::de::Visitor<'de> for Members {
+            type Value = Ordered;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Ordered, A::Error> {
+                let mut members = Vec::new();
+                while let Some((key, raw)) = map.next_entry::<String, Box<RawValue>>()? {
+                    members.push((key, raw.get().to_owned()));
+                }
+                Ok(Ordered(members))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
 }

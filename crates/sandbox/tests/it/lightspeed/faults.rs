@@ -1,0 +1,80 @@
+//! §9.1: faults on demand.
+
+use schakel_sandbox::door::serve;
+use schakel_sandbox::lightspeed::{Buyer, RestFault, RestFaults};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::{open, person};
+
+#[tokio::test]
+async fn l020_an_order_is_missing_once_and_then_there() {
+    let world = open();
+    let order = world.order(Buyer::Guest(person("kwijt@example.org")));
+    world.shop.fail_next(RestFault::OrderNotFound, 1);
+    assert_eq!(world.get("/nl/shop.json").await.status, 200);
+    let path = format!("/nl/orders/{order}.json");
+    assert_eq!(world.get(&path).await.status, 404);
+    assert_eq!(world.get(&path).await.status, 200);
+}
+
+#[tokio::test]
+async fn l021_server_errors_come_as_pages() {
+    let world = open();
+    for status in [500, 502, 503] {
+        world.shop.fail_next(RestFault::ServerError(status), 1);
+        let answer = world.get("/nl/shop.json").await;
+        assert_eq!(answer.status, status);
+        assert!(answer.header("content-type").starts_with("text/html"));
+        assert!(answer.text.starts_with("<html>"));
+    }
+    assert_eq!(world.get("/nl/shop.json").await.status, 200);
+}
+
+#[tokio::test]
+async fn l021_a_cut_connection_ends_in_the_middle() {
+    let world = open();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let served = serve(listener, world.shop.router()).unwrap();
+    world.shop.fail_next(RestFault::Cut, 1);
+    let mut stream = TcpStream::connect(served.addr).await.unwrap();
+    stream
+        .write_all(b"GET /nl/shop.json HTTP/1.1\r\nhost: shop\r\n\r\n")
+        .await
+        .unwrap();
+    let mut got = Vec::new();
+    let _ = stream.read_to_end(&mut got).await;
+    let text = String::from_utf8_lossy(&got);
+    assert!(text.contains("content-length: 4096"), "{text}");
+    assert!(got.len() < 4_096);
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn l022_retry_after_comes_as_seconds_as_a_date_or_not() {
+    let world = open();
+    world.shop.fail_next(RestFault::TooManySeconds(7), 1);
+    world.shop.fail_next(RestFault::TooManyDate(60), 1);
+    world.shop.fail_next(RestFault::TooManyBare, 1);
+    let mut waits = Vec::new();
+    for _ in 0..3 {
+        let answer = world.get("/nl/shop.json").await;
+        assert_eq!(answer.status, 429);
+        assert_ne!(answer.header("x-ratelimit-reset"), "");
+        waits.push(answer.header("retry-after").to_owned());
+    }
+    assert_eq!(waits, ["7", "Tue, 12 May 2026 15:26:37 GMT", ""]);
+}
+
+#[tokio::test]
+async fn standing_faults_hit_their_share() {
+    let world = open();
+    let percent = vec![(RestFault::ServerError(502), 100)];
+    world.shop.set_rest_faults(RestFaults {
+        latency_ms: 0,
+        percent,
+    });
+    assert_eq!(world.get("/nl/shop.json").await.status, 502);
+    world.shop.set_rest_faults(RestFaults::default());
+    assert_eq!(world.get("/nl/shop.json").await.status, 200);
+}
