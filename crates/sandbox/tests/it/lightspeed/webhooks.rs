@@ -279,3 +279,24 @@ async fn l077_one_purchase_tells_of_everything_it_touches() {
     ];
     assert_eq!(events, expected);
 }
+
+/// The receiver accepts the connection and then says nothing.
+#[tokio::test]
+async fn l079_an_answer_that_never_comes_is_a_failed_attempt() {
+    let webhooks = WebhookOptions {
+        timeout_ms: 5,
+        attempts_max: 1,
+        ..WebhookOptions::default()
+    };
+    let world = open_with(Options {
+        webhooks,
+        ..Options::default()
+    });
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/hooks", silent.local_addr().unwrap());
+    world.hook("customers", "*", &address).await;
+    world.customer("stil@example.org");
+    world.shop.webhooks_idle().await;
+    let counts = world.shop.webhook_counts();
+    assert_eq!((counts.sent, counts.failed_attempts, counts.given_up), (1, 1, 1));
+}
