@@ -5,7 +5,7 @@
 //! [`Simulator::place_order`]) that change the shop the way shoppers and the merchant do. [`traffic`]
 //! performs such acts by the thousand.
 //!
-//! State is compact ([`records`]) and JSON is made when it is asked for ([`write`]).
+//! State is compact (`records`) and JSON is made when it is asked for (`write`).
 
 mod acts;
 mod auth;
