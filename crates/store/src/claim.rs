@@ -6,7 +6,7 @@ use schakel_core::time::Timestamp;
 
 use crate::Store;
 use crate::db::{Conn, Row};
-use crate::deliver::is_blocked;
+use crate::deliver::{has_children, is_blocked};
 use crate::error::StoreError;
 use crate::inbox_read::limit_of;
 use crate::outbox::{wish_of, wish_word};
@@ -49,20 +49,33 @@ pub(crate) async fn claim(
     Ok(claimed)
 }
 
+/// How long a profile that shall go waits before it is looked at again, in milliseconds. The last child that leaves
+/// makes it ready at once; this finds those whose children went another way.
+const LOOK_AGAIN_MS: i64 = 60_000;
+
 /// Makes rows ready that are held no longer.
 async fn release_held(conn: &mut Conn<'_>, claim: &Claim) -> Result<(), StoreError> {
     let sql = conn.sql(
         "release held deliveries",
         concat!(
-            "UPDATE delivery SET state = CASE WHEN ",
+            "UPDATE delivery SET
+                 state = CASE WHEN wish = 'absent' AND kind = 'relation' AND ",
+            has_children!(),
+            " THEN 'held' WHEN ",
             is_blocked!(),
-            " THEN 'parent' ELSE 'ready' END
+            " THEN 'parent' ELSE 'ready' END,
+                 due_at = CASE WHEN wish = 'absent' AND kind = 'relation' AND ",
+            has_children!(),
+            " THEN $4 ELSE due_at END
              WHERE tenant_id = $1 AND sink_id = $2 AND state = 'held' AND due_at <= $3"
         ),
     );
-    conn.execute(sql.arg(claim.tenant.0).arg(claim.sink.0).arg(claim.now))
-        .await
-        .map(|_| ())
+    let sql = sql
+        .arg(claim.tenant.0)
+        .arg(claim.sink.0)
+        .arg(claim.now)
+        .arg(claim.now.plus_ms(LOOK_AGAIN_MS));
+    conn.execute(sql).await.map(|_| ())
 }
 
 async fn read_due(conn: &mut Conn<'_>, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
@@ -214,7 +227,9 @@ impl Store {
 /// The settle time is counted from the lease's end or from now, whichever was first.
 const RECOVER: &str = concat!(
     "UPDATE delivery SET
-         state = CASE WHEN next_state = 'held' THEN 'held' WHEN ",
+         state = CASE
+             WHEN next_state = 'held' OR (wish = 'absent' AND kind = 'relation') THEN 'held'
+             WHEN ",
     is_blocked!(),
     " THEN 'parent' ELSE 'ready' END,
          settle_at = (CASE WHEN lease_until < $4 THEN lease_until ELSE $4 END) + $6,

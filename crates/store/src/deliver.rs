@@ -7,14 +7,25 @@ use crate::error::StoreError;
 use crate::rows::{Claim, Claimed, Settle};
 use crate::{claim, settle};
 
-/// True for a row of `delivery` that must wait: its parent or its root was never confirmed.
+/// True for a row of `delivery` that must wait: its parent or its root was never confirmed, or the root is not there.
 macro_rules! is_blocked {
     () => {
         "EXISTS (SELECT 1 FROM delivery AS p WHERE p.tenant_id = delivery.tenant_id
-             AND p.id IN (delivery.parent_id, delivery.root_id) AND p.confirmed_version = 0)"
+             AND p.id IN (delivery.parent_id, delivery.root_id)
+             AND (p.confirmed_version = 0 OR (p.id = delivery.root_id AND p.remote_id IS NULL)))"
     };
 }
 pub(crate) use is_blocked;
+
+/// True for a row of `delivery` under whose object something of ours still stands in the sink.
+macro_rules! has_children {
+    () => {
+        "EXISTS (SELECT 1 FROM delivery AS c WHERE c.tenant_id = delivery.tenant_id
+             AND c.sink_id = delivery.sink_id AND c.remote_parent IS NOT NULL
+             AND c.remote_parent = delivery.remote_id)"
+    };
+}
+pub(crate) use has_children;
 
 impl Store {
     /// Settles attempts and claims deliveries of one sink, in one transaction with one commit; an idle step writes
@@ -24,14 +35,16 @@ impl Store {
     /// nothing (I21). By outcome:
     /// - confirmed: the row holds what was sent and is clean, or waits again where the desired state moved on. The
     ///   first confirmation lets children go. A profile that had to be made anew (`is_created` on a row that was
-    ///   confirmed before) makes everything under it unconfirmed: it went with the old one. A profile that shall go
-    ///   and is held becomes ready when the last child has left it.
+    ///   confirmed before) makes everything under it unconfirmed: it went with the old one.
     /// - again, uncertain, fault: ready at the outcome's time; after an uncertain one nothing is sent before (I14).
     ///   A fault counts only against the content that was sent.
     /// - dead: given up, unless newer content came in meanwhile.
     ///
-    /// Then rows that are held no longer become ready, and due rows are claimed, earliest first, each with an attempt
-    /// recorded under an id of `ids` (I13).
+    /// A profile that shall go is held while anything of ours stands under it: it becomes ready when the last child
+    /// has left, or when it is due and has none.
+    ///
+    /// Then other rows that are held no longer become ready, and due rows are claimed, earliest first, each with an
+    /// attempt recorded under an id of `ids` (I13).
     ///
     /// # Errors
     /// [`StoreError::Driver`]; [`StoreError::Contradiction`]. Nothing was changed, unless the connection broke during

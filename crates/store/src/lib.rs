@@ -55,6 +55,11 @@ use std::path::PathBuf;
 pub use error::StoreError;
 pub use lock::{Durability, ProcessLock};
 pub use open::OpenOptions;
+pub use rows::{
+    AttemptRow, Claim, Claimed, ConnectionRow, DeadFilter, DeadLetter, DeliveryCount, DeliveryRow, EntityKey,
+    EntityRow, EventRow, FetchRow, Finished, InboxCounts, Inserted, MergeRow, Outcome, PutNode, RecordRow,
+    RelationCounts, RelationRow, Settle,
+};
 pub use write::WriteTx;
 
 use db::Db;

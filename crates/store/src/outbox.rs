@@ -120,6 +120,7 @@ const UPSERT: &str = " ON CONFLICT (tenant_id, sink_id, kind, object) DO UPDATE 
          state = CASE
              WHEN delivery.state = 'claimed' THEN 'claimed'
              WHEN excluded.state = 'clean' AND delivery.is_uncertain THEN 'ready'
+             WHEN excluded.state = 'claimed' THEN 'ready'
              ELSE excluded.state END,
          next_state = CASE WHEN delivery.state = 'claimed' THEN excluded.state END,
          due_at = CASE WHEN excluded.due_at < delivery.settle_at THEN delivery.settle_at ELSE excluded.due_at END,

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use schakel_core::delivery::{DeliveryState, Wish};
+use schakel_core::delivery::{DeliveryState, ObjectKind, Wish};
 use schakel_core::id::{AttemptId, ConnectionId, DeliveryId, TenantId};
 use schakel_core::time::Timestamp;
 
 use crate::db::{Conn, Row, contradiction};
-use crate::deliver::is_blocked;
+use crate::deliver::{has_children, is_blocked};
 use crate::error::StoreError;
 use crate::outbox::wish_of;
 use crate::rows::{Outcome, Settle};
@@ -19,11 +19,13 @@ const TABLE: &str = "delivery";
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Open {
     id: DeliveryId,
+    kind: ObjectKind,
     attempt: AttemptId,
     /// What apply wants after this attempt; `None` when it wrote nothing meanwhile.
     next_state: Option<DeliveryState>,
     due_at: Timestamp,
     settle_at: Timestamp,
+    wish: Wish,
     desired_digest: [u8; 16],
     confirmed_version: i64,
     confirmed_digest: Option<[u8; 16]>,
@@ -35,6 +37,15 @@ struct Open {
     faults: u32,
     /// Whether the attempt should make the object be there.
     sent: Wish,
+}
+
+impl Open {
+    /// Whether it shall be held when it is not paid: apply wants it so, or it is a profile that shall go, which must
+    /// first be empty.
+    fn is_to_be_held(&self) -> bool {
+        let is_leaving = self.kind == ObjectKind::Relation && self.wish == Wish::Absent;
+        self.next_state == Some(DeliveryState::Held) || is_leaving
+    }
 }
 
 /// What becomes of it.
@@ -89,13 +100,11 @@ fn after(open: &Open, settle: &Settle) -> After {
         Outcome::Dead => after.faults = 0,
     }
     let is_paid = !after.is_uncertain && open.confirmed_digest == Some(open.desired_digest);
-    match open.next_state {
-        Some(DeliveryState::Clean) if is_paid => after.state = DeliveryState::Clean,
-        Some(DeliveryState::Held) => {
-            after.state = DeliveryState::Held;
-            after.due_at = after.due_at.max(open.due_at);
-        }
-        _ => {}
+    if is_paid {
+        after.state = DeliveryState::Clean;
+    } else if after.state == DeliveryState::Ready && open.is_to_be_held() {
+        after.state = DeliveryState::Held;
+        after.due_at = after.due_at.max(open.due_at);
     }
     after
 }
@@ -117,7 +126,7 @@ fn confirm(after: &mut After, open: &Open, settle: &Settle, remote: (Option<i64>
     };
     after.state = if open.desired_digest == settle.digest {
         DeliveryState::Clean
-    } else if open.next_state == Some(DeliveryState::Held) {
+    } else if open.is_to_be_held() {
         DeliveryState::Held
     } else {
         DeliveryState::Ready
@@ -164,8 +173,8 @@ async fn read_open(
     let sql = conn
         .sql(
             "read open attempts",
-            "SELECT d.id, d.attempt_id, d.next_state, d.due_at, d.settle_at, d.desired_digest, d.confirmed_version,
-                 d.confirmed_digest, d.remote_id, d.remote_parent, d.is_uncertain, d.is_forgotten, d.attempts,
+            "SELECT d.id, d.kind, d.attempt_id, d.next_state, d.due_at, d.settle_at, d.wish, d.desired_digest,
+                 d.confirmed_version, d.confirmed_digest, d.remote_id, d.remote_parent, d.is_uncertain, d.is_forgotten, d.attempts,
                  d.faults, a.wish
              FROM delivery AS d JOIN attempt AS a ON a.tenant_id = d.tenant_id AND a.id = d.attempt_id
              WHERE d.tenant_id = ",
@@ -185,6 +194,7 @@ async fn read_open(
 fn open_row(row: &Row) -> Result<Open, StoreError> {
     let mut cells = row.cells();
     let id = DeliveryId(cells.int()?);
+    let kind = cells.word(TABLE, "kind", ObjectKind::parse)?;
     let attempt = AttemptId(cells.int()?);
     let next_state = match cells.opt_text()? {
         Some(word) => {
@@ -194,10 +204,12 @@ fn open_row(row: &Row) -> Result<Open, StoreError> {
     };
     Ok(Open {
         id,
+        kind,
         attempt,
         next_state,
         due_at: cells.time()?,
         settle_at: cells.time()?,
+        wish: cells.word(TABLE, "wish", wish_of)?,
         desired_digest: cells.digest(TABLE, "desired_digest")?,
         confirmed_version: cells.int()?,
         confirmed_digest: cells.opt_digest(TABLE, "confirmed_digest")?,
@@ -293,7 +305,10 @@ async fn tell_others(
 ) -> Result<(), StoreError> {
     let first: Vec<i64> = settled
         .iter()
-        .filter(|(open, after, _)| open.confirmed_version == 0 && after.confirmed_version > 0)
+        .filter(|(open, after, _)| {
+            let is_first = open.confirmed_version == 0 && after.confirmed_version > 0;
+            is_first || (open.remote_id.is_none() && after.remote_id.is_some())
+        })
         .map(|(open, ..)| open.id.0)
         .collect();
     for chunk in key_chunks(&first) {
@@ -414,10 +429,6 @@ async fn let_go(
         .key_rows(remote_ids, |id, values| {
             values.put(*id);
         })
-        .push(
-            ") AND NOT EXISTS (SELECT 1 FROM delivery AS c WHERE c.tenant_id = delivery.tenant_id
-                 AND c.sink_id = delivery.sink_id AND c.remote_parent IS NOT NULL
-                 AND c.remote_parent = delivery.remote_id)",
-        );
+        .push(concat!(") AND NOT ", has_children!()));
     conn.execute(sql).await.map(|_| ())
 }
