@@ -15,9 +15,14 @@ pub struct SystemClock {
 impl SystemClock {
     /// Starts the monotonic reading at zero.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the door through which the clock comes in")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the door through which the clock comes in"
+    )]
     pub fn new() -> Self {
-        Self { started: Instant::now() }
+        Self {
+            started: Instant::now(),
+        }
     }
 }
 
@@ -28,9 +33,14 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the door through which the clock comes in")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the door through which the clock comes in"
+    )]
     fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or(Duration::ZERO);
         Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
 
@@ -53,12 +63,19 @@ impl Dice {
     /// Starts a sequence that differs at every start of the process.
     #[must_use]
     pub fn from_machine() -> Self {
-        Self::seeded(std::collections::hash_map::RandomState::new().build_hasher().finish())
+        Self::seeded(
+            std::collections::hash_map::RandomState::new()
+                .build_hasher()
+                .finish(),
+        )
     }
 
     /// Gives the next 64 random bits (SplitMix64).
     pub fn roll(&self) -> u64 {
-        let mut z = self.0.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed).wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self
+            .0
+            .fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed)
+            .wrapping_add(0x9E37_79B9_7F4A_7C15);
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^ (z >> 31)

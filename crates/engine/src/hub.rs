@@ -115,9 +115,11 @@ impl Hub {
 
     /// Gives the routes of every source in `scope`.
     pub fn routes_of_scope(&self, scope: i64) -> impl Iterator<Item = &Route> {
-        self.routes
-            .iter()
-            .filter(move |route| self.sources.get(&route.source).is_some_and(|source| source.scope == scope))
+        self.routes.iter().filter(move |route| {
+            self.sources
+                .get(&route.source)
+                .is_some_and(|source| source.scope == scope)
+        })
     }
 
     /// Gives a new id.

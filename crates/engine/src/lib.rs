@@ -6,6 +6,7 @@
 //! | [`fetch`] | wanted things | inbox | T4 |
 //! | [`apply`] | inbox | records, identity, entities, outbox | T1, with [`normalise`], [`resolve`], [`plan`] |
 //! | [`deliver`] | outbox | attempts, outbox | T2 and T3 |
+//! | [`report`] | all of them | – | for people |
 //!
 //! Stages meet only in tables: none calls another, each can be stepped, stopped and run again alone. Only
 //! [`supervise`] sees all of them. The network is touched through [`http`] only and never while a transaction
@@ -31,3 +32,5 @@ pub mod apply;
 pub mod deliver;
 
 pub mod supervise;
+
+pub mod report;

@@ -90,6 +90,31 @@ impl StoreError {
             _ => false,
         }
     }
+
+    /// Tells whether the data itself is at fault, so that the same transaction without it may succeed.
+    ///
+    /// True for contradictions, wrong row counts and values that an engine does not take (PostgreSQL classes 22 and
+    /// 23, SQLite constraint and mismatch); false for a full disk or a lost connection, which harm everything alike.
+    #[must_use]
+    pub fn is_of_data(&self) -> bool {
+        match self {
+            Self::WrongRows { .. } | Self::Contradiction { .. } => true,
+            Self::Driver { source: sqlx::Error::Database(error), .. } => {
+                error.code().is_some_and(|code| is_about_values(&code))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Codes of both engines for values that do not fit.
+fn is_about_values(code: &str) -> bool {
+    const SQLITE_CONSTRAINT: i64 = 19;
+    const SQLITE_MISMATCH: i64 = 20;
+    let is_pg = code.len() == 5 && (code.starts_with("22") || code.starts_with("23"));
+    let is_lite = code.len() < 5
+        && code.parse::<i64>().is_ok_and(|number| matches!(number & 0xff, SQLITE_CONSTRAINT | SQLITE_MISMATCH));
+    is_pg || is_lite
 }
 
 /// Codes of both engines; SQLite's extended codes have the plain one in their lowest byte.

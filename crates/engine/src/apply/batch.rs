@@ -20,11 +20,18 @@ pub(super) async fn apply(hub: &Hub, events: &[Event]) -> Result<Stepped, StoreE
     let normalised = take::normalise_all(hub, events);
     let mut tx = hub.store.write().await?;
     let mut taken = take::absorb(hub, &mut tx, events, normalised).await?;
-    let mut stepped = Stepped { events: events.len(), ..Stepped::default() };
+    let mut stepped = Stepped {
+        events: events.len(),
+        ..Stepped::default()
+    };
     let scopes: BTreeSet<i64> = hub.sources.values().map(|source| source.scope).collect();
     for scope in scopes {
-        let members: BTreeSet<ConnectionId> =
-            hub.sources.values().filter(|source| source.scope == scope).map(|source| source.id).collect();
+        let members: BTreeSet<ConnectionId> = hub
+            .sources
+            .values()
+            .filter(|source| source.scope == scope)
+            .map(|source| source.id)
+            .collect();
         let changes = node_changes(hub, &mut tx, &mut taken, &members).await?;
         let resolved = resolve::run(hub, &mut tx, scope, changes).await?;
         want_confirmation(hub, &resolved, &mut taken);
@@ -58,8 +65,12 @@ async fn node_changes(
     members: &BTreeSet<ConnectionId>,
 ) -> Result<NodeChanges, StoreError> {
     let mut changes = NodeChanges::default();
-    let changed: Vec<(RecordKey, EventId)> =
-        taken.changed.iter().filter(|(key, _)| members.contains(&key.connection)).map(|(k, e)| (*k, *e)).collect();
+    let changed: Vec<(RecordKey, EventId)> = taken
+        .changed
+        .iter()
+        .filter(|(key, _)| members.contains(&key.connection))
+        .map(|(k, e)| (*k, *e))
+        .collect();
     load_customers_of_orders(hub, tx, taken, &changed).await?;
     load_orders_of_lost_customers(hub, tx, taken, &changed).await?;
     let mut orders: BTreeMap<RecordKey, EventId> = BTreeMap::new();
@@ -81,7 +92,10 @@ async fn node_changes(
     }
     for (key, event) in orders {
         let is_customer_unknown = taken.is_customer_lost(&key);
-        match taken.held(&key).and_then(|held| Node::of(held, is_customer_unknown)) {
+        match taken
+            .held(&key)
+            .and_then(|held| Node::of(held, is_customer_unknown))
+        {
             Some(node) => changes.put.push((node, event)),
             None => {
                 changes.removed.insert(key);
@@ -98,7 +112,10 @@ async fn load_customers_of_orders(
     taken: &mut Taken,
     changed: &[(RecordKey, EventId)],
 ) -> Result<(), StoreError> {
-    let customers: BTreeSet<RecordKey> = changed.iter().filter_map(|(key, _)| taken.customer_of(key)).collect();
+    let customers: BTreeSet<RecordKey> = changed
+        .iter()
+        .filter_map(|(key, _)| taken.customer_of(key))
+        .collect();
     taken.load(hub, tx, customers).await
 }
 
@@ -111,7 +128,9 @@ async fn load_orders_of_lost_customers(
 ) -> Result<(), StoreError> {
     let lost: BTreeMap<RecordKey, EventId> = changed
         .iter()
-        .filter(|(key, _)| key.kind == RecordKind::Customer && (taken.is_lost(key) || taken.was_lost.contains(key)))
+        .filter(|(key, _)| {
+            key.kind == RecordKind::Customer && (taken.is_lost(key) || taken.was_lost.contains(key))
+        })
         .copied()
         .collect();
     if lost.is_empty() {
@@ -130,13 +149,15 @@ async fn load_orders_of_lost_customers(
 /// Accounts that meet are fetched before a sink hears of their merge (mission, Identity).
 fn want_confirmation(hub: &Hub, resolved: &Resolved, taken: &mut Taken) {
     let due_at = hub.clock.now();
-    taken.wanted.extend(resolved.unconfirmed.iter().map(|key| FetchRow {
-        key: *key,
-        reason: "confirm".to_owned(),
-        due_at,
-        attempts: 0,
-        wanted: 0,
-    }));
+    taken
+        .wanted
+        .extend(resolved.unconfirmed.iter().map(|key| FetchRow {
+            key: *key,
+            reason: "confirm".to_owned(),
+            due_at,
+            attempts: 0,
+            wanted: 0,
+        }));
 }
 
 /// Gathers what must be planned because of the changed records of one scope.
@@ -157,8 +178,15 @@ async fn plan_input(
     };
     let mut quotes: BTreeMap<ConnectionId, Vec<i64>> = BTreeMap::new();
     let mut products: BTreeMap<ConnectionId, Vec<i64>> = BTreeMap::new();
-    for key in taken.changed.keys().filter(|key| members.contains(&key.connection)) {
-        let content = taken.held(key).and_then(|held| held.live.as_ref()).map(|(_, _, content)| content);
+    for key in taken
+        .changed
+        .keys()
+        .filter(|key| members.contains(&key.connection))
+    {
+        let content = taken
+            .held(key)
+            .and_then(|held| held.live.as_ref())
+            .map(|(_, _, content)| content);
         match (key.kind, content) {
             (RecordKind::Order, _) => drop(input.orders.insert(*key)),
             (RecordKind::Quote, _) => {
@@ -166,18 +194,29 @@ async fn plan_input(
                 quotes.entry(key.connection).or_default().push(key.remote_id);
             }
             (RecordKind::Shipment, Some(Content::Shipment(shipment))) if shipment.order_id > 0 => {
-                input.orders.insert(RecordKey::new(key.connection, RecordKind::Order, shipment.order_id));
+                input.orders.insert(RecordKey::new(
+                    key.connection,
+                    RecordKind::Order,
+                    shipment.order_id,
+                ));
             }
             (RecordKind::Product, _) => products.entry(key.connection).or_default().push(key.remote_id),
             (RecordKind::Variant, Some(Content::Variant(variant))) if variant.product_id > 0 => {
-                products.entry(key.connection).or_default().push(variant.product_id);
+                products
+                    .entry(key.connection)
+                    .or_default()
+                    .push(variant.product_id);
             }
             _ => {}
         }
     }
     add_referring(hub, tx, taken, quotes, products, &mut input).await?;
     add_moved(hub, tx, taken, &resolved.moved, &mut input).await?;
-    let carts: Vec<RecordKey> = input.orders.iter().filter_map(|key| taken.quote_of(key)).collect();
+    let carts: Vec<RecordKey> = input
+        .orders
+        .iter()
+        .filter_map(|key| taken.quote_of(key))
+        .collect();
     input.quotes.extend(carts);
     input.records = taken.hand_over(members);
     Ok(input)
@@ -193,14 +232,22 @@ async fn add_referring(
     input: &mut Input,
 ) -> Result<(), StoreError> {
     for (connection, ids) in quotes {
-        for row in tx.referring(hub.tenant, RecordKind::Order, connection, &ids).await? {
+        for row in tx
+            .referring(hub.tenant, RecordKind::Order, connection, &ids)
+            .await?
+        {
             input.orders.insert(row.held.key);
             taken.keep(row);
         }
     }
     for (connection, ids) in products {
-        for row in tx.entities_showing(hub.tenant, connection, ObjectKind::OrderRow, &ids).await? {
-            input.orders.insert(RecordKey::new(connection, RecordKind::Order, row.parent_id));
+        for row in tx
+            .entities_showing(hub.tenant, connection, ObjectKind::OrderRow, &ids)
+            .await?
+        {
+            input
+                .orders
+                .insert(RecordKey::new(connection, RecordKind::Order, row.parent_id));
         }
     }
     Ok(())
@@ -214,14 +261,26 @@ async fn add_moved(
     moved: &BTreeSet<RecordKey>,
     input: &mut Input,
 ) -> Result<(), StoreError> {
-    let customers: Vec<RecordKey> =
-        moved.iter().filter(|key| key.kind == RecordKind::Customer).copied().collect();
-    for row in tx.owned(hub.tenant, &[RecordKind::Order, RecordKind::Quote], &customers).await? {
+    let customers: Vec<RecordKey> = moved
+        .iter()
+        .filter(|key| key.kind == RecordKind::Customer)
+        .copied()
+        .collect();
+    for row in tx
+        .owned(hub.tenant, &[RecordKind::Order, RecordKind::Quote], &customers)
+        .await?
+    {
         let key = row.held.key;
-        let targets = if key.kind == RecordKind::Order { &mut input.orders } else { &mut input.quotes };
+        let targets = if key.kind == RecordKind::Order {
+            &mut input.orders
+        } else {
+            &mut input.quotes
+        };
         targets.insert(key);
         taken.keep(row);
     }
-    input.orders.extend(moved.iter().filter(|key| key.kind == RecordKind::Order));
+    input
+        .orders
+        .extend(moved.iter().filter(|key| key.kind == RecordKind::Order));
     Ok(())
 }

@@ -33,7 +33,10 @@ pub struct Stepped {
 /// When the store fails; nothing was applied then. A batch that fails for a reason of its own is tried again one
 /// by one, so that only the event at fault is set aside.
 pub async fn step(hub: &Hub) -> Result<Stepped, StoreError> {
-    let events = hub.store.waiting_events(hub.tenant, EventId(0), limits::APPLY_BATCH).await?;
+    let events = hub
+        .store
+        .waiting_events(hub.tenant, EventId(0), limits::APPLY_BATCH)
+        .await?;
     if events.is_empty() {
         return Ok(Stepped::default());
     }
@@ -42,7 +45,10 @@ pub async fn step(hub: &Hub) -> Result<Stepped, StoreError> {
         Err(error) if error.is_of_data() && events.len() > 1 => one_by_one(hub, &events).await,
         Err(error) if error.is_of_data() => {
             set_aside(hub, events[0].id, &error).await?;
-            Ok(Stepped { events: 1, ..Stepped::default() })
+            Ok(Stepped {
+                events: 1,
+                ..Stepped::default()
+            })
         }
         Err(error) => Err(error),
     }
@@ -68,6 +74,14 @@ async fn set_aside(hub: &Hub, event: EventId, error: &StoreError) -> Result<(), 
     tracing::error!(event.id = %event, %error, "event {event} could not be applied and was set aside");
     let mut tx = hub.store.write().await?;
     let problems = vec![Problem::new(Code::Poison, "event")];
-    tx.finish_events(hub.tenant, &[Finished { event, state: EventState::Quarantined, problems }]).await?;
+    tx.finish_events(
+        hub.tenant,
+        &[Finished {
+            event,
+            state: EventState::Quarantined,
+            problems,
+        }],
+    )
+    .await?;
     tx.commit().await
 }

@@ -54,25 +54,48 @@ pub(super) async fn absorb(
     normalised: Vec<Normalised>,
 ) -> Result<Taken, StoreError> {
     let mut taken = Taken {
-        since_any: events.iter().map(|event| event.received_at).min().unwrap_or_default(),
+        since_any: events
+            .iter()
+            .map(|event| event.received_at)
+            .min()
+            .unwrap_or_default(),
         ..Taken::default()
     };
-    let keys: BTreeSet<RecordKey> = normalised.iter().flat_map(|n| n.records.iter().map(|r| r.key)).collect();
+    let keys: BTreeSet<RecordKey> = normalised
+        .iter()
+        .flat_map(|n| n.records.iter().map(|r| r.key))
+        .collect();
     taken.load(hub, tx, keys).await?;
-    taken.was_lost = taken.rows.keys().filter(|key| taken.is_lost(key)).copied().collect();
+    taken.was_lost = taken
+        .rows
+        .keys()
+        .filter(|key| taken.is_lost(key))
+        .copied()
+        .collect();
     for (event, normalised) in events.iter().zip(normalised) {
         taken.take(hub, event, normalised);
     }
-    let changed: Vec<RecordRow> =
-        taken.changed.keys().filter_map(|key| taken.rows.get(key)?.clone()).collect();
+    let changed: Vec<RecordRow> = taken
+        .changed
+        .keys()
+        .filter_map(|key| taken.rows.get(key)?.clone())
+        .collect();
     tx.put_records(hub.tenant, &changed).await?;
     Ok(taken)
 }
 
 impl Taken {
     /// Loads records that are not loaded yet.
-    pub async fn load(&mut self, hub: &Hub, tx: &mut WriteTx, keys: BTreeSet<RecordKey>) -> Result<(), StoreError> {
-        let missing: Vec<RecordKey> = keys.into_iter().filter(|key| !self.rows.contains_key(key)).collect();
+    pub async fn load(
+        &mut self,
+        hub: &Hub,
+        tx: &mut WriteTx,
+        keys: BTreeSet<RecordKey>,
+    ) -> Result<(), StoreError> {
+        let missing: Vec<RecordKey> = keys
+            .into_iter()
+            .filter(|key| !self.rows.contains_key(key))
+            .collect();
         if missing.is_empty() {
             return Ok(());
         }
@@ -99,15 +122,18 @@ impl Taken {
 
     /// Hands the rows of some connections over to planning.
     pub fn hand_over(&mut self, members: &BTreeSet<ConnectionId>) -> BTreeMap<RecordKey, Option<RecordRow>> {
-        let (theirs, others) =
-            std::mem::take(&mut self.rows).into_iter().partition(|(key, _)| members.contains(&key.connection));
+        let (theirs, others) = std::mem::take(&mut self.rows)
+            .into_iter()
+            .partition(|(key, _)| members.contains(&key.connection));
         self.rows = others;
         theirs
     }
 
     /// Gives the customer that an order names.
     pub fn customer_of(&self, key: &RecordKey) -> Option<RecordKey> {
-        (key.kind == RecordKind::Order).then(|| self.rows.get(key)?.as_ref()?.owner).flatten()
+        (key.kind == RecordKind::Order)
+            .then(|| self.rows.get(key)?.as_ref()?.owner)
+            .flatten()
     }
 
     /// Gives the cart that an order came from.
@@ -118,18 +144,28 @@ impl Taken {
 
     /// Tells whether all that is known of a thing is that it is gone.
     pub fn is_lost(&self, key: &RecordKey) -> bool {
-        self.held(key).is_some_and(|held| held.live.is_none() && held.tombstone.is_some())
+        self.held(key)
+            .is_some_and(|held| held.live.is_none() && held.tombstone.is_some())
     }
 
     /// Tells whether the customer that an order names is lost.
     pub fn is_customer_lost(&self, order: &RecordKey) -> bool {
-        self.customer_of(order).is_some_and(|customer| self.is_lost(&customer))
+        self.customer_of(order)
+            .is_some_and(|customer| self.is_lost(&customer))
     }
 
     fn take(&mut self, hub: &Hub, event: &Event, normalised: Normalised) {
-        let Normalised { records, wanted, problems } = normalised;
+        let Normalised {
+            records,
+            wanted,
+            problems,
+        } = normalised;
         if problems.iter().any(Problem::is_quarantine) {
-            self.finished.push(Finished { event: event.id, state: EventState::Quarantined, problems });
+            self.finished.push(Finished {
+                event: event.id,
+                state: EventState::Quarantined,
+                problems,
+            });
             return;
         }
         let is_silent = records.is_empty();
@@ -138,25 +174,38 @@ impl Taken {
             is_changed |= self.join(event, record);
         }
         let due_at = hub.clock.now();
-        self.wanted.extend(wanted.iter().map(|(kind, remote_id)| FetchRow {
-            key: RecordKey::new(event.connection, *kind, *remote_id),
-            reason: "hint".to_owned(),
-            due_at,
-            attempts: 0,
-            wanted: 0,
-        }));
-        let state = if is_changed || is_silent { EventState::Applied } else { EventState::Superseded };
-        self.finished.push(Finished { event: event.id, state, problems });
+        self.wanted
+            .extend(wanted.iter().map(|(kind, remote_id)| FetchRow {
+                key: RecordKey::new(event.connection, *kind, *remote_id),
+                reason: "hint".to_owned(),
+                due_at,
+                attempts: 0,
+                wanted: 0,
+            }));
+        let state = if is_changed || is_silent {
+            EventState::Applied
+        } else {
+            EventState::Superseded
+        };
+        self.finished.push(Finished {
+            event: event.id,
+            state,
+            problems,
+        });
     }
 
     fn join(&mut self, event: &Event, record: Record) -> bool {
         let key = record.key;
-        let row = self.rows.entry(key).or_default().get_or_insert_with(|| RecordRow {
-            held: Held::empty(key),
-            owner: None,
-            ref_id: 0,
-            label: String::new(),
-        });
+        let row = self
+            .rows
+            .entry(key)
+            .or_default()
+            .get_or_insert_with(|| RecordRow {
+                held: Held::empty(key),
+                owner: None,
+                ref_id: 0,
+                label: String::new(),
+            });
         if !row.held.absorb(record) {
             return false;
         }

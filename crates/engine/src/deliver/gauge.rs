@@ -45,8 +45,12 @@ impl Gauge {
     /// it touched, in rising order.
     #[must_use]
     pub fn latencies_ms(&self) -> Vec<f64> {
-        let mut all: Vec<f64> =
-            self.lock().latencies.iter().map(|(since, until)| (until - since) as f64 / 1000.0).collect();
+        let mut all: Vec<f64> = self
+            .lock()
+            .latencies
+            .iter()
+            .map(|(since, until)| (until - since) as f64 / 1000.0)
+            .collect();
         all.sort_by(f64::total_cmp);
         all
     }

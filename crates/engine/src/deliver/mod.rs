@@ -45,7 +45,16 @@ impl Loop {
     pub fn new(hub: Arc<Hub>, sink: ConnectionId, gauge: Gauge) -> Self {
         let ceiling = hub.sinks.get(&sink).map_or(1, |sink| sink.concurrency);
         let aimd = Aimd::new(ceiling);
-        Self { hub, sink, aimd, calls: JoinSet::new(), blocked_until: Timestamp::ZERO, blocks: 0, gauge, is_ending: false }
+        Self {
+            hub,
+            sink,
+            aimd,
+            calls: JoinSet::new(),
+            blocked_until: Timestamp::ZERO,
+            blocks: 0,
+            gauge,
+            is_ending: false,
+        }
     }
 
     /// Makes attempts that an earlier process left open uncertain (I23). `is_alone`: no other process works on
@@ -56,7 +65,17 @@ impl Loop {
     pub async fn recover(&self, is_alone: bool) -> Result<u64, StoreError> {
         let settle_ms = self.hub.sinks.get(&self.sink).map_or(0, |sink| sink.settle_ms);
         let now = self.hub.clock.now();
-        self.hub.store.recover_claims(self.hub.tenant, self.sink, now, &self.hub.worker, !is_alone, settle_ms).await
+        self.hub
+            .store
+            .recover_claims(
+                self.hub.tenant,
+                self.sink,
+                now,
+                &self.hub.worker,
+                !is_alone,
+                settle_ms,
+            )
+            .await
     }
 
     /// Settles what came back and sends what is due; returns whether there was anything to do.
@@ -64,17 +83,26 @@ impl Loop {
     /// # Errors
     /// When the store fails. Open attempts stay recorded and are settled by [`Loop::recover`].
     pub async fn step(&mut self) -> Result<bool, StoreError> {
-        let Some(sink) = self.hub.sinks.get(&self.sink) else { return Ok(false) };
+        let hub = self.hub.clone();
+        let Some(sink) = hub.sinks.get(&self.sink) else {
+            return Ok(false);
+        };
         let mut back = Vec::new();
         while let Some(done) = self.calls.try_join_next() {
             match done {
                 Ok(sent) => back.push(sent),
-                Err(error) => tracing::error!(sink.id = %self.sink, %error, "an attempt failed on our side, it is uncertain now"),
+                Err(error) => {
+                    tracing::error!(sink.id = %self.sink, %error, "an attempt failed on our side, it is uncertain now")
+                }
             }
         }
         let settles = self.settle(sink, &back);
         let now = self.hub.clock.now();
-        let room = self.aimd.limit().saturating_sub(self.calls.len()).min(limits::CLAIM_BATCH);
+        let room = self
+            .aimd
+            .limit()
+            .saturating_sub(self.calls.len())
+            .min(limits::CLAIM_BATCH);
         let is_open = now >= self.blocked_until && !self.is_ending;
         let claim = (room > 0 && is_open).then(|| Claim {
             tenant: self.hub.tenant,
@@ -87,12 +115,10 @@ impl Loop {
         if settles.is_empty() && claim.is_none() {
             return Ok(false);
         }
-        let hub = self.hub.clone();
         let mut ids = || hub.new_id();
-        let claimed = self
-            .hub
+        let claimed = hub
             .store
-            .deliver_step(self.hub.tenant, self.sink, &settles, claim.as_ref(), &mut ids)
+            .deliver_step(hub.tenant, self.sink, &settles, claim.as_ref(), &mut ids)
             .await?;
         for (sent, settle) in back.iter().zip(&settles) {
             if matches!(settle.outcome, Outcome::Confirmed { .. }) {
@@ -101,7 +127,11 @@ impl Loop {
         }
         let did_something = !settles.is_empty() || !claimed.is_empty();
         self.send(claimed);
-        self.gauge.read(Reading { limit: self.aimd.limit(), in_flight: self.calls.len(), is_blocked: !is_open });
+        self.gauge.read(Reading {
+            limit: self.aimd.limit(),
+            in_flight: self.calls.len(),
+            is_blocked: !is_open,
+        });
         Ok(did_something)
     }
 
@@ -125,7 +155,10 @@ impl Loop {
         self.calls.len()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the loop owns its calls: its JoinSet ends them with it")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the loop owns its calls: its JoinSet ends them with it"
+    )]
     fn send(&mut self, claimed: Vec<Claimed>) {
         for one in claimed {
             let hub = self.hub.clone();
@@ -150,7 +183,8 @@ impl Loop {
             Err(ConnectorError::RateLimited { .. } | ConnectorError::Uncertain(_)) => Pressure::Overload,
             _ => Pressure::Fine,
         };
-        self.aimd.answered(pressure, sent.took_us, sent.in_flight, sent.ended_us);
+        self.aimd
+            .answered(pressure, sent.took_us, sent.in_flight, sent.ended_us);
         let (outcome, error) = match &sent.result {
             Ok(receipt) => {
                 self.blocks = 0;
@@ -176,20 +210,30 @@ impl Loop {
     }
 
     fn outcome(&mut self, sink: &SinkConnection, sent: &Sent, error: &ConnectorError) -> Outcome {
-        let Claimed { attempts, faults, id, .. } = &sent.claimed;
+        let Claimed {
+            attempts, faults, id, ..
+        } = &sent.claimed;
         let decision = decide(error, attempts + 1, *faults, self.hub.dice.roll());
         tracing::debug!(delivery.id = %id, attempt.number = attempts + 1, %error, ?decision, "delivery {id} not confirmed");
         match decision {
-            Decision::Again { wait_ms } => Outcome::Again { due_at: sent.at.plus_ms(wait_ms) },
-            Decision::Settle => Outcome::Uncertain { due_at: sent.at.plus_ms(sink.settle_ms) },
-            Decision::Fault { wait_ms } => Outcome::Fault { due_at: sent.at.plus_ms(wait_ms) },
+            Decision::Again { wait_ms } => Outcome::Again {
+                due_at: sent.at.plus_ms(wait_ms),
+            },
+            Decision::Settle => Outcome::Uncertain {
+                due_at: sent.at.plus_ms(sink.settle_ms),
+            },
+            Decision::Fault { wait_ms } => Outcome::Fault {
+                due_at: sent.at.plus_ms(wait_ms),
+            },
             Decision::Dead => {
                 tracing::warn!(delivery.id = %id, %error, "delivery {id} given up, it is a dead letter now");
                 Outcome::Dead
             }
             Decision::Block => {
                 self.block(sent.at, error);
-                Outcome::Again { due_at: self.blocked_until }
+                Outcome::Again {
+                    due_at: self.blocked_until,
+                }
             }
         }
     }

@@ -35,11 +35,22 @@ pub(super) async fn send(hub: &Hub, sink: ConnectionId, claimed: Claimed, in_fli
     let started_us = hub.clock.monotonic_us();
     let result = attempt(hub, sink, &claimed).await;
     let ended_us = hub.clock.monotonic_us();
-    Sent { claimed, result, took_us: ended_us - started_us, ended_us, at: hub.clock.now(), in_flight, calls: 1 }
+    Sent {
+        claimed,
+        result,
+        took_us: ended_us - started_us,
+        ended_us,
+        at: hub.clock.now(),
+        in_flight,
+        calls: 1,
+    }
 }
 
 async fn attempt(hub: &Hub, sink: ConnectionId, claimed: &Claimed) -> Result<Receipt, ConnectorError> {
-    let connection = hub.sinks.get(&sink).ok_or(ConnectorError::Unsupported("no such sink"))?;
+    let connection = hub
+        .sinks
+        .get(&sink)
+        .ok_or(ConnectorError::Unsupported("no such sink"))?;
     let work = work(hub, sink, claimed)?;
     let limit = Duration::from_millis(u64::try_from(connection.attempt_ms).unwrap_or(u64::MAX));
     let delivery = connection.sink.deliver(&connection.cx, &work);
@@ -56,11 +67,15 @@ pub(super) fn work(hub: &Hub, sink: ConnectionId, claimed: &Claimed) -> Result<W
         .iter()
         .filter(|route| route.sink == sink)
         .find_map(|route| route.preset.table(claimed.kind))
-        .ok_or(ConnectorError::Unsupported("the preset has no table for this kind of object"))?;
+        .ok_or(ConnectorError::Unsupported(
+            "the preset has no table for this kind of object",
+        ))?;
     let values: Vec<Value> = serde_json::from_str(&claimed.desired)
         .map_err(|_| ConnectorError::Structure("stored values can't be read".to_owned()))?;
     if claimed.wish == Wish::Present && values.len() != table.fields.len() {
-        return Err(ConnectorError::Structure("the preset changed since this was planned".to_owned()));
+        return Err(ConnectorError::Structure(
+            "the preset changed since this was planned".to_owned(),
+        ));
     }
     let certainty = match (claimed.is_uncertain, claimed.is_known) {
         (true, _) => Certainty::Uncertain,
@@ -72,7 +87,12 @@ pub(super) fn work(hub: &Hub, sink: ConnectionId, claimed: &Claimed) -> Result<W
         kind: claimed.kind,
         wish: claimed.wish,
         key: key(table, claimed, &values),
-        fields: table.fields.iter().map(|field| field.name.clone()).zip(values).collect(),
+        fields: table
+            .fields
+            .iter()
+            .map(|field| field.name.clone())
+            .zip(values)
+            .collect(),
         remote_id: claimed.remote_id,
         remote_parent: claimed.remote_parent,
         parent: claimed.root_remote_id,
@@ -87,5 +107,9 @@ fn key(table: &Table, claimed: &Claimed, values: &[Value]) -> Vec<(Arc<str>, i64
         _ if claimed.kind == ObjectKind::Relation => claimed.object,
         _ => 0,
     };
-    table.key.iter().map(|position| (table.fields[*position].name.clone(), number(*position))).collect()
+    table
+        .key
+        .iter()
+        .map(|position| (table.fields[*position].name.clone(), number(*position)))
+        .collect()
 }

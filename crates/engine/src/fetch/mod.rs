@@ -25,18 +25,33 @@ const REFUSED_WAIT_MS: i64 = 5 * 60_000;
 /// # Errors
 /// When the store fails.
 pub async fn step(hub: &Hub, connection: ConnectionId) -> Result<usize, StoreError> {
-    let Some(source) = hub.sources.get(&connection) else { return Ok(0) };
+    let Some(source) = hub.sources.get(&connection) else {
+        return Ok(0);
+    };
     let now = hub.clock.now();
     let rows = hub
         .store
-        .claim_fetches(hub.tenant, connection, now, source.fetches, &hub.worker, now.plus_ms(CLAIM_MS))
+        .claim_fetches(
+            hub.tenant,
+            connection,
+            now,
+            source.fetches,
+            &hub.worker,
+            now.plus_ms(CLAIM_MS),
+        )
         .await?;
     if rows.is_empty() {
         return Ok(0);
     }
     let tried = rows.len();
     let keys: Vec<_> = rows.iter().map(|row| row.key).collect();
-    let held: Vec<Held> = hub.store.read_records(hub.tenant, &keys).await?.into_iter().map(|row| row.held).collect();
+    let held: Vec<Held> = hub
+        .store
+        .read_records(hub.tenant, &keys)
+        .await?
+        .into_iter()
+        .map(|row| row.held)
+        .collect();
     let answers = join_all(rows.into_iter().map(|row| fetch_one(source, row))).await;
     let mut done = Vec::new();
     for (row, answer) in answers {
@@ -55,7 +70,10 @@ pub async fn step(hub: &Hub, connection: ConnectionId) -> Result<usize, StoreErr
 }
 
 async fn fetch_one(source: &SourceConnection, row: FetchRow) -> (FetchRow, Result<Fetched, ConnectorError>) {
-    let answer = source.source.fetch(&source.cx, row.key.kind, row.key.remote_id).await;
+    let answer = source
+        .source
+        .fetch(&source.cx, row.key.kind, row.key.remote_id)
+        .await;
     (row, answer)
 }
 
@@ -64,7 +82,10 @@ fn floor_of(row: &FetchRow, fetched: &Fetched, held: &[Held]) -> Timestamp {
     if fetched.status == 404 {
         return fetched.at.unwrap_or(Timestamp::ZERO);
     }
-    let tombstone = held.iter().find(|held| held.key == row.key).and_then(|held| held.tombstone.as_ref());
+    let tombstone = held
+        .iter()
+        .find(|held| held.key == row.key)
+        .and_then(|held| held.tombstone.as_ref());
     tombstone.map_or(Timestamp::ZERO, |(version, _)| version.at)
 }
 
@@ -77,7 +98,11 @@ fn event(hub: &Hub, row: &FetchRow, fetched: Fetched, floor: Timestamp) -> Event
         trust: Trust::Payload,
         stream: stream_of(row.key.kind).to_owned(),
         kind: Some(row.key.kind),
-        action: if fetched.status == 404 { Action::Deleted } else { Action::Updated },
+        action: if fetched.status == 404 {
+            Action::Deleted
+        } else {
+            Action::Updated
+        },
         remote_id: row.key.remote_id,
         // The store gives the next number of the connection, in the transaction that stores the event.
         ordinal: 0,
@@ -113,5 +138,12 @@ async fn again(hub: &Hub, row: &FetchRow, error: &ConnectorError) -> Result<(), 
         connection.id = %row.key.connection, kind = row.key.kind.as_str(), wait_ms, %error,
         "fetch failed, next attempt in {wait_ms} ms"
     );
-    hub.store.retry_fetch(hub.tenant, row, hub.clock.now().plus_ms(wait_ms), &error.to_string()).await
+    hub.store
+        .retry_fetch(
+            hub.tenant,
+            row,
+            hub.clock.now().plus_ms(wait_ms),
+            &error.to_string(),
+        )
+        .await
 }

@@ -33,7 +33,11 @@ impl HyperDoor {
         tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
         tcp.enforce_http(false);
         let tls = HttpsConnectorBuilder::new().with_webpki_roots();
-        let tls = if is_plain_allowed { tls.https_or_http() } else { tls.https_only() };
+        let tls = if is_plain_allowed {
+            tls.https_or_http()
+        } else {
+            tls.https_only()
+        };
         let connector = tls.enable_http1().wrap_connector(tcp);
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
@@ -61,7 +65,9 @@ impl Http for HyperDoor {
 
 impl HyperDoor {
     async fn exchange(&self, request: Request) -> Result<Response, HttpError> {
-        let mut builder = http::Request::builder().method(request.method.as_str()).uri(request.url);
+        let mut builder = http::Request::builder()
+            .method(request.method.as_str())
+            .uri(request.url);
         for (name, value) in &request.headers {
             builder = builder.header(*name, value);
         }
@@ -76,18 +82,25 @@ impl HyperDoor {
             }
         })?;
         let (head, body) = answer.into_parts();
-        let body = Limited::new(body, limits::ANSWER_BYTES).collect().await.map_err(|error| {
-            if error.is::<http_body_util::LengthLimitError>() {
-                HttpError::TooLarge
-            } else {
-                HttpError::Lost("connection ended within the answer".to_owned())
-            }
-        })?;
+        let body = Limited::new(body, limits::ANSWER_BYTES)
+            .collect()
+            .await
+            .map_err(|error| {
+                if error.is::<http_body_util::LengthLimitError>() {
+                    HttpError::TooLarge
+                } else {
+                    HttpError::Lost("connection ended within the answer".to_owned())
+                }
+            })?;
         let headers = head
             .headers
             .iter()
             .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
             .collect();
-        Ok(Response { status: head.status.as_u16(), headers, body: body.to_bytes() })
+        Ok(Response {
+            status: head.status.as_u16(),
+            headers,
+            body: body.to_bytes(),
+        })
     }
 }

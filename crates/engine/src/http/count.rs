@@ -19,11 +19,20 @@ impl CallCounts {
     /// Gives the sum over all labels.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .sum()
     }
 
     fn note(&self, label: &'static str) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(label).or_default() += 1;
+        *self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(label)
+            .or_default() += 1;
     }
 }
 

@@ -49,7 +49,16 @@ pub struct Writer {
 #[must_use]
 pub fn open(hub: &Arc<Hub>) -> (Entrance, Writer) {
     let (sender, receiver) = mpsc::channel(limits::INTAKE_QUEUE);
-    (Entrance { hub: hub.clone(), queue: sender }, Writer { hub: hub.clone(), queue: receiver })
+    (
+        Entrance {
+            hub: hub.clone(),
+            queue: sender,
+        },
+        Writer {
+            hub: hub.clone(),
+            queue: receiver,
+        },
+    )
 }
 
 impl Entrance {
@@ -76,7 +85,9 @@ impl Entrance {
         };
         let event = self.event(connection, received, body, received_at);
         let (answer, stored) = oneshot::channel();
-        self.queue.try_send(Waiting { event, answer }).map_err(|_| NotAccepted::Busy)?;
+        self.queue
+            .try_send(Waiting { event, answer })
+            .map_err(|_| NotAccepted::Busy)?;
         stored.await.ok().flatten().ok_or(NotAccepted::Busy)
     }
 
@@ -86,13 +97,31 @@ impl Entrance {
             Refused::OtherShop => "other_shop",
             Refused::Headers => "headers",
         };
-        if let Err(error) = self.hub.store.count_rejected(self.hub.tenant, connection, reason, 1).await {
+        if let Err(error) = self
+            .hub
+            .store
+            .count_rejected(self.hub.tenant, connection, reason, 1)
+            .await
+        {
             tracing::warn!(connection.id = %connection, %error, "a refusal could not be counted");
         }
     }
 
-    fn event(&self, connection: ConnectionId, received: Received, body: Bytes, received_at: Timestamp) -> Event {
-        let Received { stream, kind, action, remote_id, trust, headers } = received;
+    fn event(
+        &self,
+        connection: ConnectionId,
+        received: Received,
+        body: Bytes,
+        received_at: Timestamp,
+    ) -> Event {
+        let Received {
+            stream,
+            kind,
+            action,
+            remote_id,
+            trust,
+            headers,
+        } = received;
         Event {
             id: EventId(self.hub.new_id()),
             tenant: self.hub.tenant,
@@ -118,8 +147,10 @@ impl Writer {
     pub async fn run(mut self) {
         let mut waiting = Vec::with_capacity(limits::INTAKE_BATCH);
         while self.queue.recv_many(&mut waiting, limits::INTAKE_BATCH).await > 0 {
-            let (events, answers): (Vec<Event>, Vec<_>) =
-                waiting.drain(..).map(|waiting| (waiting.event, waiting.answer)).unzip();
+            let (events, answers): (Vec<Event>, Vec<_>) = waiting
+                .drain(..)
+                .map(|waiting| (waiting.event, waiting.answer))
+                .unzip();
             match self.hub.store.insert_events(&events).await {
                 Ok(inserted) => {
                     for (answer, inserted) in answers.into_iter().zip(inserted) {

@@ -12,6 +12,9 @@ pub fn normalise(source: &dyn Source, event: &Event) -> Normalised {
     let caught = catch_unwind(AssertUnwindSafe(|| source.normalise(event)));
     caught.unwrap_or_else(|_| {
         tracing::error!(event.id = %event.id, stream = event.stream, "the connector failed on an event");
-        Normalised { problems: vec![Problem::new(Code::Poison, event.stream.clone())], ..Normalised::default() }
+        Normalised {
+            problems: vec![Problem::new(Code::Poison, event.stream.clone())],
+            ..Normalised::default()
+        }
     })
 }

@@ -97,7 +97,11 @@ impl Loaded {
 
     /// Gives a product that the hub holds.
     pub fn product(&self, connection: ConnectionId, id: i64) -> Option<&Product> {
-        match self.held(&RecordKey::new(connection, RecordKind::Product, id))?.live.as_ref()? {
+        match self
+            .held(&RecordKey::new(connection, RecordKind::Product, id))?
+            .live
+            .as_ref()?
+        {
             (_, _, Content::Product(product)) => Some(product),
             _ => None,
         }
@@ -105,7 +109,11 @@ impl Loaded {
 
     /// Gives a variant that the hub holds.
     pub fn variant(&self, connection: ConnectionId, id: i64) -> Option<&Variant> {
-        match self.held(&RecordKey::new(connection, RecordKind::Variant, id))?.live.as_ref()? {
+        match self
+            .held(&RecordKey::new(connection, RecordKind::Variant, id))?
+            .live
+            .as_ref()?
+        {
             (_, _, Content::Variant(variant)) => Some(variant),
             _ => None,
         }
@@ -114,7 +122,10 @@ impl Loaded {
     /// Gives the shipments of an order that are not gone.
     pub fn shipments(&self, order: &RecordKey) -> Vec<&Shipment> {
         let keys = self.shipments.get(order).map_or(&[][..], Vec::as_slice);
-        let held = keys.iter().filter_map(|key| self.held(key)).filter(|held| !held.is_deleted());
+        let held = keys
+            .iter()
+            .filter_map(|key| self.held(key))
+            .filter(|held| !held.is_deleted());
         held.filter_map(|held| match held.live.as_ref() {
             Some((_, _, Content::Shipment(shipment))) => Some(&**shipment),
             _ => None,
@@ -142,7 +153,8 @@ impl Loaded {
     pub fn order_language(&self, relation: RelationId) -> Option<&LanguageName> {
         let members: BTreeSet<&RecordKey> = self.members.get(&relation)?.iter().collect();
         let orders = self.records.values().flatten().filter_map(|row| {
-            let is_own = members.contains(&row.held.key) || row.owner.as_ref().is_some_and(|o| members.contains(o));
+            let is_own =
+                members.contains(&row.held.key) || row.owner.as_ref().is_some_and(|o| members.contains(o));
             match row.held.live.as_ref() {
                 Some((version, _, Content::Order(order))) if is_own && !order.person.language.is_empty() => {
                     Some((order.created_at, *version, &order.person.language))
@@ -150,7 +162,9 @@ impl Loaded {
                 _ => None,
             }
         });
-        orders.max_by_key(|(created_at, version, _)| (*created_at, *version)).map(|(_, _, language)| language)
+        orders
+            .max_by_key(|(created_at, version, _)| (*created_at, *version))
+            .map(|(_, _, language)| language)
     }
 
     /// Gives the relation row of a number.
@@ -163,7 +177,10 @@ impl Loaded {
         let row = self.records.get(key)?.as_ref()?;
         let own = self.relation_of.get(key);
         let relation = own.or_else(|| self.relation_of.get(row.owner.as_ref()?))?;
-        let is_open = self.relations.get(relation).is_some_and(|row| !row.is_unconfirmed && row.alias_of.is_none());
+        let is_open = self
+            .relations
+            .get(relation)
+            .is_some_and(|row| !row.is_unconfirmed && row.alias_of.is_none());
         is_open.then_some(*relation)
     }
 
@@ -175,11 +192,22 @@ impl Loaded {
     /// Gives the moment of receipt of what changed a person.
     pub fn since_of(&self, relation: RelationId) -> Timestamp {
         let keys = self.members.get(&relation).map_or(&[][..], Vec::as_slice);
-        keys.iter().filter_map(|key| self.since.get(key)).min().copied().unwrap_or(self.since_any)
+        keys.iter()
+            .filter_map(|key| self.since.get(key))
+            .min()
+            .copied()
+            .unwrap_or(self.since_any)
     }
 
     /// Gives the entity of `key`, made if it is new, belonging to `relation`.
-    pub fn entity(&mut self, hub: &Hub, key: EntityKey, relation: RelationId, parent_id: i64, ref_id: i64) -> EntityRow {
+    pub fn entity(
+        &mut self,
+        hub: &Hub,
+        key: EntityKey,
+        relation: RelationId,
+        parent_id: i64,
+        ref_id: i64,
+    ) -> EntityRow {
         let now = hub.clock.now();
         let held = self.entities.get(&key).copied();
         let mut row = held.unwrap_or_else(|| EntityRow {
@@ -227,17 +255,27 @@ impl Loaded {
 
     /// Writes the hub-owned values that changed.
     pub async fn write(&self, hub: &Hub, tx: &mut WriteTx) -> Result<(), StoreError> {
-        let entities: Vec<EntityRow> =
-            self.dirty_entities.iter().filter_map(|key| self.entities.get(key)).copied().collect();
+        let entities: Vec<EntityRow> = self
+            .dirty_entities
+            .iter()
+            .filter_map(|key| self.entities.get(key))
+            .copied()
+            .collect();
         tx.put_entities(hub.tenant, &entities).await?;
-        let relations: Vec<RelationRow> =
-            self.dirty_relations.iter().filter_map(|id| self.relations.get(id)).copied().collect();
+        let relations: Vec<RelationRow> = self
+            .dirty_relations
+            .iter()
+            .filter_map(|id| self.relations.get(id))
+            .copied()
+            .collect();
         tx.put_relations(hub.tenant, &relations).await
     }
 
     async fn records(&mut self, hub: &Hub, tx: &mut WriteTx, keys: Vec<RecordKey>) -> Result<(), StoreError> {
-        let missing: BTreeSet<RecordKey> =
-            keys.into_iter().filter(|key| !self.records.contains_key(key)).collect();
+        let missing: BTreeSet<RecordKey> = keys
+            .into_iter()
+            .filter(|key| !self.records.contains_key(key))
+            .collect();
         let missing: Vec<RecordKey> = missing.into_iter().collect();
         if missing.is_empty() {
             return Ok(());
@@ -270,11 +308,16 @@ impl Loaded {
         }
         let mut around = BTreeSet::new();
         for key in &orders {
-            let Some((_, order)) = self.order(key) else { continue };
+            let Some((_, order)) = self.order(key) else {
+                continue;
+            };
             let near = |kind, id: i64| (id > 0).then(|| RecordKey::new(key.connection, kind, id));
             around.extend(near(RecordKind::Quote, order.quote_id));
             around.extend(near(RecordKind::Customer, order.customer_id));
-            let rows = order.rows.iter().chain(order.gone_rows.iter().map(|gone| &gone.row));
+            let rows = order
+                .rows
+                .iter()
+                .chain(order.gone_rows.iter().map(|gone| &gone.row));
             for row in rows {
                 around.extend(near(RecordKind::Product, row.product_id));
                 around.extend(near(RecordKind::Variant, row.variant_id));
@@ -286,12 +329,18 @@ impl Loaded {
             quotes.entry(key.connection).or_default().push(key.remote_id);
         }
         for (connection, ids) in quotes {
-            let orders = tx.referring(hub.tenant, RecordKind::Order, connection, &ids).await?;
+            let orders = tx
+                .referring(hub.tenant, RecordKind::Order, connection, &ids)
+                .await?;
             self.keep(orders);
         }
         for row in self.records.values().flatten() {
             if row.held.key.kind == RecordKind::Order && row.ref_id > 0 {
-                self.ordered_quotes.insert(RecordKey::new(row.held.key.connection, RecordKind::Quote, row.ref_id));
+                self.ordered_quotes.insert(RecordKey::new(
+                    row.held.key.connection,
+                    RecordKind::Quote,
+                    row.ref_id,
+                ));
             }
         }
         Ok(())
@@ -302,7 +351,12 @@ impl Loaded {
         let mut keys = BTreeSet::new();
         for key in self.orders.iter().chain(&self.quotes) {
             let owner = self.records.get(key).and_then(|row| row.as_ref()?.owner);
-            keys.extend([Some(*key), owner].into_iter().flatten().filter(|key| !self.relation_of.contains_key(key)));
+            keys.extend(
+                [Some(*key), owner]
+                    .into_iter()
+                    .flatten()
+                    .filter(|key| !self.relation_of.contains_key(key)),
+            );
         }
         let keys: Vec<RecordKey> = keys.into_iter().collect();
         for node in tx.nodes(hub.tenant, scope, &keys).await? {
@@ -313,7 +367,12 @@ impl Loaded {
         let mut ids: BTreeSet<RelationId> = self.changed.iter().chain(&self.absent).copied().collect();
         for key in self.orders.iter().chain(&self.quotes) {
             let owner = self.records.get(key).and_then(|row| row.as_ref()?.owner);
-            ids.extend([Some(*key), owner].into_iter().flatten().filter_map(|key| self.relation_of.get(&key)));
+            ids.extend(
+                [Some(*key), owner]
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|key| self.relation_of.get(&key)),
+            );
         }
         let ids: Vec<RelationId> = ids.into_iter().collect();
         let rows = tx.relations(hub.tenant, &ids).await?;
@@ -349,10 +408,19 @@ impl Loaded {
     async fn entities(&mut self, hub: &Hub, tx: &mut WriteTx) -> Result<(), StoreError> {
         let mut keys = Vec::new();
         for key in &self.orders {
-            let Some((_, order)) = self.order(key) else { continue };
-            let name = |kind, remote_id| EntityKey { connection: key.connection, kind, remote_id };
+            let Some((_, order)) = self.order(key) else {
+                continue;
+            };
+            let name = |kind, remote_id| EntityKey {
+                connection: key.connection,
+                kind,
+                remote_id,
+            };
             keys.push(name(ObjectKind::Order, key.remote_id));
-            let rows = order.rows.iter().chain(order.gone_rows.iter().map(|gone| &gone.row));
+            let rows = order
+                .rows
+                .iter()
+                .chain(order.gone_rows.iter().map(|gone| &gone.row));
             keys.extend(rows.map(|row| name(ObjectKind::OrderRow, row.id)));
             if order.quote_id > 0 {
                 keys.push(name(ObjectKind::Quote, order.quote_id));
@@ -372,7 +440,9 @@ impl Loaded {
     fn want(&self, hub: &Hub, planned: &mut Planned) {
         let mut wanted: BTreeMap<RecordKey, &'static str> = BTreeMap::new();
         for key in &self.orders {
-            let Some((_, order)) = self.order(key) else { continue };
+            let Some((_, order)) = self.order(key) else {
+                continue;
+            };
             let mut want = |kind, id: i64, reason| {
                 let thing = RecordKey::new(key.connection, kind, id);
                 if id > 0 && self.is_unknown(&thing) {
@@ -386,13 +456,15 @@ impl Loaded {
             }
         }
         let due_at = hub.clock.now();
-        planned.wanted.extend(wanted.into_iter().map(|(key, reason)| FetchRow {
-            key,
-            reason: reason.to_owned(),
-            due_at,
-            attempts: 0,
-            wanted: 0,
-        }));
+        planned
+            .wanted
+            .extend(wanted.into_iter().map(|(key, reason)| FetchRow {
+                key,
+                reason: reason.to_owned(),
+                due_at,
+                attempts: 0,
+                wanted: 0,
+            }));
     }
 }
 

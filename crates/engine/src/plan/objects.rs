@@ -22,16 +22,22 @@ pub(super) fn relations(
     planned: &mut Planned,
 ) {
     for id in loaded.changed.clone() {
-        let Some(row) = loaded.relation(id).copied() else { continue };
+        let Some(row) = loaded.relation(id).copied() else {
+            continue;
+        };
         let members = loaded.members(id);
         if row.is_unconfirmed || row.alias_of.is_some() || members.is_empty() {
             continue;
         }
-        let Some(first) = members.iter().map(|held| held.key).min() else { continue };
+        let Some(first) = members.iter().map(|held| held.key).min() else {
+            continue;
+        };
         let mut is_changed = false;
         for route in hub.routes_of_scope(scope) {
             let is_of_shop = members.iter().any(|held| held.key.connection == route.source);
-            let Some(table) = route.preset.table(ObjectKind::Relation) else { continue };
+            let Some(table) = route.preset.table(ObjectKind::Relation) else {
+                continue;
+            };
             if !is_of_shop {
                 continue;
             }
@@ -39,17 +45,20 @@ pub(super) fn relations(
             let values = hub_values(hub, route, ObjectKind::Relation, id.0, row.created_at);
             let mut rendered = preset::render_relation(table, &golden, &values);
             note(planned, first, &mut rendered.problems);
-            is_changed |= outbox.wish(hub, Desired {
-                route,
-                kind: ObjectKind::Relation,
-                object: id.0,
-                root: None,
-                parent: None,
-                table,
-                rendered,
-                is_incomplete: false,
-                since: loaded.since_of(id),
-            });
+            is_changed |= outbox.wish(
+                hub,
+                Desired {
+                    route,
+                    kind: ObjectKind::Relation,
+                    object: id.0,
+                    root: None,
+                    parent: None,
+                    table,
+                    rendered,
+                    is_incomplete: false,
+                    since: loaded.since_of(id),
+                },
+            );
         }
         if is_changed {
             loaded.touch_relation(id, hub.clock.now());
@@ -69,13 +78,28 @@ pub(super) fn absent(hub: &Hub, scope: i64, loaded: &Loaded, outbox: &mut Outbox
 /// Plans orders with their rows.
 pub(super) fn orders(hub: &Hub, loaded: &mut Loaded, outbox: &mut Outbox, planned: &mut Planned) {
     for key in loaded.orders.clone() {
-        let Some(relation) = loaded.owner(&key) else { continue };
+        let Some(relation) = loaded.owner(&key) else {
+            continue;
+        };
         let ref_id = loaded.order(&key).map_or(0, |(_, order)| order.quote_id);
-        let name = EntityKey { connection: key.connection, kind: ObjectKind::Order, remote_id: key.remote_id };
+        let name = EntityKey {
+            connection: key.connection,
+            kind: ObjectKind::Order,
+            remote_id: key.remote_id,
+        };
         let entity = loaded.entity(hub, name, relation, 0, ref_id);
         let mut is_changed = false;
         for route in hub.routes_from(key.connection) {
-            is_changed |= order(hub, route, key, relation, (entity.id.0, entity.created_at), loaded, outbox, planned);
+            is_changed |= order(
+                hub,
+                route,
+                key,
+                relation,
+                (entity.id.0, entity.created_at),
+                loaded,
+                outbox,
+                planned,
+            );
         }
         if is_changed {
             loaded.touch_entity(name, hub.clock.now());
@@ -84,7 +108,10 @@ pub(super) fn orders(hub: &Hub, loaded: &mut Loaded, outbox: &mut Outbox, planne
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "one order of one route: its place, its owner, and what it writes to")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one order of one route: its place, its owner, and what it writes to"
+)]
 fn order(
     hub: &Hub,
     route: &Route,
@@ -95,11 +122,14 @@ fn order(
     outbox: &mut Outbox,
     planned: &mut Planned,
 ) -> bool {
-    let (Some((held, order)), Some(table)) = (loaded.order(&key), route.preset.table(ObjectKind::Order)) else {
+    let (Some((held, order)), Some(table)) = (loaded.order(&key), route.preset.table(ObjectKind::Order))
+    else {
         return false;
     };
     let quote = RecordKey::new(key.connection, RecordKind::Quote, order.quote_id);
-    let recovery_hash = loaded.quote(&quote).map_or("", |(_, quote)| quote.recovery_hash.as_str());
+    let recovery_hash = loaded
+        .quote(&quote)
+        .map_or("", |(_, quote)| quote.recovery_hash.as_str());
     let view = OrderView {
         id: key.remote_id,
         order,
@@ -110,17 +140,20 @@ fn order(
     let values = hub_values(hub, route, ObjectKind::Order, entity, created_at);
     let mut rendered = preset::render_order(table, &view, &values);
     note(planned, key, &mut rendered.problems);
-    outbox.wish(hub, Desired {
-        route,
-        kind: ObjectKind::Order,
-        object: entity,
-        root: Some(relation),
-        parent: None,
-        table,
-        rendered,
-        is_incomplete: order.quote_id > 0 && loaded.is_unknown(&quote),
-        since: loaded.since(&key),
-    })
+    outbox.wish(
+        hub,
+        Desired {
+            route,
+            kind: ObjectKind::Order,
+            object: entity,
+            root: Some(relation),
+            parent: None,
+            table,
+            rendered,
+            is_incomplete: order.quote_id > 0 && loaded.is_unknown(&quote),
+            since: loaded.since(&key),
+        },
+    )
 }
 
 /// Plans the rows of one order, those it lost included.
@@ -133,17 +166,25 @@ fn rows(
     outbox: &mut Outbox,
     planned: &mut Planned,
 ) {
-    let Some((held, order)) = loaded.order(&key) else { return };
+    let Some((held, order)) = loaded.order(&key) else {
+        return;
+    };
     let is_order_deleted = held.is_deleted();
     let listed = order.rows.iter().map(|row| (row.clone(), is_order_deleted));
     let gone = order.gone_rows.iter().map(|gone| (gone.row.clone(), true));
     let all: Vec<_> = listed.chain(gone).collect();
     for (row, is_deleted) in all {
-        let name = EntityKey { connection: key.connection, kind: ObjectKind::OrderRow, remote_id: row.id };
+        let name = EntityKey {
+            connection: key.connection,
+            kind: ObjectKind::OrderRow,
+            remote_id: row.id,
+        };
         let entity = loaded.entity(hub, name, relation, key.remote_id, row.product_id);
         let mut is_changed = false;
         for route in hub.routes_from(key.connection) {
-            let Some(table) = route.preset.table(ObjectKind::OrderRow) else { continue };
+            let Some(table) = route.preset.table(ObjectKind::OrderRow) else {
+                continue;
+            };
             let product = RecordKey::new(key.connection, RecordKind::Product, row.product_id);
             let view = RowView {
                 order_id: key.remote_id,
@@ -155,17 +196,20 @@ fn rows(
             let values = hub_values(hub, route, ObjectKind::OrderRow, entity.id.0, entity.created_at);
             let mut rendered = preset::render_order_row(table, &view, &values);
             note(planned, key, &mut rendered.problems);
-            is_changed |= outbox.wish(hub, Desired {
-                route,
-                kind: ObjectKind::OrderRow,
-                object: entity.id.0,
-                root: Some(relation),
-                parent: Some((ObjectKind::Order, parent)),
-                table,
-                rendered,
-                is_incomplete: row.product_id > 0 && !is_deleted && loaded.is_unknown(&product),
-                since: loaded.since(&key),
-            });
+            is_changed |= outbox.wish(
+                hub,
+                Desired {
+                    route,
+                    kind: ObjectKind::OrderRow,
+                    object: entity.id.0,
+                    root: Some(relation),
+                    parent: Some((ObjectKind::Order, parent)),
+                    table,
+                    rendered,
+                    is_incomplete: row.product_id > 0 && !is_deleted && loaded.is_unknown(&product),
+                    since: loaded.since(&key),
+                },
+            );
         }
         if is_changed {
             loaded.touch_entity(name, hub.clock.now());
@@ -176,16 +220,26 @@ fn rows(
 /// Plans carts that belong to somebody; anonymous ones wait until a person is known.
 pub(super) fn quotes(hub: &Hub, loaded: &mut Loaded, outbox: &mut Outbox, planned: &mut Planned) {
     for key in loaded.quotes.clone() {
-        let Some(relation) = loaded.owner(&key) else { continue };
+        let Some(relation) = loaded.owner(&key) else {
+            continue;
+        };
         if loaded.quote(&key).is_none() {
             continue;
         }
-        let name = EntityKey { connection: key.connection, kind: ObjectKind::Quote, remote_id: key.remote_id };
+        let name = EntityKey {
+            connection: key.connection,
+            kind: ObjectKind::Quote,
+            remote_id: key.remote_id,
+        };
         let entity = loaded.entity(hub, name, relation, 0, 0);
         let mut is_changed = false;
         for route in hub.routes_from(key.connection).filter(|route| route.has_quotes) {
-            let Some(table) = route.preset.table(ObjectKind::Quote) else { continue };
-            let Some((held, quote)) = loaded.quote(&key) else { continue };
+            let Some(table) = route.preset.table(ObjectKind::Quote) else {
+                continue;
+            };
+            let Some((held, quote)) = loaded.quote(&key) else {
+                continue;
+            };
             let view = QuoteView {
                 id: key.remote_id,
                 quote,
@@ -195,17 +249,20 @@ pub(super) fn quotes(hub: &Hub, loaded: &mut Loaded, outbox: &mut Outbox, planne
             let values = hub_values(hub, route, ObjectKind::Quote, entity.id.0, entity.created_at);
             let mut rendered = preset::render_quote(table, &view, &values);
             note(planned, key, &mut rendered.problems);
-            is_changed |= outbox.wish(hub, Desired {
-                route,
-                kind: ObjectKind::Quote,
-                object: entity.id.0,
-                root: Some(relation),
-                parent: None,
-                table,
-                rendered,
-                is_incomplete: false,
-                since: loaded.since(&key),
-            });
+            is_changed |= outbox.wish(
+                hub,
+                Desired {
+                    route,
+                    kind: ObjectKind::Quote,
+                    object: entity.id.0,
+                    root: Some(relation),
+                    parent: None,
+                    table,
+                    rendered,
+                    is_incomplete: false,
+                    since: loaded.since(&key),
+                },
+            );
         }
         if is_changed {
             loaded.touch_entity(name, hub.clock.now());
@@ -236,10 +293,18 @@ fn note(planned: &mut Planned, key: RecordKey, problems: &mut Vec<schakel_core::
 pub fn columns(key: RecordKey, content: &Content) -> (Option<RecordKey>, i64, String) {
     let near = |kind, id: i64| (id > 0).then(|| RecordKey::new(key.connection, kind, id));
     match content {
-        Content::Order(order) => (near(RecordKind::Customer, order.customer_id), order.quote_id, order.number.clone()),
+        Content::Order(order) => (
+            near(RecordKind::Customer, order.customer_id),
+            order.quote_id,
+            order.number.clone(),
+        ),
         Content::Quote(quote) => (near(RecordKind::Customer, quote.customer_id), 0, String::new()),
         Content::Shipment(shipment) => (near(RecordKind::Order, shipment.order_id), 0, String::new()),
-        Content::Invoice(invoice) => (near(RecordKind::Order, invoice.order_id), 0, invoice.number.clone()),
+        Content::Invoice(invoice) => (
+            near(RecordKind::Order, invoice.order_id),
+            0,
+            invoice.number.clone(),
+        ),
         Content::Variant(variant) => (near(RecordKind::Product, variant.product_id), 0, String::new()),
         Content::Customer(_) | Content::Subscription(_) | Content::Product(_) => (None, 0, String::new()),
     }

@@ -51,26 +51,28 @@ impl Outbox {
         loaded: &mut Loaded,
     ) -> Result<Self, StoreError> {
         let sinks: BTreeSet<ConnectionId> = hub.routes_of_scope(scope).map(|route| route.sink).collect();
-        let mut objects: Vec<(ObjectKind, i64)> =
-            loaded.relation_ids().map(|id| (ObjectKind::Relation, id.0)).collect();
+        let mut objects: Vec<(ObjectKind, i64)> = loaded
+            .relation_ids()
+            .map(|id| (ObjectKind::Relation, id.0))
+            .collect();
         objects.extend(loaded.entity_rows().map(|row| (row.key.kind, row.id.0)));
         let mut rows = BTreeMap::new();
         for sink in sinks {
             let held = tx.deliveries(hub.tenant, sink, &objects).await?;
             rows.extend(held.into_iter().map(|row| ((sink, row.kind, row.object), row)));
         }
-        Ok(Self { rows, dirty: BTreeSet::new() })
-    }
-
-    /// Tells whether a sink has, or shall have, this object.
-    pub fn has(&self, sink: ConnectionId, kind: ObjectKind, object: i64) -> bool {
-        self.rows.contains_key(&(sink, kind, object))
+        Ok(Self {
+            rows,
+            dirty: BTreeSet::new(),
+        })
     }
 
     /// Makes `desired` the desired state of its object; returns whether that changed anything.
     pub fn wish(&mut self, hub: &Hub, desired: Desired<'_>) -> bool {
         let slot = (desired.route.sink, desired.kind, desired.object);
-        let root = desired.root.and_then(|id| self.rows.get(&(slot.0, ObjectKind::Relation, id.0)));
+        let root = desired
+            .root
+            .and_then(|id| self.rows.get(&(slot.0, ObjectKind::Relation, id.0)));
         if desired.root.is_some() && root.is_none() {
             return false;
         }
@@ -79,7 +81,8 @@ impl Outbox {
             None => root,
         };
         let is_open = desired.root.is_none()
-            || (root.is_some_and(|row| row.remote_id.is_some()) && parent.is_some_and(|row| row.confirmed_version > 0));
+            || (root.is_some_and(|row| row.remote_id.is_some())
+                && parent.is_some_and(|row| row.confirmed_version > 0));
         let counted = counted(desired.table, &desired.rendered.values);
         let digest = desired_digest(Wish::Present, desired.root.map_or(0, |id| id.0), &counted);
         let links = (parent.map(|row| row.id), root.map(|row| row.id));
@@ -91,8 +94,12 @@ impl Outbox {
         } else {
             (DeliveryState::Parent, now)
         };
-        let row = self.rows.entry(slot).or_insert_with(|| fresh_row(hub, slot, desired.since));
-        let is_same = row.desired_version > 0 && row.desired_digest == digest && (row.parent, row.root) == links;
+        let row = self
+            .rows
+            .entry(slot)
+            .or_insert_with(|| fresh_row(hub, slot, desired.since));
+        let is_same =
+            row.desired_version > 0 && row.desired_digest == digest && (row.parent, row.root) == links;
         let is_waiting_no_more = row.state == DeliveryState::Held && !desired.is_incomplete;
         if is_same && !is_waiting_no_more {
             return false;
@@ -111,7 +118,9 @@ impl Outbox {
     /// Makes sure that a profile goes away once nothing of ours stands under it any more.
     pub fn wish_absent(&mut self, hub: &Hub, sink: ConnectionId, relation: RelationId) {
         let slot = (sink, ObjectKind::Relation, relation.0);
-        let Some(row) = self.rows.get_mut(&slot) else { return };
+        let Some(row) = self.rows.get_mut(&slot) else {
+            return;
+        };
         if row.wish == Wish::Absent {
             return;
         }
@@ -174,7 +183,13 @@ fn fresh_row(hub: &Hub, (sink, kind, object): Slot, since: Timestamp) -> Deliver
 
 /// Gives the values that count in a digest: hub times do not.
 pub(super) fn counted<'a>(table: &Table, values: &'a [Value]) -> Vec<&'a Value> {
-    table.fields.iter().zip(values).filter(|(field, _)| field.is_counted).map(|(_, value)| value).collect()
+    table
+        .fields
+        .iter()
+        .zip(values)
+        .filter(|(field, _)| field.is_counted)
+        .map(|(_, value)| value)
+        .collect()
 }
 
 fn to_json(values: &[Value]) -> String {

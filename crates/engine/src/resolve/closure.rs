@@ -29,10 +29,17 @@ pub(super) async fn load(
     put: &[(Node, EventId)],
     removed: &BTreeSet<RecordKey>,
 ) -> Result<Closed, StoreError> {
-    let mut closed = Closed { before: BTreeMap::new(), after: BTreeMap::new(), dead: BTreeSet::new() };
+    let mut closed = Closed {
+        before: BTreeMap::new(),
+        after: BTreeMap::new(),
+        dead: BTreeSet::new(),
+    };
     let mut seen_keys: BTreeSet<MatchKey> = BTreeSet::new();
     let mut seen_relations: BTreeSet<RelationId> = BTreeSet::new();
-    let mut keys: BTreeSet<MatchKey> = put.iter().flat_map(|(node, _)| node.keys.iter().cloned()).collect();
+    let mut keys: BTreeSet<MatchKey> = put
+        .iter()
+        .flat_map(|(node, _)| node.keys.iter().cloned())
+        .collect();
     let mut found: Vec<Node> = old.into_values().collect();
     let added = added_holders(put);
     loop {
@@ -91,8 +98,11 @@ async fn effective_keys(
     added: &BTreeMap<MatchKey, usize>,
     dead: &mut BTreeSet<MatchKey>,
 ) -> Result<Vec<MatchKey>, StoreError> {
-    let counts: BTreeMap<MatchKey, i64> =
-        tx.match_key_counts(hub.tenant, scope, wanted).await?.into_iter().collect();
+    let counts: BTreeMap<MatchKey, i64> = tx
+        .match_key_counts(hub.tenant, scope, wanted)
+        .await?
+        .into_iter()
+        .collect();
     let mut effective = Vec::with_capacity(wanted.len());
     for key in wanted {
         let held = usize::try_from(counts.get(key).copied().unwrap_or(0)).unwrap_or(usize::MAX);

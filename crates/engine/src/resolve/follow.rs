@@ -25,14 +25,19 @@ pub(super) async fn settle(
     let rows = RelationRows::load(hub, tx, scope, &closed, &resolution).await?;
     write_nodes(hub, tx, scope, &closed).await?;
     let events: BTreeMap<RecordKey, EventId> = put.iter().map(|(node, event)| (node.key, *event)).collect();
-    let changed_nodes: BTreeSet<RecordKey> =
-        events.keys().copied().chain(gone_nodes(&closed).map(|node| node.key)).collect();
+    let changed_nodes: BTreeSet<RecordKey> = events
+        .keys()
+        .copied()
+        .chain(gone_nodes(&closed).map(|node| node.key))
+        .collect();
     for component in &resolution.components {
         note_component(component, &closed, &rows, &changed_nodes, &mut resolved);
     }
     for (alias, relation) in &resolution.aliases {
-        let is_confirmed =
-            resolution.components.iter().any(|component| component.relation == *relation && !component.is_unconfirmed);
+        let is_confirmed = resolution
+            .components
+            .iter()
+            .any(|component| component.relation == *relation && !component.is_unconfirmed);
         if is_confirmed {
             resolved.absent.insert(*alias);
         }
@@ -40,7 +45,8 @@ pub(super) async fn settle(
     resolved.absent.extend(rows.orphans(&closed, &resolution));
     let log = rows.log(hub, &closed, &resolution, &events);
     tx.log_merges(hub.tenant, &log).await?;
-    tx.put_relations(hub.tenant, &rows.after(hub, &resolution)).await?;
+    tx.put_relations(hub.tenant, &rows.after(hub, &resolution))
+        .await?;
     Ok(resolved)
 }
 
@@ -55,9 +61,17 @@ async fn decide(hub: &Hub, tx: &mut WriteTx, closed: &mut Closed) -> Result<Reso
         drawn += 1;
         RelationId(-drawn)
     });
-    let first = if drawn > 0 { tx.next_numbers(hub.tenant, "relation", drawn).await? } else { 0 };
+    let first = if drawn > 0 {
+        tx.next_numbers(hub.tenant, "relation", drawn).await?
+    } else {
+        0
+    };
     let real = |relation: RelationId| {
-        if relation.0 < 0 { RelationId(first - relation.0 - 1) } else { relation }
+        if relation.0 < 0 {
+            RelationId(first - relation.0 - 1)
+        } else {
+            relation
+        }
     };
     for component in &mut resolution.components {
         component.relation = real(component.relation);
@@ -78,7 +92,10 @@ async fn write_nodes(hub: &Hub, tx: &mut WriteTx, scope: i64, closed: &Closed) -
         .values()
         .filter(|node| closed.before.get(&node.key) != Some(node))
         .map(|node| PutNode {
-            is_keys_changed: closed.before.get(&node.key).is_none_or(|held| held.keys != node.keys),
+            is_keys_changed: closed
+                .before
+                .get(&node.key)
+                .is_none_or(|held| held.keys != node.keys),
             node: node.clone(),
         })
         .collect();
@@ -88,7 +105,10 @@ async fn write_nodes(hub: &Hub, tx: &mut WriteTx, scope: i64, closed: &Closed) -
 }
 
 fn gone_nodes(closed: &Closed) -> impl Iterator<Item = &Node> {
-    closed.before.values().filter(|node| !closed.after.contains_key(&node.key))
+    closed
+        .before
+        .values()
+        .filter(|node| !closed.after.contains_key(&node.key))
 }
 
 /// Notes what a component means for planning and fetching.
@@ -116,9 +136,10 @@ fn note_component(
         }
     }
     let has_lost = gone_nodes(closed).any(|node| node.relation == Some(component.relation))
-        || closed.before.values().any(|node| {
-            node.relation == Some(component.relation) && !is_member(component, &node.key)
-        });
+        || closed
+            .before
+            .values()
+            .any(|node| node.relation == Some(component.relation) && !is_member(component, &node.key));
     if !component.is_unconfirmed && (is_changed || has_lost) {
         resolved.changed.insert(component.relation);
     }
@@ -140,9 +161,20 @@ impl RelationRows {
     ) -> Result<Self, StoreError> {
         let mut ids: BTreeSet<RelationId> = resolution.components.iter().map(|c| c.relation).collect();
         ids.extend(resolution.aliases.keys());
-        ids.extend(closed.before.values().flat_map(|node| [node.relation, node.home]).flatten());
+        ids.extend(
+            closed
+                .before
+                .values()
+                .flat_map(|node| [node.relation, node.home])
+                .flatten(),
+        );
         let ids: Vec<RelationId> = ids.into_iter().collect();
-        let before = tx.relations(hub.tenant, &ids).await?.into_iter().map(|row| (row.id, row)).collect();
+        let before = tx
+            .relations(hub.tenant, &ids)
+            .await?
+            .into_iter()
+            .map(|row| (row.id, row))
+            .collect();
         Ok(Self { scope, before })
     }
 
@@ -158,7 +190,9 @@ impl RelationRows {
     fn orphans(&self, closed: &Closed, resolution: &Resolution) -> Vec<RelationId> {
         let living: BTreeSet<RelationId> = resolution.components.iter().map(|c| c.relation).collect();
         let had: BTreeSet<RelationId> = closed.before.values().filter_map(|node| node.relation).collect();
-        had.into_iter().filter(|id| !living.contains(id) && !resolution.aliases.contains_key(id)).collect()
+        had.into_iter()
+            .filter(|id| !living.contains(id) && !resolution.aliases.contains_key(id))
+            .collect()
     }
 
     /// Gives the rows that the resolution changes.
@@ -200,13 +234,19 @@ impl RelationRows {
         let now = hub.clock.now();
         let mut log = Vec::new();
         for (alias, relation) in &resolution.aliases {
-            let was_alias = self.before.get(alias).is_some_and(|row| row.alias_of == Some(*relation));
+            let was_alias = self
+                .before
+                .get(alias)
+                .is_some_and(|row| row.alias_of == Some(*relation));
             if !was_alias {
                 log.push(self.entry(hub, now, "merge", (*relation, *alias), closed, events));
             }
         }
         for component in &resolution.components {
-            let was = component.members.iter().filter_map(|key| closed.before.get(key)?.relation);
+            let was = component
+                .members
+                .iter()
+                .filter_map(|key| closed.before.get(key)?.relation);
             let mut others: BTreeSet<RelationId> = was.filter(|id| *id != component.relation).collect();
             others.retain(|id| resolution.components.iter().any(|c| c.relation == *id));
             for other in others {
@@ -226,7 +266,11 @@ impl RelationRows {
         events: &BTreeMap<RecordKey, EventId>,
     ) -> MergeRow {
         let of_pair = |node: &&Node| node.relation == Some(relation) || node.relation == Some(other);
-        let cause = closed.after.values().filter(of_pair).find(|node| events.contains_key(&node.key));
+        let cause = closed
+            .after
+            .values()
+            .filter(of_pair)
+            .find(|node| events.contains_key(&node.key));
         let any = cause.or_else(|| closed.after.values().find(of_pair));
         let is_merge = kind == "merge";
         MergeRow {
@@ -235,7 +279,10 @@ impl RelationRows {
             kind: kind.to_owned(),
             relation,
             other,
-            event: cause.and_then(|node| events.get(&node.key)).copied().unwrap_or(EventId(0)),
+            event: cause
+                .and_then(|node| events.get(&node.key))
+                .copied()
+                .unwrap_or(EventId(0)),
             match_key: any
                 .filter(|_| is_merge)
                 .and_then(|node| node.keys.first())

@@ -50,15 +50,25 @@ pub async fn run(
     changes: NodeChanges,
 ) -> Result<Resolved, StoreError> {
     let mut resolved = Resolved::default();
-    let changed_keys: Vec<RecordKey> =
-        changes.put.iter().map(|(node, _)| node.key).chain(changes.removed.iter().copied()).collect();
+    let changed_keys: Vec<RecordKey> = changes
+        .put
+        .iter()
+        .map(|(node, _)| node.key)
+        .chain(changes.removed.iter().copied())
+        .collect();
     if changed_keys.is_empty() {
         return Ok(resolved);
     }
-    let old: BTreeMap<RecordKey, Node> =
-        tx.nodes(hub.tenant, scope, &changed_keys).await?.into_iter().map(|node| (node.key, node)).collect();
-    let (same, different): (Vec<_>, Vec<_>) =
-        changes.put.into_iter().partition(|(node, _)| old.get(&node.key).is_some_and(|held| is_same(held, node)));
+    let old: BTreeMap<RecordKey, Node> = tx
+        .nodes(hub.tenant, scope, &changed_keys)
+        .await?
+        .into_iter()
+        .map(|node| (node.key, node))
+        .collect();
+    let (same, different): (Vec<_>, Vec<_>) = changes
+        .put
+        .into_iter()
+        .partition(|(node, _)| old.get(&node.key).is_some_and(|held| is_same(held, node)));
     note_same(hub, tx, &same, &old, &mut resolved).await?;
     let is_quiet = different.is_empty() && !changes.removed.iter().any(|key| old.contains_key(key));
     if is_quiet {
@@ -85,7 +95,10 @@ async fn note_same(
     old: &BTreeMap<RecordKey, Node>,
     resolved: &mut Resolved,
 ) -> Result<(), StoreError> {
-    let relations: BTreeSet<RelationId> = same.iter().filter_map(|(node, _)| old.get(&node.key)?.relation).collect();
+    let relations: BTreeSet<RelationId> = same
+        .iter()
+        .filter_map(|(node, _)| old.get(&node.key)?.relation)
+        .collect();
     let ids: Vec<RelationId> = relations.into_iter().collect();
     let unconfirmed: BTreeSet<RelationId> = tx
         .relations(hub.tenant, &ids)

@@ -35,7 +35,10 @@ pub struct Running {
 
 /// Starts all tasks of `hub`. `is_alone`: no other process works on the same store.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "this is the one place where tasks are started")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place where tasks are started"
+)]
 pub fn start(hub: &Arc<Hub>, is_alone: bool) -> Running {
     let (stop, stopped) = watch::channel(false);
     let (entrance, writer) = intake::open(hub);
@@ -51,13 +54,23 @@ pub fn start(hub: &Arc<Hub>, is_alone: bool) -> Running {
         gauges.push((*sink, gauge.clone()));
         tasks.spawn(deliver_task(hub.clone(), *sink, gauge, is_alone, stopped.clone()));
     }
-    Running { entrance, gauges, stop, tasks }
+    Running {
+        entrance,
+        gauges,
+        stop,
+        tasks,
+    }
 }
 
 impl Running {
     /// Stops claiming, lets open attempts end and waits for all tasks.
     pub async fn stop(self) {
-        let Self { entrance, stop, mut tasks, .. } = self;
+        let Self {
+            entrance,
+            stop,
+            mut tasks,
+            ..
+        } = self;
         let _ = stop.send(true);
         drop(entrance);
         while tasks.join_next().await.is_some() {}
@@ -128,7 +141,9 @@ async fn deliver_task(
 /// Waits for an answer, new work, or the next due time.
 async fn idle(hub: &Hub, sink: ConnectionId, delivery: &Loop, stopped: &mut watch::Receiver<bool>) {
     let due = hub.store.next_due(hub.tenant, sink).await.ok().flatten();
-    let wait_ms = due.map_or(i64::MAX, |at| (at.as_micros() - hub.clock.now().as_micros()) / 1000);
+    let wait_ms = due.map_or(i64::MAX, |at| {
+        (at.as_micros() - hub.clock.now().as_micros()) / 1000
+    });
     let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0)).clamp(PAUSE, POLL);
     tokio::select! {
         () = hub.wake.outbox.notified() => {}
@@ -143,7 +158,10 @@ async fn until_recovered(delivery: &Loop, is_alone: bool, stopped: &mut watch::R
         match delivery.recover(is_alone).await {
             Ok(0) => return,
             Ok(open) => {
-                tracing::info!(attempts = open, "attempts of an earlier process are looked at before anything is created");
+                tracing::info!(
+                    attempts = open,
+                    "attempts of an earlier process are looked at before anything is created"
+                );
                 return;
             }
             Err(error) => store_failed("recover", &error, stopped).await,
@@ -153,7 +171,9 @@ async fn until_recovered(delivery: &Loop, is_alone: bool, stopped: &mut watch::R
 
 /// Reads the sink's structure before the first delivery, as long as it takes.
 async fn until_connected(hub: &Hub, sink: ConnectionId, stopped: &mut watch::Receiver<bool>) {
-    let Some(connection) = hub.sinks.get(&sink) else { return };
+    let Some(connection) = hub.sinks.get(&sink) else {
+        return;
+    };
     let mut attempt = 0;
     while !*stopped.borrow() {
         attempt += 1;

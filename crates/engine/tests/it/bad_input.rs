@@ -1,0 +1,231 @@
+//! Bad input: each kind has its expected outcome, and none costs another record.
+
+use schakel_core::connector::Refused;
+use schakel_core::problem::Code;
+use schakel_engine::intake::NotAccepted;
+use serde_json::{Value, json};
+
+use crate::payloads::{NewOrder, customer, order, plain_order, row};
+use crate::world::{SHOP, World};
+
+/// Sends a good order beside the bad input; it must arrive whatever happened to the other.
+async fn neighbour(world: &mut World) {
+    let person = customer(77, "registered", "buur@example.org", 5);
+    world
+        .webhook("orders/created", 977, &plain_order(977, &person, 1, 6))
+        .await;
+    world.run_until_idle().await;
+    assert_eq!(
+        world
+            .copernica
+            .find_profiles("schakel", "Email", "buur@example.org")
+            .len(),
+        1
+    );
+    world.inbox().await;
+}
+
+async fn quarantined(world: &World) -> Vec<Code> {
+    let rows = world
+        .hub
+        .store
+        .quarantined(world.hub.tenant, 100, 0)
+        .await
+        .unwrap();
+    rows.iter()
+        .flat_map(|row| row.problems.iter().map(|problem| problem.code))
+        .collect()
+}
+
+#[tokio::test]
+async fn what_is_not_genuine_is_refused_and_counted_but_never_stored() {
+    let mut world = World::new().await;
+    let body = br#"{"order":{"id":1}}"#.to_vec();
+    let wrong = "0".repeat(32);
+    for (signature, shop, expected) in [
+        (wrong.as_str(), SHOP, Refused::Signature),
+        ("", SHOP, Refused::Signature),
+        ("zz", SHOP, Refused::Signature),
+        (wrong.as_str(), SHOP + 1, Refused::OtherShop),
+    ] {
+        let answer = world
+            .signed("orders/created", 1, body.clone(), signature, shop)
+            .await;
+        let Err(NotAccepted::Refused(refused)) = answer else {
+            panic!("{answer:?}")
+        };
+        // Which of two reasons is named first does not matter; the sender never learns it.
+        assert!(
+            refused == expected || refused == Refused::Signature,
+            "{refused:?}"
+        );
+    }
+    let inbox = world.inbox().await;
+    assert_eq!((inbox.received, inbox.rejected), (0, 4));
+    neighbour(&mut world).await;
+}
+
+#[tokio::test]
+async fn bodies_that_are_no_proper_json_are_set_aside_word_for_word() {
+    let mut deep = vec![b'['; 100_000];
+    deep.extend(vec![b']'; 100_000]);
+    let bodies: Vec<Vec<u8>> = vec![
+        br#"{"order":{"id":1,"updatedAt":"2026"#.to_vec(),
+        deep,
+        b"{\"order\":{\"id\":1,\"number\":\"\xff\xfe\"}}".to_vec(),
+        br#"{"order":{"id":1,"id":2}}"#.to_vec(),
+        b"".to_vec(),
+        b"null".to_vec(),
+        b"[]".to_vec(),
+        br#"{"order":"text"}"#.to_vec(),
+    ];
+    let mut world = World::new().await;
+    for (index, body) in bodies.iter().enumerate() {
+        let id = i64::try_from(index).unwrap() + 1;
+        world.raw("orders/created", id, body.clone()).await.unwrap();
+    }
+    neighbour(&mut world).await;
+    let rows = world
+        .hub
+        .store
+        .quarantined(world.hub.tenant, 100, 0)
+        .await
+        .unwrap();
+    assert_eq!(rows.len(), bodies.len());
+    let mut kept: Vec<Vec<u8>> = rows.iter().map(|row| row.event.body.to_vec()).collect();
+    let mut sent = bodies;
+    kept.sort();
+    sent.sort();
+    assert!(kept == sent, "the bodies are kept byte for byte");
+}
+
+#[tokio::test]
+async fn streams_that_are_not_used_or_not_known_are_applied_without_effect() {
+    let mut world = World::new().await;
+    for stream in [
+        "reviews", "returns", "tickets", "contacts", "invoices", "onbekend",
+    ] {
+        let record = json!({"id": 5, "createdAt": "2026-05-12T12:00:00+02:00", "updatedAt": "2026-05-12T12:00:00+02:00"});
+        world.webhook(&format!("{stream}/created"), 5, &record).await;
+    }
+    neighbour(&mut world).await;
+    let inbox = world.inbox().await;
+    assert_eq!((inbox.received, inbox.quarantined, inbox.waiting), (7, 0, 0));
+}
+
+fn lone_order(change: impl FnOnce(&mut Value)) -> Value {
+    let mut payload = order(&NewOrder {
+        id: 900,
+        customer: None,
+        email: "los@example.org".to_owned(),
+        rows: vec![row(9000, 0)],
+        quote: None,
+        updated: 6,
+        status: "new".to_owned(),
+    });
+    change(&mut payload);
+    payload
+}
+
+#[tokio::test]
+async fn an_order_without_a_person_waits_in_quarantine() {
+    let long = format!("{}@example.org", "x".repeat(300));
+    for email in [
+        json!(""),
+        json!(false),
+        json!(null),
+        json!("geen adres"),
+        json!(long),
+    ] {
+        let mut world = World::new().await;
+        let payload = lone_order(|order| order["email"] = email.clone());
+        world.webhook("orders/created", 900, &payload).await;
+        neighbour(&mut world).await;
+        assert!(
+            quarantined(&world).await.contains(&Code::OrderWithoutPerson),
+            "{email}"
+        );
+        assert!(
+            world
+                .subprofiles("Orders", &["OrderID"])
+                .iter()
+                .all(|row| row[1] != "900")
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_address_of_300_characters_is_left_out_and_the_order_stays_with_its_customer() {
+    let mut world = World::new().await;
+    let long = format!("{}@example.org", "x".repeat(300));
+    let person = customer(11, "registered", &long, 5);
+    world
+        .webhook("orders/created", 900, &plain_order(900, &person, 1, 6))
+        .await;
+    neighbour(&mut world).await;
+    let profiles = world.profiles();
+    assert!(
+        profiles
+            .iter()
+            .any(|profile| profile.1.is_empty() && profile.3 == 11),
+        "{profiles:?}"
+    );
+    assert_eq!(world.subprofiles("Orders", &["OrderID"]).len(), 2);
+}
+
+#[tokio::test]
+async fn odd_values_are_repaired_by_rule_and_the_order_arrives() {
+    let cases: [(&str, Value); 9] = [
+        ("priceIncl", json!(-134.85)),
+        ("createdAt", json!("0000-00-00")),
+        ("birthDate", json!("0000-00-00")),
+        ("language", json!(false)),
+        ("shipments", json!(false)),
+        ("quote", json!(false)),
+        ("paymentData", json!([])),
+        (
+            "addressBillingCountry",
+            json!({"id": 999, "code": "xq", "code3": "xqq", "title": "Nergens"}),
+        ),
+        ("referralId", json!(4_611_686_018_427_387_904_i64)),
+    ];
+    for (field, value) in cases {
+        let mut world = World::new().await;
+        world
+            .webhook(
+                "orders/created",
+                900,
+                &lone_order(|order| order[field] = value.clone()),
+            )
+            .await;
+        neighbour(&mut world).await;
+        let orders = world.subprofiles("Orders", &["OrderID"]);
+        assert_eq!(orders.len(), 2, "{field} {value}");
+    }
+}
+
+#[tokio::test]
+async fn ids_over_32_bits_arrive_whole() {
+    let mut world = World::new().await;
+    let big = 9_007_199_254_740_993_i64;
+    let person = customer(big, "registered", "groot@example.org", 5);
+    let mut payload = plain_order(900, &person, 0, 6);
+    payload["id"] = json!(big + 2);
+    world.webhook("orders/created", big + 2, &payload).await;
+    neighbour(&mut world).await;
+    assert!(world.profiles().iter().any(|profile| profile.3 == big));
+    assert!(
+        world
+            .subprofiles("Orders", &["OrderID"])
+            .iter()
+            .any(|row| row[1] == (big + 2).to_string())
+    );
+}
+
+#[tokio::test]
+async fn an_id_in_the_header_that_is_not_the_body_s_is_set_aside() {
+    let mut world = World::new().await;
+    world.webhook("orders/created", 901, &lone_order(|_| {})).await;
+    neighbour(&mut world).await;
+    assert_eq!(quarantined(&world).await, [Code::IdMismatch]);
+}

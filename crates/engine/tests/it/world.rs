@@ -1,0 +1,475 @@
+//! A whole hub in one test: real store, real connectors, simulators behind an in-process door, one manual clock.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use bytes::Bytes;
+use md5::{Digest, Md5};
+use schakel_connectors::{copernica, lightspeed};
+use schakel_core::connector::{BoxFuture, Cx, Http, HttpError, Request, Response, Sink, Source};
+use schakel_core::id::{ConnectionId, IdMaker, TenantId};
+use schakel_core::identity::BlockList;
+use schakel_core::preset::Preset;
+use schakel_core::time::{Clock, ManualClock, Timestamp, Zone};
+use schakel_engine::clock::Dice;
+use schakel_engine::deliver::{Gauge, Loop};
+use schakel_engine::hub::{Hub, Route, SinkConnection, SourceConnection, Wake};
+use schakel_engine::intake::{self, Entrance, NotAccepted};
+use schakel_engine::{apply, fetch};
+use schakel_sandbox::copernica::{self as simulated, FaultKind};
+use schakel_sandbox::door::SimClock;
+use schakel_store::{InboxCounts, Inserted, OpenOptions, Store};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+/// The shop of every story.
+pub const SHOP: i64 = 297_541;
+/// The secret that signs its webhooks.
+pub const SECRET: &str = "9e8d7c6b5a4938271605f4e3d2c1b0a9";
+/// The settle delay of the sink in stories, in milliseconds.
+pub const SETTLE_MS: i64 = 30_000;
+
+const SOURCE: ConnectionId = ConnectionId(1);
+const SINK: ConnectionId = ConnectionId(2);
+const DATABASE: &str = "schakel";
+
+#[derive(Clone)]
+struct Shared(ManualClock);
+
+impl SimClock for Shared {
+    fn now_us(&self) -> i64 {
+        self.0.now().as_micros()
+    }
+}
+
+/// A door that reaches simulators without a socket, and a shop that is a table of answers.
+struct Inside {
+    copernica: Router,
+    shop: Arc<Mutex<BTreeMap<String, Value>>>,
+    asked: Arc<Mutex<Vec<String>>>,
+    simulator: simulated::Simulator,
+    fault: Fault,
+}
+
+/// A fault that hits the call after this many others.
+type Fault = Arc<Mutex<Option<(usize, FaultKind)>>>;
+
+/// How long the door waits for a simulator that never answers; a real door waits longer.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+impl Http for Inside {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, HttpError>> {
+        Box::pin(async move {
+            if let Some(path) = request.url.strip_prefix("https://shop.test") {
+                return Ok(self.shop_answer(path));
+            }
+            let path = request
+                .url
+                .trim_start_matches("https://copernica.test")
+                .to_owned();
+            self.arm(&path);
+            let mut builder = axum::http::Request::builder()
+                .method(request.method.as_str())
+                .uri(path);
+            for (name, value) in &request.headers {
+                builder = builder.header(*name, value);
+            }
+            let call = builder
+                .body(Body::from(request.body))
+                .map_err(|e| HttpError::NotSent(e.to_string()))?;
+            let answer = async {
+                let answer = self
+                    .copernica
+                    .clone()
+                    .oneshot(call)
+                    .await
+                    .map_err(|_| HttpError::Lost(String::new()))?;
+                let (head, body) = answer.into_parts();
+                let body = to_bytes(body, usize::MAX)
+                    .await
+                    .map_err(|_| HttpError::Lost("cut off".to_owned()))?;
+                Ok((head, body))
+            };
+            let silent = || Err(HttpError::Lost("no answer".to_owned()));
+            let (head, body) = tokio::time::timeout(PATIENCE, answer)
+                .await
+                .unwrap_or_else(|_| silent())?;
+            let headers = head
+                .headers
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
+                .collect();
+            Ok(Response {
+                status: head.status.as_u16(),
+                headers,
+                body,
+            })
+        })
+    }
+}
+
+impl Inside {
+    /// Lets the armed fault hit when it is this call's turn.
+    fn arm(&self, path: &str) {
+        let mut fault = self.fault.lock().unwrap();
+        if path.starts_with("/authenticate") {
+            return;
+        }
+        match *fault {
+            Some((0, kind)) => {
+                self.simulator.fail_next(kind, 1);
+                *fault = None;
+            }
+            Some((left, kind)) => *fault = Some((left - 1, kind)),
+            None => {}
+        }
+    }
+
+    fn shop_answer(&self, path: &str) -> Response {
+        self.asked.lock().unwrap().push(path.to_owned());
+        let name = path.split('?').next().unwrap_or(path);
+        let shop = self.shop.lock().unwrap();
+        let (status, body) = shop.get(name).map_or_else(
+            || {
+                let error =
+                    json!({"error": {"code": 404, "method": "GET", "request": name, "message": "Not found"}});
+                (404, error)
+            },
+            |body| (200, body.clone()),
+        );
+        let date = ("date".to_owned(), "Tue, 12 May 2026 11:00:00 GMT".to_owned());
+        let kind = ("content-type".to_owned(), "application/json".to_owned());
+        Response {
+            status,
+            headers: vec![date, kind],
+            body: Bytes::from(body.to_string()),
+        }
+    }
+}
+
+/// A hub with a shop and a Copernica account.
+pub struct World {
+    pub hub: Arc<Hub>,
+    pub clock: ManualClock,
+    pub copernica: simulated::Simulator,
+    shop: Arc<Mutex<BTreeMap<String, Value>>>,
+    asked: Arc<Mutex<Vec<String>>>,
+    fault: Fault,
+    entrance: Entrance,
+    delivery: Loop,
+    _folder: schakel_testkit::TempDir,
+}
+
+impl World {
+    /// Starts a hub on an empty embedded database, the sink set up.
+    pub async fn new() -> Self {
+        let folder = schakel_testkit::tempdir();
+        let url = folder.path().join("hub.db").display().to_string();
+        Self::on(&url, folder).await
+    }
+
+    async fn on(url: &str, folder: schakel_testkit::TempDir) -> Self {
+        let clock = ManualClock::at(Timestamp::parse_rfc3339("2026-05-12T13:00:00+02:00").unwrap());
+        let copernica =
+            simulated::Simulator::new(simulated::Options::default(), Arc::new(Shared(clock.clone())), 7);
+        let shop = Arc::new(Mutex::new(BTreeMap::new()));
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let fault = Fault::default();
+        let door = Inside {
+            copernica: copernica.router(),
+            shop: shop.clone(),
+            asked: asked.clone(),
+            simulator: copernica.clone(),
+            fault: fault.clone(),
+        };
+        let cx = Cx {
+            http: Arc::new(door),
+            clock: Arc::new(clock.clone()),
+        };
+        let store = Store::open(url, OpenOptions::default()).await.unwrap();
+        let hub = Arc::new(hub(store, &clock, cx.clone()));
+        let sink = &hub.sinks[&SINK].sink;
+        sink.setup(&cx).await.unwrap();
+        sink.connect(&cx).await.unwrap();
+        let (entrance, writer) = intake::open(&hub);
+        tokio::spawn(writer.run());
+        let delivery = Loop::new(hub.clone(), SINK, Gauge::default());
+        Self {
+            hub,
+            clock,
+            copernica,
+            shop,
+            asked,
+            fault,
+            entrance,
+            delivery,
+            _folder: folder,
+        }
+    }
+
+    /// Sends a webhook, signed as the shop signs.
+    pub async fn webhook(&self, event: &str, id: i64, record: &Value) {
+        let singular = event.split('/').next().unwrap().trim_end_matches('s').to_owned();
+        let body = json!({ singular: record }).to_string();
+        self.raw(event, id, body.into_bytes()).await.unwrap();
+    }
+
+    /// Sends a deletion: headers only.
+    pub async fn deleted(&self, stream: &str, id: i64) {
+        self.raw(&format!("{stream}/deleted"), id, Vec::new())
+            .await
+            .unwrap();
+    }
+
+    /// Sends any bytes with a good signature.
+    pub async fn raw(&self, event: &str, id: i64, body: Vec<u8>) -> Result<Inserted, NotAccepted> {
+        let mut digest = Md5::new();
+        digest.update(&body);
+        digest.update(SECRET.as_bytes());
+        let signature = hex::encode(digest.finalize());
+        self.signed(event, id, body, &signature, SHOP).await
+    }
+
+    /// Sends any bytes with any signature.
+    pub async fn signed(
+        &self,
+        event: &str,
+        id: i64,
+        body: Vec<u8>,
+        signature: &str,
+        shop: i64,
+    ) -> Result<Inserted, NotAccepted> {
+        let singular = event.split('/').next().unwrap().trim_end_matches('s');
+        let headers = [
+            ("x-event", event.to_owned()),
+            ("x-shop-id", shop.to_string()),
+            ("x-signature", signature.to_owned()),
+            ("x-language", "nl".to_owned()),
+            ("x-format", "json".to_owned()),
+        ];
+        let mut headers: Vec<(String, String)> = headers
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        headers.push((format!("x-{singular}-id"), id.to_string()));
+        self.entrance
+            .accept(SOURCE, &headers, Bytes::from(body), self.clock.now())
+            .await
+    }
+
+    /// Puts an answer at a path of the shop, such as `/nl/customers/1.json`.
+    pub fn shop_has(&self, path: &str, body: Value) {
+        self.shop.lock().unwrap().insert(path.to_owned(), body);
+    }
+
+    /// Gives the paths that the hub asked the shop for.
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// Applies what waits, without delivering.
+    pub async fn apply(&self) {
+        while apply::step(&self.hub).await.unwrap().events > 0 {}
+    }
+
+    /// Runs every stage until nothing is left to do now; waits of the future are left alone.
+    pub async fn run(&mut self) {
+        loop {
+            let mut is_busy = apply::step(&self.hub).await.unwrap().events > 0;
+            is_busy |= fetch::step(&self.hub, SOURCE).await.unwrap() > 0;
+            is_busy |= self.delivery.step().await.unwrap();
+            if self.delivery.in_flight() > 0 {
+                self.delivery.until_answer().await;
+                is_busy = true;
+            }
+            if !is_busy {
+                return;
+            }
+        }
+    }
+
+    /// Runs every stage until nothing is left to do at all: moves the clock over every wait.
+    pub async fn run_until_idle(&mut self) {
+        for _ in 0..500 {
+            self.run().await;
+            let is_idle = self.open_deliveries().await == 0
+                && self.hub.store.fetch_count(self.hub.tenant).await.unwrap() == 0;
+            if is_idle {
+                return;
+            }
+            let now = self.clock.now();
+            let due = self
+                .hub
+                .store
+                .next_due(self.hub.tenant, SINK)
+                .await
+                .unwrap()
+                .unwrap_or(now);
+            let wait_ms = (due.as_micros() - now.as_micros()) / 1000 + 1;
+            self.clock.advance_ms(wait_ms.max(5_000));
+        }
+        panic!(
+            "deliveries or fetches are left: {:?}",
+            self.hub.store.delivery_counts(self.hub.tenant).await
+        );
+    }
+
+    async fn open_deliveries(&self) -> i64 {
+        let counts = self.hub.store.delivery_counts(self.hub.tenant).await.unwrap();
+        counts
+            .iter()
+            .filter(|count| !matches!(count.state.as_str(), "clean" | "dead"))
+            .map(|count| count.count)
+            .sum()
+    }
+
+    /// Starts a second worker on the same store, as another process would.
+    pub fn second_worker(&self) -> Loop {
+        Loop::new(self.hub.clone(), SINK, Gauge::default())
+    }
+
+    /// Forgets the delivery loop with its open calls, as a kill does, and starts it anew.
+    pub async fn crash_delivery(&mut self) {
+        self.delivery = Loop::new(self.hub.clone(), SINK, Gauge::default());
+        self.delivery.recover(true).await.unwrap();
+    }
+
+    /// Lets one call to the sink go wrong in this way, after `skipped` others.
+    pub fn fail_call(&self, kind: FaultKind, skipped: usize) {
+        *self.fault.lock().unwrap() = Some((skipped, kind));
+    }
+
+    /// Gives the inbox counters, which must add up and agree with the rows.
+    pub async fn inbox(&self) -> InboxCounts {
+        let counts = self
+            .hub
+            .store
+            .inbox_counts(self.hub.tenant, None, None)
+            .await
+            .unwrap();
+        assert!(counts.adds_up(), "{counts:?}");
+        counts
+    }
+
+    /// Gives the living profiles: RelationID, address, newsletter, CustomerID.
+    pub fn profiles(&self) -> Vec<(i64, String, String, i64)> {
+        let mut profiles = Vec::new();
+        self.copernica.for_each_profile(DATABASE, |view| {
+            let text = |name: &str| view.get(name).unwrap().into_owned();
+            let number = |name: &str| text(name).parse().unwrap();
+            profiles.push((
+                number("RelationID"),
+                text("Email"),
+                text("Newsletter"),
+                number("CustomerID"),
+            ));
+        });
+        profiles.sort();
+        profiles
+    }
+
+    /// Gives the living subprofiles of a collection: the values of `fields`, with the RelationID in front.
+    pub fn subprofiles(&self, collection: &str, fields: &[&str]) -> Vec<Vec<String>> {
+        let mut owners = BTreeMap::new();
+        self.copernica.for_each_profile(DATABASE, |view| {
+            owners.insert(view.id, view.get("RelationID").unwrap().into_owned());
+        });
+        let mut rows = Vec::new();
+        self.copernica.for_each_subprofile(collection, |view| {
+            let owner = view
+                .profile
+                .and_then(|id| owners.get(&id).cloned())
+                .unwrap_or_default();
+            let values = fields.iter().map(|name| view.get(name).unwrap().into_owned());
+            rows.push(std::iter::once(owner).chain(values).collect());
+        });
+        rows.sort();
+        rows
+    }
+
+    /// Fails when anything in the sink is double.
+    pub fn assert_nothing_double(&self) {
+        assert_eq!(
+            self.copernica.duplicates(DATABASE, &["RelationID"]),
+            0,
+            "profiles are double"
+        );
+        for (collection, key) in [
+            ("Orders", "OrderID"),
+            ("OrderRows", "OrderRowID"),
+            ("Quotes", "QuoteID"),
+        ] {
+            assert_eq!(
+                self.copernica.duplicate_subprofiles(collection, &[key]),
+                0,
+                "{collection} are double"
+            );
+        }
+    }
+}
+
+fn hub(store: Store, clock: &ManualClock, cx: Cx) -> Hub {
+    let preset = Arc::new(Preset::bookerz());
+    let source: Arc<dyn Source> = Arc::new(lightspeed::Lightspeed::new(lightspeed_settings()));
+    let sink: Arc<dyn Sink> = Arc::new(copernica::Copernica::new(copernica_settings(), preset.clone()));
+    let source = SourceConnection {
+        id: SOURCE,
+        name: "shop".to_owned(),
+        source,
+        cx: cx.clone(),
+        scope: 1,
+        fetches: 4,
+    };
+    let sink = SinkConnection {
+        id: SINK,
+        name: "copernica".to_owned(),
+        sink,
+        cx,
+        settle_ms: SETTLE_MS,
+        attempt_ms: 20_000,
+        concurrency: 8,
+    };
+    let route = Route {
+        source: SOURCE,
+        sink: SINK,
+        preset,
+        shop_id: SHOP,
+        is_unconfirmed_enough: false,
+        has_quotes: true,
+        zone: Zone::amsterdam(),
+        hold_ms: 30_000,
+    };
+    Hub {
+        store,
+        tenant: TenantId(1),
+        sources: BTreeMap::from([(SOURCE, source)]),
+        sinks: BTreeMap::from([(SINK, sink)]),
+        routes: vec![route],
+        blocked: BlockList::standard(),
+        hub_key: [7; 32],
+        clock: Arc::new(clock.clone()),
+        dice: Arc::new(Dice::seeded(11)),
+        ids: Arc::new(IdMaker::new(1)),
+        worker: "worker-1".to_owned(),
+        wake: Wake::default(),
+    }
+}
+
+fn lightspeed_settings() -> lightspeed::Settings {
+    serde_json::from_value(json!({
+        "base_url": "https://shop.test/", "api_key": "5b1d0c7e9f2a4836a1b2c3d4e5f60718", "api_secret": SECRET,
+        "shop_id": SHOP, "language": "nl",
+    }))
+    .unwrap()
+}
+
+fn copernica_settings() -> copernica::Settings {
+    serde_json::from_value(json!({
+        "base_url": "https://copernica.test", "auth_url": "https://copernica.test/authenticate",
+        "access_token": "sandbox-token", "database": DATABASE,
+    }))
+    .unwrap()
+}
