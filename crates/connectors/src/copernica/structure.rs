@@ -226,89 +226,63 @@ mod tests {
             .clone()
     }
 
-    fn found(json: &str) -> Definition {
-        serde_json::from_str(json).unwrap()
-    }
+    /// Field of the preset, what is found, what is wrong, what is advice.
+    const CASES: [[&str; 4]; 11] = [
+        ["FirstName", r#""type":"text","length":"100","lock":true"#, "", ""],
+        [
+            "FirstName",
+            r#""type":"text","length":"50""#,
+            "length 50, wanted 100",
+            "",
+        ],
+        [
+            "FirstName",
+            r#""type":"big","length":"100""#,
+            "is big, wanted text",
+            "",
+        ],
+        ["Mobile", r#""type":"phone","length":"0""#, "", ""],
+        [
+            "Mobile",
+            r#""type":"text","length":"50""#,
+            "",
+            "a text instead of a phone field",
+        ],
+        [
+            "Mobile",
+            r#""type":"text","length":"20""#,
+            "is text, wanted phone_gsm",
+            "",
+        ],
+        ["Newsletter", r#""type":"select","value":"No\r\nYes*""#, "", ""],
+        [
+            "Newsletter",
+            r#""type":"select","value":"Ja\nNee""#,
+            "options Ja|Nee, wanted No|Yes",
+            "",
+        ],
+        ["Email", r#""type":"email","length":"0","index":true"#, "", ""],
+        [
+            "Email",
+            r#""type":"email","length":"100""#,
+            "length 100, wanted 255",
+            "",
+        ],
+        [
+            "RelationID",
+            r#""type":"integer","lock":false,"index":false"#,
+            "",
+            "not locked: the user interface can change it; no index: look-ups are slow",
+        ],
+    ];
 
     #[test]
     fn differences_are_named_and_harmless_ones_are_advice() {
-        for (name, definition, faults, advice) in [
-            (
-                "FirstName",
-                r#"{"name":"FirstName","type":"text","length":"100","lock":true}"#,
-                "",
-                "",
-            ),
-            (
-                "FirstName",
-                r#"{"name":"FirstName","type":"text","length":"50"}"#,
-                "length 50, wanted 100",
-                "",
-            ),
-            (
-                "FirstName",
-                r#"{"name":"FirstName","type":"big","length":"100"}"#,
-                "is big, wanted text",
-                "",
-            ),
-            (
-                "Mobile",
-                r#"{"name":"Mobile","type":"phone","length":"0"}"#,
-                "",
-                "",
-            ),
-            (
-                "Mobile",
-                r#"{"name":"Mobile","type":"text","length":"50"}"#,
-                "",
-                "a text instead of a phone field",
-            ),
-            (
-                "Mobile",
-                r#"{"name":"Mobile","type":"text","length":"20"}"#,
-                "is text, wanted phone_gsm",
-                "",
-            ),
-            (
-                "Newsletter",
-                r#"{"name":"Newsletter","type":"select","value":"No\r\nYes*"}"#,
-                "",
-                "",
-            ),
-            (
-                "Newsletter",
-                r#"{"name":"Newsletter","type":"select","value":"Ja\nNee"}"#,
-                "options Ja|Nee, wanted No|Yes",
-                "",
-            ),
-            (
-                "Email",
-                r#"{"name":"Email","type":"email","length":"0","index":true}"#,
-                "",
-                "",
-            ),
-            (
-                "Email",
-                r#"{"name":"Email","type":"email","length":"100"}"#,
-                "length 100, wanted 255",
-                "",
-            ),
-            (
-                "RelationID",
-                r#"{"name":"RelationID","type":"integer","length":"0","lock":false,"index":false}"#,
-                "",
-                "not locked: the user interface can change it; no index: look-ups are slow",
-            ),
-        ] {
-            let result = compare(&field(name), &found(definition));
-            assert_eq!(
-                (
-                    result.faults.join("; ").as_str(),
-                    result.advice.join("; ").as_str()
-                ),
-                (faults, advice),
-                "{definition}"
-            );
+        for [name, definition, faults, advice] in CASES {
+            let found = serde_json::from_str(&format!(r#"{{"name":"{name}",{definition}}}"#)).unwrap();
+            let result = compare(&field(name), &found);
+            let told = [result.faults.join("; "), result.advice.join("; ")];
+            assert_eq!(told, [faults, advice], "{definition}");
         }
     }
 }
