@@ -137,4 +137,60 @@ fn short(header: Option<&str>) -> &str {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use bytes::Bytes;
+    use schakel_core::privacy::Secret;
+
+    use super::*;
+
+    /// The formula of lightspeed-ecom.md §9.4 #72: of an empty body it is the digest of the secret alone.
+    #[test]
+    fn an_empty_body_is_signed_by_the_secret_alone() {
+        let settings = Settings::new(7, Secret::new("k"), Secret::new("s"));
+        let signature = hex::encode(Md5::digest("s"));
+        let headers = [
+            ("x-signature".to_owned(), signature),
+            ("x-shop-id".to_owned(), "7".to_owned()),
+            ("x-event".to_owned(), "quotes/deleted".to_owned()),
+            ("x-quote-id".to_owned(), "1501464901".to_owned()),
+            ("x-request-id".to_owned(), "9".repeat(WORD_BYTES + 1)),
+        ];
+        let hook = Webhook {
+            headers: &headers,
+            body: &Bytes::new(),
+        };
+        let received = receive(&settings, &hook).unwrap();
+        assert_eq!(
+            (received.action, received.remote_id),
+            (Action::Deleted, 1_501_464_901)
+        );
+        assert_eq!(received.headers, r#"{"event":"quotes/deleted"}"#);
+    }
+
+    #[test]
+    fn an_empty_secret_fits_nothing() {
+        let settings = Settings::new(7, Secret::new("k"), Secret::new(""));
+        let headers = [("x-signature".to_owned(), hex::encode(Md5::digest("")))];
+        let hook = Webhook {
+            headers: &headers,
+            body: &Bytes::new(),
+        };
+        assert_eq!(receive(&settings, &hook), Err(Refused::Signature));
+    }
+
+    #[test]
+    fn xml_is_a_hint() {
+        let settings = Settings::new(7, Secret::new("k"), Secret::new("s"));
+        let headers = [
+            ("x-signature".to_owned(), hex::encode(Md5::digest("s"))),
+            ("x-shop-id".to_owned(), "7".to_owned()),
+            ("x-event".to_owned(), "quotes/updated".to_owned()),
+            ("x-format".to_owned(), "xml".to_owned()),
+        ];
+        let hook = Webhook {
+            headers: &headers,
+            body: &Bytes::new(),
+        };
+        assert_eq!(receive(&settings, &hook).unwrap().trust, Trust::Hint);
+    }
+}

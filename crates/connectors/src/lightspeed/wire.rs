@@ -331,4 +331,59 @@ pub(super) fn parse<'a, R: Wire<'a> + Enveloped>(json: &'a str) -> Option<Envelo
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scalars_are_told_apart_in_every_form() {
+        let cases = [
+            ("", Scalar::Empty),
+            ("null", Scalar::Empty),
+            ("false", Scalar::Empty),
+            ("\"\"", Scalar::Empty),
+            ("[]", Scalar::Empty),
+            ("[ ]", Scalar::Empty),
+            ("{}", Scalar::Empty),
+            ("{ }", Scalar::Empty),
+            ("true", Scalar::True),
+            ("-1.50e2", Scalar::Number("-1.50e2")),
+            ("\"a\"", Scalar::Text("a".into())),
+            (r#""\u00e9\/""#, Scalar::Text("é/".into())),
+            ("[[7]]", Scalar::Number("7")),
+            ("[1,2]", Scalar::Other),
+            ("{\"a\":1}", Scalar::Other),
+        ];
+        for (json, expected) in cases {
+            assert_eq!(Raw(json).scalar(), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_record_is_found_in_every_wrapping() {
+        for json in [
+            r#"{"shipment":{"id":7}}"#,
+            r#"[{"shipment":{"id":7}}]"#,
+            r#"{"shipment":[{"id":7}]}"#,
+            r#"{"other":[1,{"id":8}],"shipment":{"more":{"id":9},"id":7}}"#,
+            r#"{"\u0073hipment":{"\u0069d":7}}"#,
+        ] {
+            let envelope = parse::<ShipmentWire<'_>>(json).unwrap();
+            assert_eq!(envelope.record.0.unwrap().id, Raw("7"), "{json}");
+        }
+        assert!(parse::<ShipmentWire<'_>>("false").unwrap().record.0.is_none());
+        assert!(parse::<ShipmentWire<'_>>("{").is_none());
+    }
+
+    #[test]
+    fn links_give_id_and_embedded_record() {
+        let json = r#"{"order":{"customer":{"resource":{"id":4,"embedded":{"id":5}}},
+            "quote":false,"shipments":{"resource":{"id":false,"embedded":[{"id":6},false]}},
+            "products":{"resource":{"id":false,"url":"orders/1/products"}}}}"#;
+        let order = parse::<OrderWire<'_>>(json).unwrap().record.0.unwrap();
+        assert_eq!(order.customer.id(), Raw("4"));
+        assert_eq!(order.customer.0.unwrap().embedded.0.unwrap().id, Raw("5"));
+        assert!(order.quote.0.is_none());
+        assert_eq!(order.shipments.0.unwrap().embedded.0.unwrap().len(), 1);
+        assert!(order.products.0.unwrap().embedded.0.is_none());
+    }
+}
