@@ -1,2 +1,49 @@
-//! To be written.
-fn main() {}
+//! The binary: command line, configuration, wiring, lifecycle.
+//!
+//! [`cli`] says what can be asked, [`commands`] does it, [`config`] reads the file and the environment, [`wiring`]
+//! makes a hub of it and [`service`] runs that hub; [`output`] is the only place that prints.
+
+mod cli;
+mod config;
+mod error;
+mod logging;
+mod output;
+
+mod service;
+mod wiring;
+
+mod commands;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::Cli;
+use error::{Exit, Failure};
+use output::Output;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = if cli.json { Output::json() } else { Output::text() };
+    let exit = run(cli, output).unwrap_or_else(|error| {
+        let failure = error.downcast::<Failure>().unwrap_or_else(unexpected);
+        output.failure(&failure);
+        failure.exit()
+    });
+    ExitCode::from(exit as u8)
+}
+
+fn run(cli: Cli, output: Output) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(commands::run(cli, output))
+}
+
+/// Wraps a failure that nobody foresaw.
+fn unexpected(error: anyhow::Error) -> Failure {
+    Failure::new("SCH-0104", "this did not work")
+        .caused_by(error)
+        .hint("if the cause does not help, report it with what you did before")
+}

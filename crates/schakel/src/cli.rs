@@ -1,0 +1,219 @@
+//! The command line: every command with its arguments, and nothing of what they do.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// What stands below the help.
+const AFTER: &str = "\
+Exit codes:
+  0  all is well
+  1  it did not work; the error says why and what to do
+  2  the command line or the configuration is wrong
+  3  it worked, and found something that needs a person
+
+Configuration is read from schakel.toml in this folder; `schakel config default` prints every key.";
+
+/// Connects webshops with marketing automation.
+#[derive(Debug, Parser)]
+#[command(name = "schakel", version, about, after_help = AFTER, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// Configuration file
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "SCHAKEL_CONFIG",
+        hide_env_values = true
+    )]
+    pub config: Option<PathBuf>,
+    /// Value over the configuration, such as hub.log=debug; may be repeated
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+    /// Print results as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show everything at work: a simulated shop and mailing tool with the hub between them
+    Demo(DemoArgs),
+    /// Run the hub
+    Serve(ServeArgs),
+    /// Prepare the outside: permissions, structure in the mailing tool, webhooks in the shop
+    Setup,
+    /// Test the configuration, the credentials and what they permit
+    Check,
+    /// Show the hub in numbers
+    Status,
+    /// Look for trouble in this installation
+    Doctor,
+    /// Run simulators of the outside systems
+    Sandbox(SandboxArgs),
+    /// Show the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DemoArgs {
+    /// Orders to place; without --exit the traffic goes on after them
+    #[arg(long, value_name = "N")]
+    pub orders: Option<u64>,
+    /// Seed of the simulated shop: one seed, one world
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// End when everything is delivered; exit code 0 only if both ends agree
+    #[arg(long)]
+    pub exit: bool,
+    /// Folder for the database; a temporary one by default
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Address of the database; SQLite in the folder by default
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    /// How long the simulated mailing tool takes for each answer, in milliseconds
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub sink_latency_ms: u64,
+    /// Send every webhook two times at once
+    #[arg(long)]
+    pub twice: bool,
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServeArgs {
+    /// Folder for the database file
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Address of the database
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    /// Address with port for webhooks
+    #[arg(long, value_name = "ADDR")]
+    pub hooks_listen: Option<String>,
+    /// Address with port for the pages
+    #[arg(long, value_name = "ADDR")]
+    pub pages_listen: Option<String>,
+    /// File to write when the hub listens, with the same line as on standard output
+    #[arg(long, value_name = "FILE")]
+    pub ready_file: Option<PathBuf>,
+}
+
+impl ServeArgs {
+    /// Gives the flags as values over the configuration.
+    pub(crate) fn over_config(&self) -> Vec<(String, String)> {
+        let data = self.data.as_ref().map(|path| path.display().to_string());
+        let given = [
+            ("hub.data", data),
+            ("hub.database", self.database.clone()),
+            ("hub.hooks_listen", self.hooks_listen.clone()),
+            ("hub.pages_listen", self.pages_listen.clone()),
+        ];
+        given
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+            .collect()
+    }
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ExplainArgs {
+    /// E-mail address, RelationID or order number
+    #[arg(value_name = "EMAIL|RELATION|ORDER")]
+    pub who: String,
+    /// Show at most this many events
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub events: usize,
+}
+
+/// Arguments of `preview`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PreviewArgs {
+    /// Show at most this many samples of each kind
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub samples: usize,
+}
+
+/// Which simulators run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SandboxSystem {
+    /// A Lightspeed shop
+    Lightspeed,
+    /// A Copernica account
+    Copernica,
+    /// Both
+    All,
+}
+
+/// Arguments of `sandbox`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SandboxArgs {
+    /// Which simulators to run
+    pub system: SandboxSystem,
+    /// Address with port of the first simulator, the next one takes the next port; port 0 picks free ones
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8470")]
+    pub listen: std::net::SocketAddr,
+    /// Seed of the simulated world
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// Orders that shoppers place per second, with everything around them
+    #[arg(long, value_name = "RATE")]
+    pub traffic: Option<u32>,
+}
+
+/// What to show of the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Every key as it counts, with where it was written; secrets are hidden
+    Show,
+    /// The commented reference of all keys
+    Default,
+}
+
+/// Reads `KEY=VALUE`.
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text
+        .split_once('=')
+        .ok_or("write KEY=VALUE, such as hub.log=debug")?;
+    Ok((key.trim().to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_of_serve_lie_over_the_configuration() {
+        let cli = Cli::try_parse_from([
+            "schakel",
+            "serve",
+            "--data",
+            "d",
+            "--set",
+            "hub.log=debug",
+            "--json",
+        ])
+        .unwrap();
+        assert_eq!(cli.set, [("hub.log".to_owned(), "debug".to_owned())]);
+        let Command::Serve(args) = cli.command else {
+            panic!("another command")
+        };
+        assert_eq!(args.over_config(), [("hub.data".to_owned(), "d".to_owned())]);
+        assert!(cli.json);
+    }
+}

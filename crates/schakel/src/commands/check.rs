@@ -1,0 +1,91 @@
+//! `schakel check`: configuration, credentials, permissions. Changes nothing.
+
+use schakel_core::connector::{CheckReport, Sink, Source};
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::error::{Exit, Failure, Side};
+use crate::output::Output;
+use crate::wiring::{self, Outside, Parts};
+
+/// What was found at one connection.
+#[derive(Debug, Serialize)]
+struct Found {
+    connection: String,
+    report: Option<CheckReport>,
+    failure: Option<serde_json::Value>,
+}
+
+/// Tests every connection, and says everything that it found before it ends.
+pub(crate) async fn run(config: &Config, output: Output) -> anyhow::Result<Exit> {
+    output.line(format!("configuration: {} is in order", config.file.display()));
+    let Outside { sources, sinks, cx } = wiring::outside(Parts::of_config(config));
+    let mut exit = Exit::Good;
+    let mut found = Vec::new();
+    for (name, source) in &sources {
+        let report = source
+            .check(&cx)
+            .await
+            .map_err(|error| Failure::of_call(name, Side::Source, error));
+        found.push(say(name, report, &mut exit, output));
+    }
+    for (name, sink) in &sinks {
+        let report = sink
+            .check(&cx)
+            .await
+            .map_err(|error| Failure::of_call(name, Side::Sink, error));
+        found.push(say(name, report, &mut exit, output));
+    }
+    output.value(&serde_json::json!({ "warnings": config.warnings, "connections": found }));
+    Ok(exit)
+}
+
+fn say(name: &str, report: Result<CheckReport, Failure>, exit: &mut Exit, output: Output) -> Found {
+    let connection = name.to_owned();
+    match report {
+        Ok(report) => {
+            say_report(name, &report, output);
+            if !report.is_good() {
+                *exit = if *exit == Exit::Failed {
+                    Exit::Failed
+                } else {
+                    Exit::Findings
+                };
+            }
+            Found {
+                connection,
+                report: Some(report),
+                failure: None,
+            }
+        }
+        Err(failure) => {
+            if !output.is_json() {
+                output.failure(&failure);
+            }
+            *exit = Exit::Failed;
+            Found {
+                connection,
+                report: None,
+                failure: Some(failure.json()),
+            }
+        }
+    }
+}
+
+/// Prints what a connection said about itself, one line per test.
+pub(super) fn say_report(name: &str, report: &CheckReport, output: Output) {
+    output.line(format!("{name}: {}", report.identity));
+    for line in &report.lines {
+        let word = match (line.is_granted, line.is_required) {
+            (true, _) => "ok",
+            (false, true) => "MISSING",
+            (false, false) => "off",
+        };
+        let note = if line.note.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", line.note)
+        };
+        output.line(format!("  {word:<8} {}{note}", line.subject));
+    }
+}

@@ -1,0 +1,240 @@
+//! `schakel doctor`: this installation. Database, disk, clock, listeners, and whether the numbers add up.
+
+use std::net::{IpAddr, SocketAddr};
+
+use schakel_core::time::{Clock, Timestamp};
+use schakel_engine::clock::SystemClock;
+use schakel_store::{OpenOptions, Store};
+use serde::Serialize;
+
+use super::open;
+use crate::config::Config;
+use crate::error::{Exit, Failure};
+use crate::output::Output;
+use crate::wiring::TENANT;
+
+/// Below this much free disk the hub should not be left alone, in bytes (1 GiB).
+const DISK_BYTES_LOW: u64 = 1 << 30;
+
+/// A machine whose clock is before this has no battery or no network: 2026-01-01, in microseconds since 1970.
+const CLOCK_US_LEAST: i64 = 1_767_225_600_000_000;
+
+/// How good a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Verdict {
+    Good,
+    Warning,
+    Bad,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Finding {
+    subject: &'static str,
+    verdict: Verdict,
+    text: String,
+    advice: String,
+}
+
+impl Finding {
+    fn good(subject: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            subject,
+            verdict: Verdict::Good,
+            text: text.into(),
+            advice: String::new(),
+        }
+    }
+
+    fn not_good(subject: &'static str, verdict: Verdict, text: impl Into<String>, advice: &str) -> Self {
+        Self {
+            subject,
+            verdict,
+            text: text.into(),
+            advice: advice.to_owned(),
+        }
+    }
+}
+
+/// Looks at everything, even when something is wrong, and prints what it found.
+pub(crate) async fn run(config: &Config, output: Output) -> anyhow::Result<Exit> {
+    let mut findings = vec![Finding::good("version", env!("CARGO_PKG_VERSION"))];
+    findings.push(clock(SystemClock::new().now()));
+    findings.push(disk(config));
+    findings.push(listener("webhooks", &config.hub.hooks_listen));
+    findings.push(listener("pages", &config.hub.pages_listen));
+    findings.extend(
+        config
+            .warnings
+            .iter()
+            .map(|text| Finding::not_good("configuration", Verdict::Warning, text, "")),
+    );
+    match open(config, OpenOptions { is_read_only: true }).await {
+        Ok(store) => {
+            findings.extend(database(&store).await?);
+            store.close().await;
+        }
+        Err(failure) => {
+            let text = failure.lines().join("; ");
+            findings.push(Finding::not_good(
+                "database",
+                Verdict::Bad,
+                text,
+                "start `schakel serve` once if it was never started",
+            ));
+        }
+    }
+    output.value(&findings);
+    for finding in &findings {
+        let word = match finding.verdict {
+            Verdict::Good => "ok",
+            Verdict::Warning => "warning",
+            Verdict::Bad => "BAD",
+        };
+        let advice = if finding.advice.is_empty() {
+            String::new()
+        } else {
+            format!(" -> {}", finding.advice)
+        };
+        output.line(format!("{word:<8} {}: {}{advice}", finding.subject, finding.text));
+    }
+    let is_good = findings.iter().all(|finding| finding.verdict == Verdict::Good);
+    Ok(if is_good { Exit::Good } else { Exit::Findings })
+}
+
+async fn database(store: &Store) -> Result<Vec<Finding>, Failure> {
+    let durability = store.durability().await?;
+    let mut findings = vec![Finding::good(
+        "database",
+        format!("{}, {durability}", store.engine_name()),
+    )];
+    let totals = store.inbox_counts(TENANT, None, None).await?;
+    let audit = store.inbox_audit(TENANT, None, None).await?;
+    findings.push(if totals == audit && totals.adds_up() {
+        Finding::good(
+            "inbox",
+            format!("{} events received, the numbers add up", totals.received),
+        )
+    } else {
+        let text = format!("the numbers do not add up: totals {totals:?}, counted {audit:?}");
+        Finding::not_good(
+            "inbox",
+            Verdict::Bad,
+            text,
+            "keep a copy of the database and report this",
+        )
+    });
+    Ok(findings)
+}
+
+fn clock(now: Timestamp) -> Finding {
+    if now.as_micros() < CLOCK_US_LEAST {
+        let text = format!("it is {now}, which cannot be");
+        return Finding::not_good(
+            "clock",
+            Verdict::Bad,
+            text,
+            "let the machine take its time from the network",
+        );
+    }
+    Finding::good("clock", now.to_string())
+}
+
+/// Says who can reach a listener (mission E10).
+fn listener(subject: &'static str, address: &str) -> Finding {
+    let Ok(socket) = address.parse::<SocketAddr>() else {
+        return Finding::not_good(
+            subject,
+            Verdict::Bad,
+            format!("{address} is no address"),
+            "write HOST:PORT",
+        );
+    };
+    let reach = match socket.ip() {
+        ip if ip.is_loopback() => return Finding::good(subject, format!("{address}, this machine only")),
+        IpAddr::V4(ip) if ip.is_private() => "the local network",
+        ip if ip.is_unspecified() => "every network of this machine",
+        _ => "the outside",
+    };
+    let text = format!("{address}, open to {reach}");
+    if subject == "pages" {
+        return Finding::not_good(
+            subject,
+            Verdict::Warning,
+            text,
+            "the pages have no login: listen on 127.0.0.1 and reach them through a tunnel",
+        );
+    }
+    Finding::not_good(
+        subject,
+        Verdict::Warning,
+        text,
+        "webhooks come unencrypted unless a proxy with TLS stands in front",
+    )
+}
+
+fn disk(config: &Config) -> Finding {
+    let folder = &config.hub.data;
+    match free_bytes(folder) {
+        Some(bytes) if bytes < DISK_BYTES_LOW => {
+            let text = format!("{} MB free for {}", bytes >> 20, folder.display());
+            Finding::not_good(
+                "disk",
+                Verdict::Warning,
+                text,
+                "make room: without it nothing can be received",
+            )
+        }
+        Some(bytes) => Finding::good(
+            "disk",
+            format!("{} MB free for {}", bytes >> 20, folder.display()),
+        ),
+        None => Finding::not_good(
+            "disk",
+            Verdict::Warning,
+            format!("the free room of {} is not known", folder.display()),
+            "",
+        ),
+    }
+}
+
+/// Asks `df`, which every Unix has: the standard library can't say it, and a binding would need unsafe code.
+fn free_bytes(folder: &std::path::Path) -> Option<u64> {
+    let there = folder
+        .ancestors()
+        .find(|path| path.is_dir())
+        .unwrap_or(std::path::Path::new("."));
+    let asked = std::process::Command::new("df")
+        .arg("-Pk")
+        .arg(there)
+        .output()
+        .ok()?;
+    let text = String::from_utf8(asked.stdout).ok()?;
+    let kibibytes: u64 = text.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listeners_are_judged_by_who_reaches_them() {
+        assert_eq!(listener("pages", "127.0.0.1:8481").verdict, Verdict::Good);
+        for address in ["0.0.0.0:8481", "192.168.1.5:8481", "203.0.113.9:80", "[::]:8481"] {
+            assert_eq!(listener("pages", address).verdict, Verdict::Warning, "{address}");
+        }
+        assert_eq!(listener("pages", "here").verdict, Verdict::Bad);
+    }
+
+    #[test]
+    fn a_clock_of_1970_is_noticed() {
+        assert_eq!(clock(Timestamp::ZERO).verdict, Verdict::Bad);
+    }
+
+    #[test]
+    fn free_room_is_known_for_folders_that_are_not_there_yet() {
+        assert!(free_bytes(std::path::Path::new("not/there/yet")).is_some_and(|bytes| bytes > 0));
+    }
+}

@@ -1,0 +1,58 @@
+//! One module per command; each reads what it needs, does one thing and says how it went.
+
+mod config;
+mod check;
+mod demo;
+mod doctor;
+mod sandbox;
+mod serve;
+mod setup;
+mod status;
+
+use schakel_store::{OpenOptions, Store};
+
+use crate::cli::{Cli, Command};
+use crate::config::{Config, Layers};
+use crate::error::{Exit, Failure};
+use crate::logging;
+use crate::output::Output;
+
+/// Runs a command.
+///
+/// # Errors
+/// A [`Failure`] where something can be done about it.
+pub(crate) async fn run(cli: Cli, output: Output) -> anyhow::Result<Exit> {
+    let Cli { config, set, command, .. } = cli;
+    let layers = |flags: Vec<(String, String)>| {
+        let flags = set.iter().cloned().chain(flags).collect();
+        Layers::of_process(config.clone(), flags)
+    };
+    match command {
+        Command::Demo(args) => demo::run(args, output).await,
+        Command::Serve(args) => serve::run(&load(&layers(args.over_config()), output)?, &args, output).await,
+        Command::Setup => setup::run(&load(&layers(Vec::new()), output)?, output).await,
+        Command::Check => check::run(&load(&layers(Vec::new()), output)?, output).await,
+        Command::Status => status::run(&load(&layers(Vec::new()), output)?, output).await,
+        Command::Doctor => doctor::run(&load(&layers(Vec::new()), output)?, output).await,
+        Command::Sandbox(args) => {
+            logging::start("warn", false);
+            sandbox::run(&args, output).await
+        }
+        Command::Config(what) => config::run(what, &layers(Vec::new()), output),
+    }
+}
+
+/// Reads the configuration, says its warnings, and starts logging as it asks for.
+fn load(layers: &Layers, output: Output) -> Result<Config, Failure> {
+    let config = Config::load(layers)?;
+    for warning in &config.warnings {
+        output.warning(warning);
+    }
+    logging::start(&config.hub.log, config.hub.log_format == "json");
+    Ok(config)
+}
+
+/// Opens the database of the configuration.
+async fn open(config: &Config, options: OpenOptions) -> Result<Store, Failure> {
+    Ok(Store::open(&config.hub.database_url(), options).await?)
+}

@@ -1,0 +1,91 @@
+//! `schakel status`: the hub in numbers, from the store; works beside a running hub.
+
+use schakel_core::problem::Language;
+use schakel_core::time::Clock;
+use schakel_engine::clock::SystemClock;
+use schakel_engine::report::{self, Probe, Status};
+use schakel_store::OpenOptions;
+
+use super::open;
+use crate::config::Config;
+use crate::error::{Exit, Failure};
+use crate::output::Output;
+use crate::wiring::TENANT;
+
+/// Prints the numbers; findings when something waits for a person or the sum is wrong.
+pub(crate) async fn run(config: &Config, output: Output) -> anyhow::Result<Exit> {
+    let store = open(config, OpenOptions { is_read_only: true }).await?;
+    let now = SystemClock::new().now();
+    let status = report::status(&store, TENANT, &Probe::default(), now)
+        .await
+        .map_err(Failure::from)?;
+    output.value(&status);
+    say(&status, output);
+    store.close().await;
+    let needs_person = !status.adds_up || status.dead > 0 || status.inbox.quarantined > 0;
+    Ok(if needs_person { Exit::Findings } else { Exit::Good })
+}
+
+fn say(status: &Status, output: Output) {
+    let open: i64 = status.sinks.iter().map(|sink| sink.open).sum();
+    output.line(format!(
+        "{} events wait, {open} deliveries are open, {} set aside, {} given up",
+        status.inbox.waiting, status.inbox.quarantined, status.dead
+    ));
+    if !status.adds_up {
+        output.warning("the numbers of the inbox do not add up; run `schakel doctor`");
+    }
+    let head = [
+        "connection",
+        "received",
+        "applied",
+        "duplicate",
+        "superseded",
+        "quarantined",
+        "waiting",
+        "erased",
+        "rejected",
+    ];
+    let rows = status.connections.iter().map(|line| {
+        let c = &line.counts;
+        let numbers = [
+            c.received,
+            c.applied,
+            c.duplicate,
+            c.superseded,
+            c.quarantined,
+            c.waiting,
+            c.erased,
+            c.rejected,
+        ];
+        std::iter::once(line.connection.clone())
+            .chain(numbers.map(|n| n.to_string()))
+            .collect()
+    });
+    output.table(&head, &rows.collect::<Vec<_>>());
+    let rows = status.sinks.iter().flat_map(|sink| {
+        sink.objects.iter().flat_map(|(kind, states)| {
+            states.iter().map(|(state, count)| {
+                vec![
+                    sink.connection.clone(),
+                    (*kind).to_owned(),
+                    (*state).to_owned(),
+                    count.to_string(),
+                ]
+            })
+        })
+    });
+    output.table(&["sink", "kind", "state", "count"], &rows.collect::<Vec<_>>());
+    output.line(format!(
+        "{} persons, {} merged numbers, {} merges that wait for confirmation, {} things to fetch",
+        status.people.living, status.people.aliases, status.people.unconfirmed, status.fetches_waiting
+    ));
+    for line in &status.quarantine {
+        output.line(format!(
+            "set aside: {} x {} ({})",
+            line.count,
+            line.text(Language::En),
+            line.reason
+        ));
+    }
+}

@@ -1,0 +1,221 @@
+//! Combinations that can't work, and choices that are unwise.
+
+use std::collections::BTreeSet;
+
+use schakel_core::time::Zone;
+
+use super::source::Section;
+use super::{Complaint, Config, ConnectionConfig, CopernicaConfig, Origin, RouteConfig};
+
+/// Gives what can't work, with both values in the text.
+pub(super) fn combinations(config: &Config) -> Vec<Complaint> {
+    let mut found = Vec::new();
+    let hub = &config.sections.hub;
+    let (hooks, pages) = (&config.hub.hooks_listen, &config.hub.pages_listen);
+    if hooks == pages {
+        let text = format!(
+            "hub: `hooks_listen` and `pages_listen` are both {hooks}; webhooks need a port of their own"
+        );
+        found.push(at(hub, "pages_listen", text));
+    }
+    for (key, address) in [("hooks_listen", hooks), ("pages_listen", pages)] {
+        if address.parse::<std::net::SocketAddr>().is_err() {
+            found.push(at(
+                hub,
+                key,
+                format!(
+                    "hub: `{key}` must be an address with a port, such as 127.0.0.1:8480, and is {address}"
+                ),
+            ));
+        }
+    }
+    let mut names = BTreeSet::new();
+    for (section, connection) in config.sections.connections.iter().zip(&config.connections) {
+        if !names.insert(connection.name()) {
+            found.push(at(
+                section,
+                "name",
+                format!("two connections are called \"{}\"", connection.name()),
+            ));
+        }
+        found.extend(of_connection(section, connection));
+    }
+    for (section, route) in config.sections.routes.iter().zip(&config.routes) {
+        found.extend(of_route(config, section, route));
+    }
+    found
+}
+
+fn of_connection(section: &Section, connection: &ConnectionConfig) -> Vec<Complaint> {
+    match connection {
+        ConnectionConfig::Copernica(copernica) => of_copernica(section, copernica),
+        ConnectionConfig::Lightspeed(shop) if shop.api_secret.is_empty() => {
+            vec![missing(section, "api_secret")]
+        }
+        ConnectionConfig::Lightspeed(_) => Vec::new(),
+    }
+}
+
+fn of_copernica(section: &Section, config: &CopernicaConfig) -> Vec<Complaint> {
+    let mut found = Vec::new();
+    let CopernicaConfig {
+        timeout_ms,
+        attempt_ms,
+        settle_ms,
+        ..
+    } = config;
+    if i64::try_from(*timeout_ms).unwrap_or(i64::MAX) > *attempt_ms {
+        let text = format!(
+            "{}: `attempt_ms` = {attempt_ms} is less than `timeout_ms` = {timeout_ms}: a delivery would be given up before its only call",
+            section.title
+        );
+        found.push(at(section, "attempt_ms", text));
+    }
+    if settle_ms > attempt_ms {
+        let text = format!(
+            "{}: `settle_ms` = {settle_ms} is more than `attempt_ms` = {attempt_ms}: a lost answer would hold its object longer than any call may take",
+            section.title
+        );
+        found.push(at(section, "settle_ms", text));
+    }
+    if config.access_token.is_empty() {
+        found.push(missing(section, "access_token"));
+    }
+    found
+}
+
+fn of_route(config: &Config, section: &Section, route: &RouteConfig) -> Vec<Complaint> {
+    let mut found = Vec::new();
+    if !matches!(
+        config.connection(&route.from),
+        Some(ConnectionConfig::Lightspeed(_))
+    ) {
+        let text = format!(
+            "{}: `from` names \"{}\", which is no connection that gives data",
+            section.title, route.from
+        );
+        found.push(at(section, "from", text));
+    }
+    if !matches!(config.connection(&route.to), Some(ConnectionConfig::Copernica(_))) {
+        let text = format!(
+            "{}: `to` names \"{}\", which is no connection that takes data",
+            section.title, route.to
+        );
+        found.push(at(section, "to", text));
+    }
+    if Zone::named(&route.zone).is_none() {
+        let text = format!(
+            "{}: there is no time zone `{}`; one is Europe/Amsterdam",
+            section.title, route.zone
+        );
+        found.push(at(section, "zone", text));
+    }
+    found
+}
+
+fn missing(section: &Section, key: &str) -> Complaint {
+    at(
+        section,
+        key,
+        format!(
+            "{} needs `{key}_file` (a file that holds the secret) or `{key}`",
+            section.title
+        ),
+    )
+}
+
+fn at(section: &Section, key: &str, text: String) -> Complaint {
+    let origin = section.values.get(key).map(|told| told.origin.clone());
+    let origin = match origin {
+        Some(Origin::Default) | None if section.line > 0 => Origin::File {
+            line: section.line,
+            column: 0,
+        },
+        other => other.unwrap_or(Origin::Default),
+    };
+    Complaint::at(&origin, text)
+}
+
+/// Gives what works but is unwise.
+pub(super) fn warnings(config: &Config) -> Vec<String> {
+    let mut found = Vec::new();
+    let sections = std::iter::once(&config.sections.hub).chain(&config.sections.connections);
+    for section in sections {
+        for key in section.keys.iter().filter(|key| key.is_secret) {
+            let Some(told) = section.values.get(key.name) else {
+                continue;
+            };
+            let is_written =
+                matches!(told.origin, Origin::File { .. }) && is_secret(key.name, section.text(key.name));
+            if is_written {
+                found.push(format!(
+                    "{}: `{}` stands in the file in plain text; `{}_file` or the environment keeps it out of copies",
+                    section.title, key.name, key.name
+                ));
+            }
+        }
+    }
+    for connection in &config.connections {
+        found.extend(of_one(config, connection));
+    }
+    if config.routes.is_empty() {
+        found.push("there is no route: what comes in goes nowhere".to_owned());
+    }
+    found
+}
+
+/// An address of a database is a secret only when it holds a password.
+fn is_secret(key: &str, text: &str) -> bool {
+    key != "database"
+        || text.split("://").nth(1).is_some_and(|rest| {
+            rest.split('@')
+                .next()
+                .is_some_and(|user| user != rest && user.contains(':'))
+        })
+}
+
+fn of_one(config: &Config, connection: &ConnectionConfig) -> Vec<String> {
+    let name = connection.name();
+    let is_used = config
+        .routes
+        .iter()
+        .any(|route| route.from == name || route.to == name);
+    let mut found = Vec::new();
+    if !is_used && !config.routes.is_empty() {
+        found.push(format!("connection \"{name}\" stands in no route"));
+    }
+    let (urls, file) = match connection {
+        ConnectionConfig::Lightspeed(shop) => {
+            if shop.accept_unsigned {
+                found.push(format!("connection \"{name}\": webhooks without a signature are taken as hints (`accept_unsigned`)"));
+            }
+            (vec![&shop.base_url], &shop.api_secret_file)
+        }
+        ConnectionConfig::Copernica(sink) => (vec![&sink.base_url, &sink.auth_url], &sink.access_token_file),
+    };
+    for url in urls.into_iter().filter(|url| url.starts_with("http://")) {
+        found.push(format!(
+            "connection \"{name}\": {url} is not encrypted; only a simulator should be reached like that"
+        ));
+    }
+    let path = config.file.parent().map(|folder| folder.join(file));
+    if let Some(path) = path.filter(|path| is_readable_by_others(path)) {
+        found.push(format!(
+            "connection \"{name}\": other users may read {}; take their rights away with chmod 600",
+            path.display()
+        ));
+    }
+    found
+}
+
+#[cfg(unix)]
+fn is_readable_by_others(path: &std::path::Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    let file = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file);
+    file.is_some_and(|file| file.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_readable_by_others(_path: &std::path::Path) -> bool {
+    false
+}

@@ -1,0 +1,241 @@
+//! The configuration as the rest of the program sees it: one structure per section.
+
+use std::path::{Path, PathBuf};
+
+use schakel_core::privacy::Secret;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+
+use super::source::{Section, Sections};
+use crate::error::Failure;
+
+/// `[hub]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HubConfig {
+    /// Folder for the database file; made when it is missing.
+    pub data: PathBuf,
+    /// Address of the database; empty for SQLite in `data`. May hold a password.
+    pub database: Secret,
+    /// File that holds the address of the database.
+    pub database_file: PathBuf,
+    /// Where webhooks are received.
+    pub hooks_listen: String,
+    /// The address under which shops reach `hooks_listen`.
+    pub hooks_address: String,
+    /// Where the pages are.
+    pub pages_listen: String,
+    /// Least severity of log lines.
+    pub log: String,
+    /// `text` or `json`.
+    pub log_format: String,
+}
+
+impl HubConfig {
+    /// Gives the address of the database to open.
+    pub(crate) fn database_url(&self) -> String {
+        if self.database.is_empty() {
+            self.data.join("schakel.db").display().to_string()
+        } else {
+            self.database.expose().to_owned()
+        }
+    }
+}
+
+/// Within what a person is one relation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Scope {
+    /// Per shop.
+    Shop,
+    /// Over all shops of the hub that say so.
+    Account,
+}
+
+/// A `[[connection]]` with `connector = "lightspeed"`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LightspeedConfig {
+    /// Its name.
+    pub name: String,
+    /// `lightspeed`.
+    #[serde(rename = "connector")]
+    _connector: String,
+    /// `eu1` or `us1`.
+    pub cluster: String,
+    /// Address of the API; empty for that of the cluster.
+    pub base_url: String,
+    /// The shop's number.
+    pub shop_id: i64,
+    /// User name at the API.
+    pub api_key: Secret,
+    /// Password at the API, and what signs webhooks.
+    pub api_secret: Secret,
+    /// File that holds `api_secret`.
+    pub api_secret_file: PathBuf,
+    /// Further secrets that may sign webhooks, while one is being replaced.
+    pub extra_secrets: Vec<Secret>,
+    /// Language in which titles are read.
+    pub language: String,
+    /// `payload` or `hint`.
+    pub webhook_trust: String,
+    /// Whether webhooks without a signature are taken as hints.
+    pub accept_unsigned: bool,
+    /// Within what a person is one relation.
+    pub scope: Scope,
+    /// Most fetches at once.
+    pub fetches: usize,
+}
+
+/// A `[[connection]]` with `connector = "copernica"`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CopernicaConfig {
+    /// Its name.
+    pub name: String,
+    /// `copernica`.
+    #[serde(rename = "connector")]
+    _connector: String,
+    /// Address of the API.
+    pub base_url: String,
+    /// Address that gives bearer tokens.
+    pub auth_url: String,
+    /// `v4`, `v3` or `v2`.
+    pub api_version: String,
+    /// API access token.
+    pub access_token: Secret,
+    /// File that holds `access_token`.
+    pub access_token_file: PathBuf,
+    /// Name of the database.
+    pub database: String,
+    /// Longest time for one call, in milliseconds.
+    pub timeout_ms: u64,
+    /// Longest time for all calls of one delivery, in milliseconds.
+    pub attempt_ms: i64,
+    /// How long a call that we gave up on may still be executing there, in milliseconds.
+    pub settle_ms: i64,
+    /// Most calls at once.
+    pub concurrency: usize,
+}
+
+/// A `[[connection]]`.
+#[derive(Debug, Clone)]
+pub(crate) enum ConnectionConfig {
+    /// A Lightspeed shop.
+    Lightspeed(LightspeedConfig),
+    /// A Copernica account.
+    Copernica(CopernicaConfig),
+}
+
+impl ConnectionConfig {
+    /// Gives its name.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Lightspeed(config) => &config.name,
+            Self::Copernica(config) => &config.name,
+        }
+    }
+}
+
+/// Which subscriptions count as a Yes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Newsletter {
+    /// Confirmed ones only.
+    Confirmed,
+    /// All of them.
+    Subscribed,
+}
+
+/// A `[[route]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RouteConfig {
+    /// The source connection's name.
+    pub from: String,
+    /// The sink connection's name.
+    pub to: String,
+    /// The sink's fields.
+    pub preset: String,
+    /// Which subscriptions count as a Yes.
+    pub newsletter: Newsletter,
+    /// Whether carts are delivered.
+    pub quotes: bool,
+    /// Zone of the times in the sink.
+    pub zone: String,
+    /// How long an order row waits for its product's picture, in milliseconds.
+    pub picture_wait_ms: i64,
+}
+
+type Typed = (HubConfig, Vec<ConnectionConfig>, Vec<RouteConfig>);
+
+/// Turns complete sections into structures; secrets named by a file are read relative to the folder of `file`.
+pub(super) fn read(sections: &Sections, file: &Path) -> Result<Typed, Failure> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let mut hub: HubConfig = structure(&sections.hub)?;
+    fill(&mut hub.database, &hub.database_file, folder, "hub", "database")?;
+    let mut connections = Vec::new();
+    for section in &sections.connections {
+        connections.push(connection(section, folder)?);
+    }
+    let routes = sections.routes.iter().map(structure).collect::<Result<_, _>>()?;
+    Ok((hub, connections, routes))
+}
+
+fn connection(section: &Section, folder: &Path) -> Result<ConnectionConfig, Failure> {
+    let title = &section.title;
+    if section.text("connector") == "copernica" {
+        let mut config: CopernicaConfig = structure(section)?;
+        fill(
+            &mut config.access_token,
+            &config.access_token_file,
+            folder,
+            title,
+            "access_token",
+        )?;
+        return Ok(ConnectionConfig::Copernica(config));
+    }
+    let mut config: LightspeedConfig = structure(section)?;
+    fill(
+        &mut config.api_secret,
+        &config.api_secret_file,
+        folder,
+        title,
+        "api_secret",
+    )?;
+    Ok(ConnectionConfig::Lightspeed(config))
+}
+
+fn structure<T: DeserializeOwned>(section: &Section) -> Result<T, Failure> {
+    let table: Table = section
+        .values
+        .iter()
+        .map(|(name, told)| ((*name).to_owned(), told.value.clone()))
+        .collect();
+    Value::Table(table).try_into().map_err(|error: toml::de::Error| {
+        Failure::usage("SCH-0102", format!("{}: {}", section.title, error.message()))
+    })
+}
+
+/// Reads a secret from its file when one is named.
+fn fill(secret: &mut Secret, file: &Path, folder: &Path, title: &str, key: &str) -> Result<(), Failure> {
+    if file.as_os_str().is_empty() {
+        return Ok(());
+    }
+    if !secret.is_empty() {
+        let text = format!("{title}: `{key}` and `{key}_file` are both given");
+        return Err(Failure::usage("SCH-0102", text).hint("keep one of the two; the file is the safer one"));
+    }
+    let path = folder.join(file);
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        Failure::usage(
+            "SCH-0103",
+            format!("{title}: the secret in {} cannot be read", path.display()),
+        )
+        .caused_by(error)
+        .hint("check the path and that the user who runs Schakel may read the file")
+    })?;
+    *secret = Secret::new(text.trim());
+    Ok(())
+}

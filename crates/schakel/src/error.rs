@@ -1,0 +1,221 @@
+//! Failures as the operator sees them: message, cause, hint and a code with a page in docs/errors.
+
+use std::error::Error;
+use std::fmt;
+
+use schakel_core::connector::ConnectorError;
+use schakel_store::StoreError;
+
+/// How the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All is well.
+    Good = 0,
+    /// It did not work.
+    Failed = 1,
+    /// The command line or the configuration is wrong.
+    Usage = 2,
+    /// It worked, and found something that needs a person.
+    Findings = 3,
+}
+
+/// A failure that an operator can do something about.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: &'static str,
+    message: String,
+    details: Vec<String>,
+    cause: Option<Box<dyn Error + Send + Sync>>,
+    hint: String,
+    exit: Exit,
+}
+
+impl Failure {
+    /// Makes a failure of something that was tried.
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            details: Vec::new(),
+            cause: None,
+            hint: String::new(),
+            exit: Exit::Failed,
+        }
+    }
+
+    /// Makes a failure of the command line or the configuration.
+    pub(crate) fn usage(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            exit: Exit::Usage,
+            ..Self::new(code, message)
+        }
+    }
+
+    /// Adds why it happened.
+    pub(crate) fn caused_by(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// Adds single findings, such as the faults of a file.
+    pub(crate) fn details(mut self, details: Vec<String>) -> Self {
+        self.details = details;
+        self
+    }
+
+    /// Adds what to do next.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+
+    /// Gives how the process ends with it.
+    pub(crate) const fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// Gives the lines that are printed, without the word `error`.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let mut lines = vec![self.message.clone()];
+        lines.extend(self.details.iter().map(|detail| format!("  {detail}")));
+        lines.extend(self.causes().iter().map(|cause| format!("  cause: {cause}")));
+        if !self.hint.is_empty() {
+            lines.push(format!("  hint: {}", self.hint));
+        }
+        lines.push(format!("  code: {} (docs/errors/{}.md)", self.code, self.code));
+        lines
+    }
+
+    /// Gives the failure as one JSON object.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::json!({ "error": {
+            "code": self.code,
+            "message": self.message,
+            "details": self.details,
+            "causes": self.causes(),
+            "hint": self.hint,
+        }})
+    }
+
+    fn causes(&self) -> Vec<String> {
+        let mut causes = Vec::new();
+        let mut next: Option<&(dyn Error + 'static)> = self.cause.as_deref().map(|cause| cause as _);
+        while let Some(cause) = next {
+            causes.push(cause.to_string());
+            next = cause.source();
+        }
+        causes
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let (code, message, hint) = match &error {
+            StoreError::Locked { .. } => (
+                "SCH-0201",
+                "the database is in use",
+                "stop the other process, or give this one a database of its own with `--data DIR`",
+            ),
+            StoreError::NewerSchema { .. } => (
+                "SCH-0202",
+                "the database was made by a newer version of Schakel",
+                "start the newer version; an older one must not write into it",
+            ),
+            StoreError::OlderSchema { .. } => (
+                "SCH-0203",
+                "the database was made by an older version of Schakel",
+                "start `schakel serve` once, it brings the database up to date",
+            ),
+            StoreError::BadUrl(_) => (
+                "SCH-0204",
+                "the address of the database is not usable",
+                "write postgres://user:password@host/name, or leave it empty for SQLite",
+            ),
+            StoreError::Driver { .. } => (
+                "SCH-0205",
+                "the database cannot be used",
+                "check that it runs, that the address is right, and that the disk has room",
+            ),
+            StoreError::File { .. } => (
+                "SCH-0206",
+                "a file beside the database cannot be used",
+                "check the rights of the folder, and that the disk has room",
+            ),
+            StoreError::WrongRows { .. } | StoreError::Contradiction { .. } => (
+                "SCH-0207",
+                "the database contradicts itself",
+                "stop Schakel, keep a copy of the database, and report this",
+            ),
+        };
+        Self::new(code, message).caused_by(error).hint(hint)
+    }
+}
+
+impl Failure {
+    /// Makes the failure of a call to the outside system of the connection `name`.
+    ///
+    /// `side` picks the range of the code: 04 for shops, 05 for mailing tools.
+    pub(crate) fn of_call(name: &str, side: Side, error: ConnectorError) -> Self {
+        let (source, sink, message, hint) = match &error {
+            ConnectorError::Unavailable(_) | ConnectorError::Uncertain(_) => (
+                "SCH-0401",
+                "SCH-0501",
+                format!("\"{name}\" cannot be reached"),
+                "check `base_url` in the configuration and this machine's way to the internet; the other side may be down",
+            ),
+            ConnectorError::Unauthorised(_) => (
+                "SCH-0402",
+                "SCH-0502",
+                format!("\"{name}\" refuses the credentials"),
+                "compare them with those in the back office; a new key or token takes effect after a restart",
+            ),
+            ConnectorError::RateLimited { .. } => (
+                "SCH-0403",
+                "SCH-0503",
+                format!("\"{name}\" takes no more calls at the moment"),
+                "wait a few minutes and try again; another program may be using the same key",
+            ),
+            ConnectorError::Structure(_) => (
+                "SCH-0404",
+                "SCH-0504",
+                format!("the structure of \"{name}\" is not the one that is needed"),
+                "run `schakel setup`, it creates what is missing and says what differs",
+            ),
+            ConnectorError::Rejected(_)
+            | ConnectorError::Missing(_)
+            | ConnectorError::Malformed(_)
+            | ConnectorError::Unsupported(_) => (
+                "SCH-0405",
+                "SCH-0505",
+                format!("\"{name}\" gave an answer that cannot be used"),
+                "check that `base_url` leads to the right system; else report this",
+            ),
+        };
+        let code = match side {
+            Side::Source => source,
+            Side::Sink => sink,
+        };
+        Self::new(code, message).caused_by(error).hint(hint)
+    }
+}
+
+/// Which way data goes at a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// It gives data.
+    Source,
+    /// It takes data.
+    Sink,
+}

@@ -1,0 +1,102 @@
+//! A hub with its servers, from start to stop.
+
+use std::net::SocketAddr;
+
+use schakel_engine::report::Probe;
+use schakel_engine::supervise::{self, Running};
+use schakel_server::{hooks, pages, serve};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::error::Failure;
+use crate::wiring::Wired;
+
+/// A hub that works, with its webhook entrance and its pages.
+pub(crate) struct Service {
+    /// Where webhooks are received.
+    pub hooks: SocketAddr,
+    /// Where the pages are.
+    pub pages: SocketAddr,
+    /// The readings of what runs.
+    pub probe: Probe,
+    running: Running,
+    stop: watch::Sender<bool>,
+    servers: JoinSet<()>,
+}
+
+/// The sockets of a service.
+#[derive(Debug)]
+pub(crate) struct Listeners {
+    /// Where webhooks are received.
+    pub hooks: TcpListener,
+    /// Where the pages are.
+    pub pages: TcpListener,
+}
+
+impl Listeners {
+    /// Opens both.
+    ///
+    /// # Errors
+    /// `SCH-0301` and `SCH-0701` when a port is in use or the address is not this machine's.
+    pub(crate) async fn open(hooks: &str, pages: &str) -> Result<Self, Failure> {
+        let hooks = bind(hooks, "SCH-0301", "hub.hooks_listen").await?;
+        let pages = bind(pages, "SCH-0701", "hub.pages_listen").await?;
+        Ok(Self { hooks, pages })
+    }
+}
+
+async fn bind(address: &str, code: &'static str, key: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::new(code, format!("cannot listen on {address}"))
+            .caused_by(error)
+            .hint(format!(
+                "another program may have that port; choose another with `{key}`"
+            ))
+    })
+}
+
+impl Service {
+    /// Starts the hub and its servers. `is_alone`: no other process works on the same store.
+    ///
+    /// # Errors
+    /// When a socket has no address.
+    pub(crate) fn start(wired: &Wired, listeners: Listeners, is_alone: bool) -> std::io::Result<Self> {
+        let Listeners { hooks, pages } = listeners;
+        let (hooks_address, pages_address) = (hooks.local_addr()?, pages.local_addr()?);
+        let running = supervise::start(&wired.hub, is_alone);
+        let probe = Probe {
+            gauges: running.gauges.clone(),
+            calls: wired.calls.clone(),
+        };
+        let (stop, stopped) = watch::channel(false);
+        let clock = wired.hub.clock.clone();
+        let entrance = hooks::router(running.entrance.clone(), wired.paths.clone(), clock);
+        let shown = pages::router(wired.hub.clone(), probe.clone());
+        let mut servers = JoinSet::new();
+        servers.spawn(serve(hooks, entrance, stopped.clone()));
+        servers.spawn(serve(pages, shown, stopped));
+        Ok(Self {
+            hooks: hooks_address,
+            pages: pages_address,
+            probe,
+            running,
+            stop,
+            servers,
+        })
+    }
+
+    /// Closes the entrance, lets work under way end, and returns when everything stands still.
+    pub(crate) async fn stop(self) {
+        let Self {
+            running,
+            stop,
+            mut servers,
+            ..
+        } = self;
+        // No receiver left means that the servers ended already.
+        let _ = stop.send(true);
+        while servers.join_next().await.is_some() {}
+        running.stop().await;
+    }
+}

@@ -1,0 +1,419 @@
+//! From plain structures to a hub: connections get their ids, doors and tokens.
+//!
+//! `serve` gets [`Parts`] from the configuration, the demo makes them for its simulators.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use anyhow::Context;
+use schakel_connectors::copernica::{self, ApiVersion, Copernica};
+use schakel_connectors::lightspeed::{self, Cluster, Lightspeed};
+use schakel_core::connector::{Cx, Http};
+use schakel_core::event::Trust;
+use schakel_core::id::{ConnectionId, IdMaker, TenantId};
+use schakel_core::identity::BlockList;
+use schakel_core::preset::Preset;
+use schakel_core::time::{Clock, Zone};
+use schakel_engine::clock::{Dice, SystemClock};
+use schakel_engine::http::{CallCounts, CountingDoor, HyperDoor};
+use schakel_engine::hub::{Hub, Route, SinkConnection, SourceConnection, Wake};
+use schakel_server::hooks::{self, HookPaths};
+use schakel_store::Store;
+
+use crate::config::{
+    Config, ConnectionConfig, CopernicaConfig, LightspeedConfig, Newsletter, RouteConfig, Scope,
+};
+
+/// Whose data it is, until a hub serves several.
+pub(crate) const TENANT: TenantId = TenantId(1);
+
+/// A shop to connect.
+#[derive(Debug, Clone)]
+pub(crate) struct SourcePart {
+    /// Its name, under which the store knows it.
+    pub name: String,
+    /// How it is reached.
+    pub settings: lightspeed::Settings,
+    /// Within what a person is one relation.
+    pub scope: Scope,
+    /// Most fetches at once.
+    pub fetches: usize,
+}
+
+/// An account to connect.
+#[derive(Debug, Clone)]
+pub(crate) struct SinkPart {
+    /// Its name, under which the store knows it.
+    pub name: String,
+    /// How it is reached.
+    pub settings: copernica::Settings,
+    /// Longest time for all calls of one delivery, in milliseconds.
+    pub attempt_ms: i64,
+    /// How long a call that we gave up on may still be executing there, in milliseconds.
+    pub settle_ms: i64,
+    /// Most calls at once.
+    pub concurrency: usize,
+}
+
+/// A route between two connections, by their names.
+#[derive(Debug, Clone)]
+pub(crate) struct RoutePart {
+    /// The source connection.
+    pub from: String,
+    /// The sink connection.
+    pub to: String,
+    /// Which subscriptions count as a Yes.
+    pub newsletter: Newsletter,
+    /// Whether carts are delivered.
+    pub has_quotes: bool,
+    /// Zone of the sink's times.
+    pub zone: Zone,
+    /// How long an order row waits for its product's picture, in milliseconds.
+    pub hold_ms: i64,
+}
+
+/// What a hub is made of.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Parts {
+    /// The shops.
+    pub sources: Vec<SourcePart>,
+    /// The accounts.
+    pub sinks: Vec<SinkPart>,
+    /// The routes between them.
+    pub routes: Vec<RoutePart>,
+}
+
+/// A hub with what stands around it.
+pub(crate) struct Wired {
+    /// The hub.
+    pub hub: Arc<Hub>,
+    /// Which path leads to which connection.
+    pub paths: HookPaths,
+    /// The secret path of each source connection by its name, such as `/hooks/3f…`.
+    pub hook_paths: BTreeMap<String, String>,
+    /// Calls through the door of each connection, by its name.
+    pub calls: Vec<(String, CallCounts)>,
+}
+
+impl Wired {
+    /// Gives the source connection called `name`.
+    pub(crate) fn source(&self, name: &str) -> Option<&SourceConnection> {
+        self.hub.sources.values().find(|source| source.name == name)
+    }
+}
+
+/// Makes a hub over an open store: connections are written down at their first start, and get a token each.
+///
+/// # Errors
+/// When the store fails, or when a route names a connection that is not among the parts.
+pub(crate) async fn wire(store: Store, parts: Parts) -> anyhow::Result<Wired> {
+    let mut wiring = Wiring::start(store, &parts).await?;
+    for part in parts.sources {
+        wiring.source(part).await?;
+    }
+    for part in parts.sinks {
+        wiring.sink(part).await?;
+    }
+    for part in parts.routes {
+        wiring.route(part)?;
+    }
+    Ok(wiring.finish())
+}
+
+/// The outside systems alone, for commands that ask them something and need no database.
+pub(crate) struct Outside {
+    /// The shops, by name.
+    pub sources: Vec<(String, Lightspeed)>,
+    /// The accounts, by name.
+    pub sinks: Vec<(String, Copernica)>,
+    /// The doors.
+    pub cx: Cx,
+}
+
+/// Connects the outside systems without a database.
+pub(crate) fn outside(parts: Parts) -> Outside {
+    let http: Arc<dyn Http> = Arc::new(HyperDoor::new(has_plain_address(&parts)));
+    let preset = Arc::new(Preset::bookerz());
+    let sources = parts
+        .sources
+        .into_iter()
+        .map(|part| (part.name, Lightspeed::new(part.settings)));
+    let sinks = parts
+        .sinks
+        .into_iter()
+        .map(|part| (part.name, Copernica::new(part.settings, preset.clone())));
+    Outside {
+        sources: sources.collect(),
+        sinks: sinks.collect(),
+        cx: Cx {
+            http,
+            clock: Arc::new(SystemClock::new()),
+        },
+    }
+}
+
+/// Gives the secret path of the source connection `name`, such as `/hooks/3f…`; drawn when it is first asked for.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn hook_path(store: &Store, name: &str) -> anyhow::Result<String> {
+    let secret = kept(store, &format!("hook_token/{name}")).await?;
+    // 128 bits are enough to be unguessable; the rest would only make the address longer.
+    let token: String = secret[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("{}{token}", hooks::PATH))
+}
+
+struct Wiring {
+    store: Store,
+    hub_key: [u8; 32],
+    clock: Arc<dyn Clock>,
+    dice: Arc<Dice>,
+    ids: Arc<IdMaker>,
+    door: Arc<dyn Http>,
+    preset: Arc<Preset>,
+    sources: BTreeMap<ConnectionId, SourceConnection>,
+    shop_ids: BTreeMap<ConnectionId, i64>,
+    sinks: BTreeMap<ConnectionId, SinkConnection>,
+    routes: Vec<Route>,
+    names: BTreeMap<String, ConnectionId>,
+    paths: HookPaths,
+    hook_paths: BTreeMap<String, String>,
+    calls: Vec<(String, CallCounts)>,
+}
+
+impl Wiring {
+    async fn start(store: Store, parts: &Parts) -> anyhow::Result<Self> {
+        let dice = Arc::new(Dice::from_machine());
+        let node = dice.roll().to_be_bytes()[0];
+        let hub_key = kept(&store, "hub_key").await?;
+        Ok(Self {
+            store,
+            hub_key,
+            clock: Arc::new(SystemClock::new()),
+            dice,
+            ids: Arc::new(IdMaker::new(node)),
+            door: Arc::new(HyperDoor::new(has_plain_address(parts))),
+            preset: Arc::new(Preset::bookerz()),
+            sources: BTreeMap::new(),
+            shop_ids: BTreeMap::new(),
+            sinks: BTreeMap::new(),
+            routes: Vec::new(),
+            names: BTreeMap::new(),
+            paths: HookPaths::default(),
+            hook_paths: BTreeMap::new(),
+            calls: Vec::new(),
+        })
+    }
+
+    async fn source(&mut self, part: SourcePart) -> anyhow::Result<()> {
+        let SourcePart {
+            name,
+            settings,
+            scope,
+            fetches,
+        } = part;
+        let (id, cx) = self.connection(&name, "lightspeed").await?;
+        let path = hook_path(&self.store, &name).await?;
+        self.paths.add(&path, id);
+        self.hook_paths.insert(name.clone(), path);
+        let scope = match scope {
+            Scope::Shop => id.0,
+            Scope::Account => 0,
+        };
+        self.shop_ids.insert(id, settings.shop_id);
+        let source = Arc::new(Lightspeed::new(settings));
+        self.sources.insert(
+            id,
+            SourceConnection {
+                id,
+                name,
+                source,
+                cx,
+                scope,
+                fetches,
+            },
+        );
+        Ok(())
+    }
+
+    async fn sink(&mut self, part: SinkPart) -> anyhow::Result<()> {
+        let SinkPart {
+            name,
+            settings,
+            attempt_ms,
+            settle_ms,
+            concurrency,
+        } = part;
+        let (id, cx) = self.connection(&name, "copernica").await?;
+        let sink = Arc::new(Copernica::new(settings, self.preset.clone()));
+        self.sinks.insert(
+            id,
+            SinkConnection {
+                id,
+                name,
+                sink,
+                cx,
+                settle_ms,
+                attempt_ms,
+                concurrency,
+            },
+        );
+        Ok(())
+    }
+
+    fn route(&mut self, part: RoutePart) -> anyhow::Result<()> {
+        let RoutePart {
+            from,
+            to,
+            newsletter,
+            has_quotes,
+            zone,
+            hold_ms,
+        } = part;
+        let id = |name: &str| {
+            self.names
+                .get(name)
+                .copied()
+                .with_context(|| format!("a route names \"{name}\", which is no connection"))
+        };
+        let (source, sink) = (id(&from)?, id(&to)?);
+        self.routes.push(Route {
+            source,
+            sink,
+            preset: self.preset.clone(),
+            shop_id: self.shop_ids.get(&source).copied().unwrap_or(0),
+            is_unconfirmed_enough: newsletter == Newsletter::Subscribed,
+            has_quotes,
+            zone,
+            hold_ms,
+        });
+        Ok(())
+    }
+
+    /// Gives a connection its id and its door.
+    async fn connection(&mut self, name: &str, connector: &str) -> anyhow::Result<(ConnectionId, Cx)> {
+        let new_id = ConnectionId(self.ids.next(self.clock.now()));
+        let row = self
+            .store
+            .ensure_connection(TENANT, name, connector, new_id)
+            .await?;
+        let counts = CallCounts::default();
+        self.calls.push((name.to_owned(), counts.clone()));
+        self.names.insert(name.to_owned(), row.id);
+        let http = Arc::new(CountingDoor::new(self.door.clone(), counts));
+        Ok((
+            row.id,
+            Cx {
+                http,
+                clock: self.clock.clone(),
+            },
+        ))
+    }
+
+    fn finish(self) -> Wired {
+        let worker = format!("{:016x}", self.dice.roll());
+        let hub = Hub {
+            store: self.store,
+            tenant: TENANT,
+            sources: self.sources,
+            sinks: self.sinks,
+            routes: self.routes,
+            blocked: BlockList::standard(),
+            hub_key: self.hub_key,
+            clock: self.clock,
+            dice: self.dice,
+            ids: self.ids,
+            worker,
+            wake: Wake::default(),
+        };
+        Wired {
+            hub: Arc::new(hub),
+            paths: self.paths,
+            hook_paths: self.hook_paths,
+            calls: self.calls,
+        }
+    }
+}
+
+/// Gives the 32 secret bytes that the store keeps under `name`, drawn when they are first asked for.
+async fn kept(store: &Store, name: &str) -> anyhow::Result<[u8; 32]> {
+    let mut fresh = [0; 32];
+    getrandom::fill(&mut fresh).context("the operating system gives no random bytes")?;
+    let bytes = store.setting_or_insert(name, &fresh).await?;
+    bytes
+        .try_into()
+        .map_err(|_| anyhow::anyhow!("the setting {name} in the database has not 32 bytes"))
+}
+
+/// Tells whether any address is spoken to without encryption, as simulators are.
+fn has_plain_address(parts: &Parts) -> bool {
+    let shops = parts.sources.iter().map(|part| part.settings.base_url.as_str());
+    let accounts = parts
+        .sinks
+        .iter()
+        .flat_map(|part| [part.settings.base_url.as_str(), part.settings.auth_url.as_str()]);
+    let addresses: BTreeSet<&str> = shops.chain(accounts).collect();
+    addresses.iter().any(|address| address.starts_with("http://"))
+}
+
+impl Parts {
+    /// Takes the parts from the configuration.
+    pub(crate) fn of_config(config: &Config) -> Self {
+        let mut parts = Self::default();
+        for connection in &config.connections {
+            match connection {
+                ConnectionConfig::Lightspeed(shop) => parts.sources.push(source_part(shop)),
+                ConnectionConfig::Copernica(account) => parts.sinks.push(sink_part(account)),
+            }
+        }
+        parts.routes = config.routes.iter().map(route_part).collect();
+        parts
+    }
+}
+
+fn source_part(config: &LightspeedConfig) -> SourcePart {
+    let mut settings =
+        lightspeed::Settings::new(config.shop_id, config.api_key.clone(), config.api_secret.clone());
+    settings.base_url.clone_from(&config.base_url);
+    settings.extra_secrets.clone_from(&config.extra_secrets);
+    settings.cluster = Cluster::parse(&config.cluster).unwrap_or_default();
+    settings.language.clone_from(&config.language);
+    settings.webhook_trust = Trust::parse(&config.webhook_trust).unwrap_or(Trust::Hint);
+    settings.accept_unsigned = config.accept_unsigned;
+    SourcePart {
+        name: config.name.clone(),
+        settings,
+        scope: config.scope,
+        fetches: config.fetches,
+    }
+}
+
+fn sink_part(config: &CopernicaConfig) -> SinkPart {
+    let mut settings = copernica::Settings::new(config.access_token.clone(), config.database.clone());
+    settings.base_url.clone_from(&config.base_url);
+    settings.auth_url.clone_from(&config.auth_url);
+    settings.api_version = match config.api_version.as_str() {
+        "v2" => ApiVersion::V2,
+        "v3" => ApiVersion::V3,
+        _ => ApiVersion::V4,
+    };
+    settings.timeout_ms = config.timeout_ms;
+    SinkPart {
+        name: config.name.clone(),
+        settings,
+        attempt_ms: config.attempt_ms,
+        settle_ms: config.settle_ms,
+        concurrency: config.concurrency,
+    }
+}
+
+fn route_part(config: &RouteConfig) -> RoutePart {
+    RoutePart {
+        from: config.from.clone(),
+        to: config.to.clone(),
+        newsletter: config.newsletter,
+        has_quotes: config.quotes,
+        zone: Zone::named(&config.zone).unwrap_or_else(Zone::amsterdam),
+        hold_ms: config.picture_wait_ms,
+    }
+}

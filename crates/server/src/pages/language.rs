@@ -1,0 +1,173 @@
+//! The words of the pages in Dutch, English and German.
+
+use schakel_core::problem::Language;
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident: $nl:literal, $en:literal, $de:literal;)*) => {
+        /// Every word and sentence of the pages, in one language.
+        #[derive(Debug)]
+        pub(super) struct Words {
+            /// The language itself.
+            pub language: Language,
+            $($(#[$doc])* pub $name: &'static str,)*
+        }
+
+        const NL: Words = Words { language: Language::Nl, $($name: $nl,)* };
+        const EN: Words = Words { language: Language::En, $($name: $en,)* };
+        const DE: Words = Words { language: Language::De, $($name: $de,)* };
+    };
+}
+
+words! {
+    /// Code of the language.
+    code: "nl", "en", "de";
+    /// Title of the page.
+    title: "Stand van zaken", "Status", "Stand der Dinge";
+    /// Everything is in order and delivered.
+    all_well: "Alles is bijgewerkt.", "Everything is up to date.", "Alles ist auf dem neuesten Stand.";
+    /// Work is under way.
+    working: "Er wordt aan gewerkt:", "At work:", "In Arbeit:";
+    /// After a number of events.
+    events_waiting: "berichten wachten op verwerking", "events wait to be applied", "Nachrichten warten auf Verarbeitung";
+    /// After a number of deliveries.
+    deliveries_open: "leveringen staan open", "deliveries are open", "Lieferungen sind offen";
+    /// After a number of things.
+    needs_person: "wachten op u", "wait for you", "warten auf Sie";
+    /// The sum of the inbox is wrong.
+    broken_sum: "De aantallen van het postvak tellen niet op. Meld dit.", "The numbers of the inbox do not add up. Report this.", "Die Zahlen des Eingangs ergeben nicht die Summe. Melden Sie das.";
+    /// Heading of the inbox.
+    inbox: "Ontvangen berichten", "Received events", "Empfangene Nachrichten";
+    /// Explains the inbox.
+    inbox_sum: "ontvangen = toegepast + dubbel + achterhaald + apart gezet + wachtend + gewist", "received = applied + duplicate + superseded + set aside + waiting + erased", "empfangen = angewendet + doppelt + überholt + beiseitegelegt + wartend + gelöscht";
+    /// The sum is right.
+    adds_up: "De som klopt.", "The sum is right.", "Die Summe stimmt.";
+    /// Column.
+    connection: "Verbinding", "Connection", "Verbindung";
+    /// Column.
+    received: "Ontvangen", "Received", "Empfangen";
+    /// Column.
+    applied: "Toegepast", "Applied", "Angewendet";
+    /// Column.
+    duplicate: "Dubbel", "Duplicate", "Doppelt";
+    /// Column.
+    superseded: "Achterhaald", "Superseded", "Überholt";
+    /// Column.
+    quarantined: "Apart gezet", "Set aside", "Beiseitegelegt";
+    /// Column and state.
+    waiting: "Wachtend", "Waiting", "Wartend";
+    /// Column.
+    erased: "Gewist", "Erased", "Gelöscht";
+    /// Column.
+    rejected: "Geweigerd", "Refused", "Abgewiesen";
+    /// Row of sums.
+    total: "Totaal", "Total", "Summe";
+    /// Nothing came in yet.
+    nothing_received: "Er is nog niets ontvangen. Registreer de webhooks met het commando schakel setup.", "Nothing was received yet. Register the webhooks with the command schakel setup.", "Es wurde noch nichts empfangen. Registrieren Sie die Webhooks mit dem Befehl schakel setup.";
+    /// Heading of the outbox.
+    deliveries: "Leveringen", "Deliveries", "Lieferungen";
+    /// Nothing to deliver yet.
+    nothing_to_deliver: "Er is nog niets te leveren.", "There is nothing to deliver yet.", "Es gibt noch nichts zu liefern.";
+    /// Column.
+    kind: "Soort", "Kind", "Art";
+    /// State.
+    clean: "Geleverd", "Delivered", "Geliefert";
+    /// State.
+    parent: "Wacht op ouder", "Waits for its parent", "Wartet auf Übergeordnetes";
+    /// State.
+    held: "Aangehouden", "Held", "Zurückgehalten";
+    /// State.
+    ready: "Klaar", "Ready", "Bereit";
+    /// State.
+    claimed: "Onderweg", "Under way", "Unterwegs";
+    /// State.
+    dead: "Opgegeven", "Given up", "Aufgegeben";
+    /// Kind of object.
+    relation: "Personen", "Persons", "Personen";
+    /// Kind of object.
+    order: "Bestellingen", "Orders", "Bestellungen";
+    /// Kind of object.
+    order_row: "Bestelregels", "Order rows", "Bestellzeilen";
+    /// Kind of object.
+    quote: "Winkelwagens", "Carts", "Warenkörbe";
+    /// Kind of object.
+    customer_group: "Klantgroepen", "Customer groups", "Kundengruppen";
+    /// Reading.
+    at_once: "Aanroepen tegelijk", "Calls at once", "Aufrufe gleichzeitig";
+    /// Between two numbers.
+    of_at_most: "van hoogstens", "of at most", "von höchstens";
+    /// Reading.
+    paused: "Gepauzeerd: het systeem weigert alles", "Paused: the system refuses everything", "Pausiert: das System weist alles ab";
+    /// Reading.
+    latency: "Duur van webhook tot bevestiging", "Time from webhook to confirmation", "Dauer vom Webhook bis zur Bestätigung";
+    /// Reading.
+    half_below: "helft sneller dan", "half faster than", "die Hälfte schneller als";
+    /// Reading.
+    most_below: "99% sneller dan", "99% faster than", "99 % schneller als";
+    /// Heading of the persons.
+    people: "Personen", "Persons", "Personen";
+    /// Count.
+    living: "personen", "persons", "Personen";
+    /// Count.
+    aliases: "nummers die samengevoegd zijn", "numbers that were merged", "zusammengeführte Nummern";
+    /// Count.
+    unconfirmed: "wachten op bevestiging", "wait for confirmation", "warten auf Bestätigung";
+    /// Count.
+    merges: "samenvoegingen en splitsingen", "merges and splits", "Zusammenführungen und Trennungen";
+    /// Count.
+    fetches: "op te halen bij de winkel", "to be fetched from the shop", "beim Shop abzuholen";
+    /// Heading of the quarantine.
+    quarantine: "Apart gezet", "Set aside", "Beiseitegelegt";
+    /// Column.
+    reason: "Reden", "Reason", "Grund";
+    /// Column.
+    count: "Aantal", "Count", "Anzahl";
+    /// Empty quarantine.
+    nothing_quarantined: "Er is niets apart gezet.", "Nothing was set aside.", "Nichts wurde beiseitegelegt.";
+    /// Heading of the calls.
+    calls: "Aanroepen sinds de start", "Calls since the start", "Aufrufe seit dem Start";
+    /// Time of reading.
+    read_at: "Gelezen op", "Read at", "Gelesen um";
+    /// Link.
+    renew: "Elke 5 seconden vernieuwen", "Renew every 5 seconds", "Alle 5 Sekunden erneuern";
+    /// Name of the navigation between languages.
+    languages: "Taal", "Language", "Sprache";
+}
+
+impl Words {
+    /// Gives the words of a language.
+    pub(super) const fn of(language: Language) -> &'static Self {
+        match language {
+            Language::Nl => &NL,
+            Language::En => &EN,
+            Language::De => &DE,
+        }
+    }
+}
+
+/// Picks the language that was asked for, else the first of ours that the browser accepts, else English.
+///
+/// The browser lists languages in the order of liking in practice, so weights are not read.
+pub(super) fn choose(asked: &str, accepted: &str) -> Language {
+    let ours = |tag: &str| match tag.trim().get(..2).map(str::to_ascii_lowercase).as_deref() {
+        Some("nl") => Some(Language::Nl),
+        Some("en") => Some(Language::En),
+        Some("de") => Some(Language::De),
+        _ => None,
+    };
+    ours(asked)
+        .or_else(|| accepted.split(',').find_map(ours))
+        .unwrap_or(Language::En)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_comes_before_the_browser_and_english_last() {
+        assert_eq!(choose("de", "nl-NL,nl;q=0.9"), Language::De);
+        assert_eq!(choose("", "fr-FR, nl;q=0.9, en;q=0.8"), Language::Nl);
+        assert_eq!(choose("xx", "fr"), Language::En);
+        assert_eq!(choose("é", ""), Language::En);
+    }
+}

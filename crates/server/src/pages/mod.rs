@@ -1,0 +1,157 @@
+//! The pages for the people who run the hub, with the API and the health answer.
+//!
+//! Every page is whole without JavaScript; one small script of our own renews it. Nothing comes from elsewhere, and
+//! the content security policy says so to the browser.
+
+mod html;
+mod language;
+mod status;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::http::header::{
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::middleware::map_response;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use schakel_engine::hub::Hub;
+use schakel_engine::report::{self, Probe, Status};
+use schakel_store::StoreError;
+use serde::Deserialize;
+
+use language::Words;
+
+/// Nothing but our own files, no frame around us, no form to elsewhere.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+
+struct Shown {
+    hub: Arc<Hub>,
+    probe: Probe,
+}
+
+type SharedShown = State<Arc<Shown>>;
+
+/// Makes the router of the pages: `/`, `/status/fragment`, `/api/v1/status`, `/health` and two files.
+#[must_use]
+pub fn router(hub: Arc<Hub>, probe: Probe) -> Router {
+    Router::new()
+        .route("/", get(page))
+        .route("/status/fragment", get(fragment))
+        .route("/api/v1/status", get(api))
+        .route("/health", get(health))
+        .route(
+            "/style.css",
+            get(|| async { file("text/css; charset=utf-8", include_str!("style.css")) }),
+        )
+        .route(
+            "/live.js",
+            get(|| async { file("text/javascript; charset=utf-8", include_str!("live.js")) }),
+        )
+        .layer(map_response(with_policy))
+        .with_state(Arc::new(Shown { hub, probe }))
+}
+
+/// What a reader may ask of a page.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    /// `nl`, `en` or `de`; anything else follows the browser.
+    lang: String,
+    /// Whether the page shall load itself again, for browsers without JavaScript.
+    renew: bool,
+}
+
+async fn page(
+    State(shown): SharedShown,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Result<Html<String>, Unavailable> {
+    let words = words(&asked, &headers);
+    let status = read(&shown).await?;
+    Ok(Html(status::page(&status, words, asked.renew)))
+}
+
+async fn fragment(
+    State(shown): SharedShown,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Result<Html<String>, Unavailable> {
+    let words = words(&asked, &headers);
+    let status = read(&shown).await?;
+    Ok(Html(status::fragment(&status, words).into_string()))
+}
+
+async fn api(State(shown): SharedShown) -> Result<Json<Status>, Unavailable> {
+    Ok(Json(read(&shown).await?))
+}
+
+/// Says whether the hub can read its database; for load balancers and watchdogs.
+async fn health(State(shown): SharedShown) -> Result<Json<serde_json::Value>, Unavailable> {
+    let durability = shown.hub.store.durability().await?;
+    Ok(Json(serde_json::json!({
+        "status": "ok",
+        "version": env!("CARGO_PKG_VERSION"),
+        "database": shown.hub.store.engine_name(),
+        "durability": durability.to_string(),
+    })))
+}
+
+async fn read(shown: &Shown) -> Result<Status, StoreError> {
+    let hub = &shown.hub;
+    report::status(&hub.store, hub.tenant, &shown.probe, hub.clock.now()).await
+}
+
+fn words(asked: &Asked, headers: &HeaderMap) -> &'static Words {
+    let accepted = headers
+        .get(ACCEPT_LANGUAGE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    Words::of(language::choose(&asked.lang, accepted))
+}
+
+fn file(kind: &'static str, text: &'static str) -> Response {
+    ([(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache")], text).into_response()
+}
+
+async fn with_policy(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    );
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The database does not answer; the reason is in the log, not on the page.
+struct Unavailable;
+
+impl From<StoreError> for Unavailable {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "a page could not be made");
+        Self
+    }
+}
+
+impl IntoResponse for Unavailable {
+    fn into_response(self) -> Response {
+        let body = serde_json::json!({ "status": "unavailable" });
+        (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+    }
+}

@@ -1,0 +1,323 @@
+//! The status page: the hub in numbers, with a sentence on top.
+
+use schakel_core::delivery::{DeliveryState, ObjectKind};
+use schakel_engine::report::{SinkLine, Status};
+use schakel_store::rows::InboxCounts;
+
+use super::html::Html;
+use super::language::Words;
+
+/// Makes the whole page; `is_renewing` makes it load itself again without JavaScript.
+pub(super) fn page(status: &Status, words: &Words, is_renewing: bool) -> String {
+    let head = Html::default()
+        .add(&Html::markup(
+            "<meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">",
+        ))
+        .add(&Html::markup(
+            "<link rel=\"stylesheet\" href=\"/style.css\"><script src=\"/live.js\" defer></script>",
+        ))
+        .add(&if is_renewing {
+            Html::markup("<meta http-equiv=\"refresh\" content=\"5\">")
+        } else {
+            Html::default()
+        })
+        .element("title", &[], |title| title.say("Schakel – ").say(words.title));
+    let body = Html::default()
+        .element("header", &[], |header| {
+            header
+                .add(&Html::text("h1", format!("Schakel – {}", words.title)))
+                .add(&languages(words))
+        })
+        .element(
+            "main",
+            &[
+                ("id", "live"),
+                ("data-fragment", &format!("/status/fragment?lang={}", words.code)),
+            ],
+            |main| main.add(&fragment(status, words)),
+        )
+        .element("footer", &[], |footer| {
+            let link = format!("/?lang={}&renew=true", words.code);
+            footer.element("noscript", &[], |inner| {
+                inner.element("a", &[("href", &link)], |a| a.say(words.renew))
+            })
+        });
+    let page = Html::markup("<!doctype html>").element("html", &[("lang", words.code)], |html| {
+        html.element("head", &[], |inner| inner.add(&head))
+            .element("body", &[], |inner| inner.add(&body))
+    });
+    page.into_string()
+}
+
+fn languages(words: &Words) -> Html {
+    let names = [("nl", "Nederlands"), ("en", "English"), ("de", "Deutsch")];
+    Html::default().element("nav", &[("aria-label", words.languages)], |nav| {
+        names.into_iter().fold(nav, |nav, (code, name)| {
+            let href = format!("/?lang={code}");
+            let mut attributes = vec![("href", href.as_str()), ("hreflang", code), ("lang", code)];
+            if code == words.code {
+                attributes.push(("aria-current", "true"));
+            }
+            nav.element("a", &attributes, |a| a.say(name)).say(" ")
+        })
+    })
+}
+
+/// Makes the part that the script renews.
+pub(super) fn fragment(status: &Status, words: &Words) -> Html {
+    Html::default()
+        .add(&sentence(status, words))
+        .add(&inbox(status, words))
+        .add(&deliveries(status, words))
+        .add(&people(status, words))
+        .add(&quarantine(status, words))
+        .add(&calls(status, words))
+        .element("p", &[("class", "quiet")], |p| {
+            p.say(words.read_at).say(" ").add(&Html::text("time", &status.at))
+        })
+}
+
+/// Says in one sentence how things are.
+fn sentence(status: &Status, words: &Words) -> Html {
+    let open: i64 = status.sinks.iter().map(|sink| sink.open).sum();
+    let for_person = status.inbox.quarantined + status.dead;
+    let mut said = Vec::new();
+    if !status.adds_up {
+        said.push(words.broken_sum.to_owned());
+    }
+    if status.inbox.waiting + open > 0 {
+        let parts = [
+            (status.inbox.waiting, words.events_waiting),
+            (open, words.deliveries_open),
+        ];
+        let parts: Vec<String> = parts
+            .iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, what)| format!("{n} {what}"))
+            .collect();
+        said.push(format!("{} {}.", words.working, parts.join(", ")));
+    } else {
+        said.push(words.all_well.to_owned());
+    }
+    if for_person > 0 {
+        said.push(format!("{for_person} {}.", words.needs_person));
+    }
+    let class = if !status.adds_up {
+        "say bad"
+    } else if for_person > 0 {
+        "say warn"
+    } else {
+        "say good"
+    };
+    Html::default().element("p", &[("class", class), ("role", "status")], |p| {
+        p.say(said.join(" "))
+    })
+}
+
+fn inbox(status: &Status, words: &Words) -> Html {
+    section(words.inbox, |inner| {
+        if status.connections.is_empty() {
+            return inner.add(&Html::text("p", words.nothing_received));
+        }
+        let head = [
+            words.connection,
+            words.received,
+            words.applied,
+            words.duplicate,
+            words.superseded,
+            words.quarantined,
+            words.waiting,
+            words.erased,
+            words.rejected,
+        ];
+        let mut rows: Vec<(String, Vec<i64>)> = status
+            .connections
+            .iter()
+            .map(|line| (line.connection.clone(), numbers(&line.counts)))
+            .collect();
+        rows.push((words.total.to_owned(), numbers(&status.inbox)));
+        let verdict = if status.adds_up {
+            words.adds_up
+        } else {
+            words.broken_sum
+        };
+        inner
+            .add(&table(&head, &rows))
+            .element("p", &[("class", "quiet")], |p| {
+                p.say(words.inbox_sum).say(". ").say(verdict)
+            })
+    })
+}
+
+fn numbers(counts: &InboxCounts) -> Vec<i64> {
+    let InboxCounts {
+        received,
+        applied,
+        duplicate,
+        superseded,
+        quarantined,
+        waiting,
+        erased,
+        rejected,
+    } = *counts;
+    vec![
+        received,
+        applied,
+        duplicate,
+        superseded,
+        quarantined,
+        waiting,
+        erased,
+        rejected,
+    ]
+}
+
+fn deliveries(status: &Status, words: &Words) -> Html {
+    section(words.deliveries, |inner| {
+        if status.sinks.iter().all(|sink| sink.objects.is_empty()) {
+            return inner.add(&Html::text("p", words.nothing_to_deliver));
+        }
+        status
+            .sinks
+            .iter()
+            .fold(inner, |inner, sink| inner.add(&of_sink(sink, words)))
+    })
+}
+
+fn of_sink(sink: &SinkLine, words: &Words) -> Html {
+    let head: Vec<&str> = std::iter::once(words.kind)
+        .chain(DeliveryState::ALL.map(|state| state_word(state, words)))
+        .collect();
+    let rows: Vec<(String, Vec<i64>)> = ObjectKind::ALL
+        .into_iter()
+        .filter_map(|kind| Some((kind, sink.objects.get(kind.as_str())?)))
+        .map(|(kind, states)| {
+            let counts = DeliveryState::ALL.map(|state| states.get(state.as_str()).copied().unwrap_or(0));
+            (kind_word(kind, words).to_owned(), counts.to_vec())
+        })
+        .collect();
+    let mut piece = Html::text("h3", &sink.connection).add(&table(&head, &rows));
+    if let Some(reading) = sink.loop_reading {
+        let busy = reading.in_flight as f64 / reading.limit.max(1) as f64;
+        let text = format!(
+            "{}: {} {} {}",
+            words.at_once, reading.in_flight, words.of_at_most, reading.limit
+        );
+        let value = format!("{:.2}", busy.clamp(0.0, 1.0));
+        piece = piece.element("p", &[], |p| {
+            p.say(&text).say(" ").element(
+                "meter",
+                &[("value", &value), ("aria-label", words.at_once)],
+                |meter| meter,
+            )
+        });
+        if reading.is_blocked {
+            piece = piece.element("p", &[("class", "say bad")], |p| p.say(words.paused));
+        }
+    }
+    if let Some(latency) = sink.latency_ms {
+        let text = format!(
+            "{}: {} {:.0} ms, {} {:.0} ms",
+            words.latency, words.half_below, latency.p50, words.most_below, latency.p99
+        );
+        piece = piece.add(&Html::text("p", text));
+    }
+    piece
+}
+
+fn people(status: &Status, words: &Words) -> Html {
+    let counts = [
+        (status.people.living, words.living),
+        (status.people.aliases, words.aliases),
+        (status.people.unconfirmed, words.unconfirmed),
+        (status.merges, words.merges),
+        (status.fetches_waiting, words.fetches),
+    ];
+    section(words.people, |inner| {
+        inner.element("ul", &[("class", "numbers")], |list| {
+            counts.into_iter().fold(list, |list, (count, what)| {
+                list.element("li", &[], |item| {
+                    item.add(&Html::text("b", count)).say(" ").say(what)
+                })
+            })
+        })
+    })
+}
+
+fn quarantine(status: &Status, words: &Words) -> Html {
+    section(words.quarantine, |inner| {
+        if status.quarantine.is_empty() {
+            return inner.add(&Html::text("p", words.nothing_quarantined));
+        }
+        let rows: Vec<(String, Vec<i64>)> = status
+            .quarantine
+            .iter()
+            .map(|line| (line.text(words.language).to_owned(), vec![line.count]))
+            .collect();
+        inner.add(&table(&[words.reason, words.count], &rows))
+    })
+}
+
+fn calls(status: &Status, words: &Words) -> Html {
+    if status.calls.is_empty() {
+        return Html::default();
+    }
+    let count = |calls: &u64| i64::try_from(*calls).unwrap_or(i64::MAX);
+    let rows: Vec<(String, Vec<i64>)> = status
+        .calls
+        .iter()
+        .map(|(name, calls)| (name.clone(), vec![count(calls)]))
+        .collect();
+    section(words.calls, |inner| {
+        inner.add(&table(&[words.connection, words.count], &rows))
+    })
+}
+
+fn section(title: &str, fill: impl FnOnce(Html) -> Html) -> Html {
+    Html::default().element("section", &[], |inner| fill(inner.add(&Html::text("h2", title))))
+}
+
+/// Makes a table whose first column names the row and whose others are numbers.
+fn table(head: &[&str], rows: &[(String, Vec<i64>)]) -> Html {
+    let head = Html::default().element("tr", &[], |row| {
+        head.iter().fold(row, |row, name| {
+            row.element("th", &[("scope", "col")], |cell| cell.say(name))
+        })
+    });
+    let body = rows.iter().fold(Html::default(), |body, (name, numbers)| {
+        body.element("tr", &[], |row| {
+            let row = row.element("th", &[("scope", "row")], |cell| cell.say(name));
+            numbers
+                .iter()
+                .fold(row, |row, number| row.add(&Html::text("td", number)))
+        })
+    });
+    Html::default().element("div", &[("class", "scroll"), ("tabindex", "0")], |inner| {
+        inner.element("table", &[], |table| {
+            table
+                .element("thead", &[], |inner| inner.add(&head))
+                .element("tbody", &[], |inner| inner.add(&body))
+        })
+    })
+}
+
+fn state_word(state: DeliveryState, words: &Words) -> &'static str {
+    match state {
+        DeliveryState::Clean => words.clean,
+        DeliveryState::Parent => words.parent,
+        DeliveryState::Held => words.held,
+        DeliveryState::Ready => words.ready,
+        DeliveryState::Claimed => words.claimed,
+        DeliveryState::Dead => words.dead,
+    }
+}
+
+fn kind_word(kind: ObjectKind, words: &Words) -> &'static str {
+    match kind {
+        ObjectKind::Relation => words.relation,
+        ObjectKind::Order => words.order,
+        ObjectKind::OrderRow => words.order_row,
+        ObjectKind::Quote => words.quote,
+        ObjectKind::CustomerGroup => words.customer_group,
+    }
+}
