@@ -21,12 +21,12 @@ use schakel_core::problem::Code;
 use schakel_core::record::{Content, Rank, Record, RecordKey, RecordKind};
 use schakel_core::time::{Timestamp, Zone};
 
+use self::read::{Notes, Place, Reader};
 use super::wire::{
     self, CustomerWire, Enveloped, InvoiceWire, Maybe, OrderWire, ProductWire, QuoteWire, Raw, ShipmentWire,
     SubscriptionWire, VariantWire, Wire,
 };
 use crate::util::strict_json;
-use read::{Notes, Place, Reader};
 
 /// Most values in a fetched answer: an order with all its rows has more than a webhook may have.
 const FETCHED_NODES: usize = 4 * limits::JSON_NODES;

@@ -296,7 +296,7 @@ fn hook(id: i64, group: &str, action: &str, address: &str) -> Value {
     })
 }
 
-fn register(hooks: Vec<Value>, further: usize) -> (Registration, Script2) {
+fn register(hooks: &[Value], further: usize) -> (Registration, Asked) {
     let mut answers = vec![answer(200, json!({ "webhooks": hooks }).to_string())];
     answers.extend((0..further).map(|_| answer(201, "{\"webhook\":{\"id\":1}}")));
     let script = Script::new(answers);
@@ -309,12 +309,13 @@ fn register(hooks: Vec<Value>, further: usize) -> (Registration, Script2) {
     (report, (script.calls(), bodies))
 }
 
-type Script2 = (Vec<String>, Vec<bytes::Bytes>);
+/// The calls made and the bodies sent.
+type Asked = (Vec<String>, Vec<bytes::Bytes>);
 
 #[test]
 fn missing_webhooks_are_made() {
     let foreign = hook(1, "orders", "*", "https://elsewhere.example.com/");
-    let (report, (calls, bodies)) = register(vec![foreign], 6);
+    let (report, (calls, bodies)) = register(&[foreign], 6);
     assert_eq!(
         (report.kept, report.created, report.removed, report.foreign),
         (0, 6, 0, 1)
@@ -363,7 +364,7 @@ fn needed() -> Vec<Value> {
 
 #[test]
 fn what_is_right_is_kept_without_a_further_call() {
-    let (report, (calls, _)) = register(needed(), 0);
+    let (report, (calls, _)) = register(&needed(), 0);
     assert_eq!(
         (report.kept, report.created, report.removed, report.foreign),
         (6, 0, 0, 0)
@@ -379,7 +380,7 @@ fn our_own_doubles_go_and_those_of_others_stay() {
     hooks.push(hook(20, "orders", "*", ADDRESS));
     hooks.push(hook(5, "customers", "*", ADDRESS));
     hooks.push(hook(21, "orders", "created", ADDRESS));
-    let (report, (calls, _)) = register(hooks, 3);
+    let (report, (calls, _)) = register(&hooks, 3);
     assert_eq!(
         (report.kept, report.created, report.removed, report.foreign),
         (6, 0, 3, 2)
@@ -400,7 +401,7 @@ fn one_that_was_switched_off_is_switched_on() {
     let mut hooks = needed();
     hooks[2]["isActive"] = json!(false);
     hooks[3]["language"]["code"] = json!("en");
-    let (report, (calls, bodies)) = register(hooks, 3);
+    let (report, (calls, bodies)) = register(&hooks, 3);
     assert_eq!(
         (report.kept, report.created, report.removed, report.foreign),
         (4, 2, 1, 0)

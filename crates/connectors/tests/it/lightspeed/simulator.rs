@@ -1,0 +1,352 @@
+//! The source against the simulator of the platform: what it sends is understood, what is asked is answered.
+
+use std::sync::Arc;
+
+use schakel_connectors::lightspeed::{Lightspeed, Settings};
+use schakel_core::connector::{ConnectorError, Cx, Normalised, Source};
+use schakel_core::entity::{Order, RowsSeen};
+use schakel_core::privacy::Secret;
+use schakel_core::record::{Content, RecordKind};
+use schakel_core::time::{ManualClock, Timestamp};
+use schakel_sandbox::door::{HandClock, Seed, Served};
+use schakel_sandbox::lightspeed::traffic::{Generator, Mix};
+use schakel_sandbox::lightspeed::{
+    Access, Buyer, Goods, Kind, NewOrder, Options, Permissions, Person, RestFault, RowsChange, Simulator,
+    Text,
+};
+
+use super::socket::{Delivery, Receiver, Socket, listen};
+use super::world::{fetched, stored, take};
+
+/// 12 May 2026, 17:25:37 in Amsterdam, in microseconds.
+const NOW_US: i64 = 1_778_599_537_000_000;
+
+/// A simulated shop on a socket, a source that knows it, and a receiver of its webhooks.
+struct World {
+    shop: Simulator,
+    source: Lightspeed,
+    cx: Cx,
+    receiver: Receiver,
+    address: String,
+    _served: [Served; 2],
+}
+
+async fn open_with(options: Options, change: impl FnOnce(&mut Settings)) -> World {
+    let (key, secret) = (options.api_key.clone(), options.api_secret.clone());
+    let shop_id = i64::try_from(options.shop_id).unwrap();
+    let shop = Simulator::new(options, Arc::new(HandClock::at(NOW_US)), Seed::new(7));
+    let api = listen(shop.router()).await;
+    let receiver = Receiver::default();
+    let entrance = listen(receiver.router()).await;
+    let mut settings = Settings::new(shop_id, Secret::new(key), Secret::new(secret));
+    settings.base_url = format!("http://{}/", api.addr);
+    change(&mut settings);
+    World {
+        shop,
+        source: Lightspeed::new(settings),
+        cx: Cx {
+            http: Arc::new(Socket::new()),
+            clock: Arc::new(ManualClock::at(Timestamp::from_micros(NOW_US))),
+        },
+        receiver,
+        address: format!("http://{}/in/token", entrance.addr),
+        _served: [api, entrance],
+    }
+}
+
+fn unlimited() -> Options {
+    Options {
+        limits: [1_000_000; 3],
+        per_second: 1_000_000,
+        ..Options::default()
+    }
+}
+
+async fn open() -> World {
+    open_with(unlimited(), |_| {}).await
+}
+
+impl World {
+    fn place_order(&self) -> u64 {
+        let variants = self.shop.ids(Kind::Variant);
+        let person = Person::of(&[
+            (Text::Email, "gijs.gast@example.org"),
+            (Text::Firstname, "Gijs"),
+            (Text::Lastname, "Gast"),
+        ]);
+        let goods = |quantity: u16, at: usize| Goods {
+            variant: Some(variants[at]),
+            quantity,
+        };
+        let order = NewOrder {
+            buyer: Buyer::Guest(person),
+            goods: vec![goods(1, 0), goods(3, 1)],
+            quote: None,
+            is_newsletter: false,
+            discount_percent: 0,
+        };
+        self.shop.place_order(order).unwrap()
+    }
+
+    /// Takes one delivery through receive and normalise.
+    fn understand(&self, (headers, body): &Delivery) -> Normalised {
+        let received = take(&self.source, headers, body).expect("the simulator signs as the platform does");
+        self.source.normalise(&stored(received, body.clone()))
+    }
+
+    async fn fetch(&self, kind: RecordKind, id: u64) -> Normalised {
+        let id = i64::try_from(id).unwrap();
+        let answer = self.source.fetch(&self.cx, kind, id).await.unwrap();
+        self.source
+            .normalise(&fetched(kind, id, answer.status, answer.body))
+    }
+}
+
+fn order_in(normalised: &Normalised) -> Option<&Order> {
+    normalised
+        .records
+        .iter()
+        .find_map(|record| match &record.content {
+            Some(Content::Order(order)) => Some(order.as_ref()),
+            _ => None,
+        })
+}
+
+#[tokio::test]
+async fn registering_twice_registers_one_time() {
+    let world = open().await;
+    let first = world.source.register(&world.cx, &world.address).await.unwrap();
+    assert_eq!(
+        (first.kept, first.created, first.removed, first.foreign),
+        (0, 6, 0, 0)
+    );
+    let second = world.source.register(&world.cx, &world.address).await.unwrap();
+    assert_eq!(
+        (second.kept, second.created, second.removed, second.foreign),
+        (6, 0, 0, 0)
+    );
+    let other = world
+        .source
+        .register(&world.cx, "http://127.0.0.1:9/else")
+        .await
+        .unwrap();
+    assert_eq!((other.created, other.foreign), (6, 6));
+    assert_eq!(world.shop.counts().webhooks, 12);
+}
+
+#[tokio::test]
+async fn an_order_that_is_placed_arrives_as_the_shop_holds_it() {
+    let world = open().await;
+    world.source.register(&world.cx, &world.address).await.unwrap();
+    let id = world.place_order();
+    world.shop.webhooks_idle().await;
+    let facts = world.shop.order(id).unwrap();
+
+    let deliveries = world.receiver.take();
+    let all: Vec<Normalised> = deliveries
+        .iter()
+        .map(|delivery| world.understand(delivery))
+        .collect();
+    for normalised in &all {
+        assert!(normalised.problems.is_empty(), "{:?}", normalised.problems);
+    }
+    let order = all.iter().find_map(order_in).expect("orders/created was sent");
+    assert_eq!(order.number, facts.number);
+    assert_eq!(order.person.email, "gijs.gast@example.org");
+    assert_eq!(u64::try_from(order.customer_id).ok(), facts.customer);
+    assert_eq!(order.price_incl.ten_thousandths(), Some(facts.price_incl_e4));
+    let rows: Vec<(u64, u64)> = order
+        .rows
+        .iter()
+        .map(|row| {
+            (
+                u64::try_from(row.id).unwrap(),
+                row.quantity_ordered.0.parse().unwrap(),
+            )
+        })
+        .collect();
+    let expected: Vec<(u64, u64)> = facts.rows.iter().map(|row| (row.id, row.quantity)).collect();
+    assert_eq!(rows, expected);
+
+    // The same thing, fetched, says the same.
+    let answer = world.fetch(RecordKind::Order, id).await;
+    assert!(answer.problems.is_empty(), "{:?}", answer.problems);
+    let mut fetched = order_in(&answer).unwrap().clone();
+    fetched.rows_seen = order.rows_seen;
+    assert_eq!(&fetched, order);
+}
+
+/// A realistic mix of traffic: everything that the platform sends is taken in without a note.
+#[tokio::test]
+async fn mixed_traffic_is_understood_without_a_note() {
+    let world = open().await;
+    world.source.register(&world.cx, &world.address).await.unwrap();
+    let mut generator = Generator::new(&world.shop, Seed::new(11), Mix::default());
+    generator.run(60).await;
+    world.shop.webhooks_idle().await;
+    let deliveries = world.receiver.take();
+    assert!(deliveries.len() > 60);
+    for delivery in &deliveries {
+        let normalised = world.understand(delivery);
+        assert!(normalised.problems.is_empty(), "{:?}", normalised.problems);
+        assert!(!normalised.records.is_empty() || !normalised.wanted.is_empty());
+        if let Some(order) = order_in(&normalised) {
+            assert!(
+                matches!(order.rows_seen, RowsSeen::At(_)),
+                "orders embed their rows"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_kind_is_fetched_and_understood() {
+    let world = open().await;
+    let mut generator = Generator::new(&world.shop, Seed::new(3), Mix::default());
+    generator.history(40, 86_400);
+    let kinds = [
+        (Kind::Customer, RecordKind::Customer),
+        (Kind::Subscription, RecordKind::Subscription),
+        (Kind::Quote, RecordKind::Quote),
+        (Kind::Order, RecordKind::Order),
+        (Kind::Product, RecordKind::Product),
+        (Kind::Variant, RecordKind::Variant),
+    ];
+    for (simulated, kind) in kinds {
+        let id = *world.shop.ids(simulated).first().unwrap();
+        let normalised = world.fetch(kind, id).await;
+        assert!(
+            normalised.problems.is_empty(),
+            "{kind:?}: {:?}",
+            normalised.problems
+        );
+        let keys: Vec<_> = normalised
+            .records
+            .iter()
+            .map(|record| (record.key.kind, record.key.remote_id))
+            .collect();
+        assert_eq!(keys, [(kind, i64::try_from(id).unwrap())]);
+        assert!(normalised.records[0].content.is_some());
+    }
+    let facts = world.shop.order(world.shop.ids(Kind::Order)[0]).unwrap();
+    for (kind, id) in [
+        (RecordKind::Shipment, facts.shipment),
+        (RecordKind::Invoice, facts.invoice),
+    ] {
+        let normalised = world.fetch(kind, id).await;
+        assert_eq!(normalised.records.len(), 1, "{kind:?}: {:?}", normalised.problems);
+    }
+}
+
+#[tokio::test]
+async fn what_was_deleted_is_wanted_and_then_gone() {
+    let world = open().await;
+    world.source.register(&world.cx, &world.address).await.unwrap();
+    let id = world.place_order();
+    world.shop.webhooks_idle().await;
+    world.receiver.take();
+    let row = world.shop.order(id).unwrap().rows[0].id;
+    assert!(world.shop.edit_order_rows(&RowsChange {
+        order: id,
+        removed: vec![row]
+    }));
+    let answer = world.fetch(RecordKind::Order, id).await;
+    assert_eq!(order_in(&answer).unwrap().rows.len(), 1);
+
+    assert!(world.shop.delete_order(id));
+    world.shop.webhooks_idle().await;
+    let wanted: Vec<(RecordKind, i64)> = world
+        .receiver
+        .take()
+        .iter()
+        .flat_map(|delivery| world.understand(delivery).wanted)
+        .collect();
+    let remote_id = i64::try_from(id).unwrap();
+    assert!(wanted.contains(&(RecordKind::Order, remote_id)));
+    let gone = world.fetch(RecordKind::Order, id).await;
+    assert_eq!(gone.records.len(), 1);
+    assert_eq!(gone.records[0].content, None);
+}
+
+#[tokio::test]
+async fn check_passes_with_all_permissions_and_names_what_is_missing() {
+    let world = open().await;
+    let report = world.source.check(&world.cx).await.unwrap();
+    assert!(report.is_good(), "{report:?}");
+    assert!(report.identity.contains("297541"));
+
+    let options = Options {
+        permissions: Permissions {
+            orders: Access::NONE,
+            customers: Access::READ,
+            ..Permissions::default()
+        },
+        ..unlimited()
+    };
+    let world = open_with(options, |_| {}).await;
+    let report = world.source.check(&world.cx).await.unwrap();
+    let refused: Vec<&str> = report
+        .lines
+        .iter()
+        .filter(|line| !line.is_granted)
+        .map(|line| line.subject.as_str())
+        .collect();
+    assert_eq!(refused, ["orders: read", "customers: write"]);
+    let refusal = world.source.fetch(&world.cx, RecordKind::Order, 1).await;
+    let Err(ConnectorError::Rejected(text)) = refusal else {
+        panic!("a refusal is no deletion: {refusal:?}");
+    };
+    assert!(text.contains("`orders`"), "{text}");
+}
+
+#[tokio::test]
+async fn a_wrong_key_and_a_language_that_is_off_are_told_apart() {
+    let world = open_with(unlimited(), |settings| settings.api_secret = Secret::new("wrong")).await;
+    assert!(matches!(
+        world.source.check(&world.cx).await,
+        Err(ConnectorError::Unauthorised(_))
+    ));
+
+    let world = open_with(unlimited(), |settings| settings.language = "fr".to_owned()).await;
+    let report = world.source.check(&world.cx).await.unwrap();
+    assert!(!report.is_good());
+    let refusal = world.source.fetch(&world.cx, RecordKind::Order, 1).await;
+    assert!(
+        matches!(refusal, Err(ConnectorError::Unavailable(_))),
+        "{refusal:?}"
+    );
+}
+
+#[tokio::test]
+async fn faults_of_the_platform_have_their_meaning() {
+    let world = open().await;
+    let id = world.place_order();
+    let waits = [
+        (RestFault::TooManySeconds(7), 7_000..=7_000),
+        (RestFault::TooManyDate(90), 80_000..=90_000),
+        (RestFault::TooManyBare, 1_000..=86_400_000),
+    ];
+    for (fault, range) in waits {
+        world.shop.fail_next(fault, 1);
+        let id = i64::try_from(id).unwrap();
+        let refusal = world.source.fetch(&world.cx, RecordKind::Order, id).await;
+        let Err(ConnectorError::RateLimited {
+            retry_after_ms: Some(ms),
+        }) = refusal
+        else {
+            panic!("429 is a limit: {refusal:?}");
+        };
+        assert!(range.contains(&ms), "{fault:?}: {ms}");
+    }
+    for fault in [RestFault::ServerError(502), RestFault::Cut] {
+        world.shop.fail_next(fault, 1);
+        let id = i64::try_from(id).unwrap();
+        let refusal = world.source.fetch(&world.cx, RecordKind::Order, id).await;
+        assert!(
+            matches!(refusal, Err(ConnectorError::Unavailable(_))),
+            "{refusal:?}"
+        );
+    }
+    let answer = world.fetch(RecordKind::Order, id).await;
+    assert!(order_in(&answer).is_some(), "the next call is as before");
+}
