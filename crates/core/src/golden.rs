@@ -4,6 +4,8 @@
 //! docs/spec/identity.md.
 
 mod relation;
+#[cfg(test)]
+mod tests;
 
 pub use relation::{Relation, relation};
 

@@ -1,6 +1,9 @@
 //! The record: what a source says about one thing at one version, canonical and immutable.
 
-use std::cmp::Ordering;
+#[cfg(test)]
+mod tests;
+
+use std::cmp::{Ordering, Reverse};
 
 use serde::{Deserialize, Serialize};
 
@@ -328,35 +331,41 @@ impl Held {
 
     /// Takes in one record; returns whether anything changed.
     ///
-    /// For an order the rows of older versions are kept as gone rows, see [`Order::absorb_rows`].
+    /// For an order the rows of older versions are kept as gone rows, see [`Order::absorb_rows`]. Of one version
+    /// in several events the first event counts.
     pub fn absorb(&mut self, record: Record) -> bool {
         let Some(mut content) = record.content else {
-            let is_newer = self
-                .tombstone
-                .as_ref()
-                .is_none_or(|(version, _)| *version < record.version);
-            if is_newer {
-                self.tombstone = Some((record.version, record.event));
-            }
-            return is_newer;
+            return self.bury(record.version, record.event);
         };
         let mut is_changed = self.note_fetch(&record.version, &content);
-        match &mut self.live {
-            Some((version, event, held)) if *version < record.version => {
+        let Some((version, event, held)) = &mut self.live else {
+            self.live = Some((record.version, record.event, content));
+            return true;
+        };
+        match record.version.cmp(version) {
+            Ordering::Greater => {
                 content.keep_rows(held);
                 (*version, *event, *held) = (record.version, record.event, content);
                 is_changed = true;
             }
-            Some((version, _, held)) if *version > record.version => {
-                is_changed |= held.keep_rows(&content);
+            Ordering::Equal => {
+                is_changed |= record.event < *event;
+                *event = record.event.min(*event);
             }
-            Some(_) => {}
-            None => {
-                self.live = Some((record.version, record.event, content));
-                is_changed = true;
-            }
+            Ordering::Less => is_changed |= held.keep_rows(&content),
         }
         is_changed
+    }
+
+    fn bury(&mut self, version: Version, event: EventId) -> bool {
+        let is_first = self
+            .tombstone
+            .as_ref()
+            .is_none_or(|(held, held_event)| (*held, Reverse(*held_event)) < (version, Reverse(event)));
+        if is_first {
+            self.tombstone = Some((version, event));
+        }
+        is_first
     }
 
     fn note_fetch(&mut self, version: &Version, content: &Content) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::entity::{Customer, LanguageName, Person, Subscription};
 use crate::identity::SourceClass;
-use crate::record::{Content, Held, RecordKey, Version};
+use crate::record::{Content, Held, RecordKey};
 use crate::time::Timestamp;
 
 /// What we believe of one person.
@@ -40,13 +40,14 @@ struct Voice<'a> {
     person: std::borrow::Cow<'a, Person>,
 }
 
-/// The one total order of voices: living before deleted, class, newer version, then names, so that a tie never
-/// depends on arrival (I7).
+/// The one total order of voices: living before deleted, class, newer source time, then names, so that a tie never
+/// depends on arrival. Nothing else of a version counts here: it compares words about one record only, and how
+/// often we fetched a record gives it no advantage over another (I7).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     is_living: bool,
     class: SourceClass,
-    version: Version,
+    at: Timestamp,
     key: std::cmp::Reverse<RecordKey>,
 }
 
@@ -97,7 +98,7 @@ fn voice(held: &Held) -> Option<Voice<'_>> {
         rank: Rank {
             is_living,
             class,
-            version: *version,
+            at: version.at,
             key: std::cmp::Reverse(held.key),
         },
         person,
@@ -157,17 +158,17 @@ fn surviving_person(voices: &[Voice<'_>]) -> Person {
 }
 
 /// The account whose number stands on the profile: living before deleted, registered before guest, then the
-/// oldest (mission, Identity).
+/// oldest (mission, Identity). An account that does not tell its age is as old as its last change.
 fn tell_account(golden: &mut Relation, members: &[&Held]) {
     let accounts = members.iter().filter_map(|held| match &held.live {
-        Some((_, _, Content::Customer(customer))) => Some((*held, customer)),
+        Some((version, _, Content::Customer(customer))) => Some((*held, version, customer)),
         _ => None,
     });
-    let best = accounts.max_by_key(|(held, customer)| {
-        let age = std::cmp::Reverse((customer.created_at.unwrap_or_default(), held.key));
+    let best = accounts.max_by_key(|(held, version, customer)| {
+        let age = std::cmp::Reverse((customer.created_at.unwrap_or(version.at), held.key));
         (!held.is_deleted(), SourceClass::of_customer(customer), age)
     });
-    let Some((held, customer)) = best else { return };
+    let Some((held, _, customer)) = best else { return };
     let Customer {
         customer_type,
         is_confirmed,
@@ -186,7 +187,7 @@ fn tell_account(golden: &mut Relation, members: &[&Held]) {
 }
 
 /// The subscription and the consent: Yes only with a living, confirmed subscription that is younger than every
-/// No. Nothing else ever raises it (I7, mission F2).
+/// No. Nothing else ever raises it (I7, mission F2); a subscription that is there again takes no No back.
 fn tell_subscription(golden: &mut Relation, members: &[&Held], is_unconfirmed_enough: bool) {
     let subscriptions: Vec<(&Held, &Subscription)> = members
         .iter()
@@ -197,7 +198,6 @@ fn tell_subscription(golden: &mut Relation, members: &[&Held], is_unconfirmed_en
         .collect();
     let no = subscriptions
         .iter()
-        .filter(|(held, _)| held.is_deleted())
         .filter_map(|(held, _)| held.tombstone.as_ref().map(|(version, _)| version.at))
         .max();
     let is_yes = |held: &Held, subscription: &Subscription| {

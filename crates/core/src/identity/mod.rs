@@ -6,7 +6,7 @@
 
 mod resolve;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use resolve::{Component, Resolution, resolve};
 
@@ -134,7 +134,8 @@ pub struct Node {
     pub keys: Vec<MatchKey>,
     /// Whether the source says that it is gone.
     pub is_deleted: bool,
-    /// Whether its match keys are what our own fetch of it last saw; needed of registered accounts that meet.
+    /// Whether our own fetch is the newest word about it, and came while it stood together with the registered
+    /// accounts that it stands with now; [`resolve`] takes it back of accounts that only just met.
     pub is_confirmed: bool,
     /// The relation number that is its own: given to it, or taken over from a lesser record.
     pub home: Option<RelationId>,
@@ -166,7 +167,7 @@ impl Node {
             }
             _ => return None,
         };
-        let is_confirmed = held
+        let is_last_fetch_true = held
             .fetched
             .as_ref()
             .is_some_and(|(_, digest)| *digest == content.match_digest());
@@ -176,7 +177,7 @@ impl Node {
             created_at: created_at.unwrap_or(version.at),
             keys: MatchKey::email(email).into_iter().collect(),
             is_deleted: held.is_deleted(),
-            is_confirmed,
+            is_confirmed: version.ordinal > 0 && is_last_fetch_true,
             home: None,
             relation: None,
         })

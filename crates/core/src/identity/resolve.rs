@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{BlockList, MatchKey, Node, SourceClass, is_evidence};
-use crate::id::RelationId;
+use crate::id::{ConnectionId, RelationId};
 use crate::record::RecordKey;
 
 /// One person after resolution.
@@ -26,17 +26,17 @@ pub struct Resolution {
     pub aliases: BTreeMap<RelationId, RelationId>,
 }
 
-/// Decides which of `nodes` belong together and which number each person has; updates `home` and `relation` of
-/// the nodes.
+/// Decides which of `nodes` belong together and which number each person has; updates `home`, `relation` and
+/// `is_confirmed` of the nodes.
 ///
 /// `nodes` must be closed: with a node, all nodes that share an effective key with it or had its relation.
 /// `fresh` gives a number that was never given before. Pure but for `fresh`.
 ///
 /// Numbers (I9): a person has the lowest number that is the own number (`home`) of one of his records. A
-/// better record that has none takes it over, so that a customer keeps the number although the subscription
-/// that first had it stays behind; accounts whose meeting is not confirmed take nothing over, so that two
-/// customers who swap addresses both keep theirs, whatever the order of the events. A record that parts from
-/// the others goes on under its own number, or gets a new one.
+/// better record takes it over, so that a customer keeps the number although the subscription that first had it
+/// stays behind; of two equally good records, each with a number of its own, both keep theirs, and accounts whose
+/// meeting is not confirmed take nothing over, so that two customers who swap addresses both keep theirs, whatever
+/// the order of the events. A record that parts from the others goes on under its own number, or gets a new one.
 pub fn resolve(nodes: &mut [Node], blocked: &BlockList, mut fresh: impl FnMut() -> RelationId) -> Resolution {
     nodes.sort_by_key(|node| node.key);
     let mut resolution = Resolution::default();
@@ -63,46 +63,63 @@ pub fn resolve(nodes: &mut [Node], blocked: &BlockList, mut fresh: impl FnMut() 
     resolution
 }
 
-/// Gives `relation` to the best record of the group that may have it.
+/// Gives `relation` to the best record of the group that may have it; a number of its own goes to the record that
+/// had `relation`, so that it still leads to this person.
 fn settle_home(nodes: &mut [Node], group: &[usize], relation: RelationId, is_unconfirmed: bool) {
-    let best_free = group
-        .iter()
-        .copied()
-        .filter(|&index| nodes[index].home.is_none())
-        .max_by_key(|&index| nodes[index].rank());
+    let best_of = |may_have: &dyn Fn(&Node) -> bool| {
+        let candidates = group.iter().copied().filter(|&index| may_have(&nodes[index]));
+        candidates.max_by_key(|&index| nodes[index].rank())
+    };
     let holder = group
         .iter()
         .copied()
         .find(|&index| nodes[index].home == Some(relation));
-    let (Some(free), holder) = (best_free, holder) else {
+    let Some(holder) = holder else {
+        if let Some(best) = best_of(&|_| true) {
+            nodes[best].home = Some(relation);
+        }
         return;
     };
-    match holder {
-        None => nodes[free].home = Some(relation),
-        Some(holder) => {
-            let is_contested = is_unconfirmed && nodes[holder].class == SourceClass::Registered;
-            if !is_contested && nodes[free].rank() > nodes[holder].rank() {
-                nodes[free].home = Some(relation);
-                nodes[holder].home = None;
-            }
-        }
+    let held = &nodes[holder];
+    let taker =
+        best_of(&|node| node.rank() > held.rank() && (node.home.is_none() || node.class > held.class));
+    if let Some(taker) = taker
+        && !is_unconfirmed
+    {
+        nodes[holder].home = nodes[taker].home;
+        nodes[taker].home = Some(relation);
     }
 }
 
 /// Tells whether two or more living registered accounts of one shop meet in this group and not all of them were
-/// fetched with the keys by which they meet (mission, Identity).
-fn is_unconfirmed(nodes: &[Node], group: &[usize]) -> bool {
-    let registered = || {
-        group
-            .iter()
-            .map(|&index| &nodes[index])
-            .filter(|node| node.class == SourceClass::Registered && !node.is_deleted)
-    };
-    let mut shops: BTreeMap<_, usize> = BTreeMap::new();
-    for node in registered() {
-        *shops.entry(node.key.connection).or_default() += 1;
+/// fetched since they met (mission, Identity).
+fn is_unconfirmed(nodes: &mut [Node], group: &[usize]) -> bool {
+    let mut shops: BTreeMap<ConnectionId, Vec<usize>> = BTreeMap::new();
+    for &index in group {
+        let node = &nodes[index];
+        if node.class == SourceClass::Registered && !node.is_deleted {
+            shops.entry(node.key.connection).or_default().push(index);
+        }
     }
-    registered().any(|node| !node.is_confirmed && shops.get(&node.key.connection).is_some_and(|n| *n > 1))
+    let mut is_unconfirmed = false;
+    for accounts in shops.into_values() {
+        forget_old_fetches(nodes, &accounts);
+        is_unconfirmed |= accounts.len() > 1 && accounts.iter().any(|&index| !nodes[index].is_confirmed);
+    }
+    is_unconfirmed
+}
+
+/// Takes back what was fetched before these accounts stood together: an answer from then says nothing about now, as
+/// the other may have left this address a moment ago.
+fn forget_old_fetches(nodes: &mut [Node], accounts: &[usize]) {
+    let was = accounts.first().and_then(|&first| nodes[first].relation);
+    let were_together = was.is_some() && accounts.iter().all(|&index| nodes[index].relation == was);
+    if accounts.len() > 1 && were_together {
+        return;
+    }
+    for &index in accounts {
+        nodes[index].is_confirmed = false;
+    }
 }
 
 /// Splits nodes into connected components by their effective keys; each group in the order of the nodes.

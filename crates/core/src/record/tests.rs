@@ -1,0 +1,154 @@
+//! P2: what is held of a record is a maximum, so that repeats and late arrivals change nothing (I7).
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::identity::tests::world::{self, Choice, Draw, order, said, things};
+
+/// Puts all draws on one thing.
+fn about(thing: usize, mut draws: Vec<Draw>) -> Vec<Record> {
+    for draw in &mut draws {
+        draw.thing = thing;
+    }
+    world::records(&draws)
+}
+
+fn join<'a>(records: impl IntoIterator<Item = &'a Record>, key: RecordKey) -> Held {
+    let mut held = Held::empty(key);
+    for record in records {
+        held.absorb(record.clone());
+    }
+    held
+}
+
+/// What a reader sees of a record: the newest content without the rows that only earlier versions had.
+fn visible(held: &Held) -> (Version, Content) {
+    let (version, _, mut content) = held.live.clone().unwrap();
+    if let Content::Order(order) = &mut content {
+        order.gone_rows.clear();
+    }
+    (version, content)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+    #[test]
+    fn absorbing_is_associative_commutative_and_idempotent(
+        thing in 0..things().len(), draws in world::draws(0..10), seed: u64,
+    ) {
+        let key = things()[thing];
+        let records = about(thing, draws);
+        let held = join(&records, key);
+        for seed in [seed, !seed] {
+            let arranged: Vec<Record> = Choice(seed).arrange(&records).concat();
+            prop_assert_eq!(&join(&arranged, key), &held);
+        }
+        let mut again = held.clone();
+        for record in &records {
+            prop_assert!(!again.absorb(record.clone()), "a repeat is no change");
+        }
+        prop_assert_eq!(again, held);
+    }
+
+    // The oldest of all observations comes last; a change at second 9 is always among the others.
+    #[test]
+    fn an_older_observation_revives_no_older_value(
+        thing in 0..things().len(), draws in world::draws(1..10), flavour: u16,
+    ) {
+        let key = things()[thing];
+        let newest = Draw { thing, seconds: 9, how: 9, email: 0, flavour };
+        let mut records = about(thing, [draws, vec![newest]].concat());
+        records.sort_by_key(|record| record.version);
+        let (oldest, others) = records.split_first().unwrap();
+        let before = join(others, key);
+        let mut after = before.clone();
+        after.absorb(oldest.clone());
+        prop_assert_eq!(after.is_deleted(), before.is_deleted());
+        let (seen, was) = (visible(&after), visible(&before));
+        let was_unlisted = matches!(&was, (_, Content::Order(order)) if order.rows_seen == RowsSeen::Never);
+        prop_assert!(seen == was || was_unlisted, "{seen:?} instead of {was:?}");
+    }
+}
+
+fn listing(ids: &[i64]) -> Content {
+    let rows = ids.iter().map(|id| crate::entity::OrderRow {
+        id: *id,
+        ..crate::entity::OrderRow::default()
+    });
+    Content::Order(Box::new(Order {
+        rows: rows.collect(),
+        rows_seen: RowsSeen::Now,
+        ..Order::default()
+    }))
+}
+
+fn rows(held: &Held) -> (Vec<i64>, Vec<i64>) {
+    match &held.live {
+        Some((_, _, Content::Order(order))) => {
+            let gone = order.gone_rows.iter().map(|gone| gone.row.id).collect();
+            (order.rows.iter().map(|row| row.id).collect(), gone)
+        }
+        _ => (Vec::new(), Vec::new()),
+    }
+}
+
+#[test]
+fn rows_come_go_and_come_back() {
+    let key = order(1, 1);
+    let without = Content::Order(Box::default());
+    let mut held = Held::empty(key);
+    held.absorb(said(3, key, 30, 0, listing(&[2, 3])));
+    assert_eq!(rows(&held), (vec![2, 3], vec![]));
+    assert!(
+        held.absorb(said(1, key, 10, 0, listing(&[1, 2]))),
+        "an older listing tells of a row that is gone"
+    );
+    assert_eq!(rows(&held), (vec![2, 3], vec![1]));
+    held.absorb(said(4, key, 40, 0, without));
+    assert_eq!(
+        rows(&held),
+        (vec![2, 3], vec![1]),
+        "an answer without rows takes none away"
+    );
+    held.absorb(said(5, key, 50, 0, listing(&[1])));
+    assert_eq!(rows(&held), (vec![1], vec![2, 3]));
+}
+
+#[test]
+fn ties_of_one_second_have_one_order() {
+    let key = world::customer(1, 1);
+    let of = |rank, ordinal, email: &str| {
+        Record::said(
+            key,
+            &world::event(1, key, ordinal),
+            world::at(1),
+            rank,
+            world::account(email, 1),
+        )
+    };
+    let ascending = [
+        of(Rank::Embedded, 0, "jan@example.org"),
+        of(Rank::Created, 0, "els@example.org"),
+        of(Rank::Changed, 0, "kim@example.org"),
+        of(Rank::Embedded, 7, "bo@example.org"),
+        of(Rank::Embedded, 8, "anna@example.org"),
+    ];
+    for pair in ascending.windows(2) {
+        assert!(pair[0].version < pair[1].version);
+        for order in [[0, 1], [1, 0]] {
+            let held = join(order.map(|index| &pair[index]), key);
+            assert_eq!(held.live.map(|(version, ..)| version), Some(pair[1].version));
+        }
+    }
+}
+
+#[test]
+fn of_words_in_two_events_the_first_event_counts() {
+    let key = world::customer(1, 1);
+    let at_event = |id| said(id, key, 1, 0, world::account("jan@example.org", 1));
+    for ids in [[4, 9], [9, 4]] {
+        let held = join(&ids.map(at_event), key);
+        assert_eq!(held.live.map(|(_, event, _)| event), Some(EventId(4)));
+    }
+}
