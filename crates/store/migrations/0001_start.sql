@@ -237,7 +237,7 @@ CREATE TABLE attempt (
 CREATE INDEX attempt_delivery ON attempt (tenant_id, delivery_id, id);
 
 -- What shall be read from a source. Owner: fetch. A row goes when its answer is in the inbox.
-CREATE TABLE fetch (
+CREATE TABLE wanted_fetch (
     tenant_id BIGINT NOT NULL,
     connection_id BIGINT NOT NULL,
     kind TEXT NOT NULL,
@@ -251,8 +251,8 @@ CREATE TABLE fetch (
     error TEXT NOT NULL,
     PRIMARY KEY (tenant_id, connection_id, kind, remote_id)
 );
-CREATE INDEX fetch_due ON fetch (tenant_id, connection_id, due_at, kind, remote_id) WHERE owner IS NULL;
-CREATE INDEX fetch_claimed ON fetch (tenant_id, connection_id, lease_until) WHERE owner IS NOT NULL;
+CREATE INDEX wanted_fetch_due ON wanted_fetch (tenant_id, connection_id, due_at, kind, remote_id) WHERE owner IS NULL;
+CREATE INDEX wanted_fetch_claimed ON wanted_fetch (tenant_id, connection_id, lease_until) WHERE owner IS NOT NULL;
 
 -- Merges and splits of persons, for those who ask why. Owner: relation. Kept for ever.
 CREATE TABLE merge_log (

@@ -99,9 +99,10 @@ impl StoreError {
     pub fn is_of_data(&self) -> bool {
         match self {
             Self::WrongRows { .. } | Self::Contradiction { .. } => true,
-            Self::Driver { source: sqlx::Error::Database(error), .. } => {
-                error.code().is_some_and(|code| is_about_values(&code))
-            }
+            Self::Driver {
+                source: sqlx::Error::Database(error),
+                ..
+            } => error.code().is_some_and(|code| is_about_values(&code)),
             _ => false,
         }
     }
@@ -113,7 +114,9 @@ fn is_about_values(code: &str) -> bool {
     const SQLITE_MISMATCH: i64 = 20;
     let is_pg = code.len() == 5 && (code.starts_with("22") || code.starts_with("23"));
     let is_lite = code.len() < 5
-        && code.parse::<i64>().is_ok_and(|number| matches!(number & 0xff, SQLITE_CONSTRAINT | SQLITE_MISMATCH));
+        && code
+            .parse::<i64>()
+            .is_ok_and(|number| matches!(number & 0xff, SQLITE_CONSTRAINT | SQLITE_MISMATCH));
     is_pg || is_lite
 }
 

@@ -26,7 +26,7 @@ pub(crate) async fn want(conn: &mut Conn<'_>, tenant: TenantId, rows: &[FetchRow
         let sql = conn
             .sql(
                 "want fetches",
-                "INSERT INTO fetch (tenant_id, connection_id, kind, remote_id, reason, due_at, attempts, wanted, error)
+                "INSERT INTO wanted_fetch (tenant_id, connection_id, kind, remote_id, reason, due_at, attempts, wanted, error)
                  VALUES ",
             )
             .rows(chunk, |row, values| {
@@ -41,8 +41,8 @@ pub(crate) async fn want(conn: &mut Conn<'_>, tenant: TenantId, rows: &[FetchRow
             })
             .push(
                 " ON CONFLICT (tenant_id, connection_id, kind, remote_id) DO UPDATE SET
-                     wanted = fetch.wanted + 1,
-                     due_at = CASE WHEN excluded.due_at < fetch.due_at THEN excluded.due_at ELSE fetch.due_at END",
+                     wanted = wanted_fetch.wanted + 1,
+                     due_at = CASE WHEN excluded.due_at < wanted_fetch.due_at THEN excluded.due_at ELSE wanted_fetch.due_at END",
             );
         conn.execute(sql).await?;
     }
@@ -86,7 +86,7 @@ impl Store {
         let mut conn = tx.conn();
         let freed = conn.sql(
             "free fetches",
-            "UPDATE fetch SET owner = NULL, lease_until = NULL, attempts = attempts + 1
+            "UPDATE wanted_fetch SET owner = NULL, lease_until = NULL, attempts = attempts + 1
              WHERE tenant_id = $1 AND connection_id = $2 AND owner IS NOT NULL AND lease_until <= $3",
         );
         conn.execute(freed.arg(tenant.0).arg(connection.0).arg(now))
@@ -95,7 +95,7 @@ impl Store {
             .sql(
                 "claim fetches",
                 "WITH due (due_kind, due_id) AS MATERIALIZED (
-                     SELECT kind, remote_id FROM fetch AS d WHERE tenant_id = ",
+                     SELECT kind, remote_id FROM wanted_fetch AS d WHERE tenant_id = ",
             )
             .bind(tenant.0)
             .push(" AND connection_id = ")
@@ -105,7 +105,7 @@ impl Store {
             .push(" ORDER BY due_at, kind, remote_id LIMIT ")
             .bind(limit_of(limit))
             .push(conn.dialect().for_update_of_d_skip_locked())
-            .push(") UPDATE fetch SET owner = ")
+            .push(") UPDATE wanted_fetch SET owner = ")
             .bind(owner)
             .push(", lease_until = ")
             .bind(lease_until)
@@ -134,9 +134,9 @@ impl Store {
         let sql = Sql::new(
             self.db.dialect(),
             "look for due fetches",
-            "SELECT 1 WHERE EXISTS (SELECT 1 FROM fetch
+            "SELECT 1 WHERE EXISTS (SELECT 1 FROM wanted_fetch
                  WHERE tenant_id = $1 AND connection_id = $2 AND owner IS NULL AND due_at <= $3)
-             OR EXISTS (SELECT 1 FROM fetch
+             OR EXISTS (SELECT 1 FROM wanted_fetch
                  WHERE tenant_id = $1 AND connection_id = $2 AND owner IS NOT NULL AND lease_until <= $3)",
         );
         let sql = sql.arg(tenant.0).arg(connection.0).arg(now);
@@ -209,7 +209,7 @@ impl Store {
         let mut conn = tx.conn();
         let sql = conn.sql(
             "put a fetch back",
-            "UPDATE fetch SET owner = NULL, lease_until = NULL, due_at = $5, error = $6, attempts = attempts + 1
+            "UPDATE wanted_fetch SET owner = NULL, lease_until = NULL, due_at = $5, error = $6, attempts = attempts + 1
              WHERE tenant_id = $1 AND connection_id = $2 AND kind = $3 AND remote_id = $4",
         );
         let sql = sql
@@ -240,7 +240,7 @@ impl Store {
         let mut conn = tx.conn();
         let sql = conn.sql(
             "free fetches of others",
-            "UPDATE fetch SET owner = NULL, lease_until = NULL
+            "UPDATE wanted_fetch SET owner = NULL, lease_until = NULL
              WHERE tenant_id = $1 AND connection_id = $2 AND owner IS NOT NULL AND owner <> $3",
         );
         let freed = conn
@@ -258,10 +258,10 @@ impl Store {
         let sql = Sql::new(
             self.db.dialect(),
             "count fetches",
-            "SELECT COUNT(*) FROM fetch WHERE tenant_id = $1",
+            "SELECT COUNT(*) FROM wanted_fetch WHERE tenant_id = $1",
         );
         let rows = self.db.read(sql.arg(tenant.0)).await?;
-        one("fetch", &rows)?.cells().int()
+        one("wanted_fetch", &rows)?.cells().int()
     }
 }
 
@@ -289,7 +289,7 @@ async fn number_events(
 /// Removes fetches that were not wanted again, and frees the others.
 async fn end_chunk(conn: &mut Conn<'_>, tenant: TenantId, rows: &[&&FetchRow]) -> Result<(), StoreError> {
     let sql = conn
-        .sql("end fetches", "DELETE FROM fetch WHERE tenant_id = ")
+        .sql("end fetches", "DELETE FROM wanted_fetch WHERE tenant_id = ")
         .bind(tenant.0)
         .push(" AND (connection_id, kind, remote_id, wanted) IN (VALUES ")
         .key_rows(rows, |row, values| {
@@ -304,7 +304,7 @@ async fn end_chunk(conn: &mut Conn<'_>, tenant: TenantId, rows: &[&&FetchRow]) -
     let sql = conn
         .sql(
             "free fetches that were wanted again",
-            "UPDATE fetch SET owner = NULL, lease_until = NULL, attempts = 0 WHERE tenant_id = ",
+            "UPDATE wanted_fetch SET owner = NULL, lease_until = NULL, attempts = 0 WHERE tenant_id = ",
         )
         .bind(tenant.0)
         .push(" AND (connection_id, kind, remote_id) IN (VALUES ")
@@ -316,7 +316,7 @@ async fn end_chunk(conn: &mut Conn<'_>, tenant: TenantId, rows: &[&&FetchRow]) -
 fn fetch_row(row: &Row) -> Result<FetchRow, StoreError> {
     let mut cells = row.cells();
     Ok(FetchRow {
-        key: key_of(&mut cells, "fetch")?,
+        key: key_of(&mut cells, "wanted_fetch")?,
         reason: cells.text()?,
         due_at: cells.time()?,
         attempts: cells.count()?,

@@ -102,7 +102,7 @@ pub(crate) async fn key_counts(
             .bind(tenant.0)
             .push(" AND scope = ")
             .bind(scope)
-            .push(" LIMIT 100) AS some) FROM (SELECT DISTINCT wanted_key FROM wanted) AS each_once");
+            .push(" LIMIT 100) AS counted) FROM (SELECT DISTINCT wanted_key FROM wanted) AS each_once");
         for row in conn.fetch(sql).await? {
             let mut cells = row.cells();
             let (key, n) = (cells.text()?, cells.int()?);

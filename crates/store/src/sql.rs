@@ -203,7 +203,9 @@ mod tests {
             );
         }
         let wide = insert_chunks(&[0; 64], 1_000).next().map(<[i32]>::len);
-        assert_eq!(wide, Some(16));
+        assert_eq!(wide, Some(32));
+        let wider = insert_chunks(&[0; 64], 1_001).next().map(<[i32]>::len);
+        assert_eq!(wider, Some(16));
     }
 
     #[test]

@@ -1,0 +1,265 @@
+//! Records, entities, problems: what one transaction of apply reads and writes.
+
+use schakel_core::delivery::ObjectKind;
+use schakel_core::id::{ConnectionId, EntityId, RelationId, TenantId};
+use schakel_core::problem::{Code, Problem};
+use schakel_core::record::{RecordKey, RecordKind};
+
+use super::make::{SHOP, TENANT, at, customer, customer_row, entity, order, order_row, relation};
+use super::on_both;
+use crate::rows::EntityRow;
+use crate::{Store, StoreError};
+
+on_both! {
+    records_come_back_whole,
+    a_newer_record_replaces_the_older,
+    records_are_found_by_owner_reference_and_label,
+    an_owner_stands_in_the_same_connection,
+    entities_keep_their_id,
+    entities_are_found_by_relation_parent_and_reference,
+    problems_belong_to_the_record_that_is_held,
+    nothing_is_kept_without_a_commit,
+    of_two_rows_with_one_key_the_last_counts,
+    empty_lists_are_fine,
+}
+
+fn sorted<T: Clone, K: Ord>(rows: &[T], key: impl Fn(&T) -> K) -> Vec<T> {
+    let mut rows = rows.to_vec();
+    rows.sort_by_key(key);
+    rows
+}
+
+async fn records_come_back_whole(store: Store) {
+    let rows: Vec<_> = (1..=300)
+        .map(|id| {
+            if id % 2 == 0 {
+                customer_row(id, "jan@example.org")
+            } else {
+                order_row(id, 4, 9)
+            }
+        })
+        .collect();
+    let keys: Vec<RecordKey> = rows.iter().map(|row| row.held.key).collect();
+    let mut tx = store.write().await.unwrap();
+    tx.put_records(TENANT, &rows).await.unwrap();
+    let inside = tx.records(TENANT, &keys).await.unwrap();
+    assert_eq!(
+        sorted(&inside, |row| row.held.key),
+        sorted(&rows, |row| row.held.key)
+    );
+    tx.commit().await.unwrap();
+    let outside = store.read_records(TENANT, &keys).await.unwrap();
+    assert_eq!(
+        sorted(&outside, |row| row.held.key),
+        sorted(&rows, |row| row.held.key)
+    );
+    assert!(store.read_records(TenantId(2), &keys).await.unwrap().is_empty());
+}
+
+async fn a_newer_record_replaces_the_older(store: Store) {
+    let mut tx = store.write().await.unwrap();
+    tx.put_records(TENANT, &[customer_row(1, "jan@example.org")])
+        .await
+        .unwrap();
+    let mut gone = customer_row(1, "piet@example.org");
+    gone.held.tombstone = None;
+    gone.held.fetched = None;
+    gone.label = "C1".to_owned();
+    tx.put_records(TENANT, std::slice::from_ref(&gone)).await.unwrap();
+    assert_eq!(tx.records(TENANT, &[customer(1)]).await.unwrap(), [gone]);
+}
+
+async fn records_are_found_by_owner_reference_and_label(store: Store) {
+    let rows = [
+        customer_row(1, "jan@example.org"),
+        order_row(11, 1, 5),
+        order_row(12, 1, 6),
+        order_row(13, 2, 5),
+        order_row(14, 0, 0),
+    ];
+    let mut tx = store.write().await.unwrap();
+    tx.put_records(TENANT, &rows).await.unwrap();
+    let ids = |rows: Vec<crate::rows::RecordRow>| {
+        let mut ids: Vec<i64> = rows.iter().map(|row| row.held.key.remote_id).collect();
+        ids.sort_unstable();
+        ids
+    };
+    let both = [customer(1), customer(2)];
+    assert_eq!(
+        ids(tx.owned(TENANT, &[RecordKind::Order], &both).await.unwrap()),
+        [11, 12, 13]
+    );
+    let carts = tx.owned(TENANT, &[RecordKind::Quote], &both).await.unwrap();
+    assert!(carts.is_empty());
+    let referring = tx
+        .referring(TENANT, RecordKind::Order, SHOP, &[5, 99])
+        .await
+        .unwrap();
+    assert_eq!(ids(referring), [11, 13]);
+    // 0 means none, so nothing refers to it.
+    let none = tx.referring(TENANT, RecordKind::Order, SHOP, &[0]).await.unwrap();
+    assert!(none.is_empty());
+    tx.commit().await.unwrap();
+    let found = store.find_orders_by_label(TENANT, "ORD00012").await.unwrap();
+    assert_eq!(ids(found), [12]);
+    assert!(store.find_orders_by_label(TENANT, "").await.unwrap().is_empty());
+}
+
+async fn an_owner_stands_in_the_same_connection(store: Store) {
+    let mut row = order_row(11, 1, 5);
+    row.owner = Some(RecordKey::new(ConnectionId(99), RecordKind::Customer, 1));
+    let mut tx = store.write().await.unwrap();
+    let refused = tx.put_records(TENANT, &[row]).await;
+    assert!(matches!(
+        refused,
+        Err(StoreError::Contradiction { table: "record", .. })
+    ));
+}
+
+async fn entities_keep_their_id(store: Store) {
+    let mut tx = store.write().await.unwrap();
+    let first = entity(100, ObjectKind::Order, 7, 1);
+    tx.put_entities(TENANT, &[first]).await.unwrap();
+    let moved = EntityRow {
+        id: EntityId(200),
+        relation: RelationId(2),
+        updated_at: at(9),
+        ..first
+    };
+    tx.put_entities(TENANT, &[moved]).await.unwrap();
+    let held = tx.entities(TENANT, &[first.key]).await.unwrap();
+    assert_eq!(
+        held,
+        [EntityRow {
+            id: first.id,
+            ..moved
+        }]
+    );
+    tx.commit().await.unwrap();
+    let by_id = store
+        .read_entities(TENANT, &[EntityId(100), EntityId(200)])
+        .await
+        .unwrap();
+    assert_eq!(by_id, held);
+}
+
+async fn entities_are_found_by_relation_parent_and_reference(store: Store) {
+    let row = |id, parent_id, ref_id| EntityRow {
+        parent_id,
+        ref_id,
+        ..entity(id, ObjectKind::OrderRow, id, 1)
+    };
+    let rows = [
+        entity(1, ObjectKind::Order, 7, 1),
+        row(2, 7, 70),
+        row(3, 7, 71),
+        row(4, 8, 70),
+        entity(5, ObjectKind::Order, 9, 2),
+    ];
+    let mut tx = store.write().await.unwrap();
+    tx.put_entities(TENANT, &rows).await.unwrap();
+    let ids = |rows: Vec<EntityRow>| {
+        let mut ids: Vec<i64> = rows.iter().map(|row| row.id.0).collect();
+        ids.sort_unstable();
+        ids
+    };
+    let of_both = tx
+        .entities_of(TENANT, &[RelationId(1), RelationId(2), RelationId(3)])
+        .await
+        .unwrap();
+    assert_eq!(ids(of_both), [1, 2, 3, 4, 5]);
+    let under = tx
+        .entities_under(TENANT, SHOP, ObjectKind::OrderRow, &[7])
+        .await
+        .unwrap();
+    assert_eq!(ids(under), [2, 3]);
+    let showing = tx
+        .entities_showing(TENANT, SHOP, ObjectKind::OrderRow, &[70])
+        .await
+        .unwrap();
+    assert_eq!(ids(showing), [2, 4]);
+    let under_none = tx
+        .entities_under(TENANT, SHOP, ObjectKind::Order, &[0])
+        .await
+        .unwrap();
+    assert!(under_none.is_empty());
+    tx.commit().await.unwrap();
+    let read = store.read_entities_of(TENANT, RelationId(1)).await.unwrap();
+    assert_eq!(ids(read), [1, 2, 3, 4]);
+}
+
+async fn problems_belong_to_the_record_that_is_held(store: Store) {
+    let cut = Problem::new(Code::Cut, "customer.firstname");
+    let bad = Problem::new(Code::BadEmail, "customer.email");
+    let note = async |problems: Vec<Problem>| {
+        let mut tx = store.write().await.unwrap();
+        let other = (customer(2), vec![cut.clone()]);
+        tx.note_problems(TENANT, &[(customer(1), problems), other])
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    };
+    note(vec![cut.clone(), bad.clone(), cut.clone()]).await;
+    assert_eq!(
+        store.problems_of(TENANT, customer(1)).await.unwrap(),
+        [bad.clone(), cut.clone()]
+    );
+    note(Vec::new()).await;
+    assert!(store.problems_of(TENANT, customer(1)).await.unwrap().is_empty());
+    assert_eq!(store.problems_of(TENANT, customer(2)).await.unwrap(), [cut]);
+}
+
+async fn nothing_is_kept_without_a_commit(store: Store) {
+    // As after a crash in the middle of apply: the next one starts from what was there before.
+    store
+        .insert_events(&[super::make::event(1, 1, "a")])
+        .await
+        .unwrap();
+    let before = store.inbox_counts(TENANT, None, None).await.unwrap();
+    let mut tx = store.write().await.unwrap();
+    tx.put_records(TENANT, &[order_row(1, 1, 0)]).await.unwrap();
+    tx.put_relations(TENANT, &[relation(1)]).await.unwrap();
+    tx.put_entities(TENANT, &[entity(1, ObjectKind::Order, 1, 1)])
+        .await
+        .unwrap();
+    tx.put_deliveries(TENANT, &[super::make::profile(1)])
+        .await
+        .unwrap();
+    assert_eq!(tx.next_numbers(TENANT, "relation", 1).await.unwrap(), 1);
+    let applied = super::make::finished(1, schakel_core::event::EventState::Applied);
+    tx.finish_events(TENANT, &[applied]).await.unwrap();
+    drop(tx);
+
+    assert_eq!(store.inbox_counts(TENANT, None, None).await.unwrap(), before);
+    assert!(store.read_records(TENANT, &[order(1)]).await.unwrap().is_empty());
+    assert!(store.relation_row(TENANT, RelationId(1)).await.unwrap().is_none());
+    assert!(store.delivery_counts(TENANT).await.unwrap().is_empty());
+    let mut tx = store.write().await.unwrap();
+    assert_eq!(tx.next_numbers(TENANT, "relation", 1).await.unwrap(), 1);
+}
+
+async fn of_two_rows_with_one_key_the_last_counts(store: Store) {
+    let mut tx = store.write().await.unwrap();
+    let last = customer_row(1, "second@example.org");
+    tx.put_records(TENANT, &[customer_row(1, "first@example.org"), last.clone()])
+        .await
+        .unwrap();
+    assert_eq!(
+        tx.records(TENANT, &[customer(1), customer(1)]).await.unwrap(),
+        [last]
+    );
+}
+
+async fn empty_lists_are_fine(store: Store) {
+    let mut tx = store.write().await.unwrap();
+    tx.put_records(TENANT, &[]).await.unwrap();
+    tx.put_nodes(TENANT, 1, &[]).await.unwrap();
+    tx.put_deliveries(TENANT, &[]).await.unwrap();
+    tx.finish_events(TENANT, &[]).await.unwrap();
+    tx.want_fetches(TENANT, &[]).await.unwrap();
+    assert!(tx.records(TENANT, &[]).await.unwrap().is_empty());
+    assert!(tx.owned(TENANT, &[], &[customer(1)]).await.unwrap().is_empty());
+    assert!(tx.nodes(TENANT, 1, &[]).await.unwrap().is_empty());
+    assert!(tx.match_key_counts(TENANT, 1, &[]).await.unwrap().is_empty());
+    tx.commit().await.unwrap();
+}

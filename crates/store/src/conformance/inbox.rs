@@ -1,0 +1,214 @@
+//! Intake and the inbox's numbers: I1 to I4, F1.
+
+use schakel_core::event::{EventState, Origin, Trust};
+use schakel_core::id::{ConnectionId, EventId};
+use schakel_core::problem::{Code, Problem};
+
+use super::make::{SHOP, TENANT, answer, event, finished, order};
+use super::on_both;
+use crate::rows::{Finished, InboxCounts, Inserted};
+use crate::{Store, StoreError};
+
+on_both! {
+    an_event_comes_back_as_it_was_received,
+    a_repeat_is_counted_and_not_stored,
+    hints_and_answers_are_never_repeats,
+    waiting_events_come_in_order_and_in_pages,
+    an_event_is_finished_once,
+    a_quarantined_event_is_released,
+    refusals_are_counted_apart,
+    totals_equal_what_is_stored,
+    another_tenant_sees_nothing,
+    large_batches_are_stored_whole,
+}
+
+async fn finish(store: &Store, done: &[Finished]) -> Result<(), StoreError> {
+    let mut tx = store.write().await?;
+    tx.finish_events(TENANT, done).await?;
+    tx.commit().await
+}
+
+async fn counts(store: &Store) -> InboxCounts {
+    let counts = store.inbox_counts(TENANT, None, None).await.unwrap();
+    assert_eq!(counts, store.inbox_audit(TENANT, None, None).await.unwrap());
+    assert!(counts.adds_up(), "{counts:?}");
+    counts
+}
+
+async fn an_event_comes_back_as_it_was_received(store: Store) {
+    let mut sent = event(1, 7, "");
+    sent.body = bytes::Bytes::from_static(b"\x00\xff {\"caf\xc3\xa9\":1}");
+    assert_eq!(
+        store.insert_events(std::slice::from_ref(&sent)).await.unwrap(),
+        [Inserted::New]
+    );
+    let held = store.read_event(TENANT, EventId(1)).await.unwrap().unwrap();
+    assert_eq!(format!("{:?}", held.event), format!("{sent:?}"));
+    assert_eq!((held.state, held.problems), (EventState::Waiting, Vec::new()));
+    let of_record = store.read_events_of(TENANT, order(7), 10).await.unwrap();
+    assert_eq!(of_record.len(), 1);
+    assert!(store.read_event(TENANT, EventId(2)).await.unwrap().is_none());
+}
+
+async fn a_repeat_is_counted_and_not_stored(store: Store) {
+    let batch = [
+        event(1, 7, "a"),
+        event(2, 7, "a"),
+        event(3, 7, "b"),
+        event(4, 8, "a"),
+    ];
+    let answers = store.insert_events(&batch).await.unwrap();
+    use Inserted::{Duplicate, New};
+    assert_eq!(answers, [New, Duplicate, New, New]);
+    // A sender that got no answer sends again, under the same or a new id.
+    let answers = store
+        .insert_events(&[event(1, 7, "a"), event(5, 7, "b")])
+        .await
+        .unwrap();
+    assert_eq!(answers, [Duplicate, Duplicate]);
+    let counts = counts(&store).await;
+    assert_eq!((counts.received, counts.duplicate, counts.waiting), (6, 3, 3));
+    assert!(store.insert_events(&[]).await.unwrap().is_empty());
+}
+
+async fn hints_and_answers_are_never_repeats(store: Store) {
+    let hint = |id| crate::conformance::make::event(id, 7, "a");
+    let mut hints = [hint(1), hint(2)];
+    for hint in &mut hints {
+        hint.trust = Trust::Hint;
+    }
+    assert_eq!(
+        store.insert_events(&hints).await.unwrap(),
+        [Inserted::New, Inserted::New]
+    );
+    let answers = [answer(3, 7), answer(4, 7)];
+    assert_eq!(
+        store.insert_events(&answers).await.unwrap(),
+        [Inserted::New, Inserted::New]
+    );
+}
+
+async fn waiting_events_come_in_order_and_in_pages(store: Store) {
+    let batch: Vec<_> = (1..=7).rev().map(|id| event(id, id, "x")).collect();
+    store.insert_events(&batch).await.unwrap();
+    finish(&store, &[finished(3, EventState::Applied)]).await.unwrap();
+    let ids = async |after, limit| {
+        let waiting = store.waiting_events(TENANT, EventId(after), limit).await.unwrap();
+        waiting.iter().map(|event| event.id.0).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(0, 3).await, [1, 2, 4]);
+    assert_eq!(ids(4, 10).await, [5, 6, 7]);
+    assert!(ids(7, 10).await.is_empty());
+}
+
+async fn an_event_is_finished_once(store: Store) {
+    let batch: Vec<_> = (1..=4).map(|id| event(id, id, "x")).collect();
+    store.insert_events(&batch).await.unwrap();
+    let done = [
+        finished(1, EventState::Applied),
+        finished(2, EventState::Superseded),
+        finished(3, EventState::Erased),
+    ];
+    finish(&store, &done).await.unwrap();
+    let again = finish(&store, &[finished(4, EventState::Applied), done[0].clone()]).await;
+    assert!(matches!(
+        again,
+        Err(StoreError::WrongRows {
+            table: "event",
+            expected: 2,
+            touched: 1
+        })
+    ));
+    let counts = counts(&store).await;
+    assert_eq!(
+        (counts.applied, counts.superseded, counts.erased, counts.waiting),
+        (1, 1, 1, 1)
+    );
+}
+
+async fn a_quarantined_event_is_released(store: Store) {
+    let batch: Vec<_> = (1..=4).map(|id| event(id, id, "x")).collect();
+    store.insert_events(&batch).await.unwrap();
+    let set_aside = |id, code| Finished {
+        problems: vec![Problem::new(Code::Cut, "order.a"), Problem::new(code, "order.b")],
+        ..finished(id, EventState::Quarantined)
+    };
+    let done = [
+        set_aside(1, Code::NoId),
+        set_aside(2, Code::BadJson),
+        set_aside(3, Code::NoId),
+        finished(4, EventState::Quarantined),
+    ];
+    finish(&store, &done).await.unwrap();
+    let groups = store.quarantine_groups(TENANT).await.unwrap();
+    let expected = [("bad_json", 1), ("no_id", 2), ("unknown", 1)].map(|(code, n)| (code.to_owned(), n));
+    assert_eq!(groups, expected);
+    let page = store.quarantined(TENANT, 2, 1).await.unwrap();
+    assert_eq!(page.iter().map(|row| row.event.id.0).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(page[0].problems, done[0].problems);
+
+    assert!(store.release(TENANT, EventId(1)).await.unwrap());
+    assert!(!store.release(TENANT, EventId(1)).await.unwrap());
+    let released = store.read_event(TENANT, EventId(1)).await.unwrap().unwrap();
+    assert_eq!(
+        (released.state, released.problems),
+        (EventState::Waiting, Vec::new())
+    );
+    let counts = counts(&store).await;
+    assert_eq!((counts.quarantined, counts.waiting), (3, 1));
+}
+
+async fn refusals_are_counted_apart(store: Store) {
+    store.count_rejected(TENANT, SHOP, "signature", 2).await.unwrap();
+    store.count_rejected(TENANT, SHOP, "too_large", 1).await.unwrap();
+    let counts = counts(&store).await;
+    assert_eq!((counts.rejected, counts.received), (3, 0));
+}
+
+async fn totals_equal_what_is_stored(store: Store) {
+    let other = ConnectionId(11);
+    let mut batch = vec![event(1, 1, "a"), event(2, 1, "a"), answer(3, 1)];
+    batch.push(crate::conformance::make::event(4, 1, "a"));
+    batch[3].connection = other;
+    store.insert_events(&batch).await.unwrap();
+    finish(&store, &[finished(3, EventState::Applied)]).await.unwrap();
+    let of = async |connection, origin| {
+        let counts = store.inbox_counts(TENANT, connection, origin).await.unwrap();
+        assert_eq!(
+            counts,
+            store.inbox_audit(TENANT, connection, origin).await.unwrap()
+        );
+        assert!(counts.adds_up());
+        (counts.received, counts.duplicate, counts.waiting, counts.applied)
+    };
+    assert_eq!(of(None, None).await, (4, 1, 2, 1));
+    assert_eq!(of(Some(SHOP), None).await, (3, 1, 1, 1));
+    assert_eq!(of(Some(other), None).await, (1, 0, 1, 0));
+    assert_eq!(of(Some(SHOP), Some(Origin::Fetch)).await, (1, 0, 0, 1));
+    assert_eq!(of(None, Some(Origin::Webhook)).await, (3, 1, 2, 0));
+}
+
+async fn another_tenant_sees_nothing(store: Store) {
+    store.insert_events(&[event(1, 7, "a")]).await.unwrap();
+    let stranger = schakel_core::id::TenantId(2);
+    assert!(store.read_event(stranger, EventId(1)).await.unwrap().is_none());
+    assert!(
+        store
+            .waiting_events(stranger, EventId(0), 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(!store.release(stranger, EventId(1)).await.unwrap());
+    let counts = store.inbox_counts(stranger, None, None).await.unwrap();
+    assert_eq!(counts, InboxCounts::default());
+}
+
+async fn large_batches_are_stored_whole(store: Store) {
+    let batch: Vec<_> = (1..=613).map(|id| event(id, id, "x")).collect();
+    let answers = store.insert_events(&batch).await.unwrap();
+    assert_eq!(answers, vec![Inserted::New; 613]);
+    let done: Vec<_> = (1..=613).map(|id| finished(id, EventState::Applied)).collect();
+    finish(&store, &done).await.unwrap();
+    assert_eq!(counts(&store).await.applied, 613);
+}

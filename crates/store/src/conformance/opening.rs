@@ -1,0 +1,116 @@
+//! Opening, locking, closing, schemas of other versions.
+
+use super::on_both;
+use crate::sql::Sql;
+use crate::{OpenOptions, Store, StoreError};
+
+on_both! {
+    a_newer_schema_is_refused,
+    what_was_written_is_there_after_reopening,
+    durability_is_told,
+}
+
+const READ_ONLY: OpenOptions = OpenOptions { is_read_only: true };
+
+/// The address under which a store can be opened once more.
+async fn address(store: &Store) -> String {
+    if let Some(file) = &store.file {
+        return format!("sqlite://{}", file.display());
+    }
+    let text = "SELECT current_database()";
+    let rows = store
+        .db
+        .read(Sql::new(store.db.dialect(), "name the database", text))
+        .await
+        .unwrap();
+    let name = rows[0].cells().text().unwrap();
+    let server = schakel_testkit::postgres::url().unwrap().unwrap();
+    let (server, query) = server.split_once('?').unwrap_or((&server, ""));
+    let host = server.rsplit_once('/').map_or(server, |(host, _)| host);
+    format!("{host}/{name}?{query}")
+}
+
+async fn a_newer_schema_is_refused(store: Store) {
+    let mut tx = store.db.begin().await.unwrap();
+    let mut conn = tx.conn();
+    let sql = conn.sql(
+        "pretend a newer program was here",
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (9999, 'later', TRUE, $1, 0)",
+    );
+    conn.execute(sql.arg(b"x".as_slice())).await.unwrap();
+    tx.commit().await.unwrap();
+    for options in [OpenOptions::default(), READ_ONLY] {
+        let refused = Store::open(&address(&store).await, options).await;
+        assert!(matches!(
+            refused,
+            Err(StoreError::NewerSchema { found: 9999, .. })
+        ));
+    }
+}
+
+async fn what_was_written_is_there_after_reopening(store: Store) {
+    store.setting_or_insert("key", b"one").await.unwrap();
+    let address = address(&store).await;
+    store.close().await;
+    let store = Store::open(&address, OpenOptions::default()).await.unwrap();
+    assert_eq!(store.setting("key").await.unwrap(), Some(b"one".to_vec()));
+    let reader = Store::open(&address, READ_ONLY).await.unwrap();
+    assert_eq!(reader.setting("key").await.unwrap(), Some(b"one".to_vec()));
+    let refused = reader.setting_or_insert("other", b"two").await;
+    assert!(matches!(refused, Err(StoreError::Driver { .. })));
+    reader.close().await;
+    store.close().await;
+}
+
+async fn durability_is_told(store: Store) {
+    let durability = store.durability().await.unwrap();
+    assert!(!durability.is_replicated);
+    assert!(durability.to_string().ends_with("(single node)"));
+    assert!(["SQLite", "PostgreSQL"].contains(&store.engine_name()));
+}
+
+#[tokio::test]
+async fn a_second_process_is_kept_away_from_the_file() {
+    let (store, folder) = super::lite().await;
+    let guard = store.lock().unwrap();
+    let Err(StoreError::Locked { path, pid }) = store.lock() else {
+        panic!("a second lock was given");
+    };
+    assert_eq!(path, folder.path().join("hub.db.lock"));
+    assert_eq!(pid, std::process::id().to_string());
+    drop(guard);
+    store.lock().unwrap();
+}
+
+#[tokio::test]
+async fn many_processes_share_a_server() {
+    if let Some((store, _database)) = super::pg().await {
+        let guards = (store.lock().unwrap(), store.lock().unwrap());
+        drop(guards);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_file_is_not_opened_for_reading() {
+    let folder = schakel_testkit::tempdir();
+    let file = folder.path().join("hub.db");
+    let open = async || Store::open(&file.display().to_string(), READ_ONLY).await;
+    assert!(matches!(open().await, Err(StoreError::Driver { .. })));
+    std::fs::write(&file, "").unwrap();
+    assert!(matches!(
+        open().await,
+        Err(StoreError::OlderSchema { found: 0, known: 1 })
+    ));
+}
+
+#[tokio::test]
+async fn folders_of_a_new_file_are_made() {
+    let folder = schakel_testkit::tempdir();
+    let file = folder.path().join("a/b/hub.db");
+    let store = Store::open(&file.display().to_string(), OpenOptions::default())
+        .await
+        .unwrap();
+    store.close().await;
+    assert!(file.is_file());
+}

@@ -1,0 +1,90 @@
+//! Settings, connections, checkpoints, leases.
+
+use schakel_core::id::ConnectionId;
+
+use super::make::{SHOP, TENANT, at, event};
+use super::on_both;
+use crate::Store;
+
+on_both! {
+    a_setting_keeps_its_first_value,
+    a_connection_keeps_its_id,
+    a_checkpoint_moves_with_its_items,
+    a_lease_has_one_holder_and_rising_epochs,
+    a_transaction_knows_a_lost_lease,
+}
+
+async fn a_setting_keeps_its_first_value(store: Store) {
+    assert_eq!(store.setting("key").await.unwrap(), None);
+    assert_eq!(store.setting_or_insert("key", b"one").await.unwrap(), b"one");
+    assert_eq!(store.setting_or_insert("key", b"two").await.unwrap(), b"one");
+    assert_eq!(store.setting("key").await.unwrap(), Some(b"one".to_vec()));
+}
+
+async fn a_connection_keeps_its_id(store: Store) {
+    let first = store
+        .ensure_connection(TENANT, "shop", "lightspeed", ConnectionId(5))
+        .await
+        .unwrap();
+    let again = store
+        .ensure_connection(TENANT, "shop", "lightspeed", ConnectionId(6))
+        .await
+        .unwrap();
+    assert_eq!((first.id, &again), (ConnectionId(5), &first));
+    store
+        .ensure_connection(TENANT, "mail", "copernica", ConnectionId(7))
+        .await
+        .unwrap();
+    let names: Vec<String> = store
+        .connections(TENANT)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|row| row.name)
+        .collect();
+    assert_eq!(names, ["mail", "shop"]);
+}
+
+async fn a_checkpoint_moves_with_its_items(store: Store) {
+    let place = async || store.checkpoint(TENANT, SHOP, "orders").await.unwrap();
+    let mut tx = store.write().await.unwrap();
+    tx.insert_events(&[event(1, 1, "a")]).await.unwrap();
+    tx.put_checkpoint(TENANT, SHOP, "orders", "page 1").await.unwrap();
+    drop(tx);
+    assert_eq!(place().await, None);
+    for page in ["page 1", "page 2"] {
+        let mut tx = store.write().await.unwrap();
+        tx.put_checkpoint(TENANT, SHOP, "orders", page).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    assert_eq!(place().await.as_deref(), Some("page 2"));
+}
+
+async fn a_lease_has_one_holder_and_rising_epochs(store: Store) {
+    let take = async |owner, now| store.take_lease("apply", owner, at(now), 30_000).await.unwrap();
+    assert_eq!(take("a", 0).await, Some(1));
+    assert_eq!(take("b", 29).await, None);
+    assert!(store.renew_lease("apply", 1, at(20), 30_000).await.unwrap());
+    assert_eq!(take("b", 49).await, None);
+    assert_eq!(take("b", 50).await, Some(2));
+    assert!(!store.renew_lease("apply", 1, at(51), 30_000).await.unwrap());
+    assert!(!store.release_lease("apply", 1).await.unwrap());
+    assert!(store.release_lease("apply", 2).await.unwrap());
+    assert_eq!(take("a", 52).await, Some(3));
+    assert_eq!(take("a", 53).await, Some(4));
+}
+
+async fn a_transaction_knows_a_lost_lease(store: Store) {
+    let epoch = store
+        .take_lease("apply", "a", at(0), 1_000)
+        .await
+        .unwrap()
+        .unwrap();
+    let held = async |epoch| {
+        let mut tx = store.write().await.unwrap();
+        tx.holds_lease("apply", epoch).await.unwrap()
+    };
+    assert!(held(epoch).await);
+    store.take_lease("apply", "b", at(9), 1_000).await.unwrap();
+    assert!(!held(epoch).await);
+}
