@@ -28,7 +28,7 @@ impl Store {
             .bind(tenant.0)
             .push(" AND relation_id = ")
             .bind(relation.0)
-            .push(" ORDER BY id");
+            .push(" ORDER BY +id");
         self.db.read(sql).await?.iter().map(entity_row).collect()
     }
 

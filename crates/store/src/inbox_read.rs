@@ -78,7 +78,7 @@ impl Store {
             .bind(key.remote_id)
             .push(" AND kind = ")
             .bind(key.kind.as_str())
-            .push(" ORDER BY id DESC LIMIT ")
+            .push(" ORDER BY +id DESC LIMIT ")
             .bind(limit_of(limit));
         self.db.read(sql).await?.iter().map(event_row).collect()
     }

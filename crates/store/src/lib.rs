@@ -8,6 +8,8 @@
 //! - Statements over many rows, never a loop over single rows inside a transaction (dependencies.md §2).
 //! - SQLite has one connection that writes and a few that read beside it; PostgreSQL runs at READ COMMITTED with row
 //!   locks (the reasons stand in `dialect.rs`).
+//! - `ORDER BY +id` sorts what an index of the condition found; SQLite would take `ORDER BY id` as a reason to read the
+//!   whole tenant in the order of the primary key.
 //! - What two rows of one statement could disagree about is kept once: the last row of a key counts.
 //!
 //! It must not know a connector, an HTTP client, a clock or a random source; times and ids come from the caller.

@@ -35,9 +35,11 @@ impl Store {
             .push(" AND id = ")
             .bind(relation.0)
             .push(") AND relation_id = ")
-            .bind(relation.0)
-            .push(" ORDER BY connection_id, kind, remote_id");
-        self.db.read(sql).await?.iter().map(node_row).collect()
+            .bind(relation.0);
+        let rows = self.db.read(sql).await?;
+        let mut nodes = rows.iter().map(node_row).collect::<Result<Vec<_>, _>>()?;
+        nodes.sort_by_key(|node| node.key);
+        Ok(nodes)
     }
 
     /// Returns the relations whose records have `key`, in any scope, each once.

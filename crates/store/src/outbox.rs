@@ -29,7 +29,7 @@ pub(crate) async fn read_locked(
     let mut found = Vec::with_capacity(objects.len());
     for chunk in key_chunks(objects) {
         let sql = of_objects(conn.sql("read deliveries", SELECT), tenant, sink, chunk)
-            .push(" ORDER BY id")
+            .push(" ORDER BY +id")
             .push(conn.dialect().for_update());
         for row in conn.fetch(sql).await? {
             found.push(delivery_row(&row)?);

@@ -128,7 +128,7 @@ impl Store {
              FROM delivery AS d
              LEFT JOIN attempt AS a ON a.tenant_id = d.tenant_id AND a.id = (
                  SELECT MAX(l.id) FROM attempt AS l WHERE l.tenant_id = d.tenant_id AND l.delivery_id = d.id)
-             WHERE d.tenant_id = $1 AND d.state = 'dead' ORDER BY d.id DESC LIMIT $2",
+             WHERE d.tenant_id = $1 AND d.state = 'dead' ORDER BY +d.id DESC LIMIT $2",
         );
         let rows = self.db.read(sql.arg(tenant.0).arg(limit_of(limit))).await?;
         rows.iter()

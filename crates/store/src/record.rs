@@ -47,9 +47,11 @@ impl Store {
         let sql = Sql::new(self.db.dialect(), "find records by label", SELECT)
             .bind(tenant.0)
             .push(" AND label <> '' AND label = ")
-            .bind(label)
-            .push(" ORDER BY connection_id, kind, remote_id");
-        self.db.read(sql).await?.iter().map(record_row).collect()
+            .bind(label);
+        let rows = self.db.read(sql).await?;
+        let mut found = rows.iter().map(record_row).collect::<Result<Vec<_>, _>>()?;
+        found.sort_by_key(|row| row.held.key);
+        Ok(found)
     }
 }
 

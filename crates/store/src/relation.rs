@@ -82,7 +82,10 @@ impl Store {
             "read merges",
             "SELECT id, at, kind, relation_id, other_id, event_id, match_key, record_connection_id, record_kind,
                  record_remote_id
-             FROM merge_log WHERE tenant_id = $1 AND (relation_id = $2 OR other_id = $2) ORDER BY id",
+             FROM merge_log WHERE tenant_id = $1 AND id IN (
+                 SELECT id FROM merge_log WHERE tenant_id = $1 AND relation_id = $2
+                 UNION SELECT id FROM merge_log WHERE tenant_id = $1 AND other_id = $2)
+             ORDER BY +id",
         );
         let rows = self.db.read(sql.arg(tenant.0).arg(relation.0)).await?;
         rows.iter().map(merge_row).collect()

@@ -186,7 +186,7 @@ async fn read_open(
         })
         .push(") AND d.state = 'claimed' AND d.sink_id = ")
         .bind(sink.0)
-        .push(" ORDER BY d.id")
+        .push(" ORDER BY +d.id")
         .push(conn.dialect().for_update_of_d());
     conn.fetch(sql).await?.iter().map(open_row).collect()
 }

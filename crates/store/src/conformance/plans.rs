@@ -1,6 +1,339 @@
-//! Collects the statements that ran, so that their plans can be checked.
+//! Every statement of the suite runs on an index: the cost per order must not grow with the number of relations.
+//!
+//! All statements that the tests of this process run are noted; the test here runs one of everything itself, so
+//! that it also holds when it runs alone.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use schakel_core::delivery::ObjectKind;
+use schakel_core::event::EventState;
+use schakel_core::id::{DeliveryId, EntityId, EventId, RelationId};
+use schakel_core::record::RecordKind;
+
+use super::make::{
+    SCOPE, SHOP, SINK, TENANT, answer, at, child, claim, confirmed, customer, customer_row, entity, event,
+    finished, ids, key, node, order, profile, put, relation, settle, wanted,
+};
 use crate::dialect::Dialect;
+use crate::rows::{DeadFilter, Outcome};
+use crate::{Store, WriteTx};
 
-/// Remembers a statement that ran.
-pub(crate) fn note(_dialect: Dialect, _text: &str) {}
+static NOTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Notes a statement that runs on SQLite, whose plans do not depend on how much is stored.
+pub(crate) fn note(dialect: Dialect, text: &str) {
+    if dialect == Dialect::Lite && !text.starts_with("EXPLAIN") {
+        let mut noted = NOTED.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.insert(text.to_owned());
+    }
+}
+
+/// Tables that stay small whatever the number of relations.
+const SMALL: [&str; 6] = [
+    "setting",
+    "connection",
+    "counter",
+    "number",
+    "lease",
+    "checkpoint",
+];
+
+/// Indexes that hold only rows with work to do, so that all of a tenant's or sink's entries may be read.
+const WORK: [&str; 9] = [
+    "event_waiting",
+    "event_quarantined",
+    "delivery_ready",
+    "delivery_held",
+    "delivery_leaving",
+    "delivery_claimed",
+    "delivery_dead",
+    "delivery_parent",
+    "wanted_fetch_claimed",
+];
+
+/// Statements that count everything, for pages and checks; none of them belongs to the data's way.
+const COUNTS: [&str; 6] = [
+    "FROM relation WHERE tenant_id = $1 AND alias_of IS NOT NULL",
+    "SELECT COUNT(*) FROM merge_log",
+    "SELECT COUNT(*) FROM wanted_fetch WHERE tenant_id = $1",
+    "SELECT state, COUNT(*) FROM event",
+    "SELECT sink_id, kind, 'ready' AS state",
+    "_sqlx_migrations",
+];
+
+/// Tells what is wrong with one line of a plan.
+fn complaint(line: &str) -> Option<&'static str> {
+    let mut words = line.split(' ');
+    let (verb, table) = (words.next()?, words.next()?);
+    let is_of_values = matches!(
+        table,
+        "CONSTANT" | "v" | "done" | "wanted" | "due" | "each_once" | "earliest" | "counted"
+    ) || table.starts_with(|first: char| first == '(' || first.is_ascii_digit());
+    if is_of_values || SMALL.contains(&table) {
+        return None;
+    }
+    if verb == "SCAN" {
+        return Some("reads a whole table");
+    }
+    if verb != "SEARCH" || WORK.iter().any(|index| line.contains(&format!(" {index} "))) {
+        return None;
+    }
+    let columns = line.rsplit_once('(')?.1.trim_end_matches(')');
+    // Below a tenant and a connection, sink or scope there must be something that names few rows.
+    let is_broad = columns.split(" AND ").all(|column| {
+        ["tenant_id", "connection_id", "sink_id", "scope", "kind"]
+            .iter()
+            .any(|broad| column.starts_with(broad))
+    });
+    is_broad.then_some("reads all of a tenant or connection")
+}
+
+#[tokio::test]
+async fn every_statement_runs_on_an_index() {
+    let (store, _folder) = super::lite().await;
+    run_apply(&store).await;
+    run_delivery(&store).await;
+    run_reads(&store).await;
+    let noted: Vec<String> = {
+        let noted = NOTED.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.iter().cloned().collect()
+    };
+    assert!(noted.len() > 60, "only {} statements ran", noted.len());
+    let mut complaints = Vec::new();
+    for text in noted {
+        if COUNTS.iter().any(|count| text.contains(count)) {
+            continue;
+        }
+        for line in plan(&store, &text).await {
+            if let Some(complaint) = complaint(&line) {
+                complaints.push(format!("{complaint}: {line}\n    in {text:.300}"));
+            }
+        }
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    store.close().await;
+}
+
+async fn plan(store: &Store, text: &str) -> Vec<String> {
+    let mut tx = store.db.begin().await.unwrap();
+    let mut conn = tx.conn();
+    let mut sql = conn.sql("explain", "EXPLAIN QUERY PLAN ");
+    sql.text.push_str(text);
+    let rows = conn.fetch(sql).await.unwrap();
+    rows.iter()
+        .map(|row| {
+            let mut cells = row.cells();
+            let _numbers = [cells.int().unwrap(), cells.int().unwrap(), cells.int().unwrap()];
+            cells.text().unwrap()
+        })
+        .collect()
+}
+
+async fn run_apply(store: &Store) {
+    store
+        .insert_events(&[event(1, 1, "a"), event(2, 2, "b")])
+        .await
+        .unwrap();
+    let mut tx = store.write().await.unwrap();
+    let t = TENANT;
+    read_lists(&mut tx, 1).await;
+    read_lists(&mut tx, 300).await;
+    tx.put_records(t, &[customer_row(1, "jan@example.org")])
+        .await
+        .unwrap();
+    let jan = node(1, &["jan@example.org"], 1);
+    tx.put_nodes(t, SCOPE, &[put(jan.clone())]).await.unwrap();
+    tx.put_nodes(t, SCOPE, &[put(jan)]).await.unwrap();
+    tx.remove_nodes(t, SCOPE, &[customer(1)]).await.unwrap();
+    tx.next_numbers(t, "relation", 1).await.unwrap();
+    tx.put_relations(t, &[relation(1)]).await.unwrap();
+    tx.put_entities(t, &[entity(5, ObjectKind::Order, 1, 1)])
+        .await
+        .unwrap();
+    tx.put_deliveries(t, &[profile(1), profile(3), child(2, ObjectKind::Order, 1, 1)])
+        .await
+        .unwrap();
+    tx.note_problems(t, &[(customer(1), Vec::new())]).await.unwrap();
+    tx.want_fetches(t, &[wanted(1, 5), wanted(2, 5)]).await.unwrap();
+    tx.finish_events(t, &[finished(1, EventState::Quarantined)])
+        .await
+        .unwrap();
+    tx.holds_lease("apply", 1).await.unwrap();
+    tx.commit().await.unwrap();
+    store.release(t, EventId(1)).await.unwrap();
+}
+
+/// Reads by lists of `n`: the plan must not depend on their length.
+async fn read_lists(tx: &mut WriteTx, n: i64) {
+    let t = TENANT;
+    let numbers: Vec<i64> = (1..=n).collect();
+    let customers: Vec<_> = numbers.iter().map(|id| customer(*id)).collect();
+    let keys: Vec<_> = numbers
+        .iter()
+        .map(|id| key(&format!("{id}@example.org")))
+        .collect();
+    let relations: Vec<_> = numbers.iter().map(|id| RelationId(*id)).collect();
+    let things: Vec<_> = numbers
+        .iter()
+        .map(|id| entity(*id, ObjectKind::Order, *id, 1).key)
+        .collect();
+    let objects: Vec<_> = numbers.iter().map(|id| (ObjectKind::Order, *id)).collect();
+    let kinds = [RecordKind::Order, RecordKind::Quote];
+    tx.records(t, &customers).await.unwrap();
+    tx.owned(t, &kinds, &customers).await.unwrap();
+    tx.referring(t, RecordKind::Order, SHOP, &numbers).await.unwrap();
+    tx.nodes(t, SCOPE, &customers).await.unwrap();
+    tx.nodes_by_keys(t, SCOPE, &keys).await.unwrap();
+    tx.match_key_counts(t, SCOPE, &keys).await.unwrap();
+    tx.nodes_of(t, SCOPE, &relations).await.unwrap();
+    tx.relations(t, &relations).await.unwrap();
+    tx.entities(t, &things).await.unwrap();
+    tx.entities_of(t, &relations).await.unwrap();
+    tx.entities_under(t, SHOP, ObjectKind::OrderRow, &numbers)
+        .await
+        .unwrap();
+    tx.entities_showing(t, SHOP, ObjectKind::OrderRow, &numbers)
+        .await
+        .unwrap();
+    tx.deliveries(t, SINK, &objects).await.unwrap();
+    tx.count_children(t, SINK, &numbers).await.unwrap();
+}
+
+async fn run_delivery(store: &Store) {
+    let t = TENANT;
+    let mut ids = ids();
+    let step = claim(50, 9);
+    let claimed = store
+        .deliver_step(t, SINK, &[], Some(&step), &mut ids)
+        .await
+        .unwrap();
+    let settles = [
+        settle(&claimed[0], 51, confirmed(7, Some(8))),
+        settle(&claimed[1], 51, Outcome::Dead),
+    ];
+    store
+        .deliver_step(t, SINK, &settles, Some(&step), &mut ids)
+        .await
+        .unwrap();
+    store
+        .recover_claims(t, SINK, at(99), "other", true, 1)
+        .await
+        .unwrap();
+    for deliveries in [Some(vec![DeliveryId(3)]), None] {
+        let filter = DeadFilter {
+            deliveries,
+            ..DeadFilter::default()
+        };
+        store.redrive(t, SINK, &filter).await.unwrap();
+    }
+    run_moves(store).await;
+    let fetches = store
+        .claim_fetches(t, SHOP, at(9), 9, "worker", at(39))
+        .await
+        .unwrap();
+    store
+        .retry_fetch(t, &fetches[1], at(50), "HTTP 503")
+        .await
+        .unwrap();
+    let mut wanted_again = fetches[0].clone();
+    wanted_again.wanted += 1;
+    store
+        .finish_fetch(t, &wanted_again, Some(answer(9, 1)))
+        .await
+        .unwrap();
+    store.recover_fetches(t, SHOP, "other").await.unwrap();
+}
+
+/// A profile that is made anew, and a child that leaves its parent in the sink.
+async fn run_moves(store: &Store) {
+    let mut ids = ids();
+    for (now, remote_parent) in [(200, 8), (300, 9)] {
+        let mut tx = store.write().await.unwrap();
+        let rows = [profile(1), child(2, ObjectKind::Order, 1, 1)].map(|mut row| {
+            row.state = schakel_core::delivery::DeliveryState::Ready;
+            row.desired_version = now;
+            row.desired_digest = [u8::try_from(now / 10).unwrap(); 16];
+            row
+        });
+        tx.put_deliveries(TENANT, &rows).await.unwrap();
+        tx.commit().await.unwrap();
+        let claimed = store
+            .deliver_step(TENANT, SINK, &[], Some(&claim(now, 9)), &mut ids)
+            .await
+            .unwrap();
+        let settles: Vec<_> = claimed
+            .iter()
+            .map(|one| {
+                let outcome = Outcome::Confirmed {
+                    remote_id: Some(one.object),
+                    remote_parent: (one.object == 2).then_some(remote_parent),
+                    is_created: one.object == 1,
+                };
+                settle(one, now, outcome)
+            })
+            .collect();
+        // The child first, so that its place in the sink is known when the profile is made anew.
+        for settle in settles.iter().rev() {
+            store
+                .deliver_step(TENANT, SINK, std::slice::from_ref(settle), None, &mut ids)
+                .await
+                .unwrap();
+        }
+    }
+}
+
+async fn run_reads(store: &Store) {
+    let t = TENANT;
+    store.waiting_events(t, EventId(0), 9).await.unwrap();
+    store.read_event(t, EventId(1)).await.unwrap();
+    store.read_events_of(t, order(1), 9).await.unwrap();
+    store.quarantined(t, 9, 0).await.unwrap();
+    store.quarantine_groups(t).await.unwrap();
+    store.inbox_counts(t, Some(SHOP), None).await.unwrap();
+    store.read_records(t, &[customer(1)]).await.unwrap();
+    store.find_orders_by_label(t, "ORD1").await.unwrap();
+    store.read_nodes_of(t, RelationId(1)).await.unwrap();
+    store
+        .find_relation_by_key(t, &key("jan@example.org"))
+        .await
+        .unwrap();
+    store.relation_row(t, RelationId(1)).await.unwrap();
+    store.merges_of(t, RelationId(1)).await.unwrap();
+    store.read_entities_of(t, RelationId(1)).await.unwrap();
+    store.read_entities(t, &[EntityId(5)]).await.unwrap();
+    store.problems_of(t, customer(1)).await.unwrap();
+    store
+        .deliveries_of(t, SINK, &[(ObjectKind::Relation, 1)])
+        .await
+        .unwrap();
+    store
+        .page_deliveries(t, SINK, ObjectKind::Relation, DeliveryId(0), 9)
+        .await
+        .unwrap();
+    store.dead_letters(t, 9).await.unwrap();
+    store.attempts_of(t, DeliveryId(1), 9).await.unwrap();
+    store.next_due(t, SINK).await.unwrap();
+}
+
+#[test]
+fn complaints_name_what_grows() {
+    let fine = [
+        "SEARCH delivery USING INDEX sqlite_autoindex_delivery_1 (tenant_id=? AND id=?)",
+        "SEARCH d USING INDEX delivery_ready (tenant_id=? AND sink_id=? AND due_at<?)",
+        "SCAN 256 CONSTANT ROWS",
+        "SCAN v",
+        "USE TEMP B-TREE FOR ORDER BY",
+    ];
+    let bad = [
+        "SCAN delivery",
+        "SCAN event USING COVERING INDEX event_thing",
+        "SEARCH entity USING INDEX entity_thing (tenant_id=? AND connection_id=?)",
+    ];
+    for line in fine {
+        assert_eq!(complaint(line), None, "{line}");
+    }
+    for line in bad {
+        assert!(complaint(line).is_some(), "{line}");
+    }
+}
