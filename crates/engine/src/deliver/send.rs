@@ -100,16 +100,11 @@ pub(super) fn work(hub: &Hub, sink: ConnectionId, claimed: &Claimed) -> Result<W
     })
 }
 
-/// The natural key, from the values; for a profile that shall be gone, from its number.
+/// The natural key, from the values; a profile that shall be gone is known by its number.
 fn key(table: &Table, claimed: &Claimed, values: &[Value]) -> Vec<(Arc<str>, i64)> {
-    let number = |position: usize| match values.get(position) {
-        Some(Value::Int(number)) => *number,
-        _ if claimed.kind == ObjectKind::Relation => claimed.object,
-        _ => 0,
-    };
-    table
-        .key
-        .iter()
-        .map(|position| (table.fields[*position].name.clone(), number(*position)))
-        .collect()
+    let mut key = table.key_of(values);
+    if let ([(_, number)], ObjectKind::Relation) = (key.as_mut_slice(), claimed.kind) {
+        *number = claimed.object;
+    }
+    key
 }

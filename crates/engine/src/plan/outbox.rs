@@ -83,7 +83,7 @@ impl Outbox {
         let is_open = desired.root.is_none()
             || (root.is_some_and(|row| row.remote_id.is_some())
                 && parent.is_some_and(|row| row.confirmed_version > 0));
-        let counted = counted(desired.table, &desired.rendered.values);
+        let counted = desired.table.counted(&desired.rendered.values);
         let digest = desired_digest(Wish::Present, desired.root.map_or(0, |id| id.0), &counted);
         let links = (parent.map(|row| row.id), root.map(|row| row.id));
         let now = hub.clock.now();
@@ -179,17 +179,6 @@ fn fresh_row(hub: &Hub, (sink, kind, object): Slot, since: Timestamp) -> Deliver
         remote_parent: None,
         since,
     }
-}
-
-/// Gives the values that count in a digest: hub times do not.
-pub(super) fn counted<'a>(table: &Table, values: &'a [Value]) -> Vec<&'a Value> {
-    table
-        .fields
-        .iter()
-        .zip(values)
-        .filter(|(field, _)| field.is_counted)
-        .map(|(_, value)| value)
-        .collect()
 }
 
 fn to_json(values: &[Value]) -> String {

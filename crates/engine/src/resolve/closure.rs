@@ -40,8 +40,8 @@ pub(super) async fn load(
         .iter()
         .flat_map(|(node, _)| node.keys.iter().cloned())
         .collect();
+    let leaving = leaving_holders(&old);
     let mut found: Vec<Node> = old.into_values().collect();
-    let added = added_holders(put);
     loop {
         let mut relations: BTreeSet<RelationId> = BTreeSet::new();
         for node in found.drain(..) {
@@ -55,7 +55,7 @@ pub(super) async fn load(
             break;
         }
         let wanted: Vec<MatchKey> = keys.iter().cloned().collect();
-        let effective = effective_keys(hub, tx, scope, &wanted, &added, &mut closed.dead).await?;
+        let effective = effective_keys(hub, tx, scope, &wanted, &leaving, &mut closed.dead).await?;
         keys.clear();
         found = tx.nodes_by_keys(hub.tenant, scope, &effective).await?;
         let relations: Vec<RelationId> = relations.into_iter().collect();
@@ -76,26 +76,25 @@ pub(super) async fn load(
     Ok(closed)
 }
 
-/// Counts how many changed nodes bring each key.
-fn added_holders(put: &[(Node, EventId)]) -> BTreeMap<MatchKey, usize> {
-    let mut added = BTreeMap::new();
-    for (node, _) in put {
-        for key in &node.keys {
-            *added.entry(key.clone()).or_default() += 1;
-        }
+/// Counts how many changed nodes have each key so far, and may leave it.
+fn leaving_holders(old: &BTreeMap<RecordKey, Node>) -> BTreeMap<MatchKey, usize> {
+    let mut leaving = BTreeMap::new();
+    for key in old.values().flat_map(|node| &node.keys) {
+        *leaving.entry(key.clone()).or_default() += 1;
     }
-    added
+    leaving
 }
 
 /// Keeps the keys that may join, or may have joined, something; the others go to `dead`.
 ///
-/// A key that crosses the bound in this very batch is still effective here: those whom it joined must part.
+/// A key that crosses the bound in this very batch is still effective here: those whom it joined must part, and
+/// those that are left under it must join.
 async fn effective_keys(
     hub: &Hub,
     tx: &mut WriteTx,
     scope: i64,
     wanted: &[MatchKey],
-    added: &BTreeMap<MatchKey, usize>,
+    leaving: &BTreeMap<MatchKey, usize>,
     dead: &mut BTreeSet<MatchKey>,
 ) -> Result<Vec<MatchKey>, StoreError> {
     let counts: BTreeMap<MatchKey, i64> = tx
@@ -106,7 +105,7 @@ async fn effective_keys(
     let mut effective = Vec::with_capacity(wanted.len());
     for key in wanted {
         let held = usize::try_from(counts.get(key).copied().unwrap_or(0)).unwrap_or(usize::MAX);
-        let bound = limits::SHARED_KEY_RECORDS + added.get(key).copied().unwrap_or(0) + added.len();
+        let bound = limits::SHARED_KEY_RECORDS + leaving.get(key).copied().unwrap_or(0);
         if held > bound || hub.blocked.blocks(key) {
             dead.insert(key.clone());
         } else if held > 0 {

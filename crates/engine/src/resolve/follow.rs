@@ -79,6 +79,7 @@ async fn decide(hub: &Hub, tx: &mut WriteTx, closed: &mut Closed) -> Result<Reso
     for node in nodes {
         if let Some(held) = closed.after.get_mut(&node.key) {
             held.home = node.home.map(real);
+            held.is_confirmed = node.is_confirmed;
             held.relation = node.relation.map(real);
         }
     }

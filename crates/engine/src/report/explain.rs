@@ -1,0 +1,453 @@
+//! One person: who it is, which records by which keys, merges, consent, and what each sink shall hold.
+
+use std::collections::BTreeMap;
+
+use schakel_core::delivery::{DeliveryState, ObjectKind, Value, Wish};
+use schakel_core::golden;
+use schakel_core::id::{ConnectionId, RelationId, TenantId};
+use schakel_core::identity::{MatchKey, Node, SourceClass};
+use schakel_core::preset::Preset;
+use schakel_core::record::{Content, Held, RecordKey, RecordKind};
+use schakel_core::time::Timestamp;
+use schakel_store::rows::{DeliveryRow, EntityRow, RecordRow, RelationRow};
+use schakel_store::{Store, StoreError};
+use serde::Serialize;
+
+/// Longest chain of numbers that lead to each other; longer ones would be a fault of ours.
+const ALIASES_MAX: usize = 16;
+
+/// What an explanation is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader<'a> {
+    /// The intermediate database.
+    pub store: &'a Store,
+    /// Whose data it is.
+    pub tenant: TenantId,
+    /// The sinks' fields.
+    pub preset: &'a Preset,
+    /// Whether a subscription without double opt-in counts as a Yes.
+    pub is_unconfirmed_enough: bool,
+}
+
+/// One person with the reasons. Times are in RFC 3339.
+#[derive(Debug, Clone, Serialize)]
+pub struct Explained {
+    /// The number.
+    pub relation: i64,
+    /// The number that was asked for, when it leads to this one.
+    pub asked_number: Option<i64>,
+    /// Surviving e-mail address.
+    pub email: String,
+    /// Surviving name.
+    pub name: String,
+    /// Whether a merge waits for confirmation, so that no sink hears of it.
+    pub is_unconfirmed: bool,
+    /// When the desired state was first made.
+    pub created_at: String,
+    /// When the desired state last changed.
+    pub updated_at: String,
+    /// The records about this person, the best first.
+    pub members: Vec<Member>,
+    /// Merges and splits, oldest first.
+    pub merges: Vec<MergeView>,
+    /// Whether this person wants the newsletter.
+    pub newsletter: bool,
+    /// Why.
+    pub newsletter_because: Because,
+    /// How many things stand under this person, by kind.
+    pub things: BTreeMap<&'static str, usize>,
+    /// What each sink holds or shall hold.
+    pub sinks: Vec<SinkView>,
+    /// The newest events about this person, newest first.
+    pub events: Vec<Moment>,
+}
+
+/// One record about a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Member {
+    /// Name of the source connection.
+    pub connection: String,
+    /// Kind of record.
+    pub kind: &'static str,
+    /// The source's id of it.
+    pub remote_id: i64,
+    /// How much its word counts: `registered`, `guest`, `subscription` or `order`.
+    pub class: &'static str,
+    /// By what it joins others.
+    pub keys: Vec<String>,
+    /// Whether the source says that it is gone.
+    pub is_deleted: bool,
+}
+
+/// One merge or split.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MergeView {
+    /// When.
+    pub at: String,
+    /// `merge` or `split`.
+    pub kind: String,
+    /// The number that went on.
+    pub relation: i64,
+    /// The number that was merged into it, or that parted from it.
+    pub other: i64,
+    /// The key by which; empty for a split.
+    pub key: String,
+    /// The event that did it.
+    pub event: String,
+    /// The record that brought it, such as `customer 12`.
+    pub record: String,
+}
+
+/// Why the newsletter is Yes or No.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "reason")]
+pub enum Because {
+    /// There is no subscription.
+    NoSubscription,
+    /// A living subscription is proof enough.
+    Subscribed {
+        /// Its id at the source.
+        subscription: i64,
+        /// Whether the double opt-in was done.
+        is_confirmed: bool,
+    },
+    /// The subscription was never confirmed.
+    Unconfirmed {
+        /// Its id at the source.
+        subscription: i64,
+    },
+    /// A subscription ended, and none younger than that is there.
+    Ended {
+        /// Its id at the source.
+        subscription: i64,
+        /// When.
+        at: String,
+    },
+}
+
+/// What one sink holds or shall hold of a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SinkView {
+    /// Name of the sink connection.
+    pub connection: String,
+    /// The profile's id in the sink, when known.
+    pub remote_id: Option<i64>,
+    /// Where the profile's delivery stands.
+    pub state: &'static str,
+    /// Whether the profile shall be there.
+    pub wish: Wish,
+    /// Whether the sink confirmed what it shall hold.
+    pub is_confirmed: bool,
+    /// The fields that the profile shall hold.
+    pub fields: BTreeMap<String, Value>,
+    /// The last attempts, newest first, when the profile is not confirmed.
+    pub attempts: Vec<Try>,
+    /// How many deliveries of everything below the profile stand where.
+    pub below: BTreeMap<&'static str, usize>,
+}
+
+/// One attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Try {
+    /// When it was recorded.
+    pub at: String,
+    /// How it ended; empty while it is open.
+    pub outcome: String,
+    /// What the sink said.
+    pub error: String,
+}
+
+/// One event about a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Moment {
+    /// When it was received.
+    pub at: String,
+    /// Its id.
+    pub event: String,
+    /// Name of the source connection.
+    pub connection: String,
+    /// How it came: `webhook` or `fetch`.
+    pub origin: &'static str,
+    /// Stream and action, such as `orders/paid`.
+    pub about: String,
+    /// The record's id.
+    pub remote_id: i64,
+    /// Where it stands.
+    pub state: &'static str,
+    /// What was wrong with it, as codes with fields.
+    pub problems: Vec<String>,
+}
+
+/// Explains whom `who` names: an e-mail address, a number of a person, or a number or id of an order.
+///
+/// Several persons may have one address or order number (in several shops); nobody is found as an empty list.
+/// `events_max` bounds the events of each.
+///
+/// # Errors
+/// When the store fails.
+pub async fn explain(reader: Reader<'_>, who: &str, events_max: usize) -> Result<Vec<Explained>, StoreError> {
+    let Reader { store, tenant, .. } = reader;
+    let names: Names = store.connections(tenant).await?.into_iter().map(|row| (row.id, row.name)).collect();
+    let mut explained: Vec<Explained> = Vec::new();
+    for asked in find(reader, who.trim(), &names).await? {
+        let Some(row) = living(reader, asked).await? else { continue };
+        if explained.iter().all(|known| known.relation != row.id.0) {
+            let asked_number = (row.id != asked).then_some(asked.0);
+            let one = one(reader, &names, &row, events_max).await?;
+            explained.push(Explained { asked_number, ..one });
+        }
+    }
+    Ok(explained)
+}
+
+type Names = BTreeMap<ConnectionId, String>;
+
+fn name_of(names: &Names, id: ConnectionId) -> String {
+    names.get(&id).cloned().unwrap_or_else(|| id.to_string())
+}
+
+/// Finds numbers of persons; a number is tried as a person's first.
+async fn find(reader: Reader<'_>, who: &str, names: &Names) -> Result<Vec<RelationId>, StoreError> {
+    let Reader { store, tenant, .. } = reader;
+    if who.contains('@') {
+        return match MatchKey::email(who) {
+            Some(key) => store.find_relation_by_key(tenant, &key).await,
+            None => Ok(Vec::new()),
+        };
+    }
+    let number: Option<i64> = who.parse().ok();
+    if let Some(number) = number
+        && store.relation_row(tenant, RelationId(number)).await?.is_some()
+    {
+        return Ok(vec![RelationId(number)]);
+    }
+    let mut orders = store.find_orders_by_label(tenant, who).await?;
+    if let (Some(number), true) = (number, orders.is_empty()) {
+        let keys: Vec<RecordKey> =
+            names.keys().map(|connection| RecordKey::new(*connection, RecordKind::Order, number)).collect();
+        orders = store.read_records(tenant, &keys).await?;
+    }
+    let mut found = Vec::new();
+    for order in &orders {
+        found.extend(person_of_order(reader, order).await?);
+    }
+    Ok(found)
+}
+
+/// Finds whose order it is: among the persons who have its customer's address, or the order's own.
+async fn person_of_order(reader: Reader<'_>, order: &RecordRow) -> Result<Option<RelationId>, StoreError> {
+    let Reader { store, tenant, .. } = reader;
+    let owner: Vec<RecordKey> = order.owner.into_iter().collect();
+    let customers = store.read_records(tenant, &owner).await?;
+    for held in customers.iter().map(|row| &row.held).chain([&order.held]) {
+        let email = match held.live.as_ref().map(|(_, _, content)| content) {
+            Some(Content::Customer(customer)) => customer.person.email.as_str(),
+            Some(Content::Order(order)) => order.person.email.as_str(),
+            _ => continue,
+        };
+        let Some(key) = MatchKey::email(email) else { continue };
+        for relation in store.find_relation_by_key(tenant, &key).await? {
+            let below = store.read_entities_of(tenant, relation).await?;
+            let key = order.held.key;
+            let is_his = |row: &EntityRow| {
+                row.key.kind == ObjectKind::Order
+                    && (row.key.connection, row.key.remote_id) == (key.connection, key.remote_id)
+            };
+            if below.iter().any(is_his) {
+                return Ok(Some(relation));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Follows merged numbers to the living one.
+async fn living(reader: Reader<'_>, mut relation: RelationId) -> Result<Option<RelationRow>, StoreError> {
+    for _ in 0..ALIASES_MAX {
+        match reader.store.relation_row(reader.tenant, relation).await? {
+            Some(RelationRow { alias_of: Some(next), .. }) => relation = next,
+            other => return Ok(other),
+        }
+    }
+    Ok(None)
+}
+
+async fn one(
+    reader: Reader<'_>,
+    names: &Names,
+    row: &RelationRow,
+    events_max: usize,
+) -> Result<Explained, StoreError> {
+    let Reader { store, tenant, .. } = reader;
+    let mut nodes = store.read_nodes_of(tenant, row.id).await?;
+    nodes.sort_by_key(|node| std::cmp::Reverse(node.rank()));
+    let keys: Vec<RecordKey> = nodes.iter().map(|node| node.key).collect();
+    let records = store.read_records(tenant, &keys).await?;
+    let held: Vec<&Held> = records.iter().map(|row| &row.held).collect();
+    let golden = golden::relation(&held, None, reader.is_unconfirmed_enough);
+    let person = &golden.person;
+    let parts = [&person.firstname, &person.middlename, &person.lastname].map(String::as_str);
+    let entities = store.read_entities_of(tenant, row.id).await?;
+    let mut things: BTreeMap<&'static str, usize> = BTreeMap::new();
+    for entity in &entities {
+        *things.entry(entity.key.kind.as_str()).or_default() += 1;
+    }
+    Ok(Explained {
+        relation: row.id.0,
+        asked_number: None,
+        email: person.email.clone(),
+        name: parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" "),
+        is_unconfirmed: row.is_unconfirmed,
+        created_at: row.created_at.to_string(),
+        updated_at: row.updated_at.to_string(),
+        members: nodes.iter().map(|node| member(names, node)).collect(),
+        merges: merges(reader, row.id).await?,
+        newsletter: golden.newsletter,
+        newsletter_because: because(&held, golden.newsletter, golden.subscriber_id),
+        things,
+        sinks: sinks(reader, names, row.id, &entities).await?,
+        events: events(reader, names, keys, &entities, events_max).await?,
+    })
+}
+
+fn member(names: &Names, node: &Node) -> Member {
+    let class = match node.class {
+        SourceClass::Registered => "registered",
+        SourceClass::Guest => "guest",
+        SourceClass::Subscription => "subscription",
+        SourceClass::Order => "order",
+    };
+    Member {
+        connection: name_of(names, node.key.connection),
+        kind: node.key.kind.as_str(),
+        remote_id: node.key.remote_id,
+        class,
+        keys: node.keys.iter().map(|key| key.0.clone()).collect(),
+        is_deleted: node.is_deleted,
+    }
+}
+
+async fn merges(reader: Reader<'_>, relation: RelationId) -> Result<Vec<MergeView>, StoreError> {
+    let rows = reader.store.merges_of(reader.tenant, relation).await?;
+    let view = rows.into_iter().map(|row| MergeView {
+        at: row.at.to_string(),
+        kind: row.kind,
+        relation: row.relation.0,
+        other: row.other.0,
+        key: row.match_key,
+        event: row.event.to_string(),
+        record: format!("{} {}", row.record.kind.as_str(), row.record.remote_id),
+    });
+    Ok(view.collect())
+}
+
+/// Names the subscription that decided; the rule itself is in `golden`.
+fn because(members: &[&Held], is_yes: bool, deciding: i64) -> Because {
+    let subscriptions = members.iter().filter_map(|held| match held.live.as_ref() {
+        Some((_, _, Content::Subscription(subscription))) => Some((*held, &**subscription)),
+        _ => None,
+    });
+    let all: Vec<_> = subscriptions.collect();
+    let best = all.iter().find(|(held, _)| held.key.remote_id == deciding);
+    let ended = all.iter().filter(|(held, _)| held.is_deleted()).max_by_key(|(held, _)| ended_at(held));
+    match (best, ended) {
+        (None, _) => Because::NoSubscription,
+        (Some((held, subscription)), _) if is_yes => {
+            Because::Subscribed { subscription: held.key.remote_id, is_confirmed: subscription.is_confirmed }
+        }
+        (Some(_), Some((held, _))) => {
+            Because::Ended { subscription: held.key.remote_id, at: ended_at(held).to_string() }
+        }
+        (Some((held, _)), None) => Because::Unconfirmed { subscription: held.key.remote_id },
+    }
+}
+
+fn ended_at(held: &Held) -> Timestamp {
+    held.tombstone.as_ref().map_or(Timestamp::ZERO, |(version, _)| version.at)
+}
+
+async fn sinks(
+    reader: Reader<'_>,
+    names: &Names,
+    relation: RelationId,
+    entities: &[EntityRow],
+) -> Result<Vec<SinkView>, StoreError> {
+    let Reader { store, tenant, .. } = reader;
+    let below: Vec<(ObjectKind, i64)> = entities.iter().map(|row| (row.key.kind, row.id.0)).collect();
+    let mut views = Vec::new();
+    for sink in names.keys() {
+        let profile = store.deliveries_of(tenant, *sink, &[(ObjectKind::Relation, relation.0)]).await?;
+        let Some(profile) = profile.first() else { continue };
+        let is_confirmed = profile.state == DeliveryState::Clean;
+        let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
+        for row in store.deliveries_of(tenant, *sink, &below).await? {
+            *counts.entry(row.state.as_str()).or_default() += 1;
+        }
+        views.push(SinkView {
+            connection: name_of(names, *sink),
+            remote_id: profile.remote_id,
+            state: profile.state.as_str(),
+            wish: profile.wish,
+            is_confirmed,
+            fields: fields(reader.preset, profile),
+            attempts: if is_confirmed { Vec::new() } else { attempts(reader, profile).await? },
+            below: counts,
+        });
+    }
+    Ok(views)
+}
+
+async fn attempts(reader: Reader<'_>, row: &DeliveryRow) -> Result<Vec<Try>, StoreError> {
+    let rows = reader.store.attempts_of(reader.tenant, row.id, 3).await?;
+    let tries =
+        rows.into_iter().map(|row| Try { at: row.started_at.to_string(), outcome: row.outcome, error: row.error });
+    Ok(tries.collect())
+}
+
+/// Puts names to the values of a delivery; nothing when it was planned with another preset.
+fn fields(preset: &Preset, row: &DeliveryRow) -> BTreeMap<String, Value> {
+    let values: Vec<Value> = serde_json::from_str(&row.desired).unwrap_or_default();
+    match preset.table(row.kind) {
+        Some(table) if table.fields.len() == values.len() => {
+            table.fields.iter().map(|field| field.name.to_string()).zip(values).collect()
+        }
+        _ => BTreeMap::new(),
+    }
+}
+
+async fn events(
+    reader: Reader<'_>,
+    names: &Names,
+    members: Vec<RecordKey>,
+    entities: &[EntityRow],
+    events_max: usize,
+) -> Result<Vec<Moment>, StoreError> {
+    let below = entities.iter().filter_map(|row| {
+        let kind = match row.key.kind {
+            ObjectKind::Order => RecordKind::Order,
+            ObjectKind::Quote => RecordKind::Quote,
+            ObjectKind::Relation | ObjectKind::OrderRow | ObjectKind::CustomerGroup => return None,
+        };
+        Some(RecordKey::new(row.key.connection, kind, row.key.remote_id))
+    });
+    let mut keys: Vec<RecordKey> = members.into_iter().chain(below).collect();
+    keys.sort();
+    keys.dedup();
+    let mut found = Vec::new();
+    for key in keys {
+        found.extend(reader.store.read_events_of(reader.tenant, key, events_max).await?);
+    }
+    found.sort_by_key(|row| std::cmp::Reverse(row.event.id));
+    found.truncate(events_max);
+    let moments = found.into_iter().map(|row| Moment {
+        at: row.event.received_at.to_string(),
+        event: row.event.id.to_string(),
+        connection: name_of(names, row.event.connection),
+        origin: row.event.origin.as_str(),
+        about: format!("{}/{}", row.event.stream, row.event.action.as_str()),
+        remote_id: row.event.remote_id,
+        state: row.state.as_str(),
+        problems: row.problems.iter().map(|problem| format!("{} {}", problem.code.as_str(), problem.field)).collect(),
+    });
+    Ok(moments.collect())
+}

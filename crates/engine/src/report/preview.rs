@@ -1,0 +1,149 @@
+//! What a delivery would do now: creates, updates and deletes by kind, with samples; nothing is sent.
+//!
+//! Computed from the outbox alone: a row that is not clean is a call that will be made.
+
+use std::collections::BTreeMap;
+
+use schakel_core::delivery::{DeliveryState, ObjectKind, Wish};
+use schakel_core::id::{ConnectionId, DeliveryId, TenantId};
+use schakel_core::preset::Preset;
+use schakel_store::rows::DeliveryRow;
+use schakel_store::{Store, StoreError};
+use serde::Serialize;
+
+/// Rows that are read at once.
+const PAGE: usize = 2_000;
+
+/// What would happen to an object in its sink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// It would be made.
+    Create,
+    /// It would be changed.
+    Update,
+    /// It would be removed.
+    Delete,
+}
+
+/// One object that would be touched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Sample {
+    /// The natural key, such as `RelationID=7`.
+    pub key: String,
+    /// Its id in the sink, when known.
+    pub remote_id: Option<i64>,
+    /// Where its delivery stands.
+    pub state: &'static str,
+}
+
+/// What would happen to one kind of object in one sink.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KindPreview {
+    /// Name of the sink connection.
+    pub connection: String,
+    /// The kind.
+    pub kind: &'static str,
+    /// What would happen.
+    pub change: Change,
+    /// To how many.
+    pub count: u64,
+    /// Some of them.
+    pub samples: Vec<Sample>,
+}
+
+/// What a delivery would do now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Preview {
+    /// By sink, kind and change; what would not happen is left out.
+    pub changes: Vec<KindPreview>,
+    /// Objects that the sinks hold as they shall.
+    pub unchanged: u64,
+    /// Objects that were given up and are not touched until a person redrives them.
+    pub given_up: u64,
+}
+
+/// Reads the outbox and counts; at most `samples_max` samples of each change.
+///
+/// # Errors
+/// When the store fails.
+pub async fn preview(
+    store: &Store,
+    tenant: TenantId,
+    preset: &Preset,
+    samples_max: usize,
+) -> Result<Preview, StoreError> {
+    let mut counted = Counted { samples_max, preset, changes: BTreeMap::new(), unchanged: 0, given_up: 0 };
+    let connections = store.connections(tenant).await?;
+    for connection in &connections {
+        for kind in ObjectKind::ALL {
+            let mut after = DeliveryId(0);
+            loop {
+                let rows = store.page_deliveries(tenant, connection.id, kind, after, PAGE).await?;
+                rows.iter().for_each(|row| counted.count(row));
+                match rows.last() {
+                    Some(last) if rows.len() == PAGE => after = last.id,
+                    _ => break,
+                }
+            }
+        }
+    }
+    let name = |id: ConnectionId| connections.iter().find(|row| row.id == id).map_or_else(String::new, |row| row.name.clone());
+    let changes = counted.changes.into_iter().map(|((sink, kind, change), (count, samples))| KindPreview {
+        connection: name(sink),
+        kind: kind.as_str(),
+        change,
+        count,
+        samples,
+    });
+    Ok(Preview { changes: changes.collect(), unchanged: counted.unchanged, given_up: counted.given_up })
+}
+
+struct Counted<'a> {
+    samples_max: usize,
+    preset: &'a Preset,
+    changes: BTreeMap<(ConnectionId, ObjectKind, Change), (u64, Vec<Sample>)>,
+    unchanged: u64,
+    given_up: u64,
+}
+
+impl Counted<'_> {
+    fn count(&mut self, row: &DeliveryRow) {
+        match row.state {
+            DeliveryState::Clean => self.unchanged += 1,
+            DeliveryState::Dead => self.given_up += 1,
+            DeliveryState::Parent | DeliveryState::Held | DeliveryState::Ready | DeliveryState::Claimed => {
+                let change = change(row);
+                let sample = self.sample(row);
+                let (count, samples) = self.changes.entry((row.sink, row.kind, change)).or_default();
+                *count += 1;
+                if samples.len() < self.samples_max {
+                    samples.push(sample);
+                }
+            }
+        }
+    }
+
+    /// Names an object by its key only: a sample is for everybody's eyes.
+    fn sample(&self, row: &DeliveryRow) -> Sample {
+        let values = serde_json::from_str::<Vec<_>>(&row.desired).unwrap_or_default();
+        let table = self.preset.table(row.kind).filter(|table| table.fields.len() == values.len());
+        let key = match table {
+            Some(table) => {
+                let parts = table.key_of(&values).into_iter().map(|(name, number)| format!("{name}={number}"));
+                parts.collect::<Vec<_>>().join(" ")
+            }
+            None => format!("{} {}", row.kind.as_str(), row.object),
+        };
+        Sample { key, remote_id: row.remote_id, state: row.state.as_str() }
+    }
+}
+
+/// A claimed row may be done already; it counts as what it set out to do.
+fn change(row: &DeliveryRow) -> Change {
+    match row.wish {
+        Wish::Absent => Change::Delete,
+        Wish::Present if row.confirmed_version > 0 || row.remote_id.is_some() => Change::Update,
+        Wish::Present => Change::Create,
+    }
+}
