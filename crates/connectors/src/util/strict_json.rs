@@ -47,13 +47,16 @@ pub fn check_with(body: &[u8], nodes_max: usize) -> Result<&str, Fault> {
         bytes: body,
         at: 0,
         nodes_left: nodes_max,
-        keys: Vec::new(),
+        keys: Vec::with_capacity(KEYS_USUAL),
         stack: [Level::default(); limits::JSON_DEPTH],
         depth: 0,
     };
     judge.document()?;
     Ok(text)
 }
+
+/// Keys of nested objects that are open at one time in a usual body; more make the list grow.
+const KEYS_USUAL: usize = 256;
 
 /// One open object or array.
 #[derive(Debug, Clone, Copy, Default)]
@@ -253,18 +256,16 @@ impl Judge<'_> {
 
     /// Steps over bytes that are neither quote, backslash nor control character, eight at a time.
     fn skip_plain(&mut self) {
-        let rest = &self.bytes[self.at..];
-        let (chunks, _) = rest.as_chunks::<8>();
-        let plain = chunks
-            .iter()
-            .take_while(|chunk| !has_special(u64::from_le_bytes(**chunk)))
-            .count()
-            * 8;
-        let tail = rest[plain..]
-            .iter()
-            .take_while(|&&byte| byte >= 0x20 && byte != b'"' && byte != b'\\')
-            .count();
-        self.at += plain + tail;
+        while let Some(chunk) = self.bytes[self.at..].first_chunk::<8>() {
+            let found = specials(u64::from_le_bytes(*chunk));
+            // Of the marks the lowest is right, and 64 zeros make eight bytes.
+            self.at += found.trailing_zeros() as usize / 8;
+            if found != 0 {
+                return;
+            }
+        }
+        let is_plain = |byte: &&u8| **byte >= 0x20 && **byte != b'"' && **byte != b'\\';
+        self.at += self.bytes[self.at..].iter().take_while(is_plain).count();
     }
 
     fn escape(&mut self) -> Result<(), Fault> {
@@ -366,24 +367,29 @@ impl Judge<'_> {
     }
 }
 
-/// Tells whether one of eight bytes is a quote, a backslash or below 0x20.
-const fn has_special(chunk: u64) -> bool {
+/// Marks quotes, backslashes and bytes below 0x20 among eight bytes, each by its highest bit; marks above the
+/// lowest one may be wrong.
+const fn specials(chunk: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
-    const fn has_zero(x: u64) -> u64 {
-        x.wrapping_sub(ONES) & !x & HIGHS
-    }
-    let quote = has_zero(chunk ^ (ONES * b'"' as u64));
-    let backslash = has_zero(chunk ^ (ONES * b'\\' as u64));
-    let control = chunk.wrapping_sub(ONES * 0x20) & !chunk & HIGHS;
-    quote | backslash | control != 0
+    let quote = chunk ^ (ONES * b'"' as u64);
+    let backslash = chunk ^ (ONES * b'\\' as u64);
+    let zeros = (quote.wrapping_sub(ONES) & !quote) | (backslash.wrapping_sub(ONES) & !backslash);
+    let controls = chunk.wrapping_sub(ONES * 0x20) & !chunk;
+    (zeros | controls) & HIGHS
 }
 
-/// FNV-1a: keys are short, and equal hashes are compared in full anyway.
+/// Multiplies and folds, eight bytes at a time: keys are short, and equal hashes are compared in full anyway.
 fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let step = |hash: u64, part: u64| (hash ^ part).wrapping_mul(FACTOR).rotate_left(29);
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let hash = chunks.iter().fold(bytes.len() as u64, |hash, chunk| {
+        step(hash, u64::from_le_bytes(*chunk))
+    });
+    step(hash, u64::from_le_bytes(last))
 }
 
 /// Gives the text between the quotes of a string that passed [`Judge::string`].
