@@ -51,6 +51,10 @@ pub(crate) enum Command {
     Check,
     /// Show the hub in numbers
     Status,
+    /// Show one person: who it is, why it is one person, and what each sink holds
+    Explain(ExplainArgs),
+    /// Show what a delivery would do now; nothing is sent
+    Preview(PreviewArgs),
     /// Look for trouble in this installation
     Doctor,
     /// Run simulators of the outside systems
@@ -195,6 +199,22 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_is_what_was_last_agreed() {
+        let mut text = Cli::command().render_long_help().to_string();
+        for command in Cli::command().get_subcommands_mut() {
+            text += &format!("\n--- {} ---\n{}", command.get_name(), command.render_help());
+        }
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn a_mistyped_command_gets_a_suggestion() {
+        let error = Cli::try_parse_from(["schakel", "srve"]).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("'serve'"), "{error}");
     }
 
     #[test]

@@ -95,13 +95,6 @@ pub(crate) struct Wired {
     pub calls: Vec<(String, CallCounts)>,
 }
 
-impl Wired {
-    /// Gives the source connection called `name`.
-    pub(crate) fn source(&self, name: &str) -> Option<&SourceConnection> {
-        self.hub.sources.values().find(|source| source.name == name)
-    }
-}
-
 /// Makes a hub over an open store: connections are written down at their first start, and get a token each.
 ///
 /// # Errors

@@ -10,4 +10,7 @@ pub mod hooks;
 
 pub mod pages;
 
+#[cfg(test)]
+mod testing;
+
 pub use serve::serve;

@@ -4,6 +4,8 @@ mod config;
 mod check;
 mod demo;
 mod doctor;
+mod explain;
+mod preview;
 mod sandbox;
 mod serve;
 mod setup;
@@ -32,8 +34,10 @@ pub(crate) async fn run(cli: Cli, output: Output) -> anyhow::Result<Exit> {
         Command::Serve(args) => serve::run(&load(&layers(args.over_config()), output)?, &args, output).await,
         Command::Setup => setup::run(&load(&layers(Vec::new()), output)?, output).await,
         Command::Check => check::run(&load(&layers(Vec::new()), output)?, output).await,
-        Command::Status => status::run(&load(&layers(Vec::new()), output)?, output).await,
-        Command::Doctor => doctor::run(&load(&layers(Vec::new()), output)?, output).await,
+        Command::Status => status::run(&load_quietly(&layers(Vec::new()))?, output).await,
+        Command::Explain(args) => explain::run(&load_quietly(&layers(Vec::new()))?, &args, output).await,
+        Command::Preview(args) => preview::run(&load_quietly(&layers(Vec::new()))?, &args, output).await,
+        Command::Doctor => doctor::run(&load_quietly(&layers(Vec::new()))?, output).await,
         Command::Sandbox(args) => {
             logging::start("warn", false);
             sandbox::run(&args, output).await
@@ -44,10 +48,16 @@ pub(crate) async fn run(cli: Cli, output: Output) -> anyhow::Result<Exit> {
 
 /// Reads the configuration, says its warnings, and starts logging as it asks for.
 fn load(layers: &Layers, output: Output) -> Result<Config, Failure> {
-    let config = Config::load(layers)?;
+    let config = load_quietly(layers)?;
     for warning in &config.warnings {
         output.warning(warning);
     }
+    Ok(config)
+}
+
+/// Reads the configuration for a command that only reads, or that shows the warnings itself.
+fn load_quietly(layers: &Layers) -> Result<Config, Failure> {
+    let config = Config::load(layers)?;
     logging::start(&config.hub.log, config.hub.log_format == "json");
     Ok(config)
 }

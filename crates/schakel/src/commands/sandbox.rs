@@ -22,11 +22,14 @@ pub(crate) async fn run(args: &SandboxArgs, output: Output) -> anyhow::Result<Ex
     let mut served = Vec::new();
     let mut shop = None;
     if args.system != SandboxSystem::Copernica {
-        let simulator = lightspeed::Simulator::new(
-            lightspeed::Options::default(),
-            Arc::new(MachineClock),
-            Seed::new(args.seed),
-        );
+        let options = lightspeed::Options {
+            // The largest plan: budgets are tried out with a plan of their own.
+            limits: [1_000_000, 10_000_000, 100_000_000],
+            per_second: 100_000,
+            ..lightspeed::Options::default()
+        };
+        let simulator =
+            lightspeed::Simulator::new(options, Arc::new(MachineClock), Seed::new(args.seed));
         let listener = bind(&mut next).await?;
         served.push(serve(listener, simulator.router())?);
         say_shop(&simulator, served[served.len() - 1].addr, output);

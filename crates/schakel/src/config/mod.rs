@@ -23,7 +23,7 @@ pub(crate) use typed::{
 };
 
 use crate::error::Failure;
-use source::{Section, Sections, Told};
+use source::{Sections, Told};
 
 /// The reference of all keys, with the defaults.
 pub(crate) const DEFAULT_FILE: &str = include_str!("../../schakel.default.toml");
@@ -169,13 +169,6 @@ impl Config {
         self.connections
             .iter()
             .find(|connection| connection.name() == name)
-    }
-
-    fn section_of(&self, connection: &str) -> Option<&Section> {
-        self.sections
-            .connections
-            .iter()
-            .find(|section| section.text("name") == connection)
     }
 }
 

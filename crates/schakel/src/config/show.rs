@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Config, Section};
+use super::Config;
+use super::source::Section;
 
 /// One key as it counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -156,8 +156,9 @@ pub(crate) struct RouteConfig {
     pub from: String,
     /// The sink connection's name.
     pub to: String,
-    /// The sink's fields.
-    pub preset: String,
+    /// The sink's fields; `bookerz` is the only preset so far.
+    #[serde(rename = "preset")]
+    _preset: String,
     /// Which subscriptions count as a Yes.
     pub newsletter: Newsletter,
     /// Whether carts are delivered.

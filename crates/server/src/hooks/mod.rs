@@ -64,7 +64,6 @@ struct Door {
 /// Makes the router of the webhook port: `POST /hooks/{token}` and nothing else.
 ///
 /// `clock` says when the head of a request was read, which counts as the moment of receipt.
-#[must_use]
 pub fn router(entrance: Entrance, paths: HookPaths, clock: Arc<dyn Clock>) -> Router {
     let door = Arc::new(Door {
         entrance,

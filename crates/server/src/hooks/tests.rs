@@ -1,1 +1,286 @@
-//! Tests of the entrance.
+//! The entrance against everything that strangers send.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderValue, Method, Request, StatusCode};
+use bytes::Bytes;
+use schakel_core::limits;
+use schakel_engine::hub::Hub;
+use schakel_engine::intake;
+use schakel_store::rows::InboxCounts;
+use schakel_testkit::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::{HookPaths, router};
+use crate::serve;
+use crate::testing::{PATH, SOURCE, ask, hub, webhook};
+
+const BODY: &str =
+    r#"{"customer":{"id":7,"updatedAt":"2026-06-02T10:24:43+02:00","email":"jan@example.org"}}"#;
+
+/// An entrance whose writer runs in `tasks`.
+struct Open {
+    router: Router,
+    hub: Arc<Hub>,
+    _tasks: JoinSet<()>,
+    _folder: TempDir,
+}
+
+async fn open() -> Open {
+    let (hub, folder) = hub("shop").await;
+    let (entrance, writer) = intake::open(&hub);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(writer.run());
+    let mut paths = HookPaths::default();
+    paths.add(PATH, SOURCE);
+    let router = router(entrance, paths, hub.clock.clone());
+    Open {
+        router,
+        hub,
+        _tasks: tasks,
+        _folder: folder,
+    }
+}
+
+impl Open {
+    async fn counts(&self) -> InboxCounts {
+        self.hub
+            .store
+            .inbox_counts(self.hub.tenant, None, None)
+            .await
+            .unwrap()
+    }
+
+    async fn status(&self, request: Request<Body>) -> StatusCode {
+        ask(&self.router, request).await.0
+    }
+}
+
+#[tokio::test]
+async fn a_genuine_webhook_is_stored_before_its_empty_200_and_a_repeat_is_counted() {
+    let open = open().await;
+    for (stored, duplicate) in [(1, 0), (1, 1)] {
+        let (status, headers, body) = ask(&open.router, webhook(BODY)).await;
+        assert_eq!((status, body.len()), (StatusCode::OK, 0));
+        assert!(!headers.contains_key("content-type"));
+        let counts = open.counts().await;
+        assert_eq!(
+            (counts.waiting, counts.duplicate, counts.received),
+            (stored, duplicate, stored + duplicate)
+        );
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_not_genuine_hears_the_same_whatever_was_wrong() {
+    let open = open().await;
+    let changed = |change: fn(&mut Request<Body>)| {
+        let mut request = webhook(BODY);
+        change(&mut request);
+        request
+    };
+    let requests = [
+        changed(|r| *r.uri_mut() = "/hooks/3f8a0c1d2e4b5a69788796a5b4c3d2e2".parse().unwrap()),
+        changed(|r| *r.uri_mut() = "/".parse().unwrap()),
+        changed(|r| *r.uri_mut() = format!("{PATH}/").parse().unwrap()),
+        changed(|r| {
+            drop(r.headers_mut().insert(
+                "x-signature",
+                HeaderValue::from_static("0123456789abcdef0123456789abcdef"),
+            ))
+        }),
+        changed(|r| drop(r.headers_mut().remove("x-signature"))),
+        changed(|r| *r.body_mut() = Body::from(BODY.replace("jan@", "piet@"))),
+        changed(|r| {
+            drop(
+                r.headers_mut()
+                    .insert("x-shop-id", HeaderValue::from_static("297542")),
+            )
+        }),
+        changed(|r| drop(r.headers_mut().remove("x-event"))),
+    ];
+    let mut answers = Vec::new();
+    for request in requests {
+        answers.push(ask(&open.router, request).await);
+    }
+    assert_eq!(answers[0].0, StatusCode::UNAUTHORIZED);
+    assert!(answers[0].2.is_empty());
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    let counts = open.counts().await;
+    assert_eq!(
+        (counts.received, counts.rejected),
+        (0, 5),
+        "those at a known address are counted"
+    );
+}
+
+#[tokio::test]
+async fn a_signed_body_is_taken_whatever_it_holds() {
+    let open = open().await;
+    let deep: &'static str = Box::leak("[".repeat(100_000).into_boxed_str());
+    for body in ["{\"customer\":{\"id\":7", deep, "", "\u{0}"] {
+        assert_eq!(
+            open.status(webhook(body)).await,
+            StatusCode::OK,
+            "{} bytes",
+            body.len()
+        );
+    }
+    assert_eq!(
+        open.counts().await.waiting,
+        4,
+        "what is wrong with them is found later, and shown"
+    );
+}
+
+#[tokio::test]
+async fn too_much_is_refused_before_it_is_read() {
+    let open = open().await;
+    let mut told = webhook(BODY);
+    told.headers_mut().insert(
+        "content-length",
+        HeaderValue::from(limits::WEBHOOK_BODY_BYTES as u64 + 1),
+    );
+    // Nobody could read this body to its end.
+    *told.body_mut() = Body::new(Endless);
+    assert_eq!(open.status(told).await, StatusCode::PAYLOAD_TOO_LARGE);
+    let mut untold = webhook(BODY);
+    *untold.body_mut() = Body::new(Endless);
+    assert_eq!(open.status(untold).await, StatusCode::PAYLOAD_TOO_LARGE);
+    let mut at_most = webhook(BODY);
+    *at_most.body_mut() = Body::from(vec![b' '; limits::WEBHOOK_BODY_BYTES]);
+    assert_eq!(
+        open.status(at_most).await,
+        StatusCode::UNAUTHORIZED,
+        "read, and not signed"
+    );
+}
+
+/// A body that never ends.
+struct Endless;
+
+impl hyper::body::Body for Endless {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
+        std::task::Poll::Ready(Some(Ok(hyper::body::Frame::data(Bytes::from_static(
+            &[b' '; 1024],
+        )))))
+    }
+}
+
+#[tokio::test]
+async fn packed_bodies_and_other_methods_are_refused() {
+    let open = open().await;
+    for (encoding, status) in [
+        ("gzip", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        ("identity, gzip", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        ("Identity", StatusCode::OK),
+    ] {
+        let mut request = webhook(BODY);
+        request
+            .headers_mut()
+            .insert("content-encoding", HeaderValue::from_static(encoding));
+        assert_eq!(open.status(request).await, status, "{encoding}");
+    }
+    for method in [Method::GET, Method::PUT, Method::DELETE, Method::OPTIONS] {
+        let mut request = webhook(BODY);
+        *request.method_mut() = method.clone();
+        let (status, headers, _) = ask(&open.router, request).await;
+        assert_eq!(
+            (status, headers["allow"].as_bytes()),
+            (StatusCode::METHOD_NOT_ALLOWED, &b"POST"[..]),
+            "{method}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_hub_that_cannot_store_asks_the_sender_to_come_back() {
+    let (hub, _folder) = hub("shop").await;
+    let (entrance, writer) = intake::open(&hub);
+    drop(writer);
+    let mut paths = HookPaths::default();
+    paths.add(PATH, SOURCE);
+    let (status, headers, _) = ask(&router(entrance, paths, hub.clock.clone()), webhook(BODY)).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(headers.contains_key("retry-after"));
+}
+
+/// A served entrance, and a client connected to it. The clock stands still and jumps when everybody waits.
+async fn connected() -> (Open, TcpStream, watch::Sender<bool>, JoinSet<()>) {
+    let open = open().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = watch::channel(false);
+    let mut server = JoinSet::new();
+    server.spawn(serve(listener, open.router.clone(), stopped));
+    let client = TcpStream::connect(address).await.unwrap();
+    (open, client, stop, server)
+}
+
+async fn rest(mut client: TcpStream) -> String {
+    let mut answer = Vec::new();
+    // A connection that is cut counts as an answer that ends.
+    let _ = client.read_to_end(&mut answer).await;
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_end_is_cut_off() {
+    let (_open, mut client, _stop, _server) = connected().await;
+    tokio::time::pause();
+    client
+        .write_all(b"POST /hooks/x HTTP/1.1\r\nHost: hub\r\nX-Slow: ")
+        .await
+        .unwrap();
+    assert_eq!(rest(client).await, "");
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_refused() {
+    let (_open, mut client, _stop, _server) = connected().await;
+    let head = format!(
+        "POST /hooks/x HTTP/1.1\r\nHost: hub\r\nX-Long: {}\r\n\r\n",
+        "x".repeat(40_000)
+    );
+    let _ = client.write_all(head.as_bytes()).await;
+    assert!(rest(client).await.starts_with("HTTP/1.1 431"));
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_given_up() {
+    let (_open, mut client, _stop, _server) = connected().await;
+    tokio::time::pause();
+    client
+        .write_all(b"POST /hooks/x HTTP/1.1\r\nHost: hub\r\nContent-Length: 9\r\n\r\n{")
+        .await
+        .unwrap();
+    assert!(rest(client).await.starts_with("HTTP/1.1 408"));
+}
+
+#[tokio::test]
+async fn a_stop_closes_idle_connections_and_the_port() {
+    let (_open, mut client, stop, mut server) = connected().await;
+    client
+        .write_all(b"GET / HTTP/1.1\r\nHost: hub\r\n\r\n")
+        .await
+        .unwrap();
+    let mut first = [0; 12];
+    client.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 405");
+    let address = client.peer_addr().unwrap();
+    stop.send(true).unwrap();
+    rest(client).await;
+    server.join_next().await;
+    assert!(TcpStream::connect(address).await.is_err());
+}

@@ -3,6 +3,7 @@
 (() => {
   const live = document.getElementById("live");
   const pause = 2000;
+  live.dataset.live = "true";
   const renew = async () => {
     try {
       const answer = await fetch(live.dataset.fragment, { cache: "no-store" });

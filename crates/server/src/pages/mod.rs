@@ -43,7 +43,6 @@ struct Shown {
 type SharedShown = State<Arc<Shown>>;
 
 /// Makes the router of the pages: `/`, `/status/fragment`, `/api/v1/status`, `/health` and two files.
-#[must_use]
 pub fn router(hub: Arc<Hub>, probe: Probe) -> Router {
     Router::new()
         .route("/", get(page))

@@ -1,1 +1,158 @@
-//! Tests of the pages.
+//! The pages: escaping, languages, headers, and a real browser where there is one.
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use schakel_core::id::ConnectionId;
+use schakel_engine::deliver::Gauge;
+use schakel_engine::intake;
+use schakel_engine::report::Probe;
+use schakel_testkit::{browser, tempdir};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::router;
+use crate::hooks::{self, HookPaths};
+use crate::serve;
+use crate::testing::{PATH, SOURCE, ask, hub, webhook};
+
+fn get(path: &str, languages: &str) -> Request<Body> {
+    Request::get(path)
+        .header("accept-language", languages)
+        .body(Body::empty())
+        .unwrap()
+}
+
+async fn text(router: &axum::Router, path: &str, languages: &str) -> String {
+    let (status, _, body) = ask(router, get(path, languages)).await;
+    assert_eq!(status, StatusCode::OK, "{path}");
+    String::from_utf8(body.to_vec()).unwrap()
+}
+
+/// Makes pages of a hub whose shop is called `name` and has sent one webhook, and one stranger another.
+async fn pages(name: &str) -> (axum::Router, schakel_testkit::TempDir) {
+    let (hub, folder) = hub(name).await;
+    let (entrance, writer) = intake::open(&hub);
+    let mut paths = HookPaths::default();
+    paths.add(PATH, SOURCE);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(writer.run());
+    let door = hooks::router(entrance, paths, hub.clock.clone());
+    ask(&door, webhook("{}")).await;
+    let mut stranger = webhook("{}");
+    stranger.headers_mut().remove("x-signature");
+    ask(&door, stranger).await;
+    let probe = Probe {
+        gauges: vec![(ConnectionId(2), Gauge::default())],
+        calls: Vec::new(),
+    };
+    (router(hub, probe), folder)
+}
+
+#[tokio::test]
+async fn names_cannot_bring_markup_into_a_page() {
+    let (router, _folder) = pages("<script>alert('x')</script>").await;
+    for path in ["/", "/status/fragment"] {
+        let page = text(&router, path, "en").await;
+        assert!(
+            page.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;"),
+            "{page}"
+        );
+        assert!(!page.contains("<script>alert"), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn readers_get_their_language() {
+    let (router, _folder) = pages("shop").await;
+    let first = |page: &str| page.lines().next().unwrap_or_default()[..40].to_owned();
+    assert!(first(&text(&router, "/", "nl-BE,nl;q=0.9").await).contains("lang=\"nl\""));
+    assert!(first(&text(&router, "/?lang=de", "nl").await).contains("lang=\"de\""));
+    let page = text(&router, "/", "fr").await;
+    assert!(
+        page.contains("1 events wait to be applied") && page.contains("The sum is right."),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn a_hub_without_events_says_what_to_do() {
+    let (hub, _folder) = hub("shop").await;
+    let page = text(&router(hub, Probe::default()), "/", "en").await;
+    assert!(
+        page.contains("Nothing was received yet") && page.contains("Nothing was set aside."),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_policy_and_pages_are_never_kept() {
+    let (router, _folder) = pages("shop").await;
+    for path in [
+        "/",
+        "/status/fragment",
+        "/api/v1/status",
+        "/health",
+        "/style.css",
+        "/live.js",
+        "/nowhere",
+    ] {
+        let (_, headers, _) = ask(&router, get(path, "")).await;
+        assert!(
+            headers["content-security-policy"]
+                .to_str()
+                .unwrap()
+                .starts_with("default-src 'none'"),
+            "{path}"
+        );
+        assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
+        let is_file = path.contains('.');
+        assert_eq!(
+            headers["cache-control"],
+            if is_file { "no-cache" } else { "no-store" },
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_api_gives_the_numbers_of_the_page() {
+    let (router, _folder) = pages("shop").await;
+    let status: serde_json::Value = serde_json::from_str(&text(&router, "/api/v1/status", "").await).unwrap();
+    assert_eq!(
+        (&status["inbox"]["received"], &status["inbox"]["rejected"]),
+        (&1.into(), &1.into())
+    );
+    assert_eq!(status["adds_up"], true);
+    let health: serde_json::Value = serde_json::from_str(&text(&router, "/health", "").await).unwrap();
+    assert_eq!(
+        (&health["status"], &health["database"]),
+        (&"ok".into(), &"SQLite".into())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_shows_the_page_and_its_script_runs_under_the_policy() {
+    let (router, _folder) = pages("shop").await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/?lang=en", listener.local_addr().unwrap());
+    let (_stop, stopped) = watch::channel(false);
+    let mut server = JoinSet::new();
+    server.spawn(serve(listener, router, stopped));
+    let shown = tokio::task::spawn_blocking(move || {
+        let folder = tempdir();
+        let picture = folder.path().join("status.png");
+        let has_picture = browser::screenshot(&url, &picture).unwrap();
+        assert!(
+            !has_picture || std::fs::metadata(&picture).unwrap().len() > 10_000,
+            "an empty picture"
+        );
+        browser::dump_dom(&url).unwrap()
+    });
+    if let Some(dom) = shown.await.unwrap() {
+        assert!(
+            dom.contains("<h1>Schakel – Status</h1>") && dom.contains("data-live=\"true\""),
+            "{dom}"
+        );
+    }
+}
