@@ -62,6 +62,12 @@ pub(crate) fn is_zero(value: &i64) -> bool {
     *value == 0
 }
 
+/// Tells whether a value may be left out when it is written. An address without a street is none to a reader, but it
+/// must be read back as it was: what a record says may not depend on whether it has been stored meanwhile (I6).
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

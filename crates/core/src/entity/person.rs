@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::is_false;
+use super::{is_default, is_false};
 use crate::time::Timestamp;
 
 /// A postal address.
@@ -122,13 +122,13 @@ pub struct Person {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub company_vat_number: String,
     /// Billing address.
-    #[serde(skip_serializing_if = "Address::is_empty")]
+    #[serde(skip_serializing_if = "is_default")]
     pub billing: Address,
     /// Shipping address; empty when the source has none (billing is not copied).
-    #[serde(skip_serializing_if = "Address::is_empty")]
+    #[serde(skip_serializing_if = "is_default")]
     pub shipping: Address,
     /// Language of the person.
-    #[serde(skip_serializing_if = "LanguageName::is_empty")]
+    #[serde(skip_serializing_if = "is_default")]
     pub language: LanguageName,
 }
 
@@ -174,7 +174,7 @@ pub struct Subscription {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub lastname: String,
     /// Language of the subscriber.
-    #[serde(skip_serializing_if = "LanguageName::is_empty")]
+    #[serde(skip_serializing_if = "is_default")]
     pub language: LanguageName,
     /// Whether the double opt-in was done.
     #[serde(skip_serializing_if = "is_false")]

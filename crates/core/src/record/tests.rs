@@ -51,6 +51,17 @@ proptest! {
         prop_assert_eq!(again, held);
     }
 
+    // What was stored and read again says the same, so that a batch's borders change nothing (I6).
+    #[test]
+    fn content_survives_its_text(draws in world::draws(1..4)) {
+        for record in world::records(&draws) {
+            if let Some(content) = record.content {
+                let read = Content::from_json(content.kind(), &content.to_json()).unwrap();
+                prop_assert_eq!(read, content);
+            }
+        }
+    }
+
     // The oldest of all observations comes last; a change at second 9 is always among the others.
     #[test]
     fn an_older_observation_revives_no_older_value(

@@ -296,7 +296,7 @@ fn person(people: &[&Person]) -> Person {
         if golden.billing.street.is_empty() && !person.billing.street.is_empty() {
             golden.billing.clone_from(&person.billing);
         }
-        if golden.language.code.is_empty() {
+        if golden.language.code.is_empty() && !person.language.code.is_empty() {
             golden.language.clone_from(&person.language);
         }
     }

@@ -214,7 +214,7 @@ impl Draw {
     fn language(&self) -> LanguageName {
         LanguageName {
             code: ["", "nl", "de", ""][self.bits(8, 2)].to_owned(),
-            title: String::new(),
+            title: ["", "Nederlands", "", "Deutsch"][self.bits(8, 2)].to_owned(),
         }
     }
 
