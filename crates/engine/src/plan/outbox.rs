@@ -155,7 +155,7 @@ fn move_on(row: &mut DeliveryRow, (state, due_at): (DeliveryState, Timestamp)) {
     }
     let is_waiting = row.state == DeliveryState::Ready && state == DeliveryState::Ready;
     if !is_waiting {
-        (row.state, row.due_at) = (state, due_at.max(row.due_at));
+        (row.state, row.due_at) = (state, due_at);
     }
 }
 

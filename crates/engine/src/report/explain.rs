@@ -187,10 +187,17 @@ pub struct Moment {
 /// When the store fails.
 pub async fn explain(reader: Reader<'_>, who: &str, events_max: usize) -> Result<Vec<Explained>, StoreError> {
     let Reader { store, tenant, .. } = reader;
-    let names: Names = store.connections(tenant).await?.into_iter().map(|row| (row.id, row.name)).collect();
+    let names: Names = store
+        .connections(tenant)
+        .await?
+        .into_iter()
+        .map(|row| (row.id, row.name))
+        .collect();
     let mut explained: Vec<Explained> = Vec::new();
     for asked in find(reader, who.trim(), &names).await? {
-        let Some(row) = living(reader, asked).await? else { continue };
+        let Some(row) = living(reader, asked).await? else {
+            continue;
+        };
         if explained.iter().all(|known| known.relation != row.id.0) {
             let asked_number = (row.id != asked).then_some(asked.0);
             let one = one(reader, &names, &row, events_max).await?;
@@ -223,8 +230,10 @@ async fn find(reader: Reader<'_>, who: &str, names: &Names) -> Result<Vec<Relati
     }
     let mut orders = store.find_orders_by_label(tenant, who).await?;
     if let (Some(number), true) = (number, orders.is_empty()) {
-        let keys: Vec<RecordKey> =
-            names.keys().map(|connection| RecordKey::new(*connection, RecordKind::Order, number)).collect();
+        let keys: Vec<RecordKey> = names
+            .keys()
+            .map(|connection| RecordKey::new(*connection, RecordKind::Order, number))
+            .collect();
         orders = store.read_records(tenant, &keys).await?;
     }
     let mut found = Vec::new();
@@ -245,7 +254,9 @@ async fn person_of_order(reader: Reader<'_>, order: &RecordRow) -> Result<Option
             Some(Content::Order(order)) => order.person.email.as_str(),
             _ => continue,
         };
-        let Some(key) = MatchKey::email(email) else { continue };
+        let Some(key) = MatchKey::email(email) else {
+            continue;
+        };
         for relation in store.find_relation_by_key(tenant, &key).await? {
             let below = store.read_entities_of(tenant, relation).await?;
             let key = order.held.key;
@@ -265,7 +276,9 @@ async fn person_of_order(reader: Reader<'_>, order: &RecordRow) -> Result<Option
 async fn living(reader: Reader<'_>, mut relation: RelationId) -> Result<Option<RelationRow>, StoreError> {
     for _ in 0..ALIASES_MAX {
         match reader.store.relation_row(reader.tenant, relation).await? {
-            Some(RelationRow { alias_of: Some(next), .. }) => relation = next,
+            Some(RelationRow {
+                alias_of: Some(next), ..
+            }) => relation = next,
             other => return Ok(other),
         }
     }
@@ -296,7 +309,11 @@ async fn one(
         relation: row.id.0,
         asked_number: None,
         email: person.email.clone(),
-        name: parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" "),
+        name: parts
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(" "),
         is_unconfirmed: row.is_unconfirmed,
         created_at: row.created_at.to_string(),
         updated_at: row.updated_at.to_string(),
@@ -349,21 +366,30 @@ fn because(members: &[&Held], is_yes: bool, deciding: i64) -> Because {
     });
     let all: Vec<_> = subscriptions.collect();
     let best = all.iter().find(|(held, _)| held.key.remote_id == deciding);
-    let ended = all.iter().filter(|(held, _)| held.is_deleted()).max_by_key(|(held, _)| ended_at(held));
+    let ended = all
+        .iter()
+        .filter(|(held, _)| held.is_deleted())
+        .max_by_key(|(held, _)| ended_at(held));
     match (best, ended) {
         (None, _) => Because::NoSubscription,
-        (Some((held, subscription)), _) if is_yes => {
-            Because::Subscribed { subscription: held.key.remote_id, is_confirmed: subscription.is_confirmed }
-        }
-        (Some(_), Some((held, _))) => {
-            Because::Ended { subscription: held.key.remote_id, at: ended_at(held).to_string() }
-        }
-        (Some((held, _)), None) => Because::Unconfirmed { subscription: held.key.remote_id },
+        (Some((held, subscription)), _) if is_yes => Because::Subscribed {
+            subscription: held.key.remote_id,
+            is_confirmed: subscription.is_confirmed,
+        },
+        (Some(_), Some((held, _))) => Because::Ended {
+            subscription: held.key.remote_id,
+            at: ended_at(held).to_string(),
+        },
+        (Some((held, _)), None) => Because::Unconfirmed {
+            subscription: held.key.remote_id,
+        },
     }
 }
 
 fn ended_at(held: &Held) -> Timestamp {
-    held.tombstone.as_ref().map_or(Timestamp::ZERO, |(version, _)| version.at)
+    held.tombstone
+        .as_ref()
+        .map_or(Timestamp::ZERO, |(version, _)| version.at)
 }
 
 async fn sinks(
@@ -376,7 +402,9 @@ async fn sinks(
     let below: Vec<(ObjectKind, i64)> = entities.iter().map(|row| (row.key.kind, row.id.0)).collect();
     let mut views = Vec::new();
     for sink in names.keys() {
-        let profile = store.deliveries_of(tenant, *sink, &[(ObjectKind::Relation, relation.0)]).await?;
+        let profile = store
+            .deliveries_of(tenant, *sink, &[(ObjectKind::Relation, relation.0)])
+            .await?;
         let Some(profile) = profile.first() else { continue };
         let is_confirmed = profile.state == DeliveryState::Clean;
         let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
@@ -390,7 +418,11 @@ async fn sinks(
             wish: profile.wish,
             is_confirmed,
             fields: fields(reader.preset, profile),
-            attempts: if is_confirmed { Vec::new() } else { attempts(reader, profile).await? },
+            attempts: if is_confirmed {
+                Vec::new()
+            } else {
+                attempts(reader, profile).await?
+            },
             below: counts,
         });
     }
@@ -399,8 +431,11 @@ async fn sinks(
 
 async fn attempts(reader: Reader<'_>, row: &DeliveryRow) -> Result<Vec<Try>, StoreError> {
     let rows = reader.store.attempts_of(reader.tenant, row.id, 3).await?;
-    let tries =
-        rows.into_iter().map(|row| Try { at: row.started_at.to_string(), outcome: row.outcome, error: row.error });
+    let tries = rows.into_iter().map(|row| Try {
+        at: row.started_at.to_string(),
+        outcome: row.outcome,
+        error: row.error,
+    });
     Ok(tries.collect())
 }
 
@@ -408,9 +443,12 @@ async fn attempts(reader: Reader<'_>, row: &DeliveryRow) -> Result<Vec<Try>, Sto
 fn fields(preset: &Preset, row: &DeliveryRow) -> BTreeMap<String, Value> {
     let values: Vec<Value> = serde_json::from_str(&row.desired).unwrap_or_default();
     match preset.table(row.kind) {
-        Some(table) if table.fields.len() == values.len() => {
-            table.fields.iter().map(|field| field.name.to_string()).zip(values).collect()
-        }
+        Some(table) if table.fields.len() == values.len() => table
+            .fields
+            .iter()
+            .map(|field| field.name.to_string())
+            .zip(values)
+            .collect(),
         _ => BTreeMap::new(),
     }
 }
@@ -435,7 +473,12 @@ async fn events(
     keys.dedup();
     let mut found = Vec::new();
     for key in keys {
-        found.extend(reader.store.read_events_of(reader.tenant, key, events_max).await?);
+        found.extend(
+            reader
+                .store
+                .read_events_of(reader.tenant, key, events_max)
+                .await?,
+        );
     }
     found.sort_by_key(|row| std::cmp::Reverse(row.event.id));
     found.truncate(events_max);
@@ -447,7 +490,11 @@ async fn events(
         about: format!("{}/{}", row.event.stream, row.event.action.as_str()),
         remote_id: row.event.remote_id,
         state: row.state.as_str(),
-        problems: row.problems.iter().map(|problem| format!("{} {}", problem.code.as_str(), problem.field)).collect(),
+        problems: row
+            .problems
+            .iter()
+            .map(|problem| format!("{} {}", problem.code.as_str(), problem.field))
+            .collect(),
     });
     Ok(moments.collect())
 }

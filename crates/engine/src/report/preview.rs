@@ -73,13 +73,21 @@ pub async fn preview(
     preset: &Preset,
     samples_max: usize,
 ) -> Result<Preview, StoreError> {
-    let mut counted = Counted { samples_max, preset, changes: BTreeMap::new(), unchanged: 0, given_up: 0 };
+    let mut counted = Counted {
+        samples_max,
+        preset,
+        changes: BTreeMap::new(),
+        unchanged: 0,
+        given_up: 0,
+    };
     let connections = store.connections(tenant).await?;
     for connection in &connections {
         for kind in ObjectKind::ALL {
             let mut after = DeliveryId(0);
             loop {
-                let rows = store.page_deliveries(tenant, connection.id, kind, after, PAGE).await?;
+                let rows = store
+                    .page_deliveries(tenant, connection.id, kind, after, PAGE)
+                    .await?;
                 rows.iter().for_each(|row| counted.count(row));
                 match rows.last() {
                     Some(last) if rows.len() == PAGE => after = last.id,
@@ -88,15 +96,27 @@ pub async fn preview(
             }
         }
     }
-    let name = |id: ConnectionId| connections.iter().find(|row| row.id == id).map_or_else(String::new, |row| row.name.clone());
-    let changes = counted.changes.into_iter().map(|((sink, kind, change), (count, samples))| KindPreview {
-        connection: name(sink),
-        kind: kind.as_str(),
-        change,
-        count,
-        samples,
-    });
-    Ok(Preview { changes: changes.collect(), unchanged: counted.unchanged, given_up: counted.given_up })
+    let name = |id: ConnectionId| {
+        connections
+            .iter()
+            .find(|row| row.id == id)
+            .map_or_else(String::new, |row| row.name.clone())
+    };
+    let changes = counted
+        .changes
+        .into_iter()
+        .map(|((sink, kind, change), (count, samples))| KindPreview {
+            connection: name(sink),
+            kind: kind.as_str(),
+            change,
+            count,
+            samples,
+        });
+    Ok(Preview {
+        changes: changes.collect(),
+        unchanged: counted.unchanged,
+        given_up: counted.given_up,
+    })
 }
 
 struct Counted<'a> {
@@ -127,15 +147,25 @@ impl Counted<'_> {
     /// Names an object by its key only: a sample is for everybody's eyes.
     fn sample(&self, row: &DeliveryRow) -> Sample {
         let values = serde_json::from_str::<Vec<_>>(&row.desired).unwrap_or_default();
-        let table = self.preset.table(row.kind).filter(|table| table.fields.len() == values.len());
+        let table = self
+            .preset
+            .table(row.kind)
+            .filter(|table| table.fields.len() == values.len());
         let key = match table {
             Some(table) => {
-                let parts = table.key_of(&values).into_iter().map(|(name, number)| format!("{name}={number}"));
+                let parts = table
+                    .key_of(&values)
+                    .into_iter()
+                    .map(|(name, number)| format!("{name}={number}"));
                 parts.collect::<Vec<_>>().join(" ")
             }
             None => format!("{} {}", row.kind.as_str(), row.object),
         };
-        Sample { key, remote_id: row.remote_id, state: row.state.as_str() }
+        Sample {
+            key,
+            remote_id: row.remote_id,
+            state: row.state.as_str(),
+        }
     }
 }
 

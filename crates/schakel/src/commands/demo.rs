@@ -1,0 +1,156 @@
+//! `schakel demo`: a simulated shop and mailing tool with the hub between them, in one process.
+
+mod compare;
+mod summary;
+mod world;
+
+use std::time::Duration;
+
+use schakel_core::delivery::DeliveryState;
+use schakel_sandbox::lightspeed::traffic::{Generator, Mix};
+use schakel_sandbox::door::Seed;
+use tokio::sync::watch;
+
+use crate::cli::DemoArgs;
+use crate::commands::serve::signal;
+use crate::error::Exit;
+use crate::output::Output;
+use summary::{Calls, Latency, Summary, peak_rss_mb, percentile};
+use world::World;
+
+/// Orders of `--exit` when none are asked for.
+const ORDERS: u64 = 1_000;
+/// Orders per second of the endless traffic.
+const RATE: u32 = 5;
+/// How often the end is looked for.
+const LOOK: Duration = Duration::from_millis(25);
+/// Looks without any change after which the demo gives up: five minutes.
+const PATIENCE: u32 = 12_000;
+
+/// Runs the demo.
+///
+/// # Errors
+/// When the database, a socket or the set-up fails.
+pub(crate) async fn run(args: DemoArgs, output: Output) -> anyhow::Result<Exit> {
+    crate::logging::start("warn", false);
+    let world = World::start(&args, output).await?;
+    if args.exit {
+        let summary = finite(&world, &args, output).await?;
+        let faults = summary.faults();
+        output.value(&summary);
+        summary.say(output);
+        for told in &summary.sink.told {
+            output.warning(told);
+        }
+        world.stop().await;
+        return Ok(if faults.is_empty() { Exit::Good } else { Exit::Findings });
+    }
+    endless(&world, &args, output).await?;
+    world.stop().await;
+    Ok(Exit::Good)
+}
+
+/// Live traffic until a signal comes.
+async fn endless(world: &World, args: &DemoArgs, output: Output) -> anyhow::Result<()> {
+    output.line(format!("pages:             http://{}", world.service.pages));
+    output.line(format!("simulated shop:    http://{} (shop {})", world.shop_at.addr, world.shop.options().shop_id));
+    output.line(format!("simulated account: http://{}", world.account_at.addr));
+    output.line(format!("orders come in at {RATE} a second; stop with Ctrl-C"));
+    let mut generator = generator(world, args);
+    generator.run(args.orders.unwrap_or(20)).await;
+    let (stop, stopped) = watch::channel(false);
+    tokio::select! {
+        () = generator.run_rate(RATE, stopped) => {}
+        end = signal() => end?,
+    }
+    drop(stop);
+    Ok(())
+}
+
+fn generator(world: &World, args: &DemoArgs) -> Generator {
+    Generator::new(&world.shop, Seed::new(args.seed ^ 0x5EED), Mix::default())
+}
+
+/// A number of orders, then the wait until everything is delivered, then the summary.
+async fn finite(world: &World, args: &DemoArgs, output: Output) -> anyhow::Result<Summary> {
+    let orders = args.orders.unwrap_or(ORDERS);
+    let clock = world.wired.hub.clock.clone();
+    let calls_before = world.account.counts().calls;
+    let shop_calls_before = world.shop.calls();
+    let started_us = clock.monotonic_us();
+    let bar = output.progress(orders, "orders");
+    let mut generator = generator(world, args);
+    for _ in 0..orders {
+        world.shop.webhooks_room().await;
+        generator.story();
+        bar.inc(1);
+        tokio::task::yield_now().await;
+    }
+    bar.finish_and_clear();
+    world.shop.webhooks_idle().await;
+    let waited_us = wait_for_rest(world).await?;
+    let elapsed_s = (clock.monotonic_us() - started_us - waited_us) as f64 / 1e6;
+    let calls = Calls {
+        lightspeed: world.shop.calls() - shop_calls_before,
+        copernica: world.account.counts().calls - calls_before,
+    };
+    sum_up(world, elapsed_s, calls).await
+}
+
+/// Waits until nothing is waiting, wanted or on its way; returns the time it took to notice, in microseconds.
+async fn wait_for_rest(world: &World) -> anyhow::Result<i64> {
+    let (store, tenant) = (&world.wired.hub.store, world.wired.hub.tenant);
+    let mut last = (i64::MAX, i64::MAX, i64::MAX);
+    let mut looks_without_change = 0;
+    loop {
+        let waiting = store.inbox_counts(tenant, None, None).await?.waiting;
+        let wanted = store.fetch_count(tenant).await?;
+        let counts = store.delivery_counts(tenant).await?;
+        let is_open = |state| !matches!(state, DeliveryState::Clean | DeliveryState::Dead);
+        let open: i64 = counts.iter().filter(|count| is_open(count.state)).map(|count| count.count).sum();
+        if waiting + wanted + open == 0 {
+            return Ok(i64::try_from(LOOK.as_micros()).unwrap_or(0) / 2);
+        }
+        looks_without_change = if last == (waiting, wanted, open) { looks_without_change + 1 } else { 0 };
+        last = (waiting, wanted, open);
+        anyhow::ensure!(
+            looks_without_change < PATIENCE,
+            "nothing moves any more: {waiting} events wait, {wanted} things are wanted, {open} deliveries are open"
+        );
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+async fn sum_up(world: &World, elapsed_s: f64, calls: Calls) -> anyhow::Result<Summary> {
+    let hub = &world.wired.hub;
+    let inbox = hub.store.inbox_counts(hub.tenant, None, Some(schakel_core::event::Origin::Webhook)).await?;
+    let people = hub.store.relation_counts(hub.tenant).await?;
+    let route = hub.routes.first().ok_or_else(|| anyhow::anyhow!("the demo has a route"))?;
+    let rss_mb = peak_rss_mb();
+    let sink =
+        compare::compare(&hub.store, hub.tenant, route.sink, &route.preset, &world.account, world::DATABASE).await?;
+    let latencies: Vec<f64> =
+        world.service.probe.gauges.iter().flat_map(|(_, gauge)| gauge.latencies_ms()).collect();
+    let orders = world.shop.counts().orders_placed;
+    Ok(Summary {
+        orders,
+        received: inbox.received,
+        applied: inbox.applied,
+        duplicate: inbox.duplicate,
+        superseded: inbox.superseded,
+        quarantined: inbox.quarantined,
+        waiting: inbox.waiting,
+        relations: people.living,
+        merges: hub.store.merge_count(hub.tenant).await?,
+        sink,
+        calls,
+        elapsed_s: round(elapsed_s),
+        orders_per_s: round(orders as f64 / elapsed_s.max(0.001)),
+        latency_ms: Latency { p50: round(percentile(&latencies, 50)), p99: round(percentile(&latencies, 99)) },
+        rss_mb,
+    })
+}
+
+fn round(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}

@@ -1,0 +1,172 @@
+//! The simulated world of a demo: a shop, a mailing tool, and the hub between them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use schakel_connectors::{copernica, lightspeed};
+use schakel_core::privacy::Secret;
+use schakel_core::time::Zone;
+use schakel_sandbox::door::{self, MachineClock, Seed, Served};
+use schakel_sandbox::{copernica as account, lightspeed as shop};
+use schakel_store::{OpenOptions, Store};
+use tokio::net::TcpListener;
+
+use crate::cli::DemoArgs;
+use crate::config::{Newsletter, Scope};
+use crate::error::Failure;
+use crate::output::Output;
+use crate::service::{Listeners, Service};
+use crate::wiring::{self, Parts, RoutePart, SinkPart, SourcePart, Wired};
+
+/// The database in the simulated account.
+pub(super) const DATABASE: &str = "Schakel";
+const SHOP: &str = "shop";
+const ACCOUNT: &str = "copernica";
+const LOCAL: &str = "127.0.0.1:0";
+/// Where the pages of a demo are when nobody else is there.
+const PAGES: &str = "127.0.0.1:8080";
+/// The simulated account executes nothing later than it answers, so a short settle delay is long enough.
+const SETTLE_MS: i64 = 2_000;
+
+/// Everything that runs in a demo.
+pub(super) struct World {
+    /// The simulated shop.
+    pub shop: shop::Simulator,
+    /// Where it listens.
+    pub shop_at: Served,
+    /// The simulated mailing tool.
+    pub account: account::Simulator,
+    /// Where it listens.
+    pub account_at: Served,
+    /// The hub.
+    pub wired: Wired,
+    /// Its tasks and servers.
+    pub service: Service,
+    folder: Folder,
+}
+
+impl World {
+    /// Starts simulators and hub and does the set-up: structure in the mailing tool, webhooks in the shop.
+    pub async fn start(args: &DemoArgs, output: Output) -> anyhow::Result<Self> {
+        let folder = Folder::of(args)?;
+        let url = args.database.clone().unwrap_or_else(|| folder.path.join("schakel.db").display().to_string());
+        let store = Store::open(&url, OpenOptions::default()).await.map_err(Failure::from)?;
+        let (shop, shop_at) = start_shop(args).await?;
+        let (account, account_at) = start_account(args).await?;
+        let parts = parts(&shop, &shop_at, &account_at);
+        let wired = wiring::wire(store, parts).await?;
+        let pages = if args.exit || TcpListener::bind(PAGES).await.is_err() { LOCAL } else { PAGES };
+        let listeners = Listeners::open(LOCAL, pages).await?;
+        let hooks = listeners.hooks.local_addr()?;
+        set_up(&wired, &format!("http://{hooks}"), output).await?;
+        let service = Service::start(&wired, listeners, true).context("the sockets cannot be used")?;
+        Ok(Self { shop, shop_at, account, account_at, wired, service, folder })
+    }
+
+    /// Stops everything.
+    pub async fn stop(self) {
+        let Self { shop_at, account_at, wired, service, folder, .. } = self;
+        service.stop().await;
+        wired.hub.store.close().await;
+        shop_at.stop().await;
+        account_at.stop().await;
+        drop(folder);
+    }
+}
+
+async fn start_shop(args: &DemoArgs) -> anyhow::Result<(shop::Simulator, Served)> {
+    let options = shop::Options {
+        // The largest plan: the demo shows throughput, and budgets are their own subject.
+        limits: [1_000_000, 10_000_000, 100_000_000],
+        per_second: 100_000,
+        webhooks: shop::WebhookOptions { retry_wait_ms: 200, ..shop::WebhookOptions::default() },
+        ..shop::Options::default()
+    };
+    let shop = shop::Simulator::new(options, Arc::new(MachineClock), Seed::new(args.seed));
+    shop.set_webhook_faults(shop::WebhookFaults { send_twice: args.twice, ..shop::WebhookFaults::default() });
+    let served = door::serve(TcpListener::bind(LOCAL).await?, shop.router())?;
+    Ok((shop, served))
+}
+
+async fn start_account(args: &DemoArgs) -> anyhow::Result<(account::Simulator, Served)> {
+    let account = account::Simulator::new(account::Options::default(), Arc::new(MachineClock), args.seed);
+    account.set_faults(account::Faults { latency_ms: args.sink_latency_ms, ..account::Faults::default() });
+    let served = door::serve(TcpListener::bind(LOCAL).await?, account.router())?;
+    Ok((account, served))
+}
+
+fn parts(shop: &shop::Simulator, shop_at: &Served, account_at: &Served) -> Parts {
+    let options = shop.options();
+    let mut from = lightspeed::Settings::new(
+        i64::try_from(options.shop_id).unwrap_or(0),
+        Secret::new(&options.api_key),
+        Secret::new(&options.api_secret),
+    );
+    from.base_url = format!("http://{}/", shop_at.addr);
+    from.language.clone_from(&options.default_language);
+    let mut to = copernica::Settings::new(Secret::new("sandbox-token"), DATABASE.to_owned());
+    to.base_url = format!("http://{}", account_at.addr);
+    to.auth_url = format!("http://{}/authenticate", account_at.addr);
+    Parts {
+        sources: vec![SourcePart { name: SHOP.to_owned(), settings: from, scope: Scope::Shop, fetches: 8 }],
+        sinks: vec![SinkPart {
+            name: ACCOUNT.to_owned(),
+            settings: to,
+            attempt_ms: 30_000,
+            settle_ms: SETTLE_MS,
+            concurrency: 200,
+        }],
+        routes: vec![RoutePart {
+            from: SHOP.to_owned(),
+            to: ACCOUNT.to_owned(),
+            newsletter: Newsletter::Confirmed,
+            has_quotes: true,
+            zone: Zone::amsterdam(),
+            hold_ms: 30_000,
+        }],
+    }
+}
+
+async fn set_up(wired: &Wired, hooks: &str, output: Output) -> anyhow::Result<()> {
+    for sink in wired.hub.sinks.values() {
+        let steps = sink.sink.setup(&sink.cx).await.context("the structure can't be made")?;
+        output.line(format!("structure in the simulated account: {} fields and collections", steps.len()));
+    }
+    for source in wired.hub.sources.values() {
+        let path = wired.hook_paths.get(&source.name).map_or("", String::as_str);
+        let done = source.source.register(&source.cx, &format!("{hooks}{path}")).await.context("the webhooks can't be registered")?;
+        output.line(format!("webhooks in the simulated shop: {} registered", done.created + done.kept));
+    }
+    Ok(())
+}
+
+/// The folder of the database; a temporary one is removed at the end.
+struct Folder {
+    path: PathBuf,
+    is_temporary: bool,
+}
+
+impl Folder {
+    fn of(args: &DemoArgs) -> anyhow::Result<Self> {
+        let (path, is_temporary) = match &args.data {
+            Some(path) => (path.clone(), false),
+            None => (std::env::temp_dir().join(format!("schakel-demo-{}", std::process::id())), true),
+        };
+        create(&path)?;
+        Ok(Self { path, is_temporary })
+    }
+}
+
+fn create(path: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(path).with_context(|| format!("cannot make the folder {}", path.display()))
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.is_temporary {
+            // What can't be removed is a temporary folder of the system, which cleans up by itself.
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}
