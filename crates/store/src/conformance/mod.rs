@@ -6,6 +6,7 @@
 pub(crate) mod plans;
 
 mod make;
+mod model;
 
 mod apply;
 mod crowd;
