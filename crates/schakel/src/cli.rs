@@ -205,7 +205,8 @@ mod tests {
     fn the_help_is_what_was_last_agreed() {
         let mut text = Cli::command().render_long_help().to_string();
         for command in Cli::command().get_subcommands_mut() {
-            text += &format!("\n--- {} ---\n{}", command.get_name(), command.render_help());
+            let help = command.render_help();
+            text += &format!("\n--- {} ---\n{help}", command.get_name());
         }
         insta::assert_snapshot!(text);
     }

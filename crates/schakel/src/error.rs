@@ -219,3 +219,47 @@ pub(crate) enum Side {
     /// It takes data.
     Sink,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_says_what_why_and_what_to_do() {
+        let cause = ConnectorError::Unavailable("no connection".to_owned());
+        let failure = Failure::of_call("mail", Side::Sink, cause);
+        let lines = failure.lines().join("\n");
+        for part in [
+            "\"mail\" cannot be reached",
+            "cause: not reachable: no connection",
+            "hint: check `base_url`",
+            "SCH-0501",
+        ] {
+            assert!(lines.contains(part), "{lines}");
+        }
+        assert_eq!(failure.exit(), Exit::Failed);
+        assert_eq!(failure.json()["error"]["code"], "SCH-0501");
+    }
+
+    #[test]
+    fn refused_keys_a_locked_and_a_newer_database_have_codes_of_their_own() {
+        let refused = ConnectorError::Unauthorised("401".to_owned());
+        assert!(
+            Failure::of_call("shop", Side::Source, refused)
+                .lines()
+                .join("\n")
+                .contains("SCH-0402")
+        );
+        let locked = StoreError::Locked {
+            path: "hub.db.lock".into(),
+            pid: "42".to_owned(),
+        };
+        let lines = Failure::from(locked).lines().join("\n");
+        assert!(
+            lines.contains("SCH-0201") && lines.contains("process 42"),
+            "{lines}"
+        );
+        let newer = StoreError::NewerSchema { found: 9, known: 1 };
+        assert!(Failure::from(newer).lines().join("\n").contains("SCH-0202"));
+    }
+}

@@ -16,9 +16,19 @@ use crate::wiring::TENANT;
 pub(crate) async fn run(config: &Config, args: &ExplainArgs, output: Output) -> anyhow::Result<Exit> {
     let store = open(config, OpenOptions { is_read_only: true }).await?;
     let preset = Preset::bookerz();
-    let is_unconfirmed_enough = config.routes.iter().any(|route| route.newsletter == Newsletter::Subscribed);
-    let reader = Reader { store: &store, tenant: TENANT, preset: &preset, is_unconfirmed_enough };
-    let found = report::explain(reader, &args.who, args.events).await.map_err(Failure::from)?;
+    let is_unconfirmed_enough = config
+        .routes
+        .iter()
+        .any(|route| route.newsletter == Newsletter::Subscribed);
+    let reader = Reader {
+        store: &store,
+        tenant: TENANT,
+        preset: &preset,
+        is_unconfirmed_enough,
+    };
+    let found = report::explain(reader, &args.who, args.events)
+        .await
+        .map_err(Failure::from)?;
     output.value(&found);
     if found.is_empty() {
         output.line("the hub knows nobody by that address or number");
@@ -27,7 +37,11 @@ pub(crate) async fn run(config: &Config, args: &ExplainArgs, output: Output) -> 
         say(person, output);
     }
     store.close().await;
-    Ok(if found.is_empty() { Exit::Findings } else { Exit::Good })
+    Ok(if found.is_empty() {
+        Exit::Findings
+    } else {
+        Exit::Good
+    })
 }
 
 fn say(person: &Explained, output: Output) {
@@ -42,16 +56,33 @@ fn say(person: &Explained, output: Output) {
     let rows = person.members.iter().map(|member| {
         let state = if member.is_deleted { "gone" } else { "living" };
         let number = member.remote_id.to_string();
-        vec![member.connection.clone(), member.class.to_owned(), number, member.keys.join(" "), state.to_owned()]
+        vec![
+            member.connection.clone(),
+            member.class.to_owned(),
+            number,
+            member.keys.join(" "),
+            state.to_owned(),
+        ]
     });
     output.line("\nRecords:");
-    output.table(&["connection", "record", "id", "keys", "state"], &rows.collect::<Vec<_>>());
+    output.table(
+        &["connection", "record", "id", "keys", "state"],
+        &rows.collect::<Vec<_>>(),
+    );
     if !person.merges.is_empty() {
         output.line("\nMerges and splits:");
     }
     for merge in &person.merges {
-        let how = if merge.key.is_empty() { String::new() } else { format!(" by {}", merge.key) };
-        let verb = if merge.kind == "merge" { "took in" } else { "parted from" };
+        let how = if merge.key.is_empty() {
+            String::new()
+        } else {
+            format!(" by {}", merge.key)
+        };
+        let verb = if merge.kind == "merge" {
+            "took in"
+        } else {
+            "parted from"
+        };
         output.line(format!(
             "{} relation {} {verb} relation {}{how}: {} in {}",
             merge.at, merge.relation, merge.other, merge.record, merge.event
@@ -69,33 +100,73 @@ fn say(person: &Explained, output: Output) {
         ]
     });
     output.line("\nEvents, newest first:");
-    output.table(&["received", "came as", "about", "id", "state", "problems", "event"], &rows.collect::<Vec<_>>());
+    output.table(
+        &["received", "came as", "about", "id", "state", "problems", "event"],
+        &rows.collect::<Vec<_>>(),
+    );
 }
 
 /// Says who it is and why it is one person.
 fn sentence(person: &Explained) -> String {
-    let name = if person.name.is_empty() { "without a name".to_owned() } else { person.name.clone() };
-    let email = if person.email.is_empty() { "no e-mail address" } else { &person.email };
-    let led = person.asked_number.map(|number| format!(" (relation {number} was merged into it)")).unwrap_or_default();
-    let mut keys: Vec<&str> = person.members.iter().flat_map(|member| &member.keys).map(String::as_str).collect();
+    let name = if person.name.is_empty() {
+        "without a name".to_owned()
+    } else {
+        person.name.clone()
+    };
+    let email = if person.email.is_empty() {
+        "no e-mail address"
+    } else {
+        &person.email
+    };
+    let led = person
+        .asked_number
+        .map(|number| format!(" (relation {number} was merged into it)"))
+        .unwrap_or_default();
+    let mut keys: Vec<&str> = person
+        .members
+        .iter()
+        .flat_map(|member| &member.keys)
+        .map(String::as_str)
+        .collect();
     keys.sort_unstable();
-    let shared: Vec<&str> = keys.chunk_by(|a, b| a == b).filter(|same| same.len() > 1).map(|same| same[0]).collect();
+    let shared: Vec<&str> = keys
+        .chunk_by(|a, b| a == b)
+        .filter(|same| same.len() > 1)
+        .map(|same| same[0])
+        .collect();
     let why = match (person.members.len(), shared.is_empty()) {
         (1, _) => "one record speaks of this person".to_owned(),
         (records, false) => format!("{records} records share {}", shared.join(" and ")),
         (records, true) => format!("{records} records belong to it"),
     };
-    let things: Vec<String> = person.things.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-    let things = if things.is_empty() { "nothing".to_owned() } else { things.join(", ") };
-    format!("Relation {}{led} is {name}, {email}: {why}. It has {things}.", person.relation)
+    let things: Vec<String> = person
+        .things
+        .iter()
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
+    let things = if things.is_empty() {
+        "nothing".to_owned()
+    } else {
+        things.join(", ")
+    };
+    format!(
+        "Relation {}{led} is {name}, {email}: {why}. It has {things}.",
+        person.relation
+    )
 }
 
 fn consent(person: &Explained) -> String {
     let verdict = if person.newsletter { "Yes" } else { "No" };
     let why = match &person.newsletter_because {
         Because::NoSubscription => "there is no subscription".to_owned(),
-        Because::Subscribed { subscription, is_confirmed: true } => format!("subscription {subscription} is confirmed"),
-        Because::Subscribed { subscription, is_confirmed: false } => {
+        Because::Subscribed {
+            subscription,
+            is_confirmed: true,
+        } => format!("subscription {subscription} is confirmed"),
+        Because::Subscribed {
+            subscription,
+            is_confirmed: false,
+        } => {
             format!("subscription {subscription} counts without confirmation (newsletter = \"subscribed\")")
         }
         Because::Unconfirmed { subscription } => format!("subscription {subscription} was never confirmed"),
@@ -107,15 +178,34 @@ fn consent(person: &Explained) -> String {
 }
 
 fn of_sink(sink: &SinkView) -> String {
-    let profile = sink.remote_id.map_or_else(|| "no profile yet".to_owned(), |id| format!("profile {id}"));
+    let profile = sink
+        .remote_id
+        .map_or_else(|| "no profile yet".to_owned(), |id| format!("profile {id}"));
     let shall = match (sink.wish, sink.is_confirmed) {
         (Wish::Present, true) => "holds what it shall".to_owned(),
         (Wish::Present, false) => format!("is to be brought up to date ({})", sink.state),
         (Wish::Absent, true) => "is gone, as it shall".to_owned(),
         (Wish::Absent, false) => format!("is to be removed ({})", sink.state),
     };
-    let below: Vec<String> = sink.below.iter().map(|(state, count)| format!("{count} {state}")).collect();
-    let below = if below.is_empty() { String::new() } else { format!("; below it: {}", below.join(", ")) };
-    let last = sink.attempts.first().map(|attempt| format!("; last attempt {}: {} {}", attempt.at, attempt.outcome, attempt.error));
-    format!("{}: {profile} {shall}{below}{}.", sink.connection, last.unwrap_or_default().trim_end())
+    let below: Vec<String> = sink
+        .below
+        .iter()
+        .map(|(state, count)| format!("{count} {state}"))
+        .collect();
+    let below = if below.is_empty() {
+        String::new()
+    } else {
+        format!("; below it: {}", below.join(", "))
+    };
+    let last = sink.attempts.first().map(|attempt| {
+        format!(
+            "; last attempt {}: {} {}",
+            attempt.at, attempt.outcome, attempt.error
+        )
+    });
+    format!(
+        "{}: {profile} {shall}{below}{}.",
+        sink.connection,
+        last.unwrap_or_default().trim_end()
+    )
 }

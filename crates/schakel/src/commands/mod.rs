@@ -1,7 +1,7 @@
 //! One module per command; each reads what it needs, does one thing and says how it went.
 
-mod config;
 mod check;
+mod config;
 mod demo;
 mod doctor;
 mod explain;
@@ -24,7 +24,9 @@ use crate::output::Output;
 /// # Errors
 /// A [`Failure`] where something can be done about it.
 pub(crate) async fn run(cli: Cli, output: Output) -> anyhow::Result<Exit> {
-    let Cli { config, set, command, .. } = cli;
+    let Cli {
+        config, set, command, ..
+    } = cli;
     let layers = |flags: Vec<(String, String)>| {
         let flags = set.iter().cloned().chain(flags).collect();
         Layers::of_process(config.clone(), flags)

@@ -15,7 +15,9 @@ use crate::wiring::TENANT;
 pub(crate) async fn run(config: &Config, args: &PreviewArgs, output: Output) -> anyhow::Result<Exit> {
     let store = open(config, OpenOptions { is_read_only: true }).await?;
     let preset = Preset::bookerz();
-    let preview = report::preview(&store, TENANT, &preset, args.samples).await.map_err(Failure::from)?;
+    let preview = report::preview(&store, TENANT, &preset, args.samples)
+        .await
+        .map_err(Failure::from)?;
     store.close().await;
     output.value(&preview);
     let total: u64 = preview.changes.iter().map(|change| change.count).sum();
@@ -31,8 +33,17 @@ pub(crate) async fn run(config: &Config, args: &PreviewArgs, output: Output) -> 
         };
         let samples: Vec<&str> = change.samples.iter().map(|sample| sample.key.as_str()).collect();
         let count = change.count.to_string();
-        vec![change.connection.clone(), change.kind.to_owned(), word.to_owned(), count, samples.join("; ")]
+        vec![
+            change.connection.clone(),
+            change.kind.to_owned(),
+            word.to_owned(),
+            count,
+            samples.join("; "),
+        ]
     });
-    output.table(&["sink", "kind", "change", "count", "samples"], &rows.collect::<Vec<_>>());
+    output.table(
+        &["sink", "kind", "change", "count", "samples"],
+        &rows.collect::<Vec<_>>(),
+    );
     Ok(Exit::Good)
 }

@@ -28,8 +28,7 @@ pub(crate) async fn run(args: &SandboxArgs, output: Output) -> anyhow::Result<Ex
             per_second: 100_000,
             ..lightspeed::Options::default()
         };
-        let simulator =
-            lightspeed::Simulator::new(options, Arc::new(MachineClock), Seed::new(args.seed));
+        let simulator = lightspeed::Simulator::new(options, Arc::new(MachineClock), Seed::new(args.seed));
         let listener = bind(&mut next).await?;
         served.push(serve(listener, simulator.router())?);
         say_shop(&simulator, served[served.len() - 1].addr, output);

@@ -214,7 +214,9 @@ fn is_open_road(url: &str) -> bool {
         return false;
     };
     let host = rest.split('/').next().unwrap_or(rest);
-    !["127.", "localhost", "[::1]"].iter().any(|local| host.starts_with(local))
+    !["127.", "localhost", "[::1]"]
+        .iter()
+        .any(|local| host.starts_with(local))
 }
 
 #[cfg(unix)]

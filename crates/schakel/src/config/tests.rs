@@ -31,9 +31,16 @@ to = "mail"
 
 fn layers(environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Layers {
     let own = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
     };
-    Layers { file: None, environment: own(environment).into_iter().collect(), flags: own(flags) }
+    Layers {
+        file: None,
+        environment: own(environment).into_iter().collect(),
+        flags: own(flags),
+    }
 }
 
 fn read(text: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Config, Failure> {
@@ -52,18 +59,34 @@ fn a_typing_mistake_is_named_with_its_place_and_a_guess() {
     let said = complaints(&GOOD.replace("shop_id", "shopid"));
     assert!(said.contains("schakel.toml: line 8, column 1: connection \"my-shop\" has no key `shopid`, did you mean `shop_id`?"), "{said}");
     let said = complaints(&GOOD.replace("[[route]]", "[[routes]]"));
-    assert!(said.contains("there is no section `routes`, did you mean `route`?"), "{said}");
+    assert!(
+        said.contains("there is no section `routes`, did you mean `route`?"),
+        "{said}"
+    );
     let said = complaints(&GOOD.replace("\"copernica\"", "\"copernika\""));
-    assert!(said.contains("`connector` must be `lightspeed` or `copernica`, did you mean `copernica`?"), "{said}");
+    assert!(
+        said.contains("`connector` must be `lightspeed` or `copernica`, did you mean `copernica`?"),
+        "{said}"
+    );
     let said = complaints(&GOOD.replace("log = \"warn\"", "log = \"wran\""));
-    assert!(said.contains("line 3, column 7: hub: `log` must be") && said.contains("did you mean `warn`?"), "{said}");
+    assert!(
+        said.contains("line 3, column 7: hub: `log` must be") && said.contains("did you mean `warn`?"),
+        "{said}"
+    );
 }
 
 #[test]
 fn every_fault_is_named_at_once() {
-    let said = complaints(&GOOD.replace("297541", "\"297541\"").replace("database =", "databse ="));
+    let said = complaints(
+        &GOOD
+            .replace("297541", "\"297541\"")
+            .replace("database =", "databse ="),
+    );
     assert!(said.contains("the configuration has 2 faults"), "{said}");
-    assert!(said.contains("line 8, column 11: connection \"my-shop\": `shop_id` must be a whole number"), "{said}");
+    assert!(
+        said.contains("line 8, column 11: connection \"my-shop\": `shop_id` must be a whole number"),
+        "{said}"
+    );
     assert!(said.contains("did you mean `database`?"), "{said}");
 }
 
@@ -71,27 +94,51 @@ fn every_fault_is_named_at_once() {
 fn what_is_no_toml_is_named_with_its_line() {
     let said = complaints("[hub]\nlog = \n");
     assert!(said.contains("schakel.toml: line 2"), "{said}");
-    let said = complaints("[hub]\ndata = 1\n[[connection]]\nname = \"a\"\nconnector = \"lightspeed\"\nshop_id = 99999999999999999999\n");
+    let said = complaints(
+        "[hub]\ndata = 1\n[[connection]]\nname = \"a\"\nconnector = \"lightspeed\"\nshop_id = 99999999999999999999\n",
+    );
     assert!(said.contains("`shop_id` is out of range"), "{said}");
 }
 
 #[test]
 fn keys_that_must_be_written_are_asked_for() {
-    let said = complaints(&GOOD.replace("shop_id = 297541\n", "").replace("access_token = \"t0ken-of-the-account\"\n", ""));
-    assert!(said.contains("line 5: connection \"my-shop\" needs the key `shop_id`"), "{said}");
+    let said = complaints(
+        &GOOD
+            .replace("shop_id = 297541\n", "")
+            .replace("access_token = \"t0ken-of-the-account\"\n", ""),
+    );
+    assert!(
+        said.contains("line 5: connection \"my-shop\" needs the key `shop_id`"),
+        "{said}"
+    );
     let said = complaints(&GOOD.replace("access_token = \"t0ken-of-the-account\"\n", ""));
     assert!(said.contains("needs `access_token_file`"), "{said}");
 }
 
 #[test]
 fn combinations_that_hurt_are_refused_with_both_numbers() {
-    let said = complaints(&GOOD.replace("database =", "timeout_ms = 90000\nattempt_ms = 60000\nsettle_ms = 70000\ndatabase ="));
-    assert!(said.contains("`attempt_ms` = 60000 is less than `timeout_ms` = 90000"), "{said}");
-    assert!(said.contains("`settle_ms` = 70000 is more than `attempt_ms` = 60000"), "{said}");
+    let said = complaints(&GOOD.replace(
+        "database =",
+        "timeout_ms = 90000\nattempt_ms = 60000\nsettle_ms = 70000\ndatabase =",
+    ));
+    assert!(
+        said.contains("`attempt_ms` = 60000 is less than `timeout_ms` = 90000"),
+        "{said}"
+    );
+    assert!(
+        said.contains("`settle_ms` = 70000 is more than `attempt_ms` = 60000"),
+        "{said}"
+    );
     let said = complaints(&GOOD.replace("log =", "pages_listen = \"127.0.0.1:8480\"\nlog ="));
-    assert!(said.contains("line 3, column 16: hub: `hooks_listen` and `pages_listen` are both 127.0.0.1:8480"), "{said}");
+    assert!(
+        said.contains("line 3, column 16: hub: `hooks_listen` and `pages_listen` are both 127.0.0.1:8480"),
+        "{said}"
+    );
     let said = complaints(&GOOD.replace("from = \"my-shop\"", "from = \"mail\""));
-    assert!(said.contains("route 1: `from` names \"mail\", which is no connection that gives data"), "{said}");
+    assert!(
+        said.contains("route 1: `from` names \"mail\", which is no connection that gives data"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -107,11 +154,19 @@ fn environment_lies_over_the_file_and_the_command_line_over_both() {
     let config = read(GOOD, &environment, &[("hub.log", "trace")]).unwrap();
     assert_eq!(config.hub.log, "trace");
     assert!(!config.routes[0].quotes);
-    let [ConnectionConfig::Lightspeed(shop), ConnectionConfig::Copernica(mail)] = &config.connections[..] else {
+    let [
+        ConnectionConfig::Lightspeed(shop),
+        ConnectionConfig::Copernica(mail),
+    ] = &config.connections[..]
+    else {
         panic!("{:?}", config.connections)
     };
     assert_eq!((shop.api_secret.expose(), mail.timeout_ms), ("1234", 5000));
-    let origins: BTreeMap<String, String> = config.lines().into_iter().map(|line| (line.key, line.origin)).collect();
+    let origins: BTreeMap<String, String> = config
+        .lines()
+        .into_iter()
+        .map(|line| (line.key, line.origin))
+        .collect();
     assert_eq!(origins["hub.log"], "command line");
     assert_eq!(origins["route.1.quotes"], "SCHAKEL_ROUTE__1__QUOTES");
     assert_eq!(origins["route.1.from"], "line 19, column 8");
@@ -121,10 +176,22 @@ fn environment_lies_over_the_file_and_the_command_line_over_both() {
 #[test]
 fn a_variable_that_fits_nothing_is_refused_by_its_name() {
     for (name, value, said) in [
-        ("SCHAKEL_HUB__LGO", "debug", "SCHAKEL_HUB__LGO: hub has no key `lgo`, did you mean `log`?"),
-        ("SCHAKEL_CONNECTION__SHOP2__API_KEY", "x", "there is no connection `shop2`"),
+        (
+            "SCHAKEL_HUB__LGO",
+            "debug",
+            "SCHAKEL_HUB__LGO: hub has no key `lgo`, did you mean `log`?",
+        ),
+        (
+            "SCHAKEL_CONNECTION__SHOP2__API_KEY",
+            "x",
+            "there is no connection `shop2`",
+        ),
         ("SCHAKEL_ROUTE__7__QUOTES", "true", "there is no route 7"),
-        ("SCHAKEL_CONNECTION__MAIL__TIMEOUT_MS", "soon", "`timeout_ms` must be a whole number"),
+        (
+            "SCHAKEL_CONNECTION__MAIL__TIMEOUT_MS",
+            "soon",
+            "`timeout_ms` must be a whole number",
+        ),
     ] {
         let text = read(GOOD, &[(name, value)], &[]).unwrap_err().lines().join("\n");
         assert!(text.contains(said), "{text}");
@@ -134,28 +201,58 @@ fn a_variable_that_fits_nothing_is_refused_by_its_name() {
 #[test]
 fn secrets_are_never_shown_and_plain_ones_are_warned_about() {
     let config = read(GOOD, &[], &[]).unwrap();
-    let shown = format!("{:?} {:?} {:?}", config.lines(), config.warnings, config.connections);
+    let shown = format!(
+        "{:?} {:?} {:?}",
+        config.lines(),
+        config.warnings,
+        config.connections
+    );
     assert!(!shown.contains("s3cret") && !shown.contains("t0ken"), "{shown}");
-    let hidden = config.lines().into_iter().filter(|line| line.value == "(hidden)").count();
+    let hidden = config
+        .lines()
+        .into_iter()
+        .filter(|line| line.value == "(hidden)")
+        .count();
     assert_eq!(hidden, 2);
-    let plain = config.warnings.iter().filter(|warning| warning.contains("in plain text")).count();
+    let plain = config
+        .warnings
+        .iter()
+        .filter(|warning| warning.contains("in plain text"))
+        .count();
     assert_eq!(plain, 2, "{:?}", config.warnings);
-    let environment = [("SCHAKEL_CONNECTION__MAIL__ACCESS_TOKEN", "x"), ("SCHAKEL_CONNECTION__MY_SHOP__API_SECRET", "y")];
-    assert_eq!(read(GOOD, &environment, &[]).unwrap().warnings, Vec::<String>::new());
+    let environment = [
+        ("SCHAKEL_CONNECTION__MAIL__ACCESS_TOKEN", "x"),
+        ("SCHAKEL_CONNECTION__MY_SHOP__API_SECRET", "y"),
+    ];
+    assert_eq!(
+        read(GOOD, &environment, &[]).unwrap().warnings,
+        Vec::<String>::new()
+    );
 }
 
 #[test]
 fn a_secret_comes_from_its_file_beside_the_configuration() {
     let folder = schakel_testkit::tempdir();
     let file = folder.path().join("schakel.toml");
-    let text = GOOD.replace("api_secret = \"s3cret-of-the-shop\"", "api_secret_file = \"shop.secret\"");
+    let text = GOOD.replace(
+        "api_secret = \"s3cret-of-the-shop\"",
+        "api_secret_file = \"shop.secret\"",
+    );
     std::fs::write(&file, &text).unwrap();
-    let layers = Layers { file: Some(file.clone()), ..layers(&[], &[]) };
+    let layers = Layers {
+        file: Some(file.clone()),
+        ..layers(&[], &[])
+    };
     let missing = Config::load(&layers).unwrap_err().lines().join("\n");
-    assert!(missing.contains("SCH-0103") && missing.contains("shop.secret"), "{missing}");
+    assert!(
+        missing.contains("SCH-0103") && missing.contains("shop.secret"),
+        "{missing}"
+    );
     std::fs::write(folder.path().join("shop.secret"), "from-a-file\n").unwrap();
     let config = Config::load(&layers).unwrap();
-    let Some(ConnectionConfig::Lightspeed(shop)) = config.connection("my-shop") else { panic!("no shop") };
+    let Some(ConnectionConfig::Lightspeed(shop)) = config.connection("my-shop") else {
+        panic!("no shop")
+    };
     assert_eq!(shop.api_secret.expose(), "from-a-file");
     let both = text.replace("api_secret_file", "api_secret = \"x\"\napi_secret_file");
     std::fs::write(&file, both).unwrap();
@@ -164,24 +261,42 @@ fn a_secret_comes_from_its_file_beside_the_configuration() {
 
 #[test]
 fn a_missing_file_says_how_to_write_one() {
-    let layers = Layers { file: Some("not/there.toml".into()), ..Layers::default() };
+    let layers = Layers {
+        file: Some("not/there.toml".into()),
+        ..Layers::default()
+    };
     let said = Config::load(&layers).unwrap_err().lines().join("\n");
-    assert!(said.contains("not/there.toml") && said.contains("schakel config default") && said.contains("SCH-0101"), "{said}");
+    assert!(
+        said.contains("not/there.toml")
+            && said.contains("schakel config default")
+            && said.contains("SCH-0101"),
+        "{said}"
+    );
 }
 
 /// The keys of the reference, with their examples: `#` taken away, one line per key.
 fn written() -> String {
     let is_key = |line: &str| line.starts_with('#') && !line.starts_with("# ") && line.len() > 1;
-    DEFAULT_FILE.lines().map(|line| if is_key(line) { &line[1..] } else { line }).collect::<Vec<_>>().join("\n")
+    DEFAULT_FILE
+        .lines()
+        .map(|line| if is_key(line) { &line[1..] } else { line })
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[test]
 fn the_reference_names_every_key_with_its_default() {
     let sections = source::file(&written()).unwrap_or_else(|complaints| panic!("{complaints:?}"));
-    let all = [&sections.hub].into_iter().chain(&sections.connections).chain(&sections.routes);
+    let all = [&sections.hub]
+        .into_iter()
+        .chain(&sections.connections)
+        .chain(&sections.routes);
     for section in all {
         for key in section.keys {
-            let told = section.values.get(key.name).unwrap_or_else(|| panic!("{}: {}", section.title, key.name));
+            let told = section
+                .values
+                .get(key.name)
+                .unwrap_or_else(|| panic!("{}: {}", section.title, key.name));
             if let (Some(default), false) = (key.default_value(), key.name.ends_with("_file")) {
                 assert_eq!(told.value, default, "{}: {}", section.title, key.name);
             }

@@ -92,7 +92,7 @@ async fn whoever_is_not_genuine_hears_the_same_whatever_was_wrong() {
             drop(r.headers_mut().insert(
                 "x-signature",
                 HeaderValue::from_static("0123456789abcdef0123456789abcdef"),
-            ))
+            ));
         }),
         changed(|r| drop(r.headers_mut().remove("x-signature"))),
         changed(|r| *r.body_mut() = Body::from(BODY.replace("jan@", "piet@"))),
@@ -100,7 +100,7 @@ async fn whoever_is_not_genuine_hears_the_same_whatever_was_wrong() {
             drop(
                 r.headers_mut()
                     .insert("x-shop-id", HeaderValue::from_static("297542")),
-            )
+            );
         }),
         changed(|r| drop(r.headers_mut().remove("x-event"))),
     ];
