@@ -359,7 +359,7 @@ async fn merges(reader: Reader<'_>, relation: RelationId) -> Result<Vec<MergeVie
 }
 
 /// Names the subscription that decided; the rule itself is in `golden`.
-fn because(members: &[&Held], is_yes: bool, deciding: i64) -> Because {
+pub(super) fn because(members: &[&Held], is_yes: bool, deciding: i64) -> Because {
     let subscriptions = members.iter().filter_map(|held| match held.live.as_ref() {
         Some((_, _, Content::Subscription(subscription))) => Some((*held, &**subscription)),
         _ => None,

@@ -7,6 +7,9 @@ mod explain;
 mod preview;
 mod status;
 
+#[cfg(test)]
+mod tests;
+
 pub use explain::{Because, Explained, Member, MergeView, Moment, Reader, SinkView, Try, explain};
 pub use preview::{Change, KindPreview, Preview, Sample, preview};
 pub use status::{InboxLine, Latency, Probe, QuarantineLine, SinkLine, Status, status};

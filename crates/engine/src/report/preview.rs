@@ -170,7 +170,7 @@ impl Counted<'_> {
 }
 
 /// A claimed row may be done already; it counts as what it set out to do.
-fn change(row: &DeliveryRow) -> Change {
+pub(super) fn change(row: &DeliveryRow) -> Change {
     match row.wish {
         Wish::Absent => Change::Delete,
         Wish::Present if row.confirmed_version > 0 || row.remote_id.is_some() => Change::Update,

@@ -142,7 +142,7 @@ fn sentence(person: &Explained) -> String {
     let things: Vec<String> = person
         .things
         .iter()
-        .map(|(kind, count)| format!("{count} {kind}"))
+        .map(|(kind, count)| counted(*count, kind))
         .collect();
     let things = if things.is_empty() {
         "nothing".to_owned()
@@ -153,6 +153,13 @@ fn sentence(person: &Explained) -> String {
         "Relation {}{led} is {name}, {email}: {why}. It has {things}.",
         person.relation
     )
+}
+
+/// Writes `1 order`, `2 order rows`.
+fn counted(count: usize, kind: &str) -> String {
+    let word = kind.replace('_', " ");
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {word}{ending}")
 }
 
 fn consent(person: &Explained) -> String {

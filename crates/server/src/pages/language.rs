@@ -26,13 +26,13 @@ words! {
     /// Everything is in order and delivered.
     all_well: "Alles is bijgewerkt.", "Everything is up to date.", "Alles ist auf dem neuesten Stand.";
     /// Work is under way.
-    working: "Er wordt aan gewerkt:", "At work:", "In Arbeit:";
-    /// After a number of events.
-    events_waiting: "berichten wachten op verwerking", "events wait to be applied", "Nachrichten warten auf Verarbeitung";
-    /// After a number of deliveries.
-    deliveries_open: "leveringen staan open", "deliveries are open", "Lieferungen sind offen";
-    /// After a number of things.
-    needs_person: "wachten op u", "wait for you", "warten auf Sie";
+    working: "Er wordt aan gewerkt.", "Work is under way.", "Es wird daran gearbeitet.";
+    /// Before a number of events.
+    events_waiting: "Wachtende berichten", "Waiting events", "Wartende Nachrichten";
+    /// Before a number of deliveries.
+    deliveries_open: "openstaande leveringen", "open deliveries", "offene Lieferungen";
+    /// Before a number of things.
+    needs_person: "Wacht op u", "Waits for you", "Wartet auf Sie";
     /// The sum of the inbox is wrong.
     broken_sum: "De aantallen van het postvak tellen niet op. Meld dit.", "The numbers of the inbox do not add up. Report this.", "Die Zahlen des Eingangs ergeben nicht die Summe. Melden Sie das.";
     /// Heading of the inbox.

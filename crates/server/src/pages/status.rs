@@ -86,21 +86,17 @@ fn sentence(status: &Status, words: &Words) -> Html {
         said.push(words.broken_sum.to_owned());
     }
     if status.inbox.waiting + open > 0 {
-        let parts = [
-            (status.inbox.waiting, words.events_waiting),
-            (open, words.deliveries_open),
-        ];
-        let parts: Vec<String> = parts
-            .iter()
-            .filter(|(n, _)| *n > 0)
-            .map(|(n, what)| format!("{n} {what}"))
-            .collect();
-        said.push(format!("{} {}.", words.working, parts.join(", ")));
+        said.push(words.working.to_owned());
+        let (events, deliveries) = (words.events_waiting, words.deliveries_open);
+        said.push(format!(
+            "{events}: {}, {deliveries}: {open}.",
+            status.inbox.waiting
+        ));
     } else {
         said.push(words.all_well.to_owned());
     }
     if for_person > 0 {
-        said.push(format!("{for_person} {}.", words.needs_person));
+        said.push(format!("{}: {for_person}.", words.needs_person));
     }
     let class = if !status.adds_up {
         "say bad"

@@ -70,7 +70,7 @@ async fn readers_get_their_language() {
     assert!(first(&text(&router, "/?lang=de", "nl").await).contains("lang=\"de\""));
     let page = text(&router, "/", "fr").await;
     assert!(
-        page.contains("1 events wait to be applied") && page.contains("The sum is right."),
+        page.contains("Waiting events: 1, open deliveries: 0.") && page.contains("The sum is right."),
         "{page}"
     );
 }
