@@ -28,9 +28,12 @@ pub(crate) async fn claim(
     }
     for chunk in key_chunks(&claimed) {
         let sql = conn
-            .sql("claim deliveries", "WITH v (row_id, new_attempt) AS (VALUES ")
+            .sql("claim deliveries", "WITH v (tenant, row_id, new_attempt) AS (VALUES ")
             .key_rows(chunk, |row, values| {
-                values.put(row.id.0).put(row.attempt.0);
+                values
+                    .put(claim.tenant.0)
+                    .put(row.id.0)
+                    .put(row.attempt.0);
             })
             .push(
                 ") UPDATE delivery SET state = 'claimed', next_state = NULL, attempt_id = new_attempt, owner = ",
@@ -38,9 +41,7 @@ pub(crate) async fn claim(
             .bind(claim.owner.as_str())
             .push(", lease_until = ")
             .bind(claim.lease_until)
-            .push(" FROM v WHERE tenant_id = ")
-            .bind(claim.tenant.0)
-            .push(" AND id = row_id");
+            .push(" FROM v WHERE tenant_id = tenant AND id = row_id");
         conn.execute(sql).await?;
     }
     for chunk in insert_chunks(&claimed, 12) {
@@ -84,7 +85,7 @@ async fn read_due(conn: &mut Conn<'_>, claim: &Claim) -> Result<Vec<Claimed>, St
             "read due deliveries",
             "SELECT d.id, d.kind, d.object, d.wish, d.desired_version, d.desired_digest, d.desired, d.remote_id,
                  d.remote_parent, r.remote_id, d.confirmed_version, d.is_uncertain, d.attempts, d.faults, d.since
-             FROM delivery AS d LEFT JOIN delivery AS r ON r.tenant_id = d.tenant_id AND r.id = d.root_id
+             FROM delivery AS d LEFT JOIN delivery AS r ON r.tenant_id = d.tenant_id + 0 AND r.id = d.root_id
              WHERE d.state = 'ready' AND d.tenant_id = ",
         )
         .bind(claim.tenant.0)

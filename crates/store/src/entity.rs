@@ -12,7 +12,7 @@ use crate::sql::{Sql, insert_chunks, key_chunks, last_of_each};
 /// Reads entities; the columns in the order in which [`entity_row`] takes them.
 const SELECT: &str = "SELECT id, connection_id, kind, remote_id, relation_id, parent_id, ref_id, created_at,
          updated_at
-     FROM entity WHERE tenant_id = ";
+     FROM entity WHERE ";
 
 impl Store {
     /// Returns the entities of a relation, outside of any transaction, oldest first.
@@ -25,6 +25,7 @@ impl Store {
         relation: RelationId,
     ) -> Result<Vec<EntityRow>, StoreError> {
         let sql = Sql::new(self.db.dialect(), "read the entities of a relation", SELECT)
+            .push("tenant_id = ")
             .bind(tenant.0)
             .push(" AND relation_id = ")
             .bind(relation.0)
@@ -44,10 +45,9 @@ impl Store {
         let mut found = Vec::with_capacity(ids.len());
         for chunk in key_chunks(ids) {
             let sql = Sql::new(self.db.dialect(), "read entities by id", SELECT)
-                .bind(tenant.0)
-                .push(" AND id IN (VALUES ")
+                .push("(tenant_id, id) IN (VALUES ")
                 .key_rows(chunk, |id, values| {
-                    values.put(id.0);
+                    values.put(tenant.0).put(id.0);
                 })
                 .push(")");
             for row in self.db.read(sql).await? {
@@ -67,10 +67,10 @@ pub(crate) async fn read(
     for chunk in key_chunks(keys) {
         let sql = conn
             .sql("read entities", SELECT)
-            .bind(tenant.0)
-            .push(" AND (connection_id, kind, remote_id) IN (VALUES ")
+            .push("(tenant_id, connection_id, kind, remote_id) IN (VALUES ")
             .key_rows(chunk, |key, values| {
                 values
+                    .put(tenant.0)
                     .put(key.connection.0)
                     .put(key.kind.as_str())
                     .put(key.remote_id);
@@ -90,10 +90,9 @@ pub(crate) async fn of_relations(
     for chunk in key_chunks(relations) {
         let sql = conn
             .sql("read entities by relation", SELECT)
-            .bind(tenant.0)
-            .push(" AND relation_id IN (VALUES ")
+            .push("(tenant_id, relation_id) IN (VALUES ")
             .key_rows(chunk, |id, values| {
-                values.put(id.0);
+                values.put(tenant.0).put(id.0);
             })
             .push(")");
         collect(conn, sql, &mut found).await?;
@@ -108,7 +107,7 @@ pub(crate) async fn under(
     kind: ObjectKind,
     parent_ids: &[i64],
 ) -> Result<Vec<EntityRow>, StoreError> {
-    let condition = " AND parent_id <> 0 AND parent_id IN (VALUES ";
+    let condition = "parent_id <> 0 AND (tenant_id, connection_id, kind, parent_id) IN (VALUES ";
     by_number(conn, tenant, (connection, kind), condition, parent_ids).await
 }
 
@@ -119,7 +118,7 @@ pub(crate) async fn showing(
     kind: ObjectKind,
     ref_ids: &[i64],
 ) -> Result<Vec<EntityRow>, StoreError> {
-    let condition = " AND ref_id <> 0 AND ref_id IN (VALUES ";
+    let condition = "ref_id <> 0 AND (tenant_id, connection_id, kind, ref_id) IN (VALUES ";
     by_number(conn, tenant, (connection, kind), condition, ref_ids).await
 }
 
@@ -134,14 +133,13 @@ async fn by_number(
     for chunk in key_chunks(numbers) {
         let sql = conn
             .sql("read entities by what they stand under or show", SELECT)
-            .bind(tenant.0)
-            .push(" AND connection_id = ")
-            .bind(connection.0)
-            .push(" AND kind = ")
-            .bind(kind.as_str())
             .push(condition)
             .key_rows(chunk, |number, values| {
-                values.put(*number);
+                values
+                    .put(tenant.0)
+                    .put(connection.0)
+                    .put(kind.as_str())
+                    .put(*number);
             })
             .push(")");
         collect(conn, sql, &mut found).await?;

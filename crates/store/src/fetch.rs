@@ -94,8 +94,8 @@ impl Store {
         let sql = conn
             .sql(
                 "claim fetches",
-                "WITH due (due_kind, due_id) AS MATERIALIZED (
-                     SELECT kind, remote_id FROM wanted_fetch AS d WHERE tenant_id = ",
+                "WITH due (due_tenant, due_connection, due_kind, due_id) AS MATERIALIZED (
+                     SELECT tenant_id, connection_id, kind, remote_id FROM wanted_fetch AS d WHERE tenant_id = ",
             )
             .bind(tenant.0)
             .push(" AND connection_id = ")
@@ -109,12 +109,9 @@ impl Store {
             .bind(owner)
             .push(", lease_until = ")
             .bind(lease_until)
-            .push(" FROM due WHERE tenant_id = ")
-            .bind(tenant.0)
-            .push(" AND connection_id = ")
-            .bind(connection.0)
             .push(
-                " AND kind = due_kind AND remote_id = due_id
+                " FROM due WHERE tenant_id = due_tenant AND connection_id = due_connection
+                     AND kind = due_kind AND remote_id = due_id
                  RETURNING connection_id, kind, remote_id, reason, due_at, attempts, wanted",
             );
         let rows = conn.fetch(sql).await?;
@@ -289,10 +286,12 @@ async fn number_events(
 /// Removes fetches that were not wanted again, and frees the others.
 async fn end_chunk(conn: &mut Conn<'_>, tenant: TenantId, rows: &[&&FetchRow]) -> Result<(), StoreError> {
     let sql = conn
-        .sql("end fetches", "DELETE FROM wanted_fetch WHERE tenant_id = ")
-        .bind(tenant.0)
-        .push(" AND (connection_id, kind, remote_id, wanted) IN (VALUES ")
+        .sql(
+            "end fetches",
+            "DELETE FROM wanted_fetch WHERE (tenant_id, connection_id, kind, remote_id, wanted) IN (VALUES ",
+        )
         .key_rows(rows, |row, values| {
+            values.put(tenant.0);
             put_key(&row.key, values);
             values.put(row.wanted);
         })
@@ -304,11 +303,13 @@ async fn end_chunk(conn: &mut Conn<'_>, tenant: TenantId, rows: &[&&FetchRow]) -
     let sql = conn
         .sql(
             "free fetches that were wanted again",
-            "UPDATE wanted_fetch SET owner = NULL, lease_until = NULL, attempts = 0 WHERE tenant_id = ",
+            "UPDATE wanted_fetch SET owner = NULL, lease_until = NULL, attempts = 0
+             WHERE (tenant_id, connection_id, kind, remote_id) IN (VALUES ",
         )
-        .bind(tenant.0)
-        .push(" AND (connection_id, kind, remote_id) IN (VALUES ")
-        .key_rows(rows, |row, values| put_key(&row.key, values))
+        .key_rows(rows, |row, values| {
+            values.put(tenant.0);
+            put_key(&row.key, values);
+        })
         .push(")");
     conn.execute(sql).await.map(|_| ())
 }

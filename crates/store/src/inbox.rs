@@ -180,7 +180,7 @@ pub(crate) async fn finish(
         let sql = conn
             .sql(
                 "finish events",
-                "WITH done (event_id, new_state, new_reason, new_problems) AS (VALUES ",
+                "WITH done (tenant, event_id, new_state, new_reason, new_problems) AS (VALUES ",
             )
             .key_rows(chunk, |finished, values| {
                 let reason = finished.problems.iter().find(|problem| problem.is_quarantine());
@@ -189,6 +189,7 @@ pub(crate) async fn finish(
                     _ => "",
                 };
                 values
+                    .put(tenant.0)
                     .put(finished.event.0)
                     .put(finished.state.as_str())
                     .put(reason)
@@ -196,10 +197,9 @@ pub(crate) async fn finish(
             })
             .push(
                 ") UPDATE event SET state = new_state, reason = new_reason, problems = new_problems
-                 FROM done WHERE tenant_id = ",
-            )
-            .bind(tenant.0)
-            .push(" AND id = event_id AND state = 'waiting' RETURNING connection_id, origin, state");
+                 FROM done WHERE tenant_id = tenant AND id = event_id AND state = 'waiting'
+                 RETURNING connection_id, origin, state",
+            );
         let rows = conn.fetch(sql).await?;
         touched += rows.len() as u64;
         for row in &rows {

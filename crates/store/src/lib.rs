@@ -8,6 +8,8 @@
 //! - Statements over many rows, never a loop over single rows inside a transaction (dependencies.md §2).
 //! - SQLite has one connection that writes and a few that read beside it; PostgreSQL runs at READ COMMITTED with row
 //!   locks (the reasons stand in `dialect.rs`).
+//! - Lists of keys carry the whole key, tenant included, and joins say `tenant_id + 0`: where `tenant_id = $1` stands
+//!   alone, PostgreSQL thinks that few rows have that tenant and reads all of them instead of looking keys up.
 //! - `ORDER BY +id` sorts what an index of the condition found; SQLite would take `ORDER BY id` as a reason to read the
 //!   whole tenant in the order of the primary key.
 //! - What two rows of one statement could disagree about is kept once: the last row of a key counts.

@@ -15,7 +15,7 @@ use crate::sql::{Sql, insert_chunks, key_chunks, last_of_each};
 const SELECT: &str =
     "SELECT connection_id, kind, remote_id, class, created_at, is_deleted, is_confirmed, home,
          relation_id, match_keys
-     FROM node WHERE tenant_id = ";
+     FROM node WHERE ";
 
 impl Store {
     /// Returns the nodes of a relation in every scope, outside of any transaction.
@@ -29,6 +29,7 @@ impl Store {
     ) -> Result<Vec<Node>, StoreError> {
         // The relation names its one scope, so that the nodes are found by their index.
         let sql = Sql::new(self.db.dialect(), "read the nodes of a relation", SELECT)
+            .push("tenant_id = ")
             .bind(tenant.0)
             .push(" AND scope = (SELECT scope FROM relation WHERE tenant_id = ")
             .bind(tenant.0)
@@ -73,9 +74,13 @@ pub(crate) async fn read(
 ) -> Result<Vec<Node>, StoreError> {
     let mut found = Vec::with_capacity(keys.len());
     for chunk in key_chunks(keys) {
-        let sql = in_scope(conn, tenant, scope)
-            .push(" AND (connection_id, kind, remote_id) IN (VALUES ")
-            .key_rows(chunk, put_key)
+        let sql = conn
+            .sql("read nodes", SELECT)
+            .push("(tenant_id, scope, connection_id, kind, remote_id) IN (VALUES ")
+            .key_rows(chunk, |key, values| {
+                values.put(tenant.0).put(scope);
+                put_key(key, values);
+            })
             .push(")");
         collect(conn, sql, &mut found).await?;
     }
@@ -124,17 +129,15 @@ pub(crate) async fn by_keys(
 ) -> Result<Vec<Node>, StoreError> {
     let mut found = Vec::with_capacity(keys.len());
     for chunk in key_chunks(keys) {
-        let sql = in_scope(conn, tenant, scope)
+        let sql = conn
+            .sql("read nodes by key", SELECT)
             .push(
-                " AND (connection_id, kind, remote_id) IN (
-                     SELECT connection_id, kind, remote_id FROM match_key WHERE tenant_id = ",
+                "(tenant_id, scope, connection_id, kind, remote_id) IN (
+                     SELECT tenant_id, scope, connection_id, kind, remote_id FROM match_key
+                     WHERE (tenant_id, match_key, scope) IN (VALUES ",
             )
-            .bind(tenant.0)
-            .push(" AND scope = ")
-            .bind(scope)
-            .push(" AND match_key IN (VALUES ")
             .key_rows(chunk, |key, values| {
-                values.put(key.0.as_str());
+                values.put(tenant.0).put(key.0.as_str()).put(scope);
             })
             .push("))");
         collect(conn, sql, &mut found).await?;
@@ -153,22 +156,16 @@ pub(crate) async fn of_relations(
 ) -> Result<Vec<Node>, StoreError> {
     let mut found = Vec::with_capacity(relations.len());
     for chunk in key_chunks(relations) {
-        let sql = in_scope(conn, tenant, scope)
-            .push(" AND relation_id IS NOT NULL AND relation_id IN (VALUES ")
+        let sql = conn
+            .sql("read nodes by relation", SELECT)
+            .push("relation_id IS NOT NULL AND (tenant_id, scope, relation_id) IN (VALUES ")
             .key_rows(chunk, |id, values| {
-                values.put(id.0);
+                values.put(tenant.0).put(scope).put(id.0);
             })
             .push(")");
         collect(conn, sql, &mut found).await?;
     }
     Ok(found)
-}
-
-fn in_scope(conn: &Conn<'_>, tenant: TenantId, scope: i64) -> Sql {
-    conn.sql("read nodes", SELECT)
-        .bind(tenant.0)
-        .push(" AND scope = ")
-        .bind(scope)
 }
 
 async fn collect(conn: &mut Conn<'_>, sql: Sql, found: &mut Vec<Node>) -> Result<(), StoreError> {
@@ -265,13 +262,13 @@ async fn remove_match_keys(
         .collect();
     for chunk in key_chunks(&old) {
         let sql = conn
-            .sql("remove match keys", "DELETE FROM match_key WHERE tenant_id = ")
-            .bind(tenant.0)
-            .push(" AND scope = ")
-            .bind(scope)
-            .push(" AND (match_key, connection_id, kind, remote_id) IN (VALUES ")
+            .sql(
+                "remove match keys",
+                "DELETE FROM match_key
+                 WHERE (tenant_id, match_key, scope, connection_id, kind, remote_id) IN (VALUES ",
+            )
             .key_rows(chunk, |(key, node), values| {
-                values.put(key.0.as_str());
+                values.put(tenant.0).put(key.0.as_str()).put(scope);
                 put_key(node, values);
             })
             .push(")");
@@ -289,12 +286,14 @@ pub(crate) async fn remove(
     remove_match_keys(conn, tenant, scope, keys).await?;
     for chunk in key_chunks(keys) {
         let sql = conn
-            .sql("remove nodes", "DELETE FROM node WHERE tenant_id = ")
-            .bind(tenant.0)
-            .push(" AND scope = ")
-            .bind(scope)
-            .push(" AND (connection_id, kind, remote_id) IN (VALUES ")
-            .key_rows(chunk, put_key)
+            .sql(
+                "remove nodes",
+                "DELETE FROM node WHERE (tenant_id, scope, connection_id, kind, remote_id) IN (VALUES ",
+            )
+            .key_rows(chunk, |key, values| {
+                values.put(tenant.0).put(scope);
+                put_key(key, values);
+            })
             .push(")");
         conn.execute(sql).await?;
     }

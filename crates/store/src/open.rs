@@ -215,6 +215,8 @@ async fn open_pg(url: &str, options: OpenOptions) -> Result<Db, StoreError> {
         .map_err(|_| StoreError::BadUrl("PostgreSQL's driver cannot read it".to_owned()))?
         .statement_cache_capacity(STATEMENTS_KEPT)
         .application_name("schakel")
+        // A plan that was made while a table was small is kept after it has grown: none may read a whole table.
+        .options([("enable_seqscan", "off")])
         .disable_statement_logging();
     if options.is_read_only {
         connect = connect.options([("default_transaction_read_only", "on")]);

@@ -18,7 +18,7 @@ pub(crate) const MADE: &str = "delivery";
 pub(crate) const SELECT: &str = "SELECT id, sink_id, kind, object, parent_id, root_id, state, due_at, wish,
          desired_version, desired_digest, desired, confirmed_version, confirmed_digest, remote_id, remote_parent,
          since
-     FROM delivery WHERE tenant_id = ";
+     FROM delivery WHERE ";
 
 pub(crate) async fn read_locked(
     conn: &mut Conn<'_>,
@@ -45,12 +45,9 @@ pub(crate) fn of_objects(
     sink: ConnectionId,
     objects: &[(ObjectKind, i64)],
 ) -> Sql {
-    sql.bind(tenant.0)
-        .push(" AND sink_id = ")
-        .bind(sink.0)
-        .push(" AND (kind, object) IN (VALUES ")
+    sql.push("(tenant_id, sink_id, kind, object) IN (VALUES ")
         .key_rows(objects, |(kind, object), values| {
-            values.put(kind.as_str()).put(*object);
+            values.put(tenant.0).put(sink.0).put(kind.as_str()).put(*object);
         })
         .push(")")
 }
@@ -66,14 +63,11 @@ pub(crate) async fn count_children(
         let sql = conn
             .sql(
                 "count what stands under parents",
-                "SELECT remote_parent, COUNT(*) FROM delivery WHERE tenant_id = ",
+                "SELECT remote_parent, COUNT(*) FROM delivery
+                 WHERE remote_parent IS NOT NULL AND (tenant_id, sink_id, remote_parent) IN (VALUES ",
             )
-            .bind(tenant.0)
-            .push(" AND sink_id = ")
-            .bind(sink.0)
-            .push(" AND remote_parent IS NOT NULL AND remote_parent IN (VALUES ")
             .key_rows(chunk, |parent, values| {
-                values.put(*parent);
+                values.put(tenant.0).put(sink.0).put(*parent);
             })
             .push(") GROUP BY remote_parent");
         for row in conn.fetch(sql).await? {

@@ -99,6 +99,7 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<DeliveryRow>, StoreError> {
         let sql = Sql::new(self.db.dialect(), "read a page of deliveries", SELECT)
+            .push("tenant_id = ")
             .bind(tenant.0)
             .push(" AND sink_id = ")
             .bind(sink.0)

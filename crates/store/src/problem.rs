@@ -50,10 +50,14 @@ pub(crate) async fn put(
     let problems = last_of_each(problems, |(key, _)| *key);
     for chunk in key_chunks(&problems) {
         let sql = conn
-            .sql("remove problems", "DELETE FROM problem WHERE tenant_id = ")
-            .bind(tenant.0)
-            .push(" AND (connection_id, kind, remote_id) IN (VALUES ")
-            .key_rows(chunk, |(key, _), values| put_key(key, values))
+            .sql(
+                "remove problems",
+                "DELETE FROM problem WHERE (tenant_id, connection_id, kind, remote_id) IN (VALUES ",
+            )
+            .key_rows(chunk, |(key, _), values| {
+                values.put(tenant.0);
+                put_key(key, values);
+            })
             .push(")");
         conn.execute(sql).await?;
     }

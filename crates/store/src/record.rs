@@ -14,7 +14,7 @@ const SELECT: &str = "SELECT connection_id, kind, remote_id, owner_kind, owner_i
          live_at, live_ordinal, live_rank, live_digest, live_event_id,
          gone_at, gone_ordinal, gone_rank, gone_digest, gone_event_id,
          fetched_at, fetched_ordinal, fetched_rank, fetched_digest, fetched_match, content
-     FROM record WHERE tenant_id = ";
+     FROM record WHERE ";
 
 impl Store {
     /// Returns the records that are held, of `keys`, outside of any transaction.
@@ -45,6 +45,7 @@ impl Store {
         label: &str,
     ) -> Result<Vec<RecordRow>, StoreError> {
         let sql = Sql::new(self.db.dialect(), "find records by label", SELECT)
+            .push("tenant_id = ")
             .bind(tenant.0)
             .push(" AND label <> '' AND label = ")
             .bind(label);
@@ -56,9 +57,11 @@ impl Store {
 }
 
 fn of_keys(sql: Sql, tenant: TenantId, keys: &[RecordKey]) -> Sql {
-    sql.bind(tenant.0)
-        .push(" AND (connection_id, kind, remote_id) IN (VALUES ")
-        .key_rows(keys, put_key)
+    sql.push("(tenant_id, connection_id, kind, remote_id) IN (VALUES ")
+        .key_rows(keys, |key, values| {
+            values.put(tenant.0);
+            put_key(key, values);
+        })
         .push(")")
 }
 
@@ -106,9 +109,11 @@ pub(crate) async fn owned(
     for chunk in key_chunks(&pairs) {
         let sql = conn
             .sql("read records by owner", SELECT)
-            .bind(tenant.0)
-            .push(" AND owner_id IS NOT NULL AND (connection_id, owner_kind, owner_id, kind) IN (VALUES ")
+            .push(
+                "owner_id IS NOT NULL AND (tenant_id, connection_id, owner_kind, owner_id, kind) IN (VALUES ",
+            )
             .key_rows(chunk, |(owner, kind), values| {
+                values.put(tenant.0);
                 put_key(owner, values);
                 values.put(kind.as_str());
             })
@@ -129,14 +134,9 @@ pub(crate) async fn referring(
     for chunk in key_chunks(ref_ids) {
         let sql = conn
             .sql("read records by what they refer to", SELECT)
-            .bind(tenant.0)
-            .push(" AND connection_id = ")
-            .bind(connection.0)
-            .push(" AND kind = ")
-            .bind(kind.as_str())
-            .push(" AND ref_id <> 0 AND ref_id IN (VALUES ")
+            .push("ref_id <> 0 AND (tenant_id, connection_id, kind, ref_id) IN (VALUES ")
             .key_rows(chunk, |id, values| {
-                values.put(*id);
+                values.put(tenant.0).put(connection.0).put(kind.as_str()).put(*id);
             })
             .push(")");
         collect(conn, sql, &mut found).await?;

@@ -12,7 +12,7 @@ use crate::sql::{Sql, insert_chunks, key_chunks, last_of_each};
 
 /// Reads relations; the columns in the order in which [`relation_row`] takes them.
 const SELECT: &str = "SELECT id, scope, alias_of, is_unconfirmed, created_at, updated_at
-     FROM relation WHERE tenant_id = ";
+     FROM relation WHERE ";
 
 impl Store {
     /// Returns one relation, outside of any transaction.
@@ -25,6 +25,7 @@ impl Store {
         relation: RelationId,
     ) -> Result<Option<RelationRow>, StoreError> {
         let sql = Sql::new(self.db.dialect(), "read a relation", SELECT)
+            .push("tenant_id = ")
             .bind(tenant.0)
             .push(" AND id = ")
             .bind(relation.0);
@@ -117,10 +118,9 @@ pub(crate) async fn read(
     for chunk in key_chunks(ids) {
         let sql = conn
             .sql("read relations", SELECT)
-            .bind(tenant.0)
-            .push(" AND id IN (VALUES ")
+            .push("(tenant_id, id) IN (VALUES ")
             .key_rows(chunk, |id, values| {
-                values.put(id.0);
+                values.put(tenant.0).put(id.0);
             })
             .push(")");
         for row in conn.fetch(sql).await? {

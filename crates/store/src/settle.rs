@@ -177,12 +177,10 @@ async fn read_open(
                  d.confirmed_version, d.confirmed_digest, d.remote_id, d.remote_parent, d.is_uncertain, d.is_forgotten, d.attempts,
                  d.faults, a.wish
              FROM delivery AS d JOIN attempt AS a ON a.tenant_id = d.tenant_id AND a.id = d.attempt_id
-             WHERE d.tenant_id = ",
+             WHERE (d.tenant_id, d.id) IN (VALUES ",
         )
-        .bind(tenant.0)
-        .push(" AND d.id IN (VALUES ")
         .key_rows(settles, |settle, values| {
-            values.put(settle.delivery.0);
+            values.put(tenant.0).put(settle.delivery.0);
         })
         .push(") AND d.state = 'claimed' AND d.sink_id = ")
         .bind(sink.0)
@@ -227,11 +225,12 @@ async fn write(conn: &mut Conn<'_>, tenant: TenantId, settled: &[Settled<'_>]) -
     let sql = conn
         .sql(
             "settle deliveries",
-            "WITH v (row_id, new_state, new_due, new_settle, new_version, new_digest, new_remote, new_parent,
+            "WITH v (tenant, row_id, new_state, new_due, new_settle, new_version, new_digest, new_remote, new_parent,
                  new_uncertain, new_attempts, new_faults) AS (VALUES ",
         )
         .key_rows(settled, |(open, after, _), values| {
             values
+                .put(tenant.0)
                 .put(open.id.0)
                 .put(after.state.as_str())
                 .put(after.due_at)
@@ -252,10 +251,8 @@ async fn write(conn: &mut Conn<'_>, tenant: TenantId, settled: &[Settled<'_>]) -
                  confirmed_digest = new_digest, remote_id = new_remote, remote_parent = new_parent,
                  is_uncertain = new_uncertain, is_forgotten = FALSE, attempts = new_attempts, faults = new_faults,
                  attempt_id = NULL, owner = NULL, lease_until = NULL
-             FROM v WHERE tenant_id = "
-        ))
-        .bind(tenant.0)
-        .push(" AND id = row_id");
+             FROM v WHERE tenant_id = tenant AND id = row_id"
+        ));
     conn.execute(sql).await.map(|_| ())
 }
 
@@ -277,10 +274,11 @@ async fn end_attempts(
     let sql = conn
         .sql(
             "end attempts",
-            "WITH v (row_id, new_end, new_outcome, new_error, new_calls) AS (VALUES ",
+            "WITH v (tenant, row_id, new_end, new_outcome, new_error, new_calls) AS (VALUES ",
         )
         .key_rows(settled, |(open, _, settle), values| {
             values
+                .put(tenant.0)
                 .put(open.attempt.0)
                 .put(settle.at)
                 .put(word(&settle.outcome))
@@ -289,10 +287,8 @@ async fn end_attempts(
         })
         .push(
             ") UPDATE attempt SET ended_at = new_end, outcome = new_outcome, error = new_error, calls = new_calls
-             FROM v WHERE tenant_id = ",
-        )
-        .bind(tenant.0)
-        .push(" AND id = row_id");
+             FROM v WHERE tenant_id = tenant AND id = row_id",
+        );
     conn.execute(sql).await.map(|_| ())
 }
 
@@ -312,7 +308,10 @@ async fn tell_others(
         .map(|(open, ..)| open.id.0)
         .collect();
     for chunk in key_chunks(&first) {
-        for children in [" AND parent_id IN (VALUES ", " AND root_id IN (VALUES "] {
+        for children in [
+            "(tenant_id, parent_id) IN (VALUES ",
+            "root_id IS NOT NULL AND (tenant_id, root_id) IN (VALUES ",
+        ] {
             release_children(conn, tenant, children, chunk).await?;
         }
     }
@@ -353,13 +352,11 @@ async fn release_children(
     let sql = conn
         .sql(
             "let children go",
-            "UPDATE delivery SET state = 'ready' WHERE tenant_id = ",
+            "UPDATE delivery SET state = 'ready' WHERE state = 'parent' AND ",
         )
-        .bind(tenant.0)
-        .push(" AND state = 'parent'")
         .push(of)
         .key_rows(ids, |id, values| {
-            values.put(*id);
+            values.put(tenant.0).put(*id);
         })
         .push(concat!(") AND NOT ", is_blocked!()));
     conn.execute(sql).await.map(|_| ())
@@ -383,23 +380,19 @@ async fn forget(
         .bind(now)
         .push(" ELSE since END, due_at = CASE WHEN state = 'clean' THEN ")
         .bind(now)
-        .push(" ELSE due_at END WHERE tenant_id = ")
-        .bind(tenant.0)
-        .push(" AND wish = 'present' AND root_id IN (VALUES ")
+        .push(" ELSE due_at END WHERE wish = 'present' AND root_id IS NOT NULL AND (tenant_id, root_id) IN (VALUES ")
         .key_rows(roots, |id, values| {
-            values.put(*id);
+            values.put(tenant.0).put(*id);
         })
         .push(")");
     conn.execute(sql).await?;
     let sql = conn
         .sql(
             "let children wait again",
-            "UPDATE delivery SET state = 'parent' WHERE tenant_id = ",
+            "UPDATE delivery SET state = 'parent' WHERE state = 'ready' AND root_id IS NOT NULL AND (tenant_id, root_id) IN (VALUES ",
         )
-        .bind(tenant.0)
-        .push(" AND state = 'ready' AND root_id IN (VALUES ")
         .key_rows(roots, |id, values| {
-            values.put(*id);
+            values.put(tenant.0).put(*id);
         })
         .push(concat!(") AND ", is_blocked!()));
     conn.execute(sql).await.map(|_| ())
@@ -421,13 +414,12 @@ async fn let_go(
         .bind(now)
         .push(" THEN settle_at ELSE ")
         .bind(now)
-        .push(" END WHERE tenant_id = ")
-        .bind(tenant.0)
-        .push(" AND sink_id = ")
-        .bind(sink.0)
-        .push(" AND state = 'held' AND wish = 'absent' AND kind = 'relation' AND remote_id IN (VALUES ")
+        .push(
+            " END WHERE state = 'held' AND wish = 'absent' AND kind = 'relation'
+                 AND (tenant_id, sink_id, remote_id) IN (VALUES ",
+        )
         .key_rows(remote_ids, |id, values| {
-            values.put(*id);
+            values.put(tenant.0).put(sink.0).put(*id);
         })
         .push(concat!(") AND NOT ", has_children!()));
     conn.execute(sql).await.map(|_| ())
