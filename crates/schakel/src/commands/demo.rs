@@ -7,8 +7,8 @@ mod world;
 use std::time::Duration;
 
 use schakel_core::delivery::DeliveryState;
-use schakel_sandbox::lightspeed::traffic::{Generator, Mix};
 use schakel_sandbox::door::Seed;
+use schakel_sandbox::lightspeed::traffic::{Generator, Mix};
 use tokio::sync::watch;
 
 use crate::cli::DemoArgs;
@@ -43,7 +43,11 @@ pub(crate) async fn run(args: DemoArgs, output: Output) -> anyhow::Result<Exit> 
             output.warning(told);
         }
         world.stop().await;
-        return Ok(if faults.is_empty() { Exit::Good } else { Exit::Findings });
+        return Ok(if faults.is_empty() {
+            Exit::Good
+        } else {
+            Exit::Findings
+        });
     }
     endless(&world, &args, output).await?;
     world.stop().await;
@@ -53,7 +57,11 @@ pub(crate) async fn run(args: DemoArgs, output: Output) -> anyhow::Result<Exit> 
 /// Live traffic until a signal comes.
 async fn endless(world: &World, args: &DemoArgs, output: Output) -> anyhow::Result<()> {
     output.line(format!("pages:             http://{}", world.service.pages));
-    output.line(format!("simulated shop:    http://{} (shop {})", world.shop_at.addr, world.shop.options().shop_id));
+    output.line(format!(
+        "simulated shop:    http://{} (shop {})",
+        world.shop_at.addr,
+        world.shop.options().shop_id
+    ));
     output.line(format!("simulated account: http://{}", world.account_at.addr));
     output.line(format!("orders come in at {RATE} a second; stop with Ctrl-C"));
     let mut generator = generator(world, args);
@@ -107,11 +115,19 @@ async fn wait_for_rest(world: &World) -> anyhow::Result<i64> {
         let wanted = store.fetch_count(tenant).await?;
         let counts = store.delivery_counts(tenant).await?;
         let is_open = |state| !matches!(state, DeliveryState::Clean | DeliveryState::Dead);
-        let open: i64 = counts.iter().filter(|count| is_open(count.state)).map(|count| count.count).sum();
+        let open: i64 = counts
+            .iter()
+            .filter(|count| is_open(count.state))
+            .map(|count| count.count)
+            .sum();
         if waiting + wanted + open == 0 {
             return Ok(i64::try_from(LOOK.as_micros()).unwrap_or(0) / 2);
         }
-        looks_without_change = if last == (waiting, wanted, open) { looks_without_change + 1 } else { 0 };
+        looks_without_change = if last == (waiting, wanted, open) {
+            looks_without_change + 1
+        } else {
+            0
+        };
         last = (waiting, wanted, open);
         anyhow::ensure!(
             looks_without_change < PATIENCE,
@@ -123,14 +139,32 @@ async fn wait_for_rest(world: &World) -> anyhow::Result<i64> {
 
 async fn sum_up(world: &World, elapsed_s: f64, calls: Calls) -> anyhow::Result<Summary> {
     let hub = &world.wired.hub;
-    let inbox = hub.store.inbox_counts(hub.tenant, None, Some(schakel_core::event::Origin::Webhook)).await?;
+    let inbox = hub
+        .store
+        .inbox_counts(hub.tenant, None, Some(schakel_core::event::Origin::Webhook))
+        .await?;
     let people = hub.store.relation_counts(hub.tenant).await?;
-    let route = hub.routes.first().ok_or_else(|| anyhow::anyhow!("the demo has a route"))?;
+    let route = hub
+        .routes
+        .first()
+        .ok_or_else(|| anyhow::anyhow!("the demo has a route"))?;
     let rss_mb = peak_rss_mb();
-    let sink =
-        compare::compare(&hub.store, hub.tenant, route.sink, &route.preset, &world.account, world::DATABASE).await?;
-    let latencies: Vec<f64> =
-        world.service.probe.gauges.iter().flat_map(|(_, gauge)| gauge.latencies_ms()).collect();
+    let sink = compare::compare(
+        &hub.store,
+        hub.tenant,
+        route.sink,
+        &route.preset,
+        &world.account,
+        world::DATABASE,
+    )
+    .await?;
+    let latencies: Vec<f64> = world
+        .service
+        .probe
+        .gauges
+        .iter()
+        .flat_map(|(_, gauge)| gauge.latencies_ms())
+        .collect();
     let orders = world.shop.counts().orders_placed;
     Ok(Summary {
         orders,
@@ -146,7 +180,10 @@ async fn sum_up(world: &World, elapsed_s: f64, calls: Calls) -> anyhow::Result<S
         calls,
         elapsed_s: round(elapsed_s),
         orders_per_s: round(orders as f64 / elapsed_s.max(0.001)),
-        latency_ms: Latency { p50: round(percentile(&latencies, 50)), p99: round(percentile(&latencies, 99)) },
+        latency_ms: Latency {
+            p50: round(percentile(&latencies, 50)),
+            p99: round(percentile(&latencies, 99)),
+        },
         rss_mb,
     })
 }

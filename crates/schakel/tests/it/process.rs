@@ -53,11 +53,23 @@ impl Outside {
         let shop = lightspeed::Simulator::new(options, Arc::new(MachineClock), Seed::new(seed));
         let account = copernica::Simulator::new(copernica::Options::default(), Arc::new(MachineClock), seed);
         let shop_at = door::serve(TcpListener::bind("127.0.0.1:0").await.unwrap(), shop.router()).unwrap();
-        let account_at = door::serve(TcpListener::bind("127.0.0.1:0").await.unwrap(), account.router()).unwrap();
+        let account_at =
+            door::serve(TcpListener::bind("127.0.0.1:0").await.unwrap(), account.router()).unwrap();
         let folder = tempdir();
-        let text = config(&shop, shop_at.addr.port(), account_at.addr.port(), folder.path(), database);
+        let text = config(
+            &shop,
+            shop_at.addr.port(),
+            account_at.addr.port(),
+            folder.path(),
+            database,
+        );
         std::fs::write(folder.path().join("schakel.toml"), text).unwrap();
-        Self { shop, account, folder, _served: (shop_at, account_at) }
+        Self {
+            shop,
+            account,
+            folder,
+            _served: (shop_at, account_at),
+        }
     }
 
     /// The configuration file.
@@ -67,7 +79,12 @@ impl Outside {
 
     /// Runs a command of the program to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
-        let output = schakel().arg("--config").arg(self.config()).args(arguments).output().unwrap();
+        let output = schakel()
+            .arg("--config")
+            .arg(self.config())
+            .args(arguments)
+            .output()
+            .unwrap();
         assert!(
             output.status.success(),
             "{arguments:?}: {}\n{}",
@@ -123,10 +140,20 @@ impl Drop for Hub {
 }
 
 fn free_port() -> u16 {
-    StdListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    StdListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
-fn config(shop: &lightspeed::Simulator, shop_port: u16, account_port: u16, folder: &Path, database: &str) -> String {
+fn config(
+    shop: &lightspeed::Simulator,
+    shop_port: u16,
+    account_port: u16,
+    folder: &Path,
+    database: &str,
+) -> String {
     let options = shop.options();
     let hooks = free_port();
     format!(

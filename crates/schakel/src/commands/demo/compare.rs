@@ -59,10 +59,16 @@ pub async fn compare(
     let mut figures = SinkFigures::default();
     for table in &preset.tables {
         let mut remotes = read(simulator, database, table, &mut figures);
-        count(&mut figures, table.object, remotes.values().map(|found| found.len() as u64).sum());
+        count(
+            &mut figures,
+            table.object,
+            remotes.values().map(|found| found.len() as u64).sum(),
+        );
         let mut after = DeliveryId(0);
         loop {
-            let rows = store.page_deliveries(tenant, sink, table.object, after, PAGE).await?;
+            let rows = store
+                .page_deliveries(tenant, sink, table.object, after, PAGE)
+                .await?;
             let Some(last) = rows.last() else { break };
             after = last.id;
             for row in rows.iter().filter(|row| row.wish == Wish::Present) {
@@ -70,7 +76,13 @@ pub async fn compare(
             }
         }
         for key in remotes.keys() {
-            tell(&mut figures, format!("{} {key:?} is in the sink and nobody wants it", table.object.as_str()));
+            tell(
+                &mut figures,
+                format!(
+                    "{} {key:?} is in the sink and nobody wants it",
+                    table.object.as_str()
+                ),
+            );
         }
     }
     Ok(figures)
@@ -84,12 +96,19 @@ fn read(
     figures: &mut SinkFigures,
 ) -> BTreeMap<Vec<String>, Vec<Remote>> {
     let mut remotes: BTreeMap<Vec<String>, Vec<Remote>> = BTreeMap::new();
-    let keys: Vec<&str> = table.key.iter().map(|position| &*table.fields[*position].name).collect();
+    let keys: Vec<&str> = table
+        .key
+        .iter()
+        .map(|position| &*table.fields[*position].name)
+        .collect();
     let mut show = |view: RowView<'_>| {
         let text = |name: &str| view.get(name).unwrap_or_default().into_owned();
         let key: Vec<String> = keys.iter().map(|name| text(name)).collect();
         let fields = table.fields.iter().map(|field| text(&field.name)).collect();
-        remotes.entry(key).or_default().push(Remote { profile: view.profile, fields });
+        remotes.entry(key).or_default().push(Remote {
+            profile: view.profile,
+            fields,
+        });
     };
     if table.object == ObjectKind::Relation {
         simulator.for_each_profile(database, &mut show);
@@ -120,16 +139,28 @@ fn check(
 ) {
     let object = table.object.as_str();
     let Ok(values) = serde_json::from_str::<Vec<Value>>(&row.desired) else {
-        tell(figures, format!("{object} {}: stored values can't be read", row.id));
+        tell(
+            figures,
+            format!("{object} {}: stored values can't be read", row.id),
+        );
         return;
     };
-    let key: Vec<String> = table.key_of(&values).iter().map(|(_, number)| number.to_string()).collect();
+    let key: Vec<String> = table
+        .key_of(&values)
+        .iter()
+        .map(|(_, number)| number.to_string())
+        .collect();
     let Some(found) = remotes.remove(&key) else {
-        tell(figures, format!("{object} {key:?} is wanted ({}) and missing", row.state.as_str()));
+        tell(
+            figures,
+            format!("{object} {key:?} is wanted ({}) and missing", row.state.as_str()),
+        );
         return;
     };
     let Some(remote) = found.first() else { return };
-    if row.remote_parent.is_some() && remote.profile != row.remote_parent.and_then(|id| u64::try_from(id).ok()) {
+    if row.remote_parent.is_some()
+        && remote.profile != row.remote_parent.and_then(|id| u64::try_from(id).ok())
+    {
         tell(figures, format!("{object} {key:?} stands under another profile"));
         return;
     }
@@ -142,7 +173,10 @@ fn check(
         .map(|((field, _), _)| &*field.name)
         .collect();
     if !differing.is_empty() {
-        tell(figures, format!("{object} {key:?} differs in {}", differing.join(", ")));
+        tell(
+            figures,
+            format!("{object} {key:?} differs in {}", differing.join(", ")),
+        );
     }
 }
 

@@ -65,7 +65,10 @@ impl Summary {
         let mut faults = Vec::new();
         let sum = self.applied + self.duplicate + self.superseded + self.quarantined + self.waiting;
         if self.received != sum {
-            faults.push(format!("{} webhooks were received, but {sum} are accounted for", self.received));
+            faults.push(format!(
+                "{} webhooks were received, but {sum} are accounted for",
+                self.received
+            ));
         }
         if self.waiting != 0 {
             faults.push(format!("{} webhooks are still waiting", self.waiting));
@@ -100,7 +103,10 @@ impl Summary {
             row("orders in the account", self.sink.orders.to_string()),
             row("order rows in the account", self.sink.order_rows.to_string()),
             row("carts in the account", self.sink.quotes.to_string()),
-            row("duplicates", (self.sink.duplicate_profiles + self.sink.duplicate_subprofiles).to_string()),
+            row(
+                "duplicates",
+                (self.sink.duplicate_profiles + self.sink.duplicate_subprofiles).to_string(),
+            ),
             row("mismatches", self.sink.mismatches.to_string()),
             row("calls to the shop", self.calls.lightspeed.to_string()),
             row("calls to the account", self.calls.copernica.to_string()),
@@ -122,7 +128,10 @@ impl Summary {
 #[must_use]
 pub fn percentile(values: &[f64], percent: usize) -> f64 {
     let last = values.len().saturating_sub(1);
-    values.get((values.len() * percent / 100).min(last)).copied().unwrap_or(0.0)
+    values
+        .get((values.len() * percent / 100).min(last))
+        .copied()
+        .unwrap_or(0.0)
 }
 
 /// Gives the peak of this process's resident memory in megabytes, as the system counted it; 0 where it does not.
@@ -130,7 +139,9 @@ pub fn percentile(values: &[f64], percent: usize) -> f64 {
 pub fn peak_rss_mb() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok()).unwrap_or(0.0);
+    let kib = line
+        .and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok())
+        .unwrap_or(0.0);
     (kib * 1024.0 / 1_000_000.0 * 10.0).round() / 10.0
 }
 
@@ -140,11 +151,26 @@ mod tests {
 
     #[test]
     fn a_sum_that_does_not_add_up_is_a_fault() {
-        let good = Summary { received: 5, applied: 3, duplicate: 1, superseded: 1, ..Summary::default() };
+        let good = Summary {
+            received: 5,
+            applied: 3,
+            duplicate: 1,
+            superseded: 1,
+            ..Summary::default()
+        };
         assert!(good.faults().is_empty());
-        let lost = Summary { received: 6, ..good.clone() };
+        let lost = Summary {
+            received: 6,
+            ..good.clone()
+        };
         assert_eq!(lost.faults().len(), 1);
-        let double = Summary { sink: SinkFigures { duplicate_profiles: 1, ..SinkFigures::default() }, ..good };
+        let double = Summary {
+            sink: SinkFigures {
+                duplicate_profiles: 1,
+                ..SinkFigures::default()
+            },
+            ..good
+        };
         assert_eq!(double.faults(), ["1 profiles are double"]);
     }
 

@@ -50,23 +50,47 @@ impl World {
     /// Starts simulators and hub and does the set-up: structure in the mailing tool, webhooks in the shop.
     pub async fn start(args: &DemoArgs, output: Output) -> anyhow::Result<Self> {
         let folder = Folder::of(args)?;
-        let url = args.database.clone().unwrap_or_else(|| folder.path.join("schakel.db").display().to_string());
-        let store = Store::open(&url, OpenOptions::default()).await.map_err(Failure::from)?;
+        let url = args
+            .database
+            .clone()
+            .unwrap_or_else(|| folder.path.join("schakel.db").display().to_string());
+        let store = Store::open(&url, OpenOptions::default())
+            .await
+            .map_err(Failure::from)?;
         let (shop, shop_at) = start_shop(args).await?;
         let (account, account_at) = start_account(args).await?;
         let parts = parts(&shop, &shop_at, &account_at);
         let wired = wiring::wire(store, parts).await?;
-        let pages = if args.exit || TcpListener::bind(PAGES).await.is_err() { LOCAL } else { PAGES };
+        let pages = if args.exit || TcpListener::bind(PAGES).await.is_err() {
+            LOCAL
+        } else {
+            PAGES
+        };
         let listeners = Listeners::open(LOCAL, pages).await?;
         let hooks = listeners.hooks.local_addr()?;
         set_up(&wired, &format!("http://{hooks}"), output).await?;
         let service = Service::start(&wired, listeners, true).context("the sockets cannot be used")?;
-        Ok(Self { shop, shop_at, account, account_at, wired, service, folder })
+        Ok(Self {
+            shop,
+            shop_at,
+            account,
+            account_at,
+            wired,
+            service,
+            folder,
+        })
     }
 
     /// Stops everything.
     pub async fn stop(self) {
-        let Self { shop_at, account_at, wired, service, folder, .. } = self;
+        let Self {
+            shop_at,
+            account_at,
+            wired,
+            service,
+            folder,
+            ..
+        } = self;
         service.stop().await;
         wired.hub.store.close().await;
         shop_at.stop().await;
@@ -80,18 +104,27 @@ async fn start_shop(args: &DemoArgs) -> anyhow::Result<(shop::Simulator, Served)
         // The largest plan: the demo shows throughput, and budgets are their own subject.
         limits: [1_000_000, 10_000_000, 100_000_000],
         per_second: 100_000,
-        webhooks: shop::WebhookOptions { retry_wait_ms: 200, ..shop::WebhookOptions::default() },
+        webhooks: shop::WebhookOptions {
+            retry_wait_ms: 200,
+            ..shop::WebhookOptions::default()
+        },
         ..shop::Options::default()
     };
     let shop = shop::Simulator::new(options, Arc::new(MachineClock), Seed::new(args.seed));
-    shop.set_webhook_faults(shop::WebhookFaults { send_twice: args.twice, ..shop::WebhookFaults::default() });
+    shop.set_webhook_faults(shop::WebhookFaults {
+        send_twice: args.twice,
+        ..shop::WebhookFaults::default()
+    });
     let served = door::serve(TcpListener::bind(LOCAL).await?, shop.router())?;
     Ok((shop, served))
 }
 
 async fn start_account(args: &DemoArgs) -> anyhow::Result<(account::Simulator, Served)> {
     let account = account::Simulator::new(account::Options::default(), Arc::new(MachineClock), args.seed);
-    account.set_faults(account::Faults { latency_ms: args.sink_latency_ms, ..account::Faults::default() });
+    account.set_faults(account::Faults {
+        latency_ms: args.sink_latency_ms,
+        ..account::Faults::default()
+    });
     let served = door::serve(TcpListener::bind(LOCAL).await?, account.router())?;
     Ok((account, served))
 }
@@ -109,7 +142,12 @@ fn parts(shop: &shop::Simulator, shop_at: &Served, account_at: &Served) -> Parts
     to.base_url = format!("http://{}", account_at.addr);
     to.auth_url = format!("http://{}/authenticate", account_at.addr);
     Parts {
-        sources: vec![SourcePart { name: SHOP.to_owned(), settings: from, scope: Scope::Shop, fetches: 8 }],
+        sources: vec![SourcePart {
+            name: SHOP.to_owned(),
+            settings: from,
+            scope: Scope::Shop,
+            fetches: 8,
+        }],
         sinks: vec![SinkPart {
             name: ACCOUNT.to_owned(),
             settings: to,
@@ -130,13 +168,27 @@ fn parts(shop: &shop::Simulator, shop_at: &Served, account_at: &Served) -> Parts
 
 async fn set_up(wired: &Wired, hooks: &str, output: Output) -> anyhow::Result<()> {
     for sink in wired.hub.sinks.values() {
-        let steps = sink.sink.setup(&sink.cx).await.context("the structure can't be made")?;
-        output.line(format!("structure in the simulated account: {} fields and collections", steps.len()));
+        let steps = sink
+            .sink
+            .setup(&sink.cx)
+            .await
+            .context("the structure can't be made")?;
+        output.line(format!(
+            "structure in the simulated account: {} fields and collections",
+            steps.len()
+        ));
     }
     for source in wired.hub.sources.values() {
         let path = wired.hook_paths.get(&source.name).map_or("", String::as_str);
-        let done = source.source.register(&source.cx, &format!("{hooks}{path}")).await.context("the webhooks can't be registered")?;
-        output.line(format!("webhooks in the simulated shop: {} registered", done.created + done.kept));
+        let done = source
+            .source
+            .register(&source.cx, &format!("{hooks}{path}"))
+            .await
+            .context("the webhooks can't be registered")?;
+        output.line(format!(
+            "webhooks in the simulated shop: {} registered",
+            done.created + done.kept
+        ));
     }
     Ok(())
 }
@@ -151,7 +203,10 @@ impl Folder {
     fn of(args: &DemoArgs) -> anyhow::Result<Self> {
         let (path, is_temporary) = match &args.data {
             Some(path) => (path.clone(), false),
-            None => (std::env::temp_dir().join(format!("schakel-demo-{}", std::process::id())), true),
+            None => (
+                std::env::temp_dir().join(format!("schakel-demo-{}", std::process::id())),
+                true,
+            ),
         };
         create(&path)?;
         Ok(Self { path, is_temporary })
