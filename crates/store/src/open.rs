@@ -215,8 +215,13 @@ async fn open_pg(url: &str, options: OpenOptions) -> Result<Db, StoreError> {
         .map_err(|_| StoreError::BadUrl("PostgreSQL's driver cannot read it".to_owned()))?
         .statement_cache_capacity(STATEMENTS_KEPT)
         .application_name("schakel")
-        // A plan that was made while a table was small is kept after it has grown: none may read a whole table.
-        .options([("enable_seqscan", "off")])
+        // A plan that was made while a table was small is kept after it has grown. Ours look keys up, so they are made
+        // of index look-ups from the start: no whole tables, nothing to hash or merge them with.
+        .options([
+            ("enable_seqscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+        ])
         .disable_statement_logging();
     if options.is_read_only {
         connect = connect.options([("default_transaction_read_only", "on")]);

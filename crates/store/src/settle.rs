@@ -176,7 +176,7 @@ async fn read_open(
             "SELECT d.id, d.kind, d.attempt_id, d.next_state, d.due_at, d.settle_at, d.wish, d.desired_digest,
                  d.confirmed_version, d.confirmed_digest, d.remote_id, d.remote_parent, d.is_uncertain, d.is_forgotten, d.attempts,
                  d.faults, a.wish
-             FROM delivery AS d JOIN attempt AS a ON a.tenant_id = d.tenant_id AND a.id = d.attempt_id
+             FROM delivery AS d JOIN attempt AS a ON a.tenant_id = d.tenant_id + 0 AND a.id = d.attempt_id
              WHERE (d.tenant_id, d.id) IN (VALUES ",
         )
         .key_rows(settles, |settle, values| {

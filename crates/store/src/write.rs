@@ -18,7 +18,8 @@ use crate::{Store, entity, fetch, inbox, node, outbox, problem, record, relation
 
 /// A transaction that writes; dropped without [`WriteTx::commit`] it changes nothing.
 ///
-/// On SQLite it is the only one at a time. On PostgreSQL the caller owns its identity scope by a lease, which
+/// On SQLite it is the only one at a time: whoever holds one must not call a writing method of [`Store`], which would
+/// wait for it. On PostgreSQL the caller owns its identity scope by a lease, which
 /// [`WriteTx::holds_lease`] checks inside the transaction (I21). Every method may fail with [`StoreError::Driver`];
 /// those that say so also with other errors. After any error the transaction must be dropped. Lists may be of any
 /// length and in any order; of two rows with one key the last counts.
