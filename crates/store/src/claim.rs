@@ -149,11 +149,12 @@ async fn insert_attempts(conn: &mut Conn<'_>, claim: &Claim, claimed: &[Claimed]
 }
 
 impl Store {
-    /// Makes claims of other owners than `owner` uncertain and ready again; returns how many.
+    /// Makes claims that nobody settles uncertain and ready again; returns how many.
     ///
-    /// `only_expired` for a hub beside others; without it (the start of the only process, see [`Store::lock`]) every
-    /// claim of another owner is one of a process that is gone. Either way the old worker may have sent until its
-    /// lease or `now`, whichever was first, so nothing is sent before `settle_ms` milliseconds after that (I14).
+    /// Those are claims whose lease has passed, whoever has them, and without `only_expired` (the start of the only
+    /// process, see [`Store::lock`]) every claim of another owner than `owner`: its process is gone. The old worker
+    /// may have sent until its lease or `now`, whichever was first, so nothing is sent before `settle_ms`
+    /// milliseconds after that (I14).
     ///
     /// # Errors
     /// [`StoreError::Driver`].
@@ -182,7 +183,7 @@ impl Store {
             "end lost attempts",
             "UPDATE attempt SET ended_at = $4, outcome = 'lost' WHERE tenant_id = $1 AND id IN (
                  SELECT attempt_id FROM delivery WHERE tenant_id = $1 AND sink_id = $2 AND state = 'claimed'
-                     AND lease_until <= $3 AND owner <> $5)",
+                     AND (lease_until <= $4 OR (lease_until <= $3 AND owner <> $5)))",
         );
         let attempts = attempts.arg(tenant.0).arg(sink.0).arg(until).arg(now).arg(owner);
         conn.execute(attempts).await?;
@@ -240,7 +241,7 @@ const RECOVER: &str = concat!(
              ELSE (CASE WHEN lease_until < $4 THEN lease_until ELSE $4 END) + $6 END,
          next_state = NULL, is_uncertain = TRUE, is_forgotten = FALSE, attempts = attempts + 1,
          attempt_id = NULL, owner = NULL, lease_until = NULL
-     WHERE tenant_id = $1 AND sink_id = $2 AND state = 'claimed' AND lease_until <= $3 AND owner <> $5"
+     WHERE tenant_id = $1 AND sink_id = $2 AND state = 'claimed' AND (lease_until <= $4 OR (lease_until <= $3 AND owner <> $5))"
 );
 
 async fn redrive(

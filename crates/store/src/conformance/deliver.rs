@@ -232,6 +232,10 @@ async fn a_living_claim_is_left_alone(store: Store) {
     assert_eq!(recover(38, "worker", false).await, 0);
     assert_eq!(recover(39, "other", true).await, 1);
     assert_eq!(recover(39, "other", true).await, 0);
+    // A worker that lost an attempt of its own, as by a panic, gets it back like any other.
+    assert_eq!(take(&store, 40, 9).await.len(), 2);
+    assert_eq!(recover(69, "worker", true).await, 0);
+    assert_eq!(recover(70, "worker", true).await, 2);
 }
 
 async fn dead_letters_are_redriven(store: Store) {
