@@ -144,6 +144,49 @@ fn a_late_webhook_parts_accounts_that_only_seemed_to_meet() {
     }
 }
 
+// What does not count as a fetch of both: one that the hub takes in together with the webhook, a later webhook
+// about an account that was fetched long ago, and an answer that a later answer contradicts.
+#[test]
+fn half_a_proof_is_none() {
+    let fetched = 3; // The bit of `start` with which both were fetched before.
+    let mut hub = Hub::of(&start(1 << fetched));
+    let together = [swap(0).swap_remove(4), swap(0).swap_remove(0)];
+    hub.apply(&together);
+    hub.confirm(A);
+    assert!(hub.is_unconfirmed(A), "B's answer may be older than A's change");
+
+    let mut hub = Hub::of(&start(1 << fetched));
+    hub.apply(&swap(0)[..1]);
+    hub.confirm(A);
+    hub.apply(&[said(20, B, 30, 0, account(BO, 1))]);
+    assert!(hub.is_unconfirmed(A), "a webhook is no fetch");
+    hub.confirm(B);
+    assert!(!hub.is_unconfirmed(A));
+    hub.apply(&[said(90, A, 10, 90, account(ANNA, 2))]);
+    assert!(
+        hub.is_unconfirmed(A),
+        "the last answer, though of an older version, shows another address"
+    );
+}
+
+// B is older, so a proven meeting gives it the number; one that only a late webhook suggests takes nothing from A.
+#[test]
+fn an_account_seen_for_the_first_time_takes_no_number_without_proof() {
+    let meeting = [
+        vec![said(1, A, 10, 0, account(ANNA, 2))],
+        vec![said(2, B, 10, 0, account(ANNA, 1))],
+    ];
+    let mut parted = Hub::of(&meeting);
+    assert!(parted.is_unconfirmed(A));
+    parted.apply(&[said(3, B, 20, 0, account(BO, 1))]);
+    assert_eq!((parted.number(A), parted.number(B)), (1, 2));
+    let mut proven = Hub::of(&meeting);
+    proven.confirm(A);
+    proven.confirm(B);
+    proven.apply(&[said(3, B, 20, 0, account(BO, 1))]);
+    assert_eq!((proven.number(A), proven.number(B)), (2, 1));
+}
+
 // An account that is gone holds nothing back; when it comes back by a webhook, the meeting must be proven anew.
 #[test]
 fn a_deleted_account_meets_nobody_until_it_comes_back() {
