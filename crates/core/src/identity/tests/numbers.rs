@@ -54,7 +54,7 @@ proptest! {
 
     #[test]
     fn an_edge_that_comes_and_goes_leaves_the_people_as_they_were(
-        draws in world::draws(1..15), seed: u64, email in 0..EMAILS.len(),
+        draws in world::draws(1..10), seed: u64, email in 0..EMAILS.len(),
     ) {
         let mut choice = Choice(seed);
         let mut hub = peopled(&draws, &mut choice);
@@ -68,7 +68,7 @@ proptest! {
     }
 
     #[test]
-    fn a_customer_keeps_the_number_on_a_change_of_address(draws in world::draws(1..15), seed: u64) {
+    fn a_customer_keeps_the_number_on_a_change_of_address(draws in world::draws(1..10), seed: u64) {
         let mut choice = Choice(seed);
         let mut hub = peopled(&draws, &mut choice);
         for key in accounts(&hub) {
@@ -86,7 +86,7 @@ proptest! {
 
     // Of two persons that become one the lower number survives, whichever came first and whichever moved.
     #[test]
-    fn the_lowest_number_survives(draws in world::draws(1..15), seed: u64) {
+    fn the_lowest_number_survives(draws in world::draws(1..10), seed: u64) {
         let mut choice = Choice(seed);
         let mut hub = peopled(&draws, &mut choice);
         let accounts = accounts(&hub);

@@ -44,7 +44,7 @@ proptest! {
     // Whether accounts that met may be shown to a sink does depend on what was fetched when. It never depends for
     // long: one fetch of each ends every such wait, and nobody has another person's number because of it.
     #[test]
-    fn fetching_all_accounts_ends_every_wait(draws in world::draws(0..15), seed: u64) {
+    fn fetching_all_accounts_ends_every_wait(draws in world::draws(0..12), seed: u64) {
         let records = world::records(&draws);
         let mut hub = Hub::of(&Choice(seed).arrange(&records));
         let people = hub.people();
