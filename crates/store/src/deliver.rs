@@ -35,7 +35,8 @@ impl Store {
     /// nothing (I21). By outcome:
     /// - confirmed: the row holds what was sent and is clean, or waits again where the desired state moved on. The
     ///   first confirmation lets children go. A profile that had to be made anew (`is_created` on a row that was
-    ///   confirmed before) makes everything under it unconfirmed: it went with the old one.
+    ///   confirmed before) makes everything under it unconfirmed: it went with the old one. What stood somewhere is
+    ///   uncertain from then on, because it may still stand under a third profile.
     /// - again, uncertain, fault: ready at the outcome's time; after an uncertain one nothing is sent before (I14).
     ///   A fault counts only against the content that was sent.
     /// - dead: given up, unless newer content came in meanwhile.

@@ -111,13 +111,19 @@ fn after(open: &Open, settle: &Settle) -> After {
 
 fn confirm(after: &mut After, open: &Open, settle: &Settle, remote: (Option<i64>, Option<i64>)) {
     (after.attempts, after.faults) = (0, 0);
-    after.is_uncertain = false;
     after.settle_at = Timestamp::ZERO;
     if open.is_forgotten {
-        // It was confirmed under a profile that is no more; `forget` cleared the row already.
+        // It was confirmed under another profile; `forget` cleared the row already, and keeps it uncertain. Where it
+        // stands now is what must be looked up and left.
         after.due_at = settle.at;
+        after.remote_parent = match open.sent {
+            Wish::Present => remote.1.or(open.remote_parent),
+            Wish::Absent => None,
+        };
+        after.is_uncertain = after.remote_parent.is_some();
         return;
     }
+    after.is_uncertain = false;
     after.confirmed_version = settle.version;
     after.confirmed_digest = Some(settle.digest);
     (after.remote_id, after.remote_parent) = match open.sent {
@@ -362,7 +368,11 @@ async fn release_children(
     conn.execute(sql).await.map(|_| ())
 }
 
-/// Makes everything under these roots unconfirmed: it went away with their former objects.
+/// Makes everything under these roots unconfirmed: it went away with their former objects, or it stands under another
+/// profile, where a merge had put it before a split took it back.
+///
+/// Where something stood stays written down, and it is uncertain, so that the sink looks its key up and removes what
+/// stands elsewhere. No attempt is open after this, so nothing must be waited for.
 async fn forget(
     conn: &mut Conn<'_>,
     tenant: TenantId,
@@ -373,7 +383,7 @@ async fn forget(
         .sql(
             "forget what was confirmed",
             "UPDATE delivery SET confirmed_version = 0, confirmed_digest = NULL, remote_id = NULL,
-                 remote_parent = NULL, is_forgotten = (state = 'claimed'),
+                 is_uncertain = (is_uncertain OR remote_parent IS NOT NULL), is_forgotten = (state = 'claimed'),
                  state = CASE WHEN state IN ('clean', 'parent') THEN 'ready' ELSE state END,
                  since = CASE WHEN state = 'clean' THEN ",
         )

@@ -19,6 +19,7 @@ on_both! {
     a_profile_without_children_goes_at_once,
     a_profile_that_shall_go_during_its_attempt_is_held,
     a_profile_that_comes_back_lets_its_children_go,
+    a_split_after_a_merge_leaves_nothing_behind,
 }
 
 async fn states(store: &Store, objects: &[(ObjectKind, i64)]) -> Vec<DeliveryState> {
@@ -111,13 +112,14 @@ async fn a_profile_made_anew_takes_everything_under_it_along(store: Store) {
     assert_eq!(states(&store, &FAMILY).await, [Clean, Ready, Parent]);
     let order = read(&store, ObjectKind::Order, 2).await;
     assert_eq!((order.confirmed_version, order.confirmed_digest), (0, None));
-    assert_eq!((order.remote_id, order.remote_parent), (None, None));
+    assert_eq!((order.remote_id, order.remote_parent), (None, Some(101)));
     assert_eq!((order.due_at, order.since), (at(21), at(21)));
-    let claimed = take(&store, 22, 9).await;
+    let claimed = take(&store, 21, 9).await;
     assert_eq!(
         (claimed[0].root_remote_id, claimed[0].is_known),
         (Some(555), false)
     );
+    assert!(claimed[0].is_uncertain, "it may still stand under the former one");
 }
 
 async fn a_child_in_flight_is_sent_again_under_the_new_profile(store: Store) {
@@ -141,8 +143,12 @@ async fn a_child_in_flight_is_sent_again_under_the_new_profile(store: Store) {
     let order = read(&store, ObjectKind::Order, 2).await;
     assert_eq!(
         (order.state, order.confirmed_version, order.remote_parent),
-        (DeliveryState::Ready, 0, None)
+        (DeliveryState::Ready, 0, Some(101))
     );
+    let claimed = take(&store, 22, 1).await;
+    assert!(claimed[0].is_uncertain, "it stands under the former profile");
+    let again = Outcome::Again { due_at: at(23) };
+    end(&store, &[settle(&claimed[0], 22, again)]).await;
     deliver_all(&store, 23).await;
     let order = read(&store, ObjectKind::Order, 2).await;
     assert_eq!(
@@ -265,5 +271,74 @@ async fn a_profile_that_comes_back_lets_its_children_go(store: Store) {
     assert_eq!(
         (order.state, order.remote_parent),
         (DeliveryState::Clean, Some(101))
+    );
+}
+
+async fn a_split_after_a_merge_leaves_nothing_behind(store: Store) {
+    let mut rows = family().to_vec();
+    rows.push(profile(7));
+    write(&store, &rows).await;
+    deliver_all(&store, 9).await;
+    let under = |row: DeliveryRow, root, state| DeliveryRow {
+        parent: Some(DeliveryId(if row.object == 2 { root } else { 2 })),
+        root: Some(DeliveryId(root)),
+        state,
+        ..row
+    };
+    let merged = [
+        leaving(2, 10),
+        under(changed(&rows[1]), 7, DeliveryState::Ready),
+        under(changed(&rows[2]), 7, DeliveryState::Ready),
+    ];
+    write(&store, &merged).await;
+    deliver_all(&store, 20).await;
+    // The split: the profile is wished again, its things with it, and one that never was in the sink.
+    let back = DeliveryRow {
+        desired_version: 3,
+        ..profile(1)
+    };
+    let split = [
+        back,
+        under(changed(&merged[1]), 1, DeliveryState::Parent),
+        under(changed(&merged[2]), 1, DeliveryState::Parent),
+        child(4, ObjectKind::Order, 1, 1),
+    ];
+    write(&store, &split).await;
+    let claimed = take(&store, 30, 9).await;
+    let anew = Outcome::Confirmed {
+        remote_id: Some(555),
+        remote_parent: None,
+        is_created: true,
+    };
+    end(&store, &[settle(&claimed[0], 31, anew)]).await;
+    let claimed = take(&store, 31, 9).await;
+    let old: Vec<_> = claimed
+        .iter()
+        .map(|one| {
+            (
+                one.object,
+                one.root_remote_id,
+                one.remote_parent,
+                one.is_uncertain,
+            )
+        })
+        .collect();
+    assert_eq!(
+        old,
+        [(2, Some(555), Some(107), true), (4, Some(555), None, false)]
+    );
+    let settles: Vec<_> = claimed
+        .iter()
+        .map(|one| settle(one, 32, confirmed(one.object, Some(555))))
+        .collect();
+    end(&store, &settles).await;
+    let claimed = take(&store, 32, 9).await;
+    assert_eq!(
+        (
+            claimed[0].object,
+            claimed[0].remote_parent,
+            claimed[0].is_uncertain
+        ),
+        (3, Some(107), true)
     );
 }
