@@ -20,6 +20,9 @@ use crate::setting::one;
 use crate::sql::{Sql, insert_chunks, key_chunks, last_of_each};
 
 /// Writes down that things shall be fetched.
+///
+/// A hint, or a meeting to confirm, during a running fetch makes another one: what runs may have started before (I4).
+/// Whoever only misses a thing gets the answer of the fetch that runs.
 pub(crate) async fn want(conn: &mut Conn<'_>, tenant: TenantId, rows: &[FetchRow]) -> Result<(), StoreError> {
     let rows = each_once(rows);
     for chunk in insert_chunks(&rows, 9) {
@@ -41,7 +44,8 @@ pub(crate) async fn want(conn: &mut Conn<'_>, tenant: TenantId, rows: &[FetchRow
             })
             .push(
                 " ON CONFLICT (tenant_id, connection_id, kind, remote_id) DO UPDATE SET
-                     wanted = wanted_fetch.wanted + 1,
+                     wanted = wanted_fetch.wanted
+                         + CASE WHEN excluded.reason IN ('hint', 'confirm') THEN 1 ELSE 0 END,
                      due_at = CASE WHEN excluded.due_at < wanted_fetch.due_at THEN excluded.due_at ELSE wanted_fetch.due_at END",
             );
         conn.execute(sql).await?;

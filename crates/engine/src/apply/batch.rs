@@ -9,16 +9,21 @@ use schakel_core::identity::Node;
 use schakel_core::record::{Content, RecordKey, RecordKind};
 use schakel_store::{FetchRow, StoreError, WriteTx};
 
-use super::Stepped;
 use super::take::{self, Taken};
+use super::{Fence, Stepped};
 use crate::hub::Hub;
 use crate::plan::{self, Input};
 use crate::resolve::{self, NodeChanges, Resolved};
 
 /// Applies `events` in one transaction.
-pub(super) async fn apply(hub: &Hub, events: &[Event]) -> Result<Stepped, StoreError> {
+pub(super) async fn apply(hub: &Hub, fence: Fence, events: &[Event]) -> Result<Stepped, StoreError> {
     let normalised = take::normalise_all(hub, events);
     let mut tx = hub.store.write().await?;
+    if let Fence::Epoch(epoch) = fence
+        && !tx.holds_lease(&super::lease_name(hub), epoch).await?
+    {
+        return Ok(Stepped::default());
+    }
     let mut taken = take::absorb(hub, &mut tx, events, normalised).await?;
     let mut stepped = Stepped {
         events: events.len(),

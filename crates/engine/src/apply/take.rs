@@ -6,7 +6,7 @@ use schakel_core::connector::Normalised;
 use schakel_core::event::{Event, EventState};
 use schakel_core::id::{ConnectionId, EventId};
 use schakel_core::problem::{Code, Problem};
-use schakel_core::record::{Held, Record, RecordKey, RecordKind};
+use schakel_core::record::{Content, Held, Record, RecordKey, RecordKind};
 use schakel_core::time::Timestamp;
 use schakel_store::{FetchRow, Finished, RecordRow, StoreError, WriteTx};
 
@@ -20,6 +20,9 @@ pub(super) struct Taken {
     rows: BTreeMap<RecordKey, Option<RecordRow>>,
     /// Records that changed, with the first event that changed them.
     pub changed: BTreeMap<RecordKey, EventId>,
+    /// Products and variants that were said anew with the same content (their stock changes all day): written, but
+    /// nothing follows.
+    pub rewritten: BTreeSet<RecordKey>,
     /// Customers of whom the hub knew only that they are gone, before this batch.
     pub was_lost: BTreeSet<RecordKey>,
     /// Orders of customers that are lost, or were until now.
@@ -78,6 +81,7 @@ pub(super) async fn absorb(
     let changed: Vec<RecordRow> = taken
         .changed
         .keys()
+        .chain(&taken.rewritten)
         .filter_map(|key| taken.rows.get(key)?.clone())
         .collect();
     tx.put_records(hub.tenant, &changed).await?;
@@ -206,15 +210,31 @@ impl Taken {
                 ref_id: 0,
                 label: String::new(),
             });
+        let shown = shown_content(&row.held);
         if !row.held.absorb(record) {
             return false;
         }
+        let is_shown_same = shown.is_some() && shown == shown_content(&row.held);
         if let Some((_, _, content)) = &row.held.live {
             (row.owner, row.ref_id, row.label) = columns(key, content);
+        }
+        if is_shown_same {
+            self.rewritten.insert(key);
+            return true;
         }
         self.changed.entry(key).or_insert(event.id);
         let since = self.since.entry(key).or_insert(event.received_at);
         *since = (*since).min(event.received_at);
         true
+    }
+}
+
+/// Gives what orders show of a product or variant; `None` for other things, and for those that are gone.
+fn shown_content(held: &Held) -> Option<Content> {
+    match &held.live {
+        Some((_, _, content @ (Content::Product(_) | Content::Variant(_)))) if !held.is_deleted() => {
+            Some(content.clone())
+        }
+        _ => None,
     }
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use schakel_core::time::Timestamp;
-use tokio::sync::Notify;
 
 /// A reading of a delivery loop.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -31,7 +30,6 @@ struct Inner {
 #[derive(Debug, Clone, Default)]
 pub struct Gauge {
     inner: Arc<Mutex<Inner>>,
-    answers: Arc<Notify>,
 }
 
 impl Gauge {
@@ -66,14 +64,6 @@ impl Gauge {
         if inner.latencies.len() > LATENCIES {
             inner.latencies.pop_first();
         }
-    }
-
-    pub(super) fn answered(&self) {
-        self.answers.notify_one();
-    }
-
-    pub(super) async fn until_answer(&self) {
-        self.answers.notified().await;
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {

@@ -17,7 +17,7 @@ use schakel_core::id::ConnectionId;
 use schakel_core::limits;
 use schakel_core::time::Timestamp;
 use schakel_store::{Claim, Claimed, Outcome, Settle, StoreError};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::hub::{Hub, SinkConnection};
 use send::Sent;
@@ -32,6 +32,9 @@ pub struct Loop {
     blocks: u32,
     gauge: Gauge,
     is_ending: bool,
+    is_reconnect_due: bool,
+    /// What came back and is not settled yet.
+    back: Vec<Sent>,
 }
 
 /// Margin of a claim over the longest attempt, in milliseconds.
@@ -54,6 +57,8 @@ impl Loop {
             blocks: 0,
             gauge,
             is_ending: false,
+            is_reconnect_due: false,
+            back: Vec::new(),
         }
     }
 
@@ -81,45 +86,34 @@ impl Loop {
     /// Settles what came back and sends what is due; returns whether there was anything to do.
     ///
     /// # Errors
-    /// When the store fails. Open attempts stay recorded and are settled by [`Loop::recover`].
+    /// When the store fails: what came back is kept and settled by the next step.
     pub async fn step(&mut self) -> Result<bool, StoreError> {
         let hub = self.hub.clone();
         let Some(sink) = hub.sinks.get(&self.sink) else {
             return Ok(false);
         };
-        let mut back = Vec::new();
         while let Some(done) = self.calls.try_join_next() {
-            match done {
-                Ok(sent) => back.push(sent),
-                Err(error) => {
-                    tracing::error!(sink.id = %self.sink, %error, "an attempt failed on our side, it is uncertain now")
-                }
-            }
+            self.take(done);
         }
+        let is_open = self.is_open(sink).await;
+        let back = std::mem::take(&mut self.back);
         let settles = self.settle(sink, &back);
-        let now = self.hub.clock.now();
-        let room = self
-            .aimd
-            .limit()
-            .saturating_sub(self.calls.len())
-            .min(limits::CLAIM_BATCH);
-        let is_open = now >= self.blocked_until && !self.is_ending;
-        let claim = (room > 0 && is_open).then(|| Claim {
-            tenant: self.hub.tenant,
-            sink: self.sink,
-            limit: room,
-            now,
-            owner: self.hub.worker.clone(),
-            lease_until: now.plus_ms(sink.attempt_ms + LEASE_MARGIN_MS),
-        });
+        let claim = self.claim(sink, is_open);
         if settles.is_empty() && claim.is_none() {
             return Ok(false);
         }
         let mut ids = || hub.new_id();
-        let claimed = hub
+        let stepped = hub
             .store
             .deliver_step(hub.tenant, self.sink, &settles, claim.as_ref(), &mut ids)
-            .await?;
+            .await;
+        let claimed = match stepped {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                self.back = back;
+                return Err(error);
+            }
+        };
         for (sent, settle) in back.iter().zip(&settles) {
             if matches!(settle.outcome, Outcome::Confirmed { .. }) {
                 self.gauge.confirmed(sent.claimed.since, settle.at);
@@ -127,17 +121,21 @@ impl Loop {
         }
         let did_something = !settles.is_empty() || !claimed.is_empty();
         self.send(claimed);
+        let (limit, in_flight) = (self.aimd.limit(), self.calls.len());
         self.gauge.read(Reading {
-            limit: self.aimd.limit(),
-            in_flight: self.calls.len(),
+            limit,
+            in_flight,
             is_blocked: !is_open,
         });
         Ok(did_something)
     }
 
-    /// Waits until a call came back, which the next step takes; for ever when none is out.
-    pub async fn until_answer(&self) {
-        self.gauge.until_answer().await;
+    /// Waits until a call comes back, which the next step settles; for ever when none is out.
+    pub async fn until_answer(&mut self) {
+        match self.calls.join_next().await {
+            Some(done) => self.take(done),
+            None => std::future::pending().await,
+        }
     }
 
     /// Settles what came back without sending anything new; for the end of the process.
@@ -155,21 +153,53 @@ impl Loop {
         self.calls.len()
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the loop owns its calls: its JoinSet ends them with it"
-    )]
+    fn take(&mut self, done: Result<Sent, JoinError>) {
+        match done {
+            Ok(sent) => self.back.push(sent),
+            // Its claim ends by itself; then `recover` makes the attempt uncertain.
+            Err(error) => tracing::error!(sink.id = %self.sink, %error, "an attempt failed on our side"),
+        }
+    }
+
+    /// Tells whether the sink may be called; after a block its structure is read anew first.
+    async fn is_open(&mut self, sink: &SinkConnection) -> bool {
+        if self.is_ending || self.hub.clock.now() < self.blocked_until {
+            return false;
+        }
+        if self.is_reconnect_due {
+            if let Err(error) = sink.sink.connect(&sink.cx).await {
+                self.block(self.hub.clock.now(), &error);
+                return false;
+            }
+            self.is_reconnect_due = false;
+        }
+        true
+    }
+
+    fn claim(&self, sink: &SinkConnection, is_open: bool) -> Option<Claim> {
+        let now = self.hub.clock.now();
+        let room = self
+            .aimd
+            .limit()
+            .saturating_sub(self.calls.len())
+            .min(limits::CLAIM_BATCH);
+        (room > 0 && is_open).then(|| Claim {
+            tenant: self.hub.tenant,
+            sink: self.sink,
+            limit: room,
+            now,
+            owner: self.hub.worker.clone(),
+            lease_until: now.plus_ms(sink.attempt_ms + LEASE_MARGIN_MS),
+        })
+    }
+
     fn send(&mut self, claimed: Vec<Claimed>) {
         for one in claimed {
             let hub = self.hub.clone();
             let sink = self.sink;
-            let gauge = self.gauge.clone();
             let in_flight = self.calls.len() + 1;
-            self.calls.spawn(async move {
-                let sent = send::send(&hub, sink, one, in_flight).await;
-                gauge.answered();
-                sent
-            });
+            self.calls
+                .spawn(async move { send::send(&hub, sink, one, in_flight).await });
         }
     }
 
@@ -243,6 +273,7 @@ impl Loop {
             return;
         }
         self.blocks = (self.blocks + 1).min(8);
+        self.is_reconnect_due = true;
         self.blocked_until = now.plus_ms(BLOCK_MS * i64::from(self.blocks));
         tracing::error!(sink.id = %self.sink, %error, "the sink refuses everything, paused until {}", self.blocked_until);
     }

@@ -71,9 +71,9 @@ pub(super) fn work(hub: &Hub, sink: ConnectionId, claimed: &Claimed) -> Result<W
             "the preset has no table for this kind of object",
         ))?;
     let values: Vec<Value> = serde_json::from_str(&claimed.desired)
-        .map_err(|_| ConnectorError::Structure("stored values can't be read".to_owned()))?;
+        .map_err(|_| ConnectorError::Rejected("stored values can't be read".to_owned()))?;
     if claimed.wish == Wish::Present && values.len() != table.fields.len() {
-        return Err(ConnectorError::Structure(
+        return Err(ConnectorError::Rejected(
             "the preset changed since this was planned".to_owned(),
         ));
     }

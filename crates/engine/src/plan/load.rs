@@ -65,6 +65,7 @@ pub(super) async fn load(
     loaded.records(hub, tx, targets).await?;
     loaded.surroundings(hub, tx).await?;
     loaded.owners(hub, tx, scope).await?;
+    loaded.add_mute_owners();
     loaded.people(hub, tx, scope).await?;
     loaded.entities(hub, tx).await?;
     loaded.want(hub, planned);
@@ -151,6 +152,9 @@ impl Loaded {
 
     /// Gives the language of a person's newest order that names one.
     pub fn order_language(&self, relation: RelationId) -> Option<&LanguageName> {
+        if self.members(relation).iter().any(|held| speaks(held)) {
+            return None;
+        }
         let members: BTreeSet<&RecordKey> = self.members.get(&relation)?.iter().collect();
         let orders = self.records.values().flatten().filter_map(|row| {
             let is_own =
@@ -324,6 +328,12 @@ impl Loaded {
             }
         }
         self.records(hub, tx, around.into_iter().collect()).await?;
+        let owners: Vec<RecordKey> = self
+            .quotes
+            .iter()
+            .filter_map(|key| self.records.get(key)?.as_ref()?.owner)
+            .collect();
+        self.records(hub, tx, owners).await?;
         let mut quotes: BTreeMap<ConnectionId, Vec<i64>> = BTreeMap::new();
         for key in &self.quotes {
             quotes.entry(key.connection).or_default().push(key.remote_id);
@@ -378,6 +388,18 @@ impl Loaded {
         let rows = tx.relations(hub.tenant, &ids).await?;
         self.relations.extend(rows.into_iter().map(|row| (row.id, row)));
         Ok(())
+    }
+
+    /// Adds the owners of the orders who name no language themselves: theirs is that of their newest order.
+    fn add_mute_owners(&mut self) {
+        let mute = self.orders.iter().filter(|key| {
+            let customer = self.records.get(key).and_then(|row| row.as_ref()?.owner);
+            customer
+                .and_then(|key| self.held(&key))
+                .is_some_and(|held| !speaks(held))
+        });
+        let owners: Vec<RelationId> = mute.filter_map(|key| self.owner(key)).collect();
+        self.changed.extend(owners);
     }
 
     /// Loads the records about the persons to plan.
@@ -453,6 +475,15 @@ impl Loaded {
             want(RecordKind::Quote, order.quote_id, "quote");
             for row in &order.rows {
                 want(RecordKind::Product, row.product_id, "product");
+            }
+        }
+        for key in &self.quotes {
+            let Some((_, quote)) = self.quote(key) else {
+                continue;
+            };
+            let customer = RecordKey::new(key.connection, RecordKind::Customer, quote.customer_id);
+            if quote.customer_id > 0 && self.is_unknown(&customer) {
+                wanted.entry(customer).or_insert("customer");
             }
         }
         let due_at = hub.clock.now();

@@ -47,7 +47,7 @@ pub(super) fn relations(
             note(planned, first, &mut rendered.problems);
             is_changed |= outbox.wish(
                 hub,
-                Desired {
+                &Desired {
                     route,
                     kind: ObjectKind::Relation,
                     object: id.0,
@@ -104,7 +104,7 @@ pub(super) fn orders(hub: &Hub, loaded: &mut Loaded, outbox: &mut Outbox, planne
         if is_changed {
             loaded.touch_entity(name, hub.clock.now());
         }
-        rows(hub, key, relation, entity.id.0, loaded, outbox, planned);
+        rows(hub, key, (relation, entity.id.0), loaded, outbox, planned);
     }
 }
 
@@ -142,7 +142,7 @@ fn order(
     note(planned, key, &mut rendered.problems);
     outbox.wish(
         hub,
-        Desired {
+        &Desired {
             route,
             kind: ObjectKind::Order,
             object: entity,
@@ -160,8 +160,7 @@ fn order(
 fn rows(
     hub: &Hub,
     key: RecordKey,
-    relation: RelationId,
-    parent: i64,
+    (relation, parent): (RelationId, i64),
     loaded: &mut Loaded,
     outbox: &mut Outbox,
     planned: &mut Planned,
@@ -198,7 +197,7 @@ fn rows(
             note(planned, key, &mut rendered.problems);
             is_changed |= outbox.wish(
                 hub,
-                Desired {
+                &Desired {
                     route,
                     kind: ObjectKind::OrderRow,
                     object: entity.id.0,
@@ -251,7 +250,7 @@ pub(super) fn quotes(hub: &Hub, loaded: &mut Loaded, outbox: &mut Outbox, planne
             note(planned, key, &mut rendered.problems);
             is_changed |= outbox.wish(
                 hub,
-                Desired {
+                &Desired {
                     route,
                     kind: ObjectKind::Quote,
                     object: entity.id.0,

@@ -68,7 +68,7 @@ impl Outbox {
     }
 
     /// Makes `desired` the desired state of its object; returns whether that changed anything.
-    pub fn wish(&mut self, hub: &Hub, desired: Desired<'_>) -> bool {
+    pub fn wish(&mut self, hub: &Hub, desired: &Desired<'_>) -> bool {
         let slot = (desired.route.sink, desired.kind, desired.object);
         let root = desired
             .root

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use schakel_core::id::{EventId, RelationId};
 use schakel_core::identity::{self, Component, Node, Resolution, SourceClass};
 use schakel_core::record::RecordKey;
-use schakel_core::time::Timestamp;
 use schakel_store::{MergeRow, PutNode, RelationRow, StoreError, WriteTx};
 
 use super::closure::Closed;
@@ -232,7 +231,6 @@ impl RelationRows {
         resolution: &Resolution,
         events: &BTreeMap<RecordKey, EventId>,
     ) -> Vec<MergeRow> {
-        let now = hub.clock.now();
         let mut log = Vec::new();
         for (alias, relation) in &resolution.aliases {
             let was_alias = self
@@ -240,7 +238,7 @@ impl RelationRows {
                 .get(alias)
                 .is_some_and(|row| row.alias_of == Some(*relation));
             if !was_alias {
-                log.push(self.entry(hub, now, "merge", (*relation, *alias), closed, events));
+                log.push(entry(hub, "merge", (*relation, *alias), closed, events));
             }
         }
         for component in &resolution.components {
@@ -251,48 +249,47 @@ impl RelationRows {
             let mut others: BTreeSet<RelationId> = was.filter(|id| *id != component.relation).collect();
             others.retain(|id| resolution.components.iter().any(|c| c.relation == *id));
             for other in others {
-                log.push(self.entry(hub, now, "split", (other, component.relation), closed, events));
+                log.push(entry(hub, "split", (other, component.relation), closed, events));
             }
         }
         log
     }
+}
 
-    fn entry(
-        &self,
-        hub: &Hub,
-        at: Timestamp,
-        kind: &str,
-        (relation, other): (RelationId, RelationId),
-        closed: &Closed,
-        events: &BTreeMap<RecordKey, EventId>,
-    ) -> MergeRow {
-        let of_pair = |node: &&Node| node.relation == Some(relation) || node.relation == Some(other);
-        let cause = closed
-            .after
-            .values()
-            .filter(of_pair)
-            .find(|node| events.contains_key(&node.key));
-        let any = cause.or_else(|| closed.after.values().find(of_pair));
-        let is_merge = kind == "merge";
-        MergeRow {
-            id: hub.new_id(),
-            at,
-            kind: kind.to_owned(),
-            relation,
-            other,
-            event: cause
-                .and_then(|node| events.get(&node.key))
-                .copied()
-                .unwrap_or(EventId(0)),
-            match_key: any
-                .filter(|_| is_merge)
-                .and_then(|node| node.keys.first())
-                .map_or_else(String::new, |key| key.0.clone()),
-            record: any.map_or_else(
-                || closed.before.keys().next().copied().unwrap_or_else(no_record),
-                |node| node.key,
-            ),
-        }
+/// Makes one entry of the log.
+fn entry(
+    hub: &Hub,
+    kind: &str,
+    (relation, other): (RelationId, RelationId),
+    closed: &Closed,
+    events: &BTreeMap<RecordKey, EventId>,
+) -> MergeRow {
+    let of_pair = |node: &&Node| node.relation == Some(relation) || node.relation == Some(other);
+    let cause = closed
+        .after
+        .values()
+        .filter(of_pair)
+        .find(|node| events.contains_key(&node.key));
+    let any = cause.or_else(|| closed.after.values().find(of_pair));
+    let is_merge = kind == "merge";
+    MergeRow {
+        id: hub.new_id(),
+        at: hub.clock.now(),
+        kind: kind.to_owned(),
+        relation,
+        other,
+        event: cause
+            .and_then(|node| events.get(&node.key))
+            .copied()
+            .unwrap_or(EventId(0)),
+        match_key: any
+            .filter(|_| is_merge)
+            .and_then(|node| node.keys.first())
+            .map_or_else(String::new, |key| key.0.clone()),
+        record: any.map_or_else(
+            || closed.before.keys().next().copied().unwrap_or_else(no_record),
+            |node| node.key,
+        ),
     }
 }
 

@@ -3,14 +3,19 @@
 //! The only module that sees all stages. Every task is crash-only: a start after a failure runs the same code as
 //! the first start (I23). Wake-ups are hints; every task also polls.
 
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use schakel_core::id::ConnectionId;
+use schakel_core::time::Timestamp;
 use schakel_store::StoreError;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
+use crate::apply::{Fence, Stepped};
 use crate::deliver::{Gauge, Loop};
 use crate::hub::Hub;
 use crate::intake::{self, Entrance};
@@ -20,6 +25,10 @@ use crate::{apply, fetch};
 const POLL: Duration = Duration::from_millis(500);
 /// Shortest pause of a delivery loop that has nothing to do but wait for a due time.
 const PAUSE: Duration = Duration::from_millis(20);
+/// How often claims that ended are looked for, in microseconds.
+const RECOVERY_US: i64 = 5_000_000;
+/// How long the right to apply holds without being renewed, in milliseconds.
+const APPLY_LEASE_MS: i64 = 15_000;
 /// Pause after the store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -35,30 +44,49 @@ pub struct Running {
 
 /// Starts all tasks of `hub`. `is_alone`: no other process works on the same store.
 #[must_use]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place where tasks are started"
-)]
 pub fn start(hub: &Arc<Hub>, is_alone: bool) -> Running {
     let (stop, stopped) = watch::channel(false);
     let (entrance, writer) = intake::open(hub);
     let mut tasks = JoinSet::new();
     tasks.spawn(writer.run());
-    tasks.spawn(apply_task(hub.clone(), stopped.clone()));
-    for connection in hub.sources.keys() {
-        tasks.spawn(fetch_task(hub.clone(), *connection, stopped.clone()));
+    let (one, end) = (hub.clone(), stopped.clone());
+    tasks.spawn(keep("apply", end.clone(), move || {
+        apply_task(one.clone(), is_alone, end.clone())
+    }));
+    for connection in hub.sources.keys().copied() {
+        let (one, end) = (hub.clone(), stopped.clone());
+        tasks.spawn(keep("fetch", end.clone(), move || {
+            fetch_task(one.clone(), connection, end.clone())
+        }));
     }
     let mut gauges = Vec::new();
-    for sink in hub.sinks.keys() {
+    for sink in hub.sinks.keys().copied() {
         let gauge = Gauge::default();
-        gauges.push((*sink, gauge.clone()));
-        tasks.spawn(deliver_task(hub.clone(), *sink, gauge, is_alone, stopped.clone()));
+        gauges.push((sink, gauge.clone()));
+        let (one, end) = (hub.clone(), stopped.clone());
+        let task = move || deliver_task(one.clone(), sink, gauge.clone(), is_alone, end.clone());
+        tasks.spawn(keep("deliver", stopped.clone(), task));
     }
     Running {
         entrance,
         gauges,
         stop,
         tasks,
+    }
+}
+
+/// Runs a task to its end; one that fails on our side is started again after a moment (I23).
+async fn keep<F: Future<Output = ()>>(
+    stage: &'static str,
+    mut stopped: watch::Receiver<bool>,
+    task: impl Fn() -> F,
+) {
+    while AssertUnwindSafe(task()).catch_unwind().await.is_err() {
+        tracing::error!(stage, "a stage failed on our side and is started again");
+        tokio::select! {
+            () = tokio::time::sleep(STORE_PAUSE) => {}
+            _ = stopped.changed() => return,
+        }
     }
 }
 
@@ -77,9 +105,15 @@ impl Running {
     }
 }
 
-async fn apply_task(hub: Arc<Hub>, mut stopped: watch::Receiver<bool>) {
+async fn apply_task(hub: Arc<Hub>, is_alone: bool, mut stopped: watch::Receiver<bool>) {
+    let mut right = Right::new(is_alone);
     while !*stopped.borrow() {
-        match apply::step(&hub).await {
+        let stepped = match right.hold(&hub).await {
+            Ok(Some(fence)) => apply::step(&hub, fence).await,
+            Ok(None) => Ok(Stepped::default()),
+            Err(error) => Err(error),
+        };
+        match stepped {
             Ok(stepped) if stepped.events == 0 => pause(&hub.wake.inbox, POLL, &mut stopped).await,
             Ok(stepped) => {
                 if stepped.deliveries > 0 {
@@ -91,6 +125,47 @@ async fn apply_task(hub: Arc<Hub>, mut stopped: watch::Receiver<bool>) {
             }
             Err(error) => store_failed("apply", &error, &mut stopped).await,
         }
+    }
+}
+
+/// The right to apply: one process at a time decides who is one person (architecture §6).
+struct Right {
+    is_alone: bool,
+    epoch: Option<i64>,
+    until: Timestamp,
+}
+
+impl Right {
+    fn new(is_alone: bool) -> Self {
+        Self {
+            is_alone,
+            epoch: None,
+            until: Timestamp::ZERO,
+        }
+    }
+
+    /// Takes or renews the right; `None` while another process has it.
+    async fn hold(&mut self, hub: &Hub) -> Result<Option<Fence>, StoreError> {
+        if self.is_alone {
+            return Ok(Some(Fence::Alone));
+        }
+        let now = hub.clock.now();
+        let name = apply::lease_name(hub);
+        if let Some(epoch) = self.epoch {
+            if now < self.until {
+                return Ok(Some(Fence::Epoch(epoch)));
+            }
+            if hub.store.renew_lease(&name, epoch, now, APPLY_LEASE_MS).await? {
+                self.until = now.plus_ms(APPLY_LEASE_MS / 3);
+                return Ok(Some(Fence::Epoch(epoch)));
+            }
+        }
+        self.epoch = hub
+            .store
+            .take_lease(&name, &hub.worker, now, APPLY_LEASE_MS)
+            .await?;
+        self.until = now.plus_ms(APPLY_LEASE_MS / 3);
+        Ok(self.epoch.map(Fence::Epoch))
     }
 }
 
@@ -119,14 +194,13 @@ async fn deliver_task(
         match delivery.step().await {
             Ok(true) => {}
             Ok(false) => {
-                let is_time = hub.clock.monotonic_us() - last_recovery_us > 5_000_000;
-                if !is_alone && is_time {
-                    last_recovery_us = hub.clock.monotonic_us();
-                    until_recovered(&delivery, false, &mut stopped).await;
-                }
-                idle(&hub, sink, &delivery, &mut stopped).await;
+                idle(&hub, sink, &mut delivery, &mut stopped).await;
             }
             Err(error) => store_failed("deliver", &error, &mut stopped).await,
+        }
+        if hub.clock.monotonic_us() - last_recovery_us > RECOVERY_US {
+            last_recovery_us = hub.clock.monotonic_us();
+            until_recovered(&delivery, false, &mut stopped).await;
         }
     }
     while delivery.in_flight() > 0 {
@@ -139,7 +213,7 @@ async fn deliver_task(
 }
 
 /// Waits for an answer, new work, or the next due time.
-async fn idle(hub: &Hub, sink: ConnectionId, delivery: &Loop, stopped: &mut watch::Receiver<bool>) {
+async fn idle(hub: &Hub, sink: ConnectionId, delivery: &mut Loop, stopped: &mut watch::Receiver<bool>) {
     let due = hub.store.next_due(hub.tenant, sink).await.ok().flatten();
     let wait_ms = due.map_or(i64::MAX, |at| {
         (at.as_micros() - hub.clock.now().as_micros()) / 1000

@@ -1,5 +1,10 @@
 //! Stories through the pipeline: signed webhooks in, the simulated Copernica out, on one manual clock.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a step of a story that fails ends the test, also in its helpers"
+)]
+
 mod bad_input;
 mod faults;
 mod payloads;

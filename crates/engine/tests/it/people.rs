@@ -86,6 +86,58 @@ async fn a_person_who_turns_out_to_be_one_moves_under_the_lowest_number() {
 }
 
 #[tokio::test]
+async fn people_who_part_again_take_their_orders_along() {
+    let mut world = World::new().await;
+    world
+        .webhook(
+            "subscriptions/created",
+            21,
+            &subscription(21, "een@example.org", true, 3, 3),
+        )
+        .await;
+    world.run_until_idle().await;
+    let guest = customer(12, "guest", "twee@example.org", 4);
+    world
+        .webhook("orders/created", 900, &plain_order(900, &guest, 2, 5))
+        .await;
+    world.run_until_idle().await;
+    world
+        .webhook(
+            "customers/updated",
+            12,
+            &customer(12, "guest", "een@example.org", 9),
+        )
+        .await;
+    world.run_until_idle().await;
+    assert_eq!(world.profiles().len(), 1);
+    world
+        .webhook(
+            "customers/updated",
+            12,
+            &customer(12, "guest", "drie@example.org", 12),
+        )
+        .await;
+    world.run_until_idle().await;
+    assert_eq!(world.profiles().len(), 2);
+    let owner = world
+        .profiles()
+        .into_iter()
+        .find(|profile| profile.3 == 12)
+        .unwrap()
+        .0
+        .to_string();
+    assert_eq!(
+        world.subprofiles("Orders", &["OrderID"]),
+        [[owner.as_str(), "900"]]
+    );
+    assert_eq!(
+        world.subprofiles("OrderRows", &["OrderID"]),
+        [[owner.as_str(), "900"], [owner.as_str(), "900"]]
+    );
+    world.assert_nothing_double();
+}
+
+#[tokio::test]
 async fn two_customers_who_swap_addresses_keep_their_numbers_in_any_order() {
     for first in [11, 12] {
         let mut world = World::new().await;

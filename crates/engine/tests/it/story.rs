@@ -183,3 +183,76 @@ async fn a_profile_removed_by_hand_comes_back_with_its_orders() {
     assert_eq!(world.subprofiles("OrderRows", &["OrderID"]).len(), 2);
     world.assert_nothing_double();
 }
+
+#[tokio::test]
+async fn a_cart_of_a_customer_that_nobody_told_of_fetches_him() {
+    let mut world = World::new().await;
+    let person = customer(11, "registered", "jan@example.org", 5);
+    world.shop_has("/nl/customers/11.json", json!({"customer": person}));
+    world.webhook("quotes/updated", 70, &quote(70, 11, 5)).await;
+    world.run_until_idle().await;
+    assert_eq!(world.asked(), ["/nl/customers/11.json"]);
+    assert_eq!(world.subprofiles("Quotes", &["QuoteID"]), [["1", "70"]]);
+}
+
+#[tokio::test]
+async fn a_product_whose_stock_moves_touches_no_order() {
+    let mut world = World::new().await;
+    let product = |second: u32, url: &str| {
+        json!({"id": 5, "createdAt": crate::payloads::at(0), "updatedAt": crate::payloads::at(second), "url": url,
+            "title": "Fietsbel", "image": false})
+    };
+    world
+        .webhook("products/updated", 5, &product(1, "fietsbel"))
+        .await;
+    let payload = order(&NewOrder {
+        id: 900,
+        customer: Some(customer(11, "registered", "jan@example.org", 5)),
+        email: "jan@example.org".to_owned(),
+        rows: vec![row(9000, 5)],
+        quote: None,
+        updated: 6,
+        status: "new".to_owned(),
+    });
+    world.webhook("orders/created", 900, &payload).await;
+    world.run_until_idle().await;
+    let calls = world.copernica.counts().calls;
+    world
+        .webhook("products/updated", 5, &product(8, "fietsbel"))
+        .await;
+    world.run_until_idle().await;
+    assert_eq!(world.copernica.counts().calls, calls);
+    world
+        .webhook("products/updated", 5, &product(9, "fietsbel-messing"))
+        .await;
+    world.run_until_idle().await;
+    assert_eq!(world.copernica.counts().calls, calls + 1);
+    assert_eq!(
+        world.subprofiles("OrderRows", &["ProductURL"])[0][1],
+        "fietsbel-messing"
+    );
+}
+
+#[tokio::test]
+async fn the_language_of_a_guest_is_that_of_his_newest_order_whatever_came_first() {
+    for is_together in [true, false] {
+        let mut world = World::new().await;
+        let guest = customer(12, "guest", "gast@example.org", 4);
+        world.webhook("customers/created", 12, &guest).await;
+        if !is_together {
+            world.run_until_idle().await;
+        }
+        world
+            .webhook("orders/created", 900, &plain_order(900, &guest, 1, 5))
+            .await;
+        world.run_until_idle().await;
+        assert_eq!(
+            world
+                .copernica
+                .find_profiles("schakel", "LanguageISO2", "nl")
+                .len(),
+            1,
+            "together: {is_together}"
+        );
+    }
+}

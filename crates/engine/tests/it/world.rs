@@ -14,15 +14,17 @@ use schakel_core::id::{ConnectionId, IdMaker, TenantId};
 use schakel_core::identity::BlockList;
 use schakel_core::preset::Preset;
 use schakel_core::time::{Clock, ManualClock, Timestamp, Zone};
+use schakel_engine::apply::{self, Fence};
 use schakel_engine::clock::Dice;
 use schakel_engine::deliver::{Gauge, Loop};
+use schakel_engine::fetch;
 use schakel_engine::hub::{Hub, Route, SinkConnection, SourceConnection, Wake};
 use schakel_engine::intake::{self, Entrance, NotAccepted};
-use schakel_engine::{apply, fetch};
 use schakel_sandbox::copernica::{self as simulated, FaultKind};
 use schakel_sandbox::door::SimClock;
 use schakel_store::{InboxCounts, Inserted, OpenOptions, Store};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 use tower::ServiceExt;
 
 /// The shop of every story.
@@ -160,6 +162,7 @@ pub struct World {
     fault: Fault,
     entrance: Entrance,
     delivery: Loop,
+    _tasks: JoinSet<()>,
     _folder: schakel_testkit::TempDir,
 }
 
@@ -195,7 +198,8 @@ impl World {
         sink.setup(&cx).await.unwrap();
         sink.connect(&cx).await.unwrap();
         let (entrance, writer) = intake::open(&hub);
-        tokio::spawn(writer.run());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(writer.run());
         let delivery = Loop::new(hub.clone(), SINK, Gauge::default());
         Self {
             hub,
@@ -206,6 +210,7 @@ impl World {
             fault,
             entrance,
             delivery,
+            _tasks: tasks,
             _folder: folder,
         }
     }
@@ -272,13 +277,13 @@ impl World {
 
     /// Applies what waits, without delivering.
     pub async fn apply(&self) {
-        while apply::step(&self.hub).await.unwrap().events > 0 {}
+        while apply::step(&self.hub, Fence::Alone).await.unwrap().events > 0 {}
     }
 
     /// Runs every stage until nothing is left to do now; waits of the future are left alone.
     pub async fn run(&mut self) {
         loop {
-            let mut is_busy = apply::step(&self.hub).await.unwrap().events > 0;
+            let mut is_busy = apply::step(&self.hub, Fence::Alone).await.unwrap().events > 0;
             is_busy |= fetch::step(&self.hub, SOURCE).await.unwrap() > 0;
             is_busy |= self.delivery.step().await.unwrap();
             if self.delivery.in_flight() > 0 {

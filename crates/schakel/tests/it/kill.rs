@@ -9,7 +9,7 @@ use schakel_sandbox::lightspeed::traffic::{Generator, Mix};
 use schakel_store::{OpenOptions, Store};
 use schakel_testkit::wait_until;
 use tokio::sync::watch;
-use tokio::task::block_in_place;
+use tokio::task::{JoinSet, block_in_place};
 
 use crate::process::{DATABASE, END, Outside};
 
@@ -24,7 +24,8 @@ async fn twenty_kills_under_load_lose_nothing_and_double_nothing() {
     block_in_place(|| outside.run(&["setup"]));
     let (stop, stopped) = watch::channel(false);
     let mut generator = Generator::new(&outside.shop, Seed::new(4), unambiguous());
-    let traffic = tokio::spawn(async move { generator.run_rate(RATE, stopped).await });
+    let mut traffic = JoinSet::new();
+    traffic.spawn(async move { generator.run_rate(RATE, stopped).await });
     let mut seed = Seed::new(8);
     for _ in 0..KILLS {
         block_in_place(|| {
@@ -43,7 +44,7 @@ async fn twenty_kills_under_load_lose_nothing_and_double_nothing() {
     }
     let hub = block_in_place(|| outside.serve());
     stop.send(true).unwrap();
-    traffic.await.unwrap();
+    traffic.join_next().await.unwrap().unwrap();
     outside.shop.webhooks_idle().await;
     assert_eq!(
         outside.shop.webhook_counts().given_up,
@@ -53,15 +54,9 @@ async fn twenty_kills_under_load_lose_nothing_and_double_nothing() {
     until_quiet(&outside).await;
     drop(hub);
     assert_both_ends_agree(&outside);
-    let store = Store::open(
-        &database(&outside),
-        OpenOptions {
-            is_read_only: true,
-            ..OpenOptions::default()
-        },
-    )
-    .await
-    .unwrap();
+    let store = Store::open(&database(&outside), OpenOptions { is_read_only: true })
+        .await
+        .unwrap();
     let tenant = schakel_core::id::TenantId(1);
     let counted = store.inbox_counts(tenant, None, None).await.unwrap();
     assert!(counted.adds_up(), "{counted:?}");
@@ -85,15 +80,9 @@ fn database(outside: &Outside) -> String {
 
 /// Waits until the running hub has nothing left to do.
 async fn until_quiet(outside: &Outside) {
-    let store = Store::open(
-        &database(outside),
-        OpenOptions {
-            is_read_only: true,
-            ..OpenOptions::default()
-        },
-    )
-    .await
-    .unwrap();
+    let store = Store::open(&database(outside), OpenOptions { is_read_only: true })
+        .await
+        .unwrap();
     let tenant = schakel_core::id::TenantId(1);
     let runtime = tokio::runtime::Handle::current();
     let is_quiet = || {

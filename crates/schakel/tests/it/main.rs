@@ -1,5 +1,10 @@
 //! Whole stories through the built binary, against simulators on real sockets.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a step of a story that fails ends the test, also in its helpers"
+)]
+
 mod demo;
 mod kill;
 mod process;

@@ -9,7 +9,7 @@ use schakel_core::privacy::Secret;
 use schakel_core::time::Zone;
 use schakel_sandbox::door::{self, MachineClock, Seed, Served};
 use schakel_sandbox::{copernica as account, lightspeed as shop};
-use schakel_store::{OpenOptions, Store};
+use schakel_store::{OpenOptions, ProcessLock, Store};
 use tokio::net::TcpListener;
 
 use crate::cli::DemoArgs;
@@ -44,6 +44,7 @@ pub(super) struct World {
     /// Its tasks and servers.
     pub service: Service,
     folder: Folder,
+    lock: ProcessLock,
 }
 
 impl World {
@@ -57,6 +58,11 @@ impl World {
         let store = Store::open(&url, OpenOptions::default())
             .await
             .map_err(Failure::from)?;
+        let lock = store.lock().map_err(Failure::from)?;
+        anyhow::ensure!(
+            store.connections(wiring::TENANT).await?.is_empty(),
+            "this database was used before; the simulated systems start empty, so the demo needs an empty one"
+        );
         let (shop, shop_at) = start_shop(args).await?;
         let (account, account_at) = start_account(args).await?;
         let parts = parts(&shop, &shop_at, &account_at);
@@ -78,6 +84,7 @@ impl World {
             wired,
             service,
             folder,
+            lock,
         })
     }
 
@@ -89,12 +96,14 @@ impl World {
             wired,
             service,
             folder,
+            lock,
             ..
         } = self;
         service.stop().await;
         wired.hub.store.close().await;
         shop_at.stop().await;
         account_at.stop().await;
+        drop(lock);
         drop(folder);
     }
 }
@@ -105,6 +114,8 @@ async fn start_shop(args: &DemoArgs) -> anyhow::Result<(shop::Simulator, Served)
         limits: [1_000_000, 10_000_000, 100_000_000],
         per_second: 100_000,
         webhooks: shop::WebhookOptions {
+            // A platform of many shops sends many webhooks at once; what waits for one commit shares it.
+            concurrency: 200,
             retry_wait_ms: 200,
             ..shop::WebhookOptions::default()
         },
