@@ -61,10 +61,11 @@ impl fmt::Display for RelationId {
     }
 }
 
-/// Makes time-ordered ids: milliseconds since 2024 in the upper bits, a counter in the lower 20.
+/// Makes time-ordered ids: milliseconds since 2024 in the upper 41 bits (until 2093), then a counter of 12 bits, which
+/// runs on into the milliseconds when more are asked for, and 10 bits for the maker.
 ///
-/// Two makers in two processes stay apart by the `node` bits (0..=63), which a process draws at its start
-/// or gets from its configuration.
+/// Two makers in two processes stay apart by the `node` bits (0..=1023), which a process takes from a number that the
+/// database counts on at each start.
 #[derive(Debug)]
 pub struct IdMaker {
     last: AtomicI64,
@@ -73,13 +74,13 @@ pub struct IdMaker {
 
 /// 2024-01-01T00:00:00Z in milliseconds since 1970.
 const EPOCH_MS: i64 = 1_704_067_200_000;
-const NODE_BITS: u32 = 6;
-const COUNTER_BITS: u32 = 14;
+const NODE_BITS: u32 = 10;
+const COUNTER_BITS: u32 = 12;
 
 impl IdMaker {
-    /// Starts a maker for `node` (only its lowest six bits count).
+    /// Starts a maker for `node` (only its lowest ten bits count).
     #[must_use]
-    pub fn new(node: u8) -> Self {
+    pub fn new(node: u16) -> Self {
         Self {
             last: AtomicI64::new(0),
             node: i64::from(node) & ((1 << NODE_BITS) - 1),
@@ -117,6 +118,17 @@ mod tests {
     #[test]
     fn two_nodes_never_give_one_id() {
         let now = Timestamp::from_micros(1_800_000_000_000_000);
-        assert_ne!(IdMaker::new(1).next(now), IdMaker::new(2).next(now));
+        let mut ids: Vec<i64> = (0..1024).map(|node| IdMaker::new(node).next(now)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), 1024);
+    }
+
+    #[test]
+    fn ids_are_positive_until_2090() {
+        let end = Timestamp::from_micros(3_786_912_000_000_000);
+        let maker = IdMaker::new(1023);
+        let last = maker.next(end);
+        assert!(last > 0 && maker.next(end) > last);
     }
 }

@@ -178,8 +178,7 @@ impl Wiring {
     async fn start(store: Store, parts: &Parts) -> anyhow::Result<Self> {
         let dice = Arc::new(Dice::from_machine());
         let started = store.next_number(TENANT, "process").await?;
-        // Ids of 1024 processes that run at one time differ; 0 is in range by the remainder.
-        let node = u16::try_from(started.rem_euclid(1024)).unwrap_or_default();
+        let node = u16::try_from(started.rem_euclid(1024)).expect("a remainder of 1024 is below 1024");
         let hub_key = kept(&store, "hub_key").await?;
         Ok(Self {
             store,

@@ -27,7 +27,7 @@ impl Store {
     /// `events`.
     ///
     /// # Errors
-    /// [`StoreError::Driver`]; then none of them is stored.
+    /// [`StoreError::Driver`], also when another event has the id of one of them; then none of them is stored.
     pub async fn insert_events(&self, events: &[Event]) -> Result<Vec<Inserted>, StoreError> {
         if events.is_empty() {
             return Ok(Vec::new());
@@ -157,7 +157,7 @@ async fn insert_chunk(
                 .put(blake3::hash(&event.body).as_bytes().as_slice())
                 .put(&*event.body);
         })
-        .push(" ON CONFLICT DO NOTHING RETURNING id");
+        .push(" ON CONFLICT (tenant_id, connection_id, remote_id, dedup_key) DO NOTHING RETURNING id");
     for row in conn.fetch(sql).await? {
         stored.insert(EventId(row.cells().int()?));
     }

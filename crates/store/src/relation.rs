@@ -91,6 +91,17 @@ impl Store {
         let rows = self.db.read(sql.arg(tenant.0).arg(relation.0)).await?;
         rows.iter().map(merge_row).collect()
     }
+
+    /// Returns a number that was never given before under `name`, from 1 on, in a transaction of its own.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn next_number(&self, tenant: TenantId, name: &str) -> Result<i64, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let number = next_numbers(&mut tx.conn(), tenant, name, 1).await?;
+        tx.commit().await?;
+        Ok(number)
+    }
 }
 
 pub(crate) async fn next_numbers(

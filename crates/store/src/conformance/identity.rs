@@ -171,6 +171,10 @@ async fn numbers_are_never_given_twice(store: Store) {
     tx.commit().await.unwrap();
     let mut tx = store.write().await.unwrap();
     assert_eq!(tx.next_numbers(TENANT, "relation", 10).await.unwrap(), 5);
+    drop(tx);
+    for expected in 1..=3 {
+        assert_eq!(store.next_number(TENANT, "process").await.unwrap(), expected);
+    }
 }
 
 async fn relations_lead_on_and_are_counted(store: Store) {
