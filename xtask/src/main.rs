@@ -8,6 +8,7 @@
     reason = "a command line tool speaks on its standard streams"
 )]
 
+mod bench;
 mod ci;
 mod deny;
 mod deps;
@@ -25,6 +26,7 @@ cargo xtask COMMAND
 
   ci           everything that the project demands of a change, quick checks first
   test [ARGS]  all tests, with the services that they need; ARGS go to the test runner
+  bench [ARGS] speed and memory beside the rates of the machine; --json, --only NAME, --binary FILE
   deps         finds or installs what tests need: PostgreSQL, Chromium
   tidy         import rules, file sizes, words, links, error codes
   licences     licences of all dependencies against deny.toml
@@ -48,12 +50,13 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &str, rest: &[String]) -> Result<()> {
-    if command != "test" && !rest.is_empty() {
+    if !["test", "bench"].contains(&command) && !rest.is_empty() {
         bail!("`{command}` takes no arguments, but got `{}`", rest.join(" "));
     }
     match command {
         "ci" => ci::run(),
         "test" => test::run(rest),
+        "bench" => bench::run(rest),
         "deps" => deps::run(),
         "tidy" => tidy::run(),
         "licences" => deny::licences(),

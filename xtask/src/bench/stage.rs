@@ -1,0 +1,209 @@
+//! Simulators and a hub as processes, for a load from outside.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use schakel_testkit::{TempDir, tempdir, wait_until};
+use serde_json::Value;
+
+use super::http::Connection;
+use crate::process;
+
+/// When a hub that does not come up is given up.
+const END: Duration = Duration::from_secs(60);
+
+/// A process that ends when this goes out of scope.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What the simulated shop says of itself.
+#[derive(Debug)]
+pub(crate) struct Shop {
+    /// Address with port.
+    address: String,
+    /// The cluster's name in webhooks.
+    pub(crate) cluster: String,
+    /// The shop's number.
+    pub(crate) shop_id: i64,
+    api_key: String,
+    /// The secret that signs webhooks.
+    pub(crate) api_secret: String,
+}
+
+/// Simulators, and a hub between them that has been set up and listens.
+pub(crate) struct Stage {
+    binary: PathBuf,
+    /// The simulated shop.
+    pub(crate) shop: Shop,
+    hooks: String,
+    hub: Option<Running>,
+    _sandbox: Running,
+    // The last field: the folder goes when nobody uses it any more.
+    folder: TempDir,
+}
+
+impl Stage {
+    /// Starts everything.
+    ///
+    /// # Errors
+    ///
+    /// A process cannot be started or ends with a failure.
+    pub(crate) fn start(binary: &Path) -> Result<Self> {
+        let folder = tempdir();
+        let mut sandbox = process::command(&binary.to_string_lossy(), &["sandbox", "all", "--json"]);
+        sandbox.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
+        let mut sandbox = Running(sandbox.spawn().context("cannot start the simulators")?);
+        let lines = sandbox.0.stdout.take().context("the simulators have no output")?;
+        let mut said = Vec::new();
+        for line in BufReader::new(lines).lines().take(2) {
+            said.push(serde_json::from_str::<Value>(&line?).context("the simulators speak no JSON")?);
+        }
+        let [shop, account] = said.as_slice() else {
+            bail!("the simulators ended before they said where they are");
+        };
+        let hooks = free_address()?;
+        std::fs::write(
+            folder.path().join("schakel.toml"),
+            config(shop, account, &hooks, folder.path()),
+        )?;
+        let mut stage = Self {
+            binary: binary.to_owned(),
+            shop: Shop {
+                address: text(shop, "base_url").trim_start_matches("http://").to_owned(),
+                cluster: text(shop, "cluster").to_owned(),
+                shop_id: shop["shop_id"].as_i64().context("the shop has no number")?,
+                api_key: text(shop, "api_key").to_owned(),
+                api_secret: text(shop, "api_secret").to_owned(),
+            },
+            hooks,
+            hub: None,
+            _sandbox: sandbox,
+            folder,
+        };
+        process::output(&mut stage.schakel(&["--json", "setup"]))?;
+        stage.start_hub()?;
+        Ok(stage)
+    }
+
+    /// Asks the shop where it sends its webhooks; returns the address with port, and the path.
+    ///
+    /// # Errors
+    ///
+    /// The shop does not answer, or knows no webhook.
+    pub(crate) fn entrance(&self) -> Result<(String, String)> {
+        let credentials = STANDARD.encode(format!("{}:{}", self.shop.api_key, self.shop.api_secret));
+        let request = format!(
+            "GET /nl/webhooks.json HTTP/1.1\r\nHost: {}\r\nAuthorization: Basic {credentials}\r\n\r\n",
+            self.shop.address
+        );
+        let (_, body) = Connection::open(&self.shop.address)?.ask(request.as_bytes())?;
+        let list: Value = serde_json::from_slice(&body).context("the shop's list of webhooks is no JSON")?;
+        let registered = text(&list["webhooks"][0], "address");
+        let path = registered
+            .strip_prefix(&format!("http://{}", self.hooks))
+            .with_context(|| format!("`setup` registered another address: {registered}"))?;
+        Ok((self.hooks.clone(), path.to_owned()))
+    }
+
+    /// Ends the hub as a power cut would.
+    pub(crate) fn kill_hub(&mut self) {
+        self.hub = None;
+    }
+
+    /// Counts the webhooks in the database of a hub that has ended.
+    ///
+    /// # Errors
+    ///
+    /// `schakel status` fails.
+    pub(crate) fn received(&self) -> Result<u64> {
+        let output = process::output(&mut self.schakel(&["--json", "status"]))?;
+        let status: Value =
+            serde_json::from_str(output.trim()).context("`schakel status` printed no JSON")?;
+        status["inbox"]["received"]
+            .as_u64()
+            .context("`schakel status` does not say how much was received")
+    }
+
+    fn schakel(&self, arguments: &[&str]) -> Command {
+        let mut command = process::command(&self.binary.to_string_lossy(), &["--config"]);
+        command
+            .arg(self.folder.path().join("schakel.toml"))
+            .args(arguments);
+        command
+    }
+
+    fn start_hub(&mut self) -> Result<()> {
+        let ready = self.folder.path().join("ready");
+        let mut command = self.schakel(&["serve", "--ready-file"]);
+        command.arg(&ready).stdout(Stdio::null());
+        let mut hub = Running(command.spawn().context("cannot start the hub")?);
+        let has_ended = |hub: &mut Running| !matches!(hub.0.try_wait(), Ok(None));
+        if !wait_until(END, || ready.exists() || has_ended(&mut hub)) || has_ended(&mut hub) {
+            bail!("the hub did not start");
+        }
+        self.hub = Some(hub);
+        Ok(())
+    }
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
+}
+
+fn free_address() -> Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0").context("no port is free")?;
+    Ok(listener.local_addr()?.to_string())
+}
+
+fn config(shop: &Value, account: &Value, hooks: &str, folder: &Path) -> String {
+    format!(
+        r#"[hub]
+data = "{folder}/data"
+hooks_listen = "{hooks}"
+hooks_address = "http://{hooks}"
+pages_listen = "127.0.0.1:0"
+log = "error"
+
+[[connection]]
+name = "shop"
+connector = "lightspeed"
+base_url = "{shop_url}/"
+shop_id = {shop_id}
+api_key = "{api_key}"
+api_secret = "{api_secret}"
+
+[[connection]]
+name = "mail"
+connector = "copernica"
+base_url = "{account_url}"
+auth_url = "{auth_url}"
+access_token = "{token}"
+database = "Schakel"
+
+[[route]]
+from = "shop"
+to = "mail"
+"#,
+        folder = folder.display(),
+        shop_url = text(shop, "base_url"),
+        shop_id = shop["shop_id"],
+        api_key = text(shop, "api_key"),
+        api_secret = text(shop, "api_secret"),
+        account_url = text(account, "base_url"),
+        auth_url = text(account, "auth_url"),
+        token = text(account, "access_token"),
+    )
+}
