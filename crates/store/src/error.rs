@@ -76,29 +76,30 @@ pub enum StoreError {
 impl StoreError {
     /// Tells whether the same transaction may succeed when it is run again from its start.
     ///
-    /// True for conflicts between transactions (PostgreSQL 40001, 40P01, 55P03; SQLite busy and locked) and for a
-    /// lost or unavailable connection. A commit whose answer was lost may have happened: what is run again must find
+    /// True for conflicts between transactions (PostgreSQL 40001, 40P01, 55P03; SQLite busy and locked), for rows that
+    /// another worker changed first ([`StoreError::WrongRows`]) and for a lost or unavailable connection. A commit whose answer was lost may have happened: what is run again must find
     /// its own work, as intake does by the repeat's digest and settling by the attempt.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        let Self::Driver { source, .. } = self else {
-            return false;
-        };
-        match source {
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
-            sqlx::Error::Database(error) => error.code().is_some_and(|code| is_passing(&code)),
+        match self {
+            Self::WrongRows { .. } => true,
+            Self::Driver { source, .. } => match source {
+                sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
+                sqlx::Error::Database(error) => error.code().is_some_and(|code| is_passing(&code)),
+                _ => false,
+            },
             _ => false,
         }
     }
 
     /// Tells whether the data itself is at fault, so that the same transaction without it may succeed.
     ///
-    /// True for contradictions, wrong row counts and values that an engine does not take (PostgreSQL classes 22 and
-    /// 23, SQLite constraint and mismatch); false for a full disk or a lost connection, which harm everything alike.
+    /// True for contradictions and values that an engine does not take (PostgreSQL classes 22, 23 and 54, such as a
+    /// text too long for an index; SQLite constraint, mismatch and too big); false for a full disk or a lost connection, which harm everything alike.
     #[must_use]
     pub fn is_of_data(&self) -> bool {
         match self {
-            Self::WrongRows { .. } | Self::Contradiction { .. } => true,
+            Self::Contradiction { .. } => true,
             Self::Driver {
                 source: sqlx::Error::Database(error),
                 ..
@@ -110,13 +111,14 @@ impl StoreError {
 
 /// Codes of both engines for values that do not fit.
 fn is_about_values(code: &str) -> bool {
+    const SQLITE_TOOBIG: i64 = 18;
     const SQLITE_CONSTRAINT: i64 = 19;
     const SQLITE_MISMATCH: i64 = 20;
-    let is_pg = code.len() == 5 && (code.starts_with("22") || code.starts_with("23"));
+    let is_pg = code.len() == 5 && ["22", "23", "54"].iter().any(|class| code.starts_with(class));
     let is_lite = code.len() < 5
         && code
             .parse::<i64>()
-            .is_ok_and(|number| matches!(number & 0xff, SQLITE_CONSTRAINT | SQLITE_MISMATCH));
+            .is_ok_and(|number| matches!(number & 0xff, SQLITE_TOOBIG | SQLITE_CONSTRAINT | SQLITE_MISMATCH));
     is_pg || is_lite
 }
 
@@ -144,6 +146,16 @@ mod tests {
         }
         for code in ["23505", "42601", "1", "19", "2067", "13"] {
             assert!(!is_passing(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn values_that_do_not_fit_are_data() {
+        for code in ["22001", "22P05", "23505", "54000", "18", "19", "2067", "20"] {
+            assert!(is_about_values(code), "{code}");
+        }
+        for code in ["40001", "53100", "08006", "54", "5", "13"] {
+            assert!(!is_about_values(code), "{code}");
         }
     }
 

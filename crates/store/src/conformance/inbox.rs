@@ -13,6 +13,7 @@ on_both! {
     an_event_comes_back_as_it_was_received,
     a_repeat_is_counted_and_not_stored,
     hints_and_answers_are_never_repeats,
+    an_id_that_is_taken_is_no_repeat,
     waiting_events_come_in_order_and_in_pages,
     an_event_is_finished_once,
     a_quarantined_event_is_released,
@@ -88,6 +89,18 @@ async fn hints_and_answers_are_never_repeats(store: Store) {
     );
 }
 
+async fn an_id_that_is_taken_is_no_repeat(store: Store) {
+    store.insert_events(&[event(1, 7, "a")]).await.unwrap();
+    let mut hint = event(1, 7, "a");
+    hint.trust = Trust::Hint;
+    for other in [event(1, 8, "a"), hint] {
+        let refused = store.insert_events(&[event(2, 9, "c"), other]).await;
+        assert!(matches!(refused, Err(StoreError::Driver { .. })), "{refused:?}");
+    }
+    let counts = counts(&store).await;
+    assert_eq!((counts.received, counts.duplicate, counts.waiting), (1, 0, 1));
+}
+
 async fn waiting_events_come_in_order_and_in_pages(store: Store) {
     let batch: Vec<_> = (1..=7).rev().map(|id| event(id, id, "x")).collect();
     store.insert_events(&batch).await.unwrap();
@@ -110,15 +123,19 @@ async fn an_event_is_finished_once(store: Store) {
         finished(3, EventState::Erased),
     ];
     finish(&store, &done).await.unwrap();
-    let again = finish(&store, &[finished(4, EventState::Applied), done[0].clone()]).await;
+    let again = finish(&store, &[finished(4, EventState::Applied), done[0].clone()])
+        .await
+        .unwrap_err();
     assert!(matches!(
         again,
-        Err(StoreError::WrongRows {
+        StoreError::WrongRows {
             table: "event",
             expected: 2,
             touched: 1
-        })
+        }
     ));
+    // Another worker was first, which is no fault of the events.
+    assert!(again.is_retryable() && !again.is_of_data());
     let counts = counts(&store).await;
     assert_eq!(
         (counts.applied, counts.superseded, counts.erased, counts.waiting),
