@@ -35,7 +35,8 @@ impl Store {
         Ok(found)
     }
 
-    /// Returns the orders and other records that people call `label`, such as an order's number.
+    /// Returns the orders and other records that people call `label`, such as an order's number; only its first 64
+    /// characters count.
     ///
     /// # Errors
     /// [`StoreError::Driver`]; [`StoreError::Contradiction`].
@@ -48,12 +49,22 @@ impl Store {
             .push("tenant_id = ")
             .bind(tenant.0)
             .push(" AND label <> '' AND label = ")
-            .bind(label);
+            .bind(label_key(label));
         let rows = self.db.read(sql).await?;
         let mut found = rows.iter().map(record_row).collect::<Result<Vec<_>, _>>()?;
         found.sort_by_key(|row| row.held.key);
         Ok(found)
     }
+}
+
+/// Cuts a label to its first 64 characters: the column is indexed, and PostgreSQL refuses an index entry of more than a
+/// third of a page, so a longer text of a source would keep its whole record out.
+fn label_key(label: &str) -> &str {
+    const LABEL_CHARS: usize = 64;
+    label
+        .char_indices()
+        .nth(LABEL_CHARS)
+        .map_or(label, |(end, _)| &label[..end])
 }
 
 fn of_keys(sql: Sql, tenant: TenantId, keys: &[RecordKey]) -> Sql {
@@ -197,7 +208,7 @@ fn put_values(tenant: TenantId, row: &RecordRow, values: &mut RowValues<'_>) {
         .put(row.owner.map(|owner| owner.kind.as_str()))
         .put(row.owner.map(|owner| owner.remote_id))
         .put(row.ref_id)
-        .put(row.label.as_str());
+        .put(label_key(&row.label));
     put_version(held.live.as_ref().map(|(version, ..)| version), values);
     values.put(held.live.as_ref().map(|(_, event, _)| event.0));
     put_version(held.tombstone.as_ref().map(|(version, _)| version), values);

@@ -37,7 +37,7 @@ pub struct RecordRow {
     pub owner: Option<RecordKey>,
     /// A second thing it refers to: an order's cart. 0 for none.
     pub ref_id: i64,
-    /// What a person calls it: an order's number. Empty for none.
+    /// What a person calls it: an order's number. Empty for none; the store keeps its first 64 characters.
     pub label: String,
 }
 

@@ -14,6 +14,7 @@ on_both! {
     records_come_back_whole,
     a_newer_record_replaces_the_older,
     records_are_found_by_owner_reference_and_label,
+    a_long_label_is_cut,
     an_owner_stands_in_the_same_connection,
     entities_keep_their_id,
     entities_are_found_by_relation_parent_and_reference,
@@ -67,6 +68,24 @@ async fn a_newer_record_replaces_the_older(store: Store) {
     gone.label = "C1".to_owned();
     tx.put_records(TENANT, std::slice::from_ref(&gone)).await.unwrap();
     assert_eq!(tx.records(TENANT, &[customer(1)]).await.unwrap(), [gone]);
+}
+
+async fn a_long_label_is_cut(store: Store) {
+    // Too varied to be compressed to what an index takes.
+    let long: String = (0..9_000_u32)
+        .filter_map(|n| char::from_u32(0x4e00 + n.wrapping_mul(7_919) % 20_000))
+        .collect();
+    let row = crate::rows::RecordRow {
+        label: long.clone(),
+        ..order_row(11, 1, 5)
+    };
+    let mut tx = store.write().await.unwrap();
+    tx.put_records(TENANT, &[row]).await.unwrap();
+    tx.commit().await.unwrap();
+    let found = store.find_orders_by_label(TENANT, &long).await.unwrap();
+    assert_eq!(found.len(), 1);
+    let expected: String = long.chars().take(64).collect();
+    assert_eq!(found[0].label, expected);
 }
 
 async fn records_are_found_by_owner_reference_and_label(store: Store) {
