@@ -81,36 +81,6 @@ pub(crate) async fn read(
     Ok(found)
 }
 
-pub(crate) async fn of_relations(
-    conn: &mut Conn<'_>,
-    tenant: TenantId,
-    relations: &[RelationId],
-) -> Result<Vec<EntityRow>, StoreError> {
-    let mut found = Vec::new();
-    for chunk in key_chunks(relations) {
-        let sql = conn
-            .sql("read entities by relation", SELECT)
-            .push("(tenant_id, relation_id) IN (VALUES ")
-            .key_rows(chunk, |id, values| {
-                values.put(tenant.0).put(id.0);
-            })
-            .push(")");
-        collect(conn, sql, &mut found).await?;
-    }
-    Ok(found)
-}
-
-pub(crate) async fn under(
-    conn: &mut Conn<'_>,
-    tenant: TenantId,
-    connection: ConnectionId,
-    kind: ObjectKind,
-    parent_ids: &[i64],
-) -> Result<Vec<EntityRow>, StoreError> {
-    let condition = "parent_id <> 0 AND (tenant_id, connection_id, kind, parent_id) IN (VALUES ";
-    by_number(conn, tenant, (connection, kind), condition, parent_ids).await
-}
-
 pub(crate) async fn showing(
     conn: &mut Conn<'_>,
     tenant: TenantId,
@@ -118,28 +88,17 @@ pub(crate) async fn showing(
     kind: ObjectKind,
     ref_ids: &[i64],
 ) -> Result<Vec<EntityRow>, StoreError> {
-    let condition = "ref_id <> 0 AND (tenant_id, connection_id, kind, ref_id) IN (VALUES ";
-    by_number(conn, tenant, (connection, kind), condition, ref_ids).await
-}
-
-async fn by_number(
-    conn: &mut Conn<'_>,
-    tenant: TenantId,
-    (connection, kind): (ConnectionId, ObjectKind),
-    condition: &'static str,
-    numbers: &[i64],
-) -> Result<Vec<EntityRow>, StoreError> {
     let mut found = Vec::new();
-    for chunk in key_chunks(numbers) {
+    for chunk in key_chunks(ref_ids) {
         let sql = conn
-            .sql("read entities by what they stand under or show", SELECT)
-            .push(condition)
-            .key_rows(chunk, |number, values| {
+            .sql("read entities by what they show", SELECT)
+            .push("ref_id <> 0 AND (tenant_id, connection_id, kind, ref_id) IN (VALUES ")
+            .key_rows(chunk, |ref_id, values| {
                 values
                     .put(tenant.0)
                     .put(connection.0)
                     .put(kind.as_str())
-                    .put(*number);
+                    .put(*ref_id);
             })
             .push(")");
         collect(conn, sql, &mut found).await?;

@@ -144,20 +144,6 @@ impl Store {
         Ok(!self.db.read(sql).await?.is_empty())
     }
 
-    /// Stores the answer of one fetch, see [`Store::finish_fetches`]; `None` when there is nothing to store.
-    ///
-    /// # Errors
-    /// [`StoreError::Driver`].
-    pub async fn finish_fetch(
-        &self,
-        tenant: TenantId,
-        row: &FetchRow,
-        event: Option<Event>,
-    ) -> Result<(), StoreError> {
-        let events = event.into_iter().collect();
-        self.end_fetches(tenant, &[row], events).await
-    }
-
     /// Stores the answers of fetches in one transaction: each event gets the next ordinal of its connection and goes
     /// into the inbox; its fetch goes, unless it was wanted again meanwhile, then it is free to be claimed.
     ///
@@ -168,26 +154,16 @@ impl Store {
         tenant: TenantId,
         answers: Vec<(FetchRow, Event)>,
     ) -> Result<(), StoreError> {
-        let (rows, events): (Vec<_>, Vec<_>) = answers.into_iter().unzip();
-        let rows: Vec<&FetchRow> = rows.iter().collect();
-        self.end_fetches(tenant, &rows, events).await
-    }
-
-    async fn end_fetches(
-        &self,
-        tenant: TenantId,
-        rows: &[&FetchRow],
-        mut events: Vec<Event>,
-    ) -> Result<(), StoreError> {
-        if rows.is_empty() {
+        if answers.is_empty() {
             return Ok(());
         }
+        let (rows, mut events): (Vec<FetchRow>, Vec<Event>) = answers.into_iter().unzip();
         let mut tx = self.db.begin().await?;
         let mut conn = tx.conn();
         number_events(&mut conn, tenant, &mut events).await?;
         let mut totals = Totals::default();
         inbox::insert(&mut conn, &mut totals, &events).await?;
-        let rows = last_of_each(rows, |row| row.key);
+        let rows = last_of_each(&rows, |row| row.key);
         for chunk in key_chunks(&rows) {
             end_chunk(&mut conn, tenant, chunk).await?;
         }
@@ -288,7 +264,7 @@ async fn number_events(
 }
 
 /// Removes fetches that were not wanted again, and frees the others.
-async fn end_chunk(conn: &mut Conn<'_>, tenant: TenantId, rows: &[&&FetchRow]) -> Result<(), StoreError> {
+async fn end_chunk(conn: &mut Conn<'_>, tenant: TenantId, rows: &[&FetchRow]) -> Result<(), StoreError> {
     let sql = conn
         .sql(
             "end fetches",

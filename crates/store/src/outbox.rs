@@ -52,32 +52,6 @@ pub(crate) fn of_objects(
         .push(")")
 }
 
-pub(crate) async fn count_children(
-    conn: &mut Conn<'_>,
-    tenant: TenantId,
-    sink: ConnectionId,
-    remote_parents: &[i64],
-) -> Result<Vec<(i64, i64)>, StoreError> {
-    let mut counts = Vec::new();
-    for chunk in key_chunks(remote_parents) {
-        let sql = conn
-            .sql(
-                "count what stands under parents",
-                "SELECT remote_parent, COUNT(*) FROM delivery
-                 WHERE remote_parent IS NOT NULL AND (tenant_id, sink_id, remote_parent) IN (VALUES ",
-            )
-            .key_rows(chunk, |parent, values| {
-                values.put(tenant.0).put(sink.0).put(*parent);
-            })
-            .push(") GROUP BY remote_parent");
-        for row in conn.fetch(sql).await? {
-            let mut cells = row.cells();
-            counts.push((cells.int()?, cells.int()?));
-        }
-    }
-    Ok(counts)
-}
-
 pub(crate) async fn put(
     conn: &mut Conn<'_>,
     totals: &mut Totals,

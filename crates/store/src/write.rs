@@ -91,10 +91,6 @@ impl WriteTx {
         log_merges = relation::log_merges(rows: &[MergeRow]) -> ();
         /// Returns the entities that exist, of `keys`.
         entities = entity::read(keys: &[EntityKey]) -> Vec<EntityRow>;
-        /// Returns the entities of `relations`.
-        entities_of = entity::of_relations(relations: &[RelationId]) -> Vec<EntityRow>;
-        /// Returns the entities of `kind` that stand under one of `parent_ids` ([`EntityRow::parent_id`]).
-        entities_under = entity::under(connection: ConnectionId, kind: ObjectKind, parent_ids: &[i64]) -> Vec<EntityRow>;
         /// Returns the entities of `kind` that show one of `ref_ids` ([`EntityRow::ref_id`]).
         entities_showing = entity::showing(connection: ConnectionId, kind: ObjectKind, ref_ids: &[i64]) -> Vec<EntityRow>;
         /// Writes entities; a known thing keeps the id that it got first.
@@ -102,8 +98,6 @@ impl WriteTx {
         /// Returns the deliveries of `objects` to `sink` and keeps them from being claimed or settled until the end
         /// of this transaction.
         deliveries = outbox::read_locked(sink: ConnectionId, objects: &[(ObjectKind, i64)]) -> Vec<DeliveryRow>;
-        /// Counts the deliveries that stand under each of `remote_parents` in the sink; those with none are left out.
-        count_children = outbox::count_children(sink: ConnectionId, remote_parents: &[i64]) -> Vec<(i64, i64)>;
         /// Replaces what is noted as repaired in these records.
         note_problems = problem::put(problems: &[(RecordKey, Vec<Problem>)]) -> ();
         /// Asks for things to be fetched: a new wish, or one more of a known one, which then is due at the earlier time.

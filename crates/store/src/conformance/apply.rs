@@ -17,7 +17,7 @@ on_both! {
     a_long_label_is_cut,
     an_owner_stands_in_the_same_connection,
     entities_keep_their_id,
-    entities_are_found_by_relation_parent_and_reference,
+    entities_are_found_by_relation_and_reference,
     problems_belong_to_the_record_that_is_held,
     nothing_is_kept_without_a_commit,
     of_two_rows_with_one_key_the_last_counts,
@@ -162,7 +162,7 @@ async fn entities_keep_their_id(store: Store) {
     assert_eq!(by_id, held);
 }
 
-async fn entities_are_found_by_relation_parent_and_reference(store: Store) {
+async fn entities_are_found_by_relation_and_reference(store: Store) {
     let row = |id, parent_id, ref_id| EntityRow {
         parent_id,
         ref_id,
@@ -182,26 +182,11 @@ async fn entities_are_found_by_relation_parent_and_reference(store: Store) {
         ids.sort_unstable();
         ids
     };
-    let of_both = tx
-        .entities_of(TENANT, &[RelationId(1), RelationId(2), RelationId(3)])
-        .await
-        .unwrap();
-    assert_eq!(ids(of_both), [1, 2, 3, 4, 5]);
-    let under = tx
-        .entities_under(TENANT, SHOP, ObjectKind::OrderRow, &[7])
-        .await
-        .unwrap();
-    assert_eq!(ids(under), [2, 3]);
     let showing = tx
         .entities_showing(TENANT, SHOP, ObjectKind::OrderRow, &[70])
         .await
         .unwrap();
     assert_eq!(ids(showing), [2, 4]);
-    let under_none = tx
-        .entities_under(TENANT, SHOP, ObjectKind::Order, &[0])
-        .await
-        .unwrap();
-    assert!(under_none.is_empty());
     tx.commit().await.unwrap();
     let read = store.read_entities_of(TENANT, RelationId(1)).await.unwrap();
     assert_eq!(ids(read), [1, 2, 3, 4]);

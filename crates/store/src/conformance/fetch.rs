@@ -58,17 +58,16 @@ async fn due_fetches_are_claimed_once(store: Store) {
 }
 
 async fn an_answer_goes_into_the_inbox_with_a_number(store: Store) {
-    want(&store, &[wanted(1, 10), wanted(2, 10), wanted(3, 10)]).await;
+    want(&store, &[wanted(1, 10), wanted(2, 10)]).await;
     let claimed = take(&store, 10, 9).await;
     store
-        .finish_fetch(TENANT, &claimed[0], Some(answer(1, 1)))
+        .finish_fetches(TENANT, vec![(claimed[0].clone(), answer(1, 1))])
         .await
         .unwrap();
     store
-        .finish_fetch(TENANT, &claimed[1], Some(answer(2, 2)))
+        .finish_fetches(TENANT, vec![(claimed[1].clone(), answer(2, 2))])
         .await
         .unwrap();
-    store.finish_fetch(TENANT, &claimed[2], None).await.unwrap();
     let waiting = store.waiting_events(TENANT, EventId(0), 9).await.unwrap();
     let ordinals: Vec<_> = waiting
         .iter()
@@ -89,14 +88,14 @@ async fn a_wish_during_a_fetch_makes_another_one(store: Store) {
     want(&store, &[wanted(1, 12)]).await;
     assert!(take(&store, 12, 9).await.is_empty(), "it is running");
     store
-        .finish_fetch(TENANT, &first[0], Some(answer(1, 1)))
+        .finish_fetches(TENANT, vec![(first[0].clone(), answer(1, 1))])
         .await
         .unwrap();
     // What was said while the first one ran may not be in its answer (I4).
     let second = take(&store, 12, 9).await;
     assert_eq!(second[0].wanted, 2);
     store
-        .finish_fetch(TENANT, &second[0], Some(answer(2, 1)))
+        .finish_fetches(TENANT, vec![(second[0].clone(), answer(2, 1))])
         .await
         .unwrap();
     assert_eq!(store.fetch_count(TENANT).await.unwrap(), 0);

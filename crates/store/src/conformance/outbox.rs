@@ -15,7 +15,6 @@ on_both! {
     an_open_attempt_keeps_its_row,
     an_uncertain_row_is_neither_clean_nor_early,
     new_content_forgets_old_faults,
-    children_in_the_sink_are_counted,
     counts_follow_the_states,
     pages_cover_a_kind_once,
     the_earliest_due_time_is_found,
@@ -215,18 +214,6 @@ async fn new_content_forgets_old_faults(store: Store) {
         .await
         .unwrap();
     assert_eq!((claimed[0].version, claimed[0].faults), (3, 0));
-}
-
-async fn children_in_the_sink_are_counted(store: Store) {
-    let under = |id, parent| DeliveryRow {
-        remote_parent: Some(parent),
-        ..child(id, ObjectKind::Order, 1, 1)
-    };
-    write(&store, &[under(1, 70), under(2, 70), under(3, 71)]).await;
-    let mut tx = store.write().await.unwrap();
-    let mut counts = tx.count_children(TENANT, SINK, &[70, 71, 72]).await.unwrap();
-    counts.sort_unstable();
-    assert_eq!(counts, [(70, 2), (71, 1)]);
 }
 
 async fn counts_follow_the_states(store: Store) {
