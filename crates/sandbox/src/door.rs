@@ -24,9 +24,14 @@ pub trait SimClock: Send + Sync + 'static {
 pub struct MachineClock;
 
 impl SimClock for MachineClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place where the simulators read the machine's clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the simulators read the machine's clock"
+    )]
     fn now_us(&self) -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or(Duration::ZERO);
         i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
     }
 }
@@ -107,7 +112,10 @@ impl Served {
 ///
 /// # Errors
 /// When the listener has no local address.
-#[expect(clippy::disallowed_methods, reason = "a simulator is a process of its own; nobody supervises it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a simulator is a process of its own; nobody supervises it"
+)]
 pub fn serve(listener: TcpListener, router: Router) -> std::io::Result<Served> {
     let addr = listener.local_addr()?;
     let (stop, mut stopped) = watch::channel(false);

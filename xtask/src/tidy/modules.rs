@@ -23,7 +23,7 @@ const STAGES: [(&str, &[&str]); 8] = [
 const NOT_STAGES: [&str; 4] = ["clock", "http", "report", "supervise"];
 
 /// What `mapping` may import besides `wire` and its own parts: it is pure, so there is little to need.
-const MAPPING_MAY_IMPORT: [&str; 5] = ["std", "core", "alloc", "schakel_core", "serde_json"];
+const MAPPING_MAY_IMPORT: [&str; 6] = ["std", "core", "alloc", "schakel_core", "serde", "serde_json"];
 
 /// Folders of `connectors/src` that are no connectors.
 const NOT_CONNECTORS: [&str; 1] = ["util"];

@@ -141,16 +141,14 @@ impl Copernica {
         let response = self.send(cx, &call).await?;
         let written = outcome::put(self.settings.api_version, &response)?;
         let is_moved = work.remote_parent.is_some_and(|old| old != parent);
-        let standing = match probed {
-            Some(rows) => rows,
-            None if is_moved => self.rows(cx, known, work.kind, &work.key, class_of(work)).await?,
-            None => Vec::new(),
-        };
-        // No call moves a subprofile: it was made anew above, and what stands elsewhere goes. What stood under a
-        // removed parent is gone with it and is not among these.
-        for stray in standing.iter().filter(|row| row.profile != parent) {
-            self.delete_subprofile(cx, stray.id, class_of(work)).await?;
-        }
+        let is_searched = is_moved && probed.is_none();
+        // What went wrong after the write is no "not executed": a copy may be left where it stood before.
+        let standing = self
+            .clear_strays(cx, known, work, (parent, is_searched), probed.unwrap_or_default())
+            .await
+            .map_err(|error| {
+                ConnectorError::Uncertain(format!("written, but copies may be left: {error}"))
+            })?;
         let standing = standing
             .iter()
             .find(|row| row.profile == parent)
@@ -164,6 +162,27 @@ impl Copernica {
             remote_id,
             is_created,
         })
+    }
+
+    /// Removes what stands under other parents than `parent`, looking first when `is_searched`; returns what stands.
+    ///
+    /// No call moves a subprofile: it was made anew, and what stands elsewhere goes. What stood under a removed
+    /// parent is gone with it and is not among these.
+    async fn clear_strays(
+        &self,
+        cx: &Cx,
+        known: &Known,
+        work: &Work,
+        (parent, is_searched): (i64, bool),
+        mut standing: Vec<Row>,
+    ) -> Result<Vec<Row>, ConnectorError> {
+        if is_searched {
+            standing = self.rows(cx, known, work.kind, &work.key, class_of(work)).await?;
+        }
+        for stray in standing.iter().filter(|row| row.profile != parent) {
+            self.delete_subprofile(cx, stray.id, class_of(work)).await?;
+        }
+        Ok(standing)
     }
 
     async fn remove_profile(&self, cx: &Cx, known: &Known, work: &Work) -> Result<Receipt, ConnectorError> {
