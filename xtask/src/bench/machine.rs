@@ -30,6 +30,8 @@ pub(crate) struct Machine {
     pub(crate) round_trips_per_s: f64,
     /// Processors that this process may use.
     pub(crate) cores: usize,
+    /// Programs that wanted a processor in the last minute, on average: near 0 on a machine that is free for this.
+    pub(crate) load: Option<f64>,
 }
 
 impl Machine {
@@ -47,6 +49,7 @@ impl Machine {
             sync_p99_ms: percentile(&mut syncs, 99),
             round_trips_per_s: round_trips_per_s().context("cannot measure the loopback interface")?,
             cores: std::thread::available_parallelism().map_or(1, usize::from),
+            load: load(),
         })
     }
 
@@ -54,11 +57,17 @@ impl Machine {
     pub(crate) fn value(&self) -> Value {
         json!({
             "cores": self.cores,
+            "load_average_1_min": self.load,
             "fdatasync_4k_per_s": rounded(self.syncs_per_s),
             "fdatasync_4k_ms": { "p50": rounded(self.sync_p50_ms), "p99": rounded(self.sync_p99_ms) },
             "loopback_round_trips_per_s": rounded(self.round_trips_per_s),
         })
     }
+}
+
+fn load() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    text.split_whitespace().next()?.parse().ok()
 }
 
 /// Returns how long each append took, in milliseconds.

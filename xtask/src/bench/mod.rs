@@ -89,6 +89,9 @@ fn say(machine: &Machine, runs: &[Run]) {
         machine.sync_p99_ms,
         machine.round_trips_per_s
     );
+    if let Some(load) = machine.load {
+        println!("load before the first run: {load}");
+    }
     if !runs.is_empty() {
         let mut rows = vec![Run::HEADS.map(str::to_owned).to_vec()];
         rows.extend(runs.iter().map(Run::row));

@@ -48,6 +48,7 @@ pub(crate) struct Stage {
     binary: PathBuf,
     /// The simulated shop.
     pub(crate) shop: Shop,
+    token: String,
     hooks: String,
     hub: Option<Running>,
     _sandbox: Running,
@@ -88,6 +89,7 @@ impl Stage {
                 api_key: text(shop, "api_key").to_owned(),
                 api_secret: text(shop, "api_secret").to_owned(),
             },
+            token: text(account, "access_token").to_owned(),
             hooks,
             hub: None,
             _sandbox: sandbox,
@@ -141,7 +143,10 @@ impl Stage {
         let mut command = process::command(&self.binary.to_string_lossy(), &["--config"]);
         command
             .arg(self.folder.path().join("schakel.toml"))
-            .args(arguments);
+            .args(arguments)
+            // Secrets in a file are warned about, rightly.
+            .env("SCHAKEL_CONNECTION__SHOP__API_SECRET", &self.shop.api_secret)
+            .env("SCHAKEL_CONNECTION__MAIL__ACCESS_TOKEN", &self.token);
         command
     }
 
@@ -183,14 +188,12 @@ connector = "lightspeed"
 base_url = "{shop_url}/"
 shop_id = {shop_id}
 api_key = "{api_key}"
-api_secret = "{api_secret}"
 
 [[connection]]
 name = "mail"
 connector = "copernica"
 base_url = "{account_url}"
 auth_url = "{auth_url}"
-access_token = "{token}"
 database = "Schakel"
 
 [[route]]
@@ -201,9 +204,7 @@ to = "mail"
         shop_url = text(shop, "base_url"),
         shop_id = shop["shop_id"],
         api_key = text(shop, "api_key"),
-        api_secret = text(shop, "api_secret"),
         account_url = text(account, "base_url"),
         auth_url = text(account, "auth_url"),
-        token = text(account, "access_token"),
     )
 }
