@@ -51,8 +51,5 @@ pub const RETRY_CAP_MS: i64 = 15 * 60 * 1000;
 /// Entity faults after which a delivery is a dead letter (reliability.md §6).
 pub const ENTITY_FAULTS: u32 = 8;
 
-/// Starts without an end after which an event is quarantined (reliability.md §4, T1).
-pub const EVENT_STARTS: u32 = 3;
-
 /// Order rows of one order that are kept; an order of more is quarantined.
 pub const ORDER_ROWS: usize = 2_000;

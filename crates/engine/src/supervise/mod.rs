@@ -56,7 +56,7 @@ pub fn start(hub: &Arc<Hub>, is_alone: bool) -> Running {
     for connection in hub.sources.keys().copied() {
         let (one, end) = (hub.clone(), stopped.clone());
         tasks.spawn(keep("fetch", end.clone(), move || {
-            fetch_task(one.clone(), connection, end.clone())
+            fetch_task(one.clone(), connection, is_alone, end.clone())
         }));
     }
     let mut gauges = Vec::new();
@@ -169,7 +169,21 @@ impl Right {
     }
 }
 
-async fn fetch_task(hub: Arc<Hub>, connection: ConnectionId, mut stopped: watch::Receiver<bool>) {
+async fn fetch_task(
+    hub: Arc<Hub>,
+    connection: ConnectionId,
+    is_alone: bool,
+    mut stopped: watch::Receiver<bool>,
+) {
+    // A fetch changes nothing outside: what an earlier process left open may be repeated at once.
+    if is_alone
+        && let Err(error) = hub
+            .store
+            .recover_fetches(hub.tenant, connection, &hub.worker)
+            .await
+    {
+        store_failed("fetch", &error, &mut stopped).await;
+    }
     while !*stopped.borrow() {
         match fetch::step(&hub, connection).await {
             Ok(0) => pause(&hub.wake.fetch, POLL, &mut stopped).await,
@@ -269,6 +283,7 @@ async fn until_connected(hub: &Hub, sink: ConnectionId, stopped: &mut watch::Rec
 async fn store_failed(stage: &str, error: &StoreError, stopped: &mut watch::Receiver<bool>) {
     if error.is_retryable() {
         tracing::debug!(stage, %error, "the store asks to try again");
+        tokio::time::sleep(PAUSE).await;
         return;
     }
     tracing::error!(stage, %error, "the store failed, the stage goes on in a second");
