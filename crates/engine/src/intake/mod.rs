@@ -4,6 +4,7 @@
 //! the queue is full or the store fails, the sender hears 503 and keeps the event.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use schakel_core::connector::{Received, Refused, Webhook};
@@ -26,6 +27,9 @@ pub enum NotAccepted {
     /// The hub can't store it now: the sender shall try again.
     Busy,
 }
+
+/// How long a commit waits for more events (reliability.md §4 allows 5 ms).
+const GATHER: Duration = Duration::from_millis(4);
 
 struct Waiting {
     event: Event,
@@ -143,10 +147,23 @@ impl Entrance {
 }
 
 impl Writer {
+    /// Waits a moment for more, so that many requests share one commit (T0).
+    async fn gather(&mut self, waiting: &mut Vec<Waiting>) {
+        if waiting.len() < limits::INTAKE_BATCH {
+            tokio::time::sleep(GATHER).await;
+        }
+        while waiting.len() < limits::INTAKE_BATCH
+            && let Ok(more) = self.queue.try_recv()
+        {
+            waiting.push(more);
+        }
+    }
+
     /// Writes what is queued, many events per commit, until every entrance is gone.
     pub async fn run(mut self) {
         let mut waiting = Vec::with_capacity(limits::INTAKE_BATCH);
         while self.queue.recv_many(&mut waiting, limits::INTAKE_BATCH).await > 0 {
+            self.gather(&mut waiting).await;
             let (events, answers): (Vec<Event>, Vec<_>) = waiting
                 .drain(..)
                 .map(|waiting| (waiting.event, waiting.answer))

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use schakel_core::id::ConnectionId;
+use schakel_core::limits;
 use schakel_core::time::Timestamp;
 use schakel_store::StoreError;
 use tokio::sync::{Notify, watch};
@@ -29,6 +30,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 const RECOVERY_US: i64 = 5_000_000;
 /// How long the right to apply holds without being renewed, in milliseconds.
 const APPLY_LEASE_MS: i64 = 15_000;
+/// How long a stage that keeps up waits before its next transaction, so that more shares it.
+const GATHER: Duration = Duration::from_millis(4);
 /// Pause after the store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -122,6 +125,9 @@ async fn apply_task(hub: Arc<Hub>, is_alone: bool, mut stopped: watch::Receiver<
                 if stepped.wanted > 0 {
                     hub.wake.fetch.notify_waiters();
                 }
+                if stepped.events < limits::APPLY_BATCH {
+                    tokio::time::sleep(GATHER).await;
+                }
             }
             Err(error) => store_failed("apply", &error, &mut stopped).await,
         }
@@ -206,7 +212,7 @@ async fn deliver_task(
     let mut last_recovery_us = hub.clock.monotonic_us();
     while !*stopped.borrow() {
         match delivery.step().await {
-            Ok(true) => {}
+            Ok(true) => tokio::time::sleep(GATHER).await,
             Ok(false) => {
                 idle(&hub, sink, &mut delivery, &mut stopped).await;
             }
