@@ -79,13 +79,14 @@ async fn receive(State(door): State<Arc<Door>>, request: Request) -> Response {
     if head.method != Method::POST {
         return (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "POST")]).into_response();
     }
-    let body = match read(&head.headers, body).await {
-        Ok(body) => body,
-        Err(status) => return status.into_response(),
-    };
+    // Before the body: a stranger without a path costs no memory.
     let Some(connection) = door.paths.connection(head.uri.path()) else {
         tracing::debug!("a webhook came to an address that leads nowhere");
         return StatusCode::UNAUTHORIZED.into_response();
+    };
+    let body = match read(&head.headers, body).await {
+        Ok(body) => body,
+        Err(status) => return status.into_response(),
     };
     let headers = named(&head.headers);
     match door

@@ -262,10 +262,21 @@ async fn a_body_that_does_not_come_is_given_up() {
     let (_open, mut client, _stop, _server) = connected().await;
     tokio::time::pause();
     client
-        .write_all(b"POST /hooks/x HTTP/1.1\r\nHost: hub\r\nContent-Length: 9\r\n\r\n{")
+        .write_all(format!("POST {PATH} HTTP/1.1\r\nHost: hub\r\nContent-Length: 9\r\n\r\n{{").as_bytes())
         .await
         .unwrap();
     assert!(rest(client).await.starts_with("HTTP/1.1 408"));
+}
+
+#[tokio::test]
+async fn a_stranger_is_answered_before_his_body_is_read() {
+    let (_open, mut client, _stop, _server) = connected().await;
+    tokio::time::pause();
+    client
+        .write_all(b"POST /hooks/x HTTP/1.1\r\nHost: hub\r\nContent-Length: 9\r\n\r\n{")
+        .await
+        .unwrap();
+    assert!(rest(client).await.starts_with("HTTP/1.1 401"));
 }
 
 #[tokio::test]
