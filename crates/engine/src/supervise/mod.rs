@@ -1,4 +1,5 @@
-//! Supervise: owns all tasks, wakes them, stops them, starts them again when they fail.
+//! Supervise: owns all tasks, wakes them, stops them, and starts a stage again when it fails (all but the intake writer,
+//! whose end makes the entrance answer 503).
 //!
 //! The only module that sees all stages. Every task is crash-only: a start after a failure runs the same code as
 //! the first start (I23). Wake-ups are hints; every task also polls.
