@@ -1,0 +1,542 @@
+//! What the control ports of the simulators share: requests, answers, pages and the log of calls.
+//!
+//! A control port is not part of what is simulated: it has a port of its own and every path begins with
+//! `/control/`. A person uses its pages, a test its JSON. Both send the same calls: a form is answered with the
+//! page it came from, a JSON body with JSON. Nothing here needs a script in the browser.
+//!
+//! Reading order: [`Given`] (what a call says), [`Trouble`] and [`done`] (what it gets), [`Page`] (what a
+//! person sees), [`CallLog`] (what happened to the simulated system).
+
+use std::collections::VecDeque;
+use std::fmt::{Display, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequest, Request};
+use axum::response::IntoResponse;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value, json};
+
+/// The largest body of a control call, in bytes.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// How many calls a log keeps.
+const LOG_MAX: usize = 1000;
+/// The longest target that a log keeps, in characters.
+const TARGET_CHARS_MAX: usize = 300;
+
+/// What a control call says: the query and the body in one map, whether they came as a form or as JSON.
+#[derive(Debug, Default)]
+pub(crate) struct Given {
+    members: Map<String, Value>,
+    is_form: bool,
+}
+
+impl Given {
+    /// Gives a member as text; `None` when it is missing or empty.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        match self.members.get(name)? {
+            Value::String(text) => Some(text.clone()),
+            Value::Null => None,
+            other => Some(other.to_string()),
+        }
+        .filter(|text| !text.is_empty())
+    }
+
+    /// Gives a member that must be there.
+    ///
+    /// # Errors
+    /// When it is missing or empty.
+    pub(crate) fn needed(&self, name: &str) -> Result<String, Trouble> {
+        self.text(name)
+            .ok_or_else(|| Trouble::new(format!("{name} is missing")))
+    }
+
+    /// Gives a member as a number; `None` when it is missing.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub(crate) fn number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Trouble> {
+        self.text(name)
+            .map(|text| {
+                text.trim()
+                    .parse()
+                    .map_err(|_| Trouble::new(format!("{name} is no such number")))
+            })
+            .transpose()
+    }
+
+    /// Gives a member as JSON, as the body had it.
+    pub(crate) fn value(&self, name: &str) -> Option<&Value> {
+        self.members.get(name)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Given {
+    type Rejection = Trouble;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Trouble> {
+        let (parts, body) = request.into_parts();
+        if parts.method != Method::GET && is_foreign(&parts.headers) {
+            return Err(Trouble {
+                status: StatusCode::FORBIDDEN,
+                ..Trouble::new("a page of another site sent this")
+            });
+        }
+        let mut given = Self::default();
+        given.add_pairs(parts.uri.query().unwrap_or(""));
+        let bytes = to_bytes(body, BODY_BYTES_MAX)
+            .await
+            .map_err(|_| Trouble::new("the body is too long"))?;
+        let kind = parts
+            .headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|kind| kind.to_str().ok())
+            .unwrap_or("");
+        given.is_form = kind.starts_with("application/x-www-form-urlencoded");
+        if given.is_form {
+            given.add_pairs(&String::from_utf8_lossy(&bytes));
+        } else if !bytes.is_empty() {
+            let body: Map<String, Value> =
+                serde_json::from_slice(&bytes).map_err(|_| Trouble::new("the body is no JSON object"))?;
+            given.members.extend(body);
+        }
+        Ok(given)
+    }
+}
+
+impl Given {
+    fn add_pairs(&mut self, text: &str) {
+        let plain = |text: &str| {
+            let text = text.replace('+', " ");
+            percent_decode_str(&text).decode_utf8_lossy().into_owned()
+        };
+        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            self.members.insert(plain(name), Value::String(plain(value)));
+        }
+    }
+}
+
+/// Says whether a browser sends this from a page of another site: such a page may not steer a simulator.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    match (text(header::ORIGIN), text(header::HOST)) {
+        (Some(origin), Some(host)) => origin.split_once("://").is_none_or(|(_, from)| from != host),
+        (Some(_), None) => true,
+        (None, _) => false,
+    }
+}
+
+/// Why a control call is not done.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    status: StatusCode,
+    message: String,
+}
+
+impl Trouble {
+    /// Refuses a call that cannot be understood or done.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            message: message.into(),
+        }
+    }
+
+    /// Says that there is no such thing.
+    pub(crate) fn unknown(what: &str) -> Self {
+        Self {
+            status: StatusCode::NOT_FOUND,
+            message: format!("there is no such {what}"),
+        }
+    }
+}
+
+impl IntoResponse for Trouble {
+    fn into_response(self) -> Response<Body> {
+        let mut response = data(&json!({"error": {"message": self.message}}));
+        *response.status_mut() = self.status;
+        response
+    }
+}
+
+/// Answers with JSON.
+pub(crate) fn data(value: &Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(value.to_string()));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Answers a change that is done: a form goes back to the page it came from, else to `page`; JSON gets `value`.
+pub(crate) fn done(given: &Given, page: &str, value: &Value) -> Response<Body> {
+    if !given.is_form {
+        return data(value);
+    }
+    let back = given.text("back").filter(|back| back.starts_with("/control/"));
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    if let Ok(place) = HeaderValue::from_str(back.as_deref().unwrap_or(page)) {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
+    response
+}
+
+/// A page for a person, under construction.
+#[derive(Debug)]
+pub(crate) struct Page(String);
+
+const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;margin:0;color:#1d2330;background:#f6f7f9}\
+header{background:#1d2330;color:#fff;padding:.7rem 1.5rem;display:flex;gap:1.5rem;align-items:baseline;flex-wrap:wrap}\
+header a{color:#cfe0ff;text-decoration:none}header a:hover{text-decoration:underline}\
+main{padding:1rem 1.5rem;max-width:90rem}h1{font-size:1.35rem;margin:.4rem 0}\
+h2{font-size:1.05rem;margin:1.6rem 0 .4rem}.wide{overflow-x:auto}\
+table{border-collapse:collapse;background:#fff;font-size:.9rem}\
+th,td{border:1px solid #d9dde5;padding:.25rem .6rem;text-align:left;vertical-align:top}th{background:#edf0f5}\
+td.n{text-align:right;font-variant-numeric:tabular-nums}\
+form.row{display:inline-flex;gap:.4rem;align-items:end;flex-wrap:wrap;margin:.2rem .8rem .2rem 0}\
+label{display:inline-flex;flex-direction:column;font-size:.8rem;color:#4a5365}\
+input,select,button{font:inherit;padding:.2rem .4rem}input.s{width:6rem}\
+button{cursor:pointer;border:1px solid #3b5bdb;background:#3b5bdb;color:#fff;border-radius:4px}\
+button.danger{background:#c92a2a;border-color:#c92a2a}.bad{color:#c92a2a}.mute{color:#68707f}code{font-size:.85rem}";
+
+impl Page {
+    /// Starts a page of the simulator of `system`, with links to its other pages.
+    pub(crate) fn new(system: &str, links: &[(&str, &str)], title: &str) -> Self {
+        let mut page = Self(String::with_capacity(16 * 1024));
+        let title = escaped(title);
+        page.raw("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">");
+        page.raw("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">");
+        page.raw(format!(
+            "<title>{title} · {system} sandbox</title><style>{STYLE}</style></head>"
+        ));
+        page.raw(format!("<body><header><strong>{system} sandbox</strong>"));
+        for (address, name) in links {
+            page.raw(format!("<a href=\"{address}\">{name}</a>"));
+        }
+        page.raw(format!("</header><main><h1>{title}</h1>"));
+        page
+    }
+
+    /// Appends HTML that is already safe.
+    pub(crate) fn raw(&mut self, html: impl Display) -> &mut Self {
+        // Writing to a String cannot fail.
+        let _ = write!(self.0, "{html}");
+        self
+    }
+
+    /// Appends a heading.
+    pub(crate) fn heading(&mut self, text: &str) -> &mut Self {
+        self.raw(format!("<h2>{}</h2>", escaped(text)))
+    }
+
+    /// Appends a paragraph.
+    pub(crate) fn say(&mut self, text: &str) -> &mut Self {
+        self.raw(format!("<p class=\"mute\">{}</p>", escaped(text)))
+    }
+
+    /// Appends a table; the cells of `rows` are HTML that is already safe.
+    pub(crate) fn table(&mut self, heads: &[&str], rows: impl Iterator<Item = Vec<String>>) -> &mut Self {
+        self.raw("<div class=\"wide\"><table><thead><tr>");
+        for head in heads {
+            self.raw(format!("<th>{}</th>", escaped(head)));
+        }
+        self.raw("</tr></thead><tbody>");
+        let mut is_empty = true;
+        for row in rows {
+            is_empty = false;
+            self.raw("<tr>");
+            for cell in row {
+                let is_number = !cell.is_empty() && cell.bytes().all(|byte| byte.is_ascii_digit());
+                let class = if is_number { " class=\"n\"" } else { "" };
+                self.raw(format!("<td{class}>{cell}</td>"));
+            }
+            self.raw("</tr>");
+        }
+        if is_empty {
+            self.raw(format!(
+                "<tr><td colspan=\"{}\" class=\"mute\">nothing</td></tr>",
+                heads.len()
+            ));
+        }
+        self.raw("</tbody></table></div>")
+    }
+
+    /// Appends a form that posts to `action`; `fields` are inputs, `back` is where it leads afterwards.
+    pub(crate) fn form(&mut self, action: &str, back: &str, button: &str, fields: &[Input<'_>]) -> &mut Self {
+        let html = form(action, back, button, fields);
+        self.raw(html)
+    }
+
+    /// Ends the page.
+    pub(crate) fn finish(mut self) -> Response<Body> {
+        self.raw("</main></body></html>");
+        let mut response = Response::new(Body::from(self.0));
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/html; charset=utf-8"),
+        );
+        // No script may run, whatever a value in the state looks like.
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"),
+        );
+        response
+    }
+}
+
+/// One input of a form.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Input<'a> {
+    /// Sent, but not shown: name and value.
+    Hidden(&'a str, &'a str),
+    /// A line of text: name, label and value at the start.
+    Text(&'a str, &'a str, &'a str),
+    /// One of a list: name, label and the values.
+    Choice(&'a str, &'a str, &'a [&'a str]),
+}
+
+/// Writes a form in one line; a button that deletes is marked as dangerous.
+pub(crate) fn form(action: &str, back: &str, button: &str, fields: &[Input<'_>]) -> String {
+    let mut html = format!(
+        "<form class=\"row\" method=\"post\" action=\"{}\">",
+        escaped(action)
+    );
+    let _ = write!(
+        html,
+        "<input type=\"hidden\" name=\"back\" value=\"{}\">",
+        escaped(back)
+    );
+    for field in fields {
+        let _ = match field {
+            Input::Hidden(name, value) => {
+                write!(
+                    html,
+                    "<input type=\"hidden\" name=\"{name}\" value=\"{}\">",
+                    escaped(value)
+                )
+            }
+            Input::Text(name, label, value) => write!(
+                html,
+                "<label>{}<input class=\"s\" name=\"{name}\" value=\"{}\"></label>",
+                escaped(label),
+                escaped(value)
+            ),
+            Input::Choice(name, label, values) => {
+                let options: String = values
+                    .iter()
+                    .map(|value| format!("<option>{}</option>", escaped(value)))
+                    .collect();
+                write!(
+                    html,
+                    "<label>{}<select name=\"{name}\">{options}</select></label>",
+                    escaped(label)
+                )
+            }
+        };
+    }
+    let class = if button.starts_with("Delete") || button.starts_with("Remove") {
+        " class=\"danger\""
+    } else {
+        ""
+    };
+    let _ = write!(html, "<button{class}>{}</button></form>", escaped(button));
+    html
+}
+
+/// Makes a text safe for HTML, in elements and in quoted attributes.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            '&' => html.push_str("&amp;"),
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            '"' => html.push_str("&quot;"),
+            '\'' => html.push_str("&#39;"),
+            _ => html.push(char),
+        }
+    }
+    html
+}
+
+/// One call of the simulated system.
+#[derive(Debug, Clone)]
+pub(crate) struct Logged {
+    /// Counts from 1.
+    pub(crate) number: u64,
+    /// When it came in, in microseconds since 1970 (UTC).
+    pub(crate) at_us: i64,
+    /// The method.
+    pub(crate) method: String,
+    /// Path and query, with every token and secret blanked.
+    pub(crate) target: String,
+    /// The status of the answer; `None` when the caller got none.
+    pub(crate) status: Option<u16>,
+    /// The fault that hit it.
+    pub(crate) fault: Option<&'static str>,
+}
+
+/// The newest calls of a simulated system; clones share them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CallLog(Arc<Mutex<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    last: u64,
+    calls: VecDeque<Logged>,
+}
+
+impl CallLog {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a call that came in at `at_us`; the oldest makes room.
+    pub(crate) fn note(
+        &self,
+        at_us: i64,
+        call: (&Method, &http::Uri),
+        status: Option<StatusCode>,
+        fault: Option<&'static str>,
+    ) {
+        let mut kept = self.kept();
+        kept.last += 1;
+        let number = kept.last;
+        if kept.calls.len() == LOG_MAX {
+            kept.calls.pop_front();
+        }
+        kept.calls.push_back(Logged {
+            number,
+            at_us,
+            method: call.0.to_string(),
+            target: blanked(call.1),
+            status: status.map(|status| status.as_u16()),
+            fault,
+        });
+    }
+
+    /// Gives the calls behind number `after`, newest first, `limit` at most.
+    pub(crate) fn newest(&self, after: u64, limit: usize) -> Vec<Logged> {
+        let kept = self.kept();
+        let newest = kept.calls.iter().rev().take_while(|call| call.number > after);
+        newest.take(limit).cloned().collect()
+    }
+}
+
+/// Writes path and query without what lets somebody in.
+fn blanked(uri: &http::Uri) -> String {
+    let mut target = uri.path().to_owned();
+    for (at, pair) in uri
+        .query()
+        .into_iter()
+        .flat_map(|query| query.split('&'))
+        .enumerate()
+    {
+        target.push(if at == 0 { '?' } else { '&' });
+        let (name, _) = pair.split_once('=').unwrap_or((pair, ""));
+        if matches!(name, "access_token" | "client_secret" | "code") {
+            let _ = write!(target, "{name}=…");
+        } else {
+            target.push_str(pair);
+        }
+    }
+    if let Some((end, _)) = target.char_indices().nth(TARGET_CHARS_MAX) {
+        target.truncate(end);
+        target.push('…');
+    }
+    target
+}
+
+/// Writes the log as JSON, newest first.
+pub(crate) fn log_json(calls: &[Logged]) -> Value {
+    let calls: Vec<Value> = calls
+        .iter()
+        .map(|call| {
+            json!({"number": call.number, "at_us": call.at_us, "method": call.method, "target": call.target,
+                   "status": call.status, "fault": call.fault})
+        })
+        .collect();
+    json!({ "calls": calls })
+}
+
+/// Writes the log as a table, newest first.
+pub(crate) fn log_table(page: &mut Page, calls: &[Logged]) {
+    let rows = calls.iter().map(|call| {
+        let time = jiff::Timestamp::from_microsecond(call.at_us).map_or_else(
+            |_| call.at_us.to_string(),
+            |at| at.strftime("%H:%M:%S%.3f").to_string(),
+        );
+        let status = call
+            .status
+            .map_or("no answer".to_owned(), |status| status.to_string());
+        let class = if call.status.is_some_and(|status| status < 400) {
+            ""
+        } else {
+            " class=\"bad\""
+        };
+        vec![
+            call.number.to_string(),
+            time,
+            escaped(&call.method),
+            format!("<code>{}</code>", escaped(&call.target)),
+            format!("<span{class}>{status}</span>"),
+            escaped(call.fault.unwrap_or("")),
+        ]
+    });
+    page.table(
+        &["No.", "Time (UTC)", "Method", "Target", "Answer", "Fault"],
+        rows,
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blanks_what_lets_somebody_in() {
+        let uri: http::Uri = "/v2/profile/1?access_token=abc&limit=2&code=x"
+            .parse()
+            .expect("this is an address");
+        assert_eq!(blanked(&uri), "/v2/profile/1?access_token=…&limit=2&code=…");
+    }
+
+    #[test]
+    fn keeps_the_newest_calls() {
+        let log = CallLog::default();
+        for at in 0..LOG_MAX as i64 + 5 {
+            log.note(
+                at,
+                (&Method::GET, &http::Uri::from_static("/a")),
+                Some(StatusCode::OK),
+                None,
+            );
+        }
+        let newest = log.newest(1003, 10);
+        assert_eq!(
+            newest.iter().map(|call| call.number).collect::<Vec<u64>>(),
+            [1005, 1004]
+        );
+        assert_eq!(log.newest(0, 5000).len(), LOG_MAX);
+    }
+
+    #[test]
+    fn refuses_pages_of_other_sites() {
+        let headers = |origin: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static("127.0.0.1:1"));
+            if let Some(origin) = origin {
+                headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
+            }
+            headers
+        };
+        assert!(!is_foreign(&headers(None)));
+        assert!(!is_foreign(&headers(Some("http://127.0.0.1:1"))));
+        assert!(is_foreign(&headers(Some("http://example.org"))));
+        assert!(is_foreign(&headers(Some("null"))));
+    }
+}
