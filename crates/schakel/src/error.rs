@@ -153,7 +153,12 @@ impl From<StoreError> for Failure {
                 "a file beside the database cannot be used",
                 "check the rights of the folder, and that the disk has room",
             ),
-            StoreError::WrongRows { .. } | StoreError::Contradiction { .. } => (
+            StoreError::WrongRows { .. } => (
+                "SCH-0208",
+                "another process changed the same rows first",
+                "run the command again; nothing of it was stored",
+            ),
+            StoreError::Contradiction { .. } => (
                 "SCH-0207",
                 "the database contradicts itself",
                 "stop Schakel, keep a copy of the database, and report this",

@@ -12,14 +12,18 @@ use super::config::Settings;
 use super::source::PAGE;
 use super::wire::answers::{Webhook, WebhooksAnswer};
 
-/// The item groups that the hub needs, each for every action (§10).
-const NEEDED: [&str; 6] = [
+/// The item groups that the hub has records for, each for every action (mission A1; lightspeed-ecom.md §4.1).
+///
+/// The other four (reviews, returns, tickets, contacts) are taken in when somebody registers them, and lead nowhere.
+const NEEDED: [&str; 8] = [
     "customers",
     "subscriptions",
     "orders",
     "quotes",
     "shipments",
+    "invoices",
     "products",
+    "variants",
 ];
 
 /// Most pages of registrations that are read; a shop has a few dozen registrations.

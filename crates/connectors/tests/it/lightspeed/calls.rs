@@ -315,10 +315,10 @@ type Asked = (Vec<String>, Vec<bytes::Bytes>);
 #[test]
 fn missing_webhooks_are_made() {
     let foreign = hook(1, "orders", "*", "https://elsewhere.example.com/");
-    let (report, (calls, bodies)) = register(&[foreign], 6);
+    let (report, (calls, bodies)) = register(&[foreign], 8);
     assert_eq!(
         (report.kept, report.created, report.removed, report.foreign),
-        (0, 6, 0, 1)
+        (0, 8, 0, 1)
     );
     assert_eq!(calls[0], "GET nl/webhooks.json?limit=250&page=1");
     assert!(calls[1..].iter().all(|call| call == "POST nl/webhooks.json"));
@@ -342,7 +342,9 @@ fn missing_webhooks_are_made() {
             "orders",
             "quotes",
             "shipments",
-            "products"
+            "invoices",
+            "products",
+            "variants"
         ]
     );
 }
@@ -354,7 +356,9 @@ fn needed() -> Vec<Value> {
         "orders",
         "quotes",
         "shipments",
+        "invoices",
         "products",
+        "variants",
     ]
     .iter()
     .zip(10..)
@@ -367,7 +371,7 @@ fn what_is_right_is_kept_without_a_further_call() {
     let (report, (calls, _)) = register(&needed(), 0);
     assert_eq!(
         (report.kept, report.created, report.removed, report.foreign),
-        (6, 0, 0, 0)
+        (8, 0, 0, 0)
     );
     assert_eq!(calls.len(), 1);
 }
@@ -383,7 +387,7 @@ fn our_own_doubles_go_and_those_of_others_stay() {
     let (report, (calls, _)) = register(&hooks, 3);
     assert_eq!(
         (report.kept, report.created, report.removed, report.foreign),
-        (6, 0, 3, 2)
+        (8, 0, 3, 2)
     );
     assert_eq!(
         calls[1..],
@@ -404,7 +408,7 @@ fn one_that_was_switched_off_is_switched_on() {
     let (report, (calls, bodies)) = register(&hooks, 3);
     assert_eq!(
         (report.kept, report.created, report.removed, report.foreign),
-        (4, 2, 1, 0)
+        (6, 2, 1, 0)
     );
     assert_eq!(
         calls[1..],
@@ -430,7 +434,7 @@ fn all_pages_of_webhooks_are_read() {
         answer(200, json!({ "webhooks": needed() }).to_string()),
     ]);
     let report = now(shop().register(&doors(&script), ADDRESS)).unwrap();
-    assert_eq!((report.kept, report.created, report.foreign), (6, 0, 500));
+    assert_eq!((report.kept, report.created, report.foreign), (8, 0, 500));
 }
 
 #[test]

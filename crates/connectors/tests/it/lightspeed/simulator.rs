@@ -118,20 +118,20 @@ async fn registering_twice_registers_one_time() {
     let first = world.source.register(&world.cx, &world.address).await.unwrap();
     assert_eq!(
         (first.kept, first.created, first.removed, first.foreign),
-        (0, 6, 0, 0)
+        (0, 8, 0, 0)
     );
     let second = world.source.register(&world.cx, &world.address).await.unwrap();
     assert_eq!(
         (second.kept, second.created, second.removed, second.foreign),
-        (6, 0, 0, 0)
+        (8, 0, 0, 0)
     );
     let other = world
         .source
         .register(&world.cx, "http://127.0.0.1:9/else")
         .await
         .unwrap();
-    assert_eq!((other.created, other.foreign), (6, 6));
-    assert_eq!(world.shop.counts().webhooks, 12);
+    assert_eq!((other.created, other.foreign), (8, 8));
+    assert_eq!(world.shop.counts().webhooks, 16);
 }
 
 #[tokio::test]
