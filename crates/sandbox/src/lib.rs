@@ -6,6 +6,7 @@
 //!
 //! Start reading at [`door`], then [`copernica`] or [`lightspeed`].
 
+mod client;
 mod control;
 pub mod copernica;
 pub mod door;

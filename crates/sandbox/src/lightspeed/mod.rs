@@ -10,7 +10,6 @@
 mod acts;
 mod auth;
 mod catalogue;
-mod client;
 mod dispatch;
 mod emit;
 mod faults;
@@ -49,6 +48,7 @@ use state::Shop;
 use wall::Wall;
 use write::LinkBases;
 
+use crate::client;
 use crate::door::{Seed, SimClock};
 
 /// One simulated shop; clones are handles on the same shop.

@@ -16,8 +16,10 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Target {
     authority: String,
-    host: HeaderValue,
-    path: Uri,
+    /// What the header `Host` says.
+    pub(crate) host: HeaderValue,
+    /// Path and query.
+    pub(crate) path: Uri,
     is_plain: bool,
 }
 
