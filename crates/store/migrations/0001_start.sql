@@ -157,6 +157,7 @@ CREATE TABLE entity (
     relation_id BIGINT NOT NULL,
     parent_id BIGINT NOT NULL,
     ref_id BIGINT NOT NULL,
+    number BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, id)

@@ -10,8 +10,8 @@ use crate::rows::{EntityKey, EntityRow};
 use crate::sql::{Sql, insert_chunks, key_chunks, last_of_each};
 
 /// Reads entities; the columns in the order in which [`entity_row`] takes them.
-const SELECT: &str = "SELECT id, connection_id, kind, remote_id, relation_id, parent_id, ref_id, created_at,
-         updated_at
+const SELECT: &str = "SELECT id, connection_id, kind, remote_id, relation_id, parent_id, ref_id, number,
+         created_at, updated_at
      FROM entity WHERE ";
 
 impl Store {
@@ -115,12 +115,12 @@ async fn collect(conn: &mut Conn<'_>, sql: Sql, found: &mut Vec<EntityRow>) -> R
 
 pub(crate) async fn put(conn: &mut Conn<'_>, tenant: TenantId, rows: &[EntityRow]) -> Result<(), StoreError> {
     let rows = last_of_each(rows, |row| row.key);
-    for chunk in insert_chunks(&rows, 10) {
+    for chunk in insert_chunks(&rows, 11) {
         let sql = conn
             .sql(
                 "write entities",
                 "INSERT INTO entity (tenant_id, id, connection_id, kind, remote_id, relation_id, parent_id, ref_id,
-                     created_at, updated_at)
+                     number, created_at, updated_at)
                  VALUES ",
             )
             .rows(chunk, |row, values| {
@@ -133,12 +133,14 @@ pub(crate) async fn put(conn: &mut Conn<'_>, tenant: TenantId, rows: &[EntityRow
                     .put(row.relation.0)
                     .put(row.parent_id)
                     .put(row.ref_id)
+                    .put(row.number)
                     .put(row.created_at)
                     .put(row.updated_at);
             })
             .push(
                 " ON CONFLICT (tenant_id, connection_id, kind, remote_id) DO UPDATE SET
                      relation_id = excluded.relation_id, parent_id = excluded.parent_id, ref_id = excluded.ref_id,
+                     number = CASE WHEN entity.number = 0 THEN excluded.number ELSE entity.number END,
                      created_at = excluded.created_at, updated_at = excluded.updated_at",
             );
         conn.execute(sql).await?;
@@ -158,6 +160,7 @@ fn entity_row(row: &Row) -> Result<EntityRow, StoreError> {
         relation: RelationId(cells.int()?),
         parent_id: cells.int()?,
         ref_id: cells.int()?,
+        number: cells.int()?,
         created_at: cells.time()?,
         updated_at: cells.time()?,
     })

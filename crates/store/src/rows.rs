@@ -82,6 +82,8 @@ pub struct EntityRow {
     pub parent_id: i64,
     /// The source id of a thing it shows: an order row's product. 0 for none.
     pub ref_id: i64,
+    /// The number that the hub shows of it (CustomerGroupID, OrderID of the hub), never given twice; 0 for none.
+    pub number: i64,
     /// When its desired state was first made.
     pub created_at: Timestamp,
     /// When its desired state last changed.

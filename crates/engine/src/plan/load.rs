@@ -220,6 +220,7 @@ impl Loaded {
             relation,
             parent_id,
             ref_id,
+            number: 0,
             created_at: now,
             updated_at: now,
         });

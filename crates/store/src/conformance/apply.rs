@@ -137,10 +137,16 @@ async fn an_owner_stands_in_the_same_connection(store: Store) {
 
 async fn entities_keep_their_id(store: Store) {
     let mut tx = store.write().await.unwrap();
-    let first = entity(100, ObjectKind::Order, 7, 1);
+    let unnumbered = entity(100, ObjectKind::Order, 7, 1);
+    let first = EntityRow {
+        number: 5,
+        ..unnumbered
+    };
+    tx.put_entities(TENANT, &[unnumbered]).await.unwrap();
     tx.put_entities(TENANT, &[first]).await.unwrap();
     let moved = EntityRow {
         id: EntityId(200),
+        number: 6,
         relation: RelationId(2),
         updated_at: at(9),
         ..first
@@ -151,6 +157,7 @@ async fn entities_keep_their_id(store: Store) {
         held,
         [EntityRow {
             id: first.id,
+            number: 5,
             ..moved
         }]
     );

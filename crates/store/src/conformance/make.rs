@@ -166,6 +166,7 @@ pub(super) fn entity(id: i64, kind: ObjectKind, remote_id: i64, relation: i64) -
         relation: RelationId(relation),
         parent_id: 0,
         ref_id: 0,
+        number: 0,
         created_at: at(1),
         updated_at: at(2),
     }
