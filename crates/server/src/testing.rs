@@ -20,6 +20,8 @@ use schakel_store::{OpenOptions, Store};
 use schakel_testkit::{TempDir, tempdir};
 use tower::ServiceExt;
 
+use crate::hooks::{HookPath, HookPaths};
+
 /// The shop of the tests.
 pub(crate) const SHOP: i64 = 297_541;
 /// The secret that signs its webhooks.
@@ -28,6 +30,17 @@ pub(crate) const SECRET: &str = "9e8d7c6b5a4938271605f4e3d2c1b0a9";
 pub(crate) const PATH: &str = "/hooks/3f8a0c1d2e4b5a69788796a5b4c3d2e1";
 /// Its connection.
 pub(crate) const SOURCE: ConnectionId = ConnectionId(1);
+
+/// The ways into a hub of these tests.
+pub(crate) fn paths() -> HookPaths {
+    let paths = HookPaths::default();
+    paths.set([HookPath {
+        path: PATH.to_owned(),
+        connection: SOURCE,
+        until: None,
+    }]);
+    paths
+}
 
 /// A door that leads nowhere.
 struct Walled;

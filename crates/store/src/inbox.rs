@@ -41,26 +41,21 @@ impl Store {
         Ok(inserted)
     }
 
-    /// Counts `n` requests that were refused at the door for `reason`.
+    /// Counts requests that were refused at the door: at which connection, why, how many. One transaction.
     ///
     /// # Errors
     /// [`StoreError::Driver`].
     pub async fn count_rejected(
         &self,
         tenant: TenantId,
-        connection: ConnectionId,
-        reason: &str,
-        n: i64,
+        refusals: &[(ConnectionId, &str, i64)],
     ) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
         let mut totals = Totals::default();
-        totals.inbox(
-            tenant,
-            connection,
-            Origin::Webhook,
-            &format!("{REJECTED}{reason}"),
-            n,
-        );
+        for (connection, reason, n) in refusals {
+            let name = format!("{REJECTED}{reason}");
+            totals.inbox(tenant, *connection, Origin::Webhook, &name, *n);
+        }
         totals.flush(&mut tx.conn()).await?;
         tx.commit().await
     }

@@ -1,7 +1,10 @@
 //! Intake: a genuine webhook becomes a durable inbox row before it is answered (I1, T0).
 //!
 //! Invariants: a 2xx is given only after the commit that holds the event; many requests share one commit; when
-//! the queue is full or the store fails, the sender hears 503 and keeps the event.
+//! the queue is full or the store fails, the sender hears 503 and keeps the event. A request that is refused costs no
+//! commit: refusals are counted in memory and written together.
+
+mod refusals;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +17,10 @@ use schakel_core::limits;
 use schakel_core::time::Timestamp;
 use schakel_store::Inserted;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::MissedTickBehavior;
 
 use crate::hub::Hub;
+use refusals::Refusals;
 
 /// Why a webhook was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +36,9 @@ pub enum NotAccepted {
 /// How long a commit waits for more events (reliability.md §4 allows 5 ms).
 const GATHER: Duration = Duration::from_millis(4);
 
+/// How often refusals are written down. A process that is killed loses the count of this time, and no event.
+const COUNT_REFUSALS: Duration = Duration::from_secs(1);
+
 struct Waiting {
     event: Event,
     answer: oneshot::Sender<Option<Inserted>>,
@@ -41,26 +49,31 @@ struct Waiting {
 pub struct Entrance {
     hub: Arc<Hub>,
     queue: mpsc::Sender<Waiting>,
+    refusals: Arc<Refusals>,
 }
 
 /// The other end: writes what came in. Run it as one task.
 pub struct Writer {
     hub: Arc<Hub>,
     queue: mpsc::Receiver<Waiting>,
+    refusals: Arc<Refusals>,
 }
 
 /// Opens the entrance of a hub.
 #[must_use]
 pub fn open(hub: &Arc<Hub>) -> (Entrance, Writer) {
     let (sender, receiver) = mpsc::channel(limits::INTAKE_QUEUE);
+    let refusals = Arc::new(Refusals::default());
     (
         Entrance {
             hub: hub.clone(),
             queue: sender,
+            refusals: refusals.clone(),
         },
         Writer {
             hub: hub.clone(),
             queue: receiver,
+            refusals,
         },
     )
 }
@@ -83,7 +96,7 @@ impl Entrance {
         let received = match source.source.receive(&Webhook { headers, body: &body }) {
             Ok(received) => received,
             Err(refused) => {
-                self.count_refusal(connection, refused).await;
+                self.refusals.add(connection, refused);
                 return Err(NotAccepted::Refused(refused));
             }
         };
@@ -93,22 +106,6 @@ impl Entrance {
             .try_send(Waiting { event, answer })
             .map_err(|_| NotAccepted::Busy)?;
         stored.await.ok().flatten().ok_or(NotAccepted::Busy)
-    }
-
-    async fn count_refusal(&self, connection: ConnectionId, refused: Refused) {
-        let reason = match refused {
-            Refused::Signature => "signature",
-            Refused::OtherShop => "other_shop",
-            Refused::Headers => "headers",
-        };
-        if let Err(error) = self
-            .hub
-            .store
-            .count_rejected(self.hub.tenant, connection, reason, 1)
-            .await
-        {
-            tracing::warn!(connection.id = %connection, %error, "a refusal could not be counted");
-        }
     }
 
     fn event(
@@ -162,24 +159,40 @@ impl Writer {
     /// Writes what is queued, many events per commit, until every entrance is gone.
     pub async fn run(mut self) {
         let mut waiting = Vec::with_capacity(limits::INTAKE_BATCH);
-        while self.queue.recv_many(&mut waiting, limits::INTAKE_BATCH).await > 0 {
+        let mut due = tokio::time::interval(COUNT_REFUSALS);
+        due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let came = tokio::select! {
+                came = self.queue.recv_many(&mut waiting, limits::INTAKE_BATCH) => came,
+                _ = due.tick() => {
+                    self.refusals.write(&self.hub).await;
+                    continue;
+                }
+            };
+            if came == 0 {
+                return self.refusals.write(&self.hub).await;
+            }
             self.gather(&mut waiting).await;
-            let (events, answers): (Vec<Event>, Vec<_>) = waiting
-                .drain(..)
-                .map(|waiting| (waiting.event, waiting.answer))
-                .unzip();
-            match self.hub.store.insert_events(&events).await {
-                Ok(inserted) => {
-                    for (answer, inserted) in answers.into_iter().zip(inserted) {
-                        // A sender that hung up will send again; its event is stored all the same.
-                        let _ = answer.send(Some(inserted));
-                    }
-                    self.hub.wake.inbox.notify_one();
+            self.store(&mut waiting).await;
+        }
+    }
+
+    async fn store(&self, waiting: &mut Vec<Waiting>) {
+        let (events, answers): (Vec<Event>, Vec<_>) = waiting
+            .drain(..)
+            .map(|waiting| (waiting.event, waiting.answer))
+            .unzip();
+        match self.hub.store.insert_events(&events).await {
+            Ok(inserted) => {
+                for (answer, inserted) in answers.into_iter().zip(inserted) {
+                    // A sender that hung up will send again; its event is stored all the same.
+                    let _ = answer.send(Some(inserted));
                 }
-                Err(error) => {
-                    tracing::error!(%error, events = answers.len(), "webhooks could not be stored, senders told to retry");
-                    drop(answers);
-                }
+                self.hub.wake.inbox.notify_one();
+            }
+            Err(error) => {
+                tracing::error!(%error, events = answers.len(), "webhooks could not be stored, senders told to retry");
+                drop(answers);
             }
         }
     }

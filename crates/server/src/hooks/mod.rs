@@ -1,28 +1,36 @@
 //! The webhook entrance: the only thing that strangers reach.
 //!
 //! Every address, known or not, takes the same steps in the same order, and whoever is not genuine hears the same
-//! empty 401 (reliability.md §11.1): method, encoding, size, body, path, then the source's own checks. A 200 goes
-//! out after the event is durable, see `schakel_engine::intake`.
+//! empty 401 (reliability.md §11.1): method, path, encoding, size, body, then the source's own checks. Who goes on
+//! for too long hears 429 instead, and his connection is closed. A 200 goes out after the event is durable, see
+//! `schakel_engine::intake`.
+
+mod guard;
+mod paths;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, RETRY_AFTER};
+use axum::http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use schakel_core::id::ConnectionId;
 use schakel_core::limits;
 use schakel_core::time::Clock;
 use schakel_engine::intake::{Entrance, NotAccepted};
+use tokio::time::Instant;
+
+use crate::serve::Peer;
+use guard::Guard;
+pub use paths::{HookPath, HookPaths};
 
 /// Where the webhooks of a connection arrive: this, followed by its token.
 pub const PATH: &str = "/hooks/";
@@ -30,34 +38,22 @@ pub const PATH: &str = "/hooks/";
 /// Longest time for a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// Time in which a body need not come any faster.
+const BODY_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Fewest bytes of a body per second after that; a shop sends thousands of times as many.
+const BODY_RATE: u32 = 4 * 1024;
+
 /// When a sender that heard 503 may try again, in seconds.
 const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("5");
 
-/// Which path leads to which connection; holds digests only.
-#[derive(Debug, Clone, Default)]
-pub struct HookPaths(HashMap<[u8; 32], ConnectionId>);
-
-impl HookPaths {
-    /// Lets webhooks to `path`, which is [`PATH`] and a token of 128 random bits, in for `connection`.
-    ///
-    /// Several paths may lead to one connection, so that one can be replaced.
-    pub fn add(&mut self, path: &str, connection: ConnectionId) {
-        self.0.insert(digest(path), connection);
-    }
-
-    /// Gives the connection of a path. Comparing digests tells nothing about how near a guess was.
-    fn connection(&self, path: &str) -> Option<ConnectionId> {
-        self.0.get(&digest(path)).copied()
-    }
-}
-
-fn digest(path: &str) -> [u8; 32] {
-    *blake3::hash(path.as_bytes()).as_bytes()
-}
+/// When a sender that heard 429 may try again, in seconds.
+const ENOUGH_AFTER_S: HeaderValue = HeaderValue::from_static("60");
 
 struct Door {
     entrance: Entrance,
     paths: HookPaths,
+    guard: Guard,
     clock: Arc<dyn Clock>,
 }
 
@@ -68,21 +64,39 @@ pub fn router(entrance: Entrance, paths: HookPaths, clock: Arc<dyn Clock>) -> Ro
     let door = Arc::new(Door {
         entrance,
         paths,
+        guard: Guard::new(),
         clock,
     });
     Router::new().fallback(receive).with_state(door)
 }
 
+impl Door {
+    /// Answers a request that is not genuine.
+    fn refuse(&self, peer: IpAddr) -> Response {
+        if self.guard.is_within(peer, self.clock.monotonic_us()) {
+            return StatusCode::UNAUTHORIZED.into_response();
+        }
+        tracing::debug!(%peer, "an address sends too much that is not genuine");
+        let close = HeaderValue::from_static("close");
+        let headers = [(RETRY_AFTER, ENOUGH_AFTER_S), (CONNECTION, close)];
+        (StatusCode::TOO_MANY_REQUESTS, headers).into_response()
+    }
+}
+
 async fn receive(State(door): State<Arc<Door>>, request: Request) -> Response {
     let received_at = door.clock.now();
     let (head, body) = request.into_parts();
+    let peer = head
+        .extensions
+        .get::<Peer>()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
     if head.method != Method::POST {
         return (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "POST")]).into_response();
     }
     // Before the body: a stranger without a path costs no memory.
-    let Some(connection) = door.paths.connection(head.uri.path()) else {
+    let Some(connection) = door.paths.connection(head.uri.path(), received_at) else {
         tracing::debug!("a webhook came to an address that leads nowhere");
-        return StatusCode::UNAUTHORIZED.into_response();
+        return door.refuse(peer);
     };
     let body = match read(&head.headers, body).await {
         Ok(body) => body,
@@ -97,9 +111,9 @@ async fn receive(State(door): State<Arc<Door>>, request: Request) -> Response {
         Ok(_) => StatusCode::OK.into_response(),
         Err(NotAccepted::Refused(refused)) => {
             tracing::debug!(connection.id = %connection, %refused, "a webhook was refused");
-            StatusCode::UNAUTHORIZED.into_response()
+            door.refuse(peer)
         }
-        Err(NotAccepted::Unknown) => StatusCode::UNAUTHORIZED.into_response(),
+        Err(NotAccepted::Unknown) => door.refuse(peer),
         Err(NotAccepted::Busy) => {
             (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, RETRY_AFTER_S)]).into_response()
         }
@@ -121,12 +135,30 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, StatusCode> {
     if told.is_some_and(|bytes| bytes > limits::WEBHOOK_BODY_BYTES as u64) {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
-    let whole = Limited::new(body, limits::WEBHOOK_BODY_BYTES).collect();
-    match tokio::time::timeout(BODY_TIMEOUT, whole).await {
-        Ok(Ok(whole)) => Ok(whole.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
-        Ok(Err(_)) => Err(StatusCode::BAD_REQUEST),
-        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+    whole(body).await
+}
+
+/// Reads a body to its end; one that is too large, takes too long or trickles is given up.
+async fn whole(body: Body) -> Result<Bytes, StatusCode> {
+    let mut body = Limited::new(body, limits::WEBHOOK_BODY_BYTES);
+    let started = Instant::now();
+    let mut read = BytesMut::new();
+    loop {
+        let earned = Duration::from_secs(read.len() as u64) / BODY_RATE;
+        let end = started + BODY_TIMEOUT.min(BODY_PATIENCE + earned);
+        match tokio::time::timeout_at(end, body.frame()).await {
+            Ok(None) => return Ok(read.freeze()),
+            Ok(Some(Ok(frame))) => {
+                if let Ok(data) = frame.into_data() {
+                    read.extend_from_slice(&data);
+                }
+            }
+            Ok(Some(Err(error))) if error.is::<LengthLimitError>() => {
+                return Err(StatusCode::PAYLOAD_TOO_LARGE);
+            }
+            Ok(Some(Err(_))) => return Err(StatusCode::BAD_REQUEST),
+            Err(_) => return Err(StatusCode::REQUEST_TIMEOUT),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The entrance against everything that strangers send.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -15,10 +16,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
-use super::{HookPaths, router};
-use crate::serve;
-use crate::testing::{PATH, SOURCE, ask, hub, webhook};
+use super::guard::BURST;
+use super::router;
+use crate::serve::{Peer, serve};
+use crate::testing::{PATH, ask, hub, paths, webhook};
 
 const BODY: &str =
     r#"{"customer":{"id":7,"updatedAt":"2026-06-02T10:24:43+02:00","email":"jan@example.org"}}"#;
@@ -27,7 +30,7 @@ const BODY: &str =
 struct Open {
     router: Router,
     hub: Arc<Hub>,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
     _folder: TempDir,
 }
 
@@ -36,13 +39,11 @@ async fn open() -> Open {
     let (entrance, writer) = intake::open(&hub);
     let mut tasks = JoinSet::new();
     tasks.spawn(writer.run());
-    let mut paths = HookPaths::default();
-    paths.add(PATH, SOURCE);
-    let router = router(entrance, paths, hub.clock.clone());
+    let router = router(entrance, paths(), hub.clock.clone());
     Open {
         router,
         hub,
-        _tasks: tasks,
+        tasks,
         _folder: folder,
     }
 }
@@ -54,6 +55,13 @@ impl Open {
             .inbox_counts(self.hub.tenant, None, None)
             .await
             .unwrap()
+    }
+
+    /// The counts after the entrance was closed, which writes down what it refused.
+    async fn last_counts(mut self) -> InboxCounts {
+        drop(std::mem::take(&mut self.router));
+        while self.tasks.join_next().await.is_some() {}
+        self.counts().await
     }
 
     async fn status(&self, request: Request<Body>) -> StatusCode {
@@ -111,7 +119,7 @@ async fn whoever_is_not_genuine_hears_the_same_whatever_was_wrong() {
     assert_eq!(answers[0].0, StatusCode::UNAUTHORIZED);
     assert!(answers[0].2.is_empty());
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
-    let counts = open.counts().await;
+    let counts = open.last_counts().await;
     assert_eq!(
         (counts.received, counts.rejected),
         (0, 5),
@@ -178,6 +186,69 @@ impl hyper::body::Body for Endless {
     }
 }
 
+/// A body that sends `bytes` every second of a clock that jumps when everybody waits, for a minute.
+fn dripping(bytes: usize) -> Body {
+    let seconds = futures_util::stream::unfold(0, move |second| async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let chunk = Ok::<_, std::convert::Infallible>(Bytes::from(vec![b' '; bytes]));
+        (second < 60).then_some((chunk, second + 1))
+    });
+    Body::from_stream(seconds)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_trickles_is_given_up_long_before_the_longest_time() {
+    let started = Instant::now();
+    assert_eq!(super::whole(dripping(10)).await, Err(StatusCode::REQUEST_TIMEOUT));
+    let trickled = started.elapsed();
+    let started = Instant::now();
+    assert_eq!(
+        super::whole(dripping(8 * 1024)).await,
+        Err(StatusCode::REQUEST_TIMEOUT)
+    );
+    assert_eq!(
+        (trickled.as_secs(), started.elapsed().as_secs()),
+        (3, 15),
+        "of the clock of the test"
+    );
+}
+
+/// A webhook from `address`, genuine or with a signature of nobody.
+fn from(address: &str, is_genuine: bool) -> Request<Body> {
+    let mut request = webhook(BODY);
+    request.extensions_mut().insert(Peer(address.parse().unwrap()));
+    if !is_genuine {
+        request
+            .headers_mut()
+            .insert("x-signature", HeaderValue::from_static("00"));
+    }
+    request
+}
+
+#[tokio::test]
+async fn an_address_that_sends_too_much_rubbish_is_sent_away_and_its_genuine_webhooks_are_taken() {
+    let open = open().await;
+    let (shop, other) = ("203.0.113.9", "203.0.113.10");
+    for _ in 0..BURST {
+        assert_eq!(open.status(from(shop, false)).await, StatusCode::UNAUTHORIZED);
+    }
+    let (status, headers, body) = ask(&open.router, from(shop, false)).await;
+    assert_eq!((status, body.len()), (StatusCode::TOO_MANY_REQUESTS, 0));
+    assert!(headers.contains_key("retry-after"));
+    assert_eq!(headers["connection"], "close");
+    let mut lost = from(shop, true);
+    *lost.uri_mut() = "/hooks/3f8a0c1d2e4b5a69788796a5b4c3d2e2".parse().unwrap();
+    assert_eq!(open.status(lost).await, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(open.status(from(shop, true)).await, StatusCode::OK);
+    assert_eq!(open.status(from(other, false)).await, StatusCode::UNAUTHORIZED);
+    let counts = open.last_counts().await;
+    assert_eq!(
+        (counts.received, counts.rejected),
+        (1, BURST + 2),
+        "every refusal at a known address is counted"
+    );
+}
+
 #[tokio::test]
 async fn packed_bodies_and_other_methods_are_refused() {
     let open = open().await;
@@ -209,11 +280,28 @@ async fn a_hub_that_cannot_store_asks_the_sender_to_come_back() {
     let (hub, _folder) = hub("shop").await;
     let (entrance, writer) = intake::open(&hub);
     drop(writer);
-    let mut paths = HookPaths::default();
-    paths.add(PATH, SOURCE);
-    let (status, headers, _) = ask(&router(entrance, paths, hub.clock.clone()), webhook(BODY)).await;
+    let (status, headers, _) = ask(&router(entrance, paths(), hub.clock.clone()), webhook(BODY)).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(headers.contains_key("retry-after"));
+}
+
+#[tokio::test]
+async fn refusals_cost_no_commit_of_their_own() {
+    let (hub, _folder) = hub("shop").await;
+    let (entrance, writer) = intake::open(&hub);
+    let door = router(entrance, paths(), hub.clock.clone());
+    for _ in 0..3 {
+        // Nobody writes, and every stranger is answered all the same.
+        assert_eq!(
+            ask(&door, from("203.0.113.9", false)).await.0,
+            StatusCode::UNAUTHORIZED
+        );
+    }
+    let counts = async || hub.store.inbox_counts(hub.tenant, None, None).await.unwrap();
+    assert_eq!(counts().await.rejected, 0);
+    drop(door);
+    writer.run().await;
+    assert_eq!(counts().await.rejected, 3);
 }
 
 /// A served entrance, and a client connected to it. The clock stands still and jumps when everybody waits.

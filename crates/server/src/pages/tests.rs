@@ -12,9 +12,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::router;
-use crate::hooks::{self, HookPaths};
+use crate::hooks;
 use crate::serve;
-use crate::testing::{PATH, SOURCE, ask, hub, webhook};
+use crate::testing::{ask, hub, paths, webhook};
 
 fn get(path: &str, languages: &str) -> Request<Body> {
     Request::get(path)
@@ -33,15 +33,16 @@ async fn text(router: &axum::Router, path: &str, languages: &str) -> String {
 async fn pages(name: &str) -> (axum::Router, schakel_testkit::TempDir) {
     let (hub, folder) = hub(name).await;
     let (entrance, writer) = intake::open(&hub);
-    let mut paths = HookPaths::default();
-    paths.add(PATH, SOURCE);
     let mut tasks = JoinSet::new();
     tasks.spawn(writer.run());
-    let door = hooks::router(entrance, paths, hub.clock.clone());
+    let door = hooks::router(entrance, paths(), hub.clock.clone());
     ask(&door, webhook("{}")).await;
     let mut stranger = webhook("{}");
     stranger.headers_mut().remove("x-signature");
     ask(&door, stranger).await;
+    // Refusals are written at the end, or after a moment.
+    drop(door);
+    while tasks.join_next().await.is_some() {}
     let probe = Probe {
         gauges: vec![(ConnectionId(2), Gauge::default())],
         calls: Vec::new(),

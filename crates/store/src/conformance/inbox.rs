@@ -176,10 +176,18 @@ async fn a_quarantined_event_is_released(store: Store) {
 }
 
 async fn refusals_are_counted_apart(store: Store) {
-    store.count_rejected(TENANT, SHOP, "signature", 2).await.unwrap();
-    store.count_rejected(TENANT, SHOP, "too_large", 1).await.unwrap();
+    let refusals = [
+        (SHOP, "signature", 2),
+        (SHOP, "headers", 1),
+        (SHOP, "signature", 4),
+    ];
+    store.count_rejected(TENANT, &refusals).await.unwrap();
+    store
+        .count_rejected(TENANT, &[(SHOP, "headers", 1)])
+        .await
+        .unwrap();
     let counts = counts(&store).await;
-    assert_eq!((counts.rejected, counts.received), (3, 0));
+    assert_eq!((counts.rejected, counts.received), (8, 0));
 }
 
 async fn totals_equal_what_is_stored(store: Store) {
