@@ -46,7 +46,7 @@ pub(crate) enum Command {
     /// Run the hub
     Serve(ServeArgs),
     /// Prepare the outside: permissions, structure in the mailing tool, webhooks in the shop
-    Setup,
+    Setup(SetupArgs),
     /// Test the configuration, the credentials and what they permit
     Check,
     /// Show the hub in numbers
@@ -125,6 +125,14 @@ impl ServeArgs {
             .filter_map(|(key, value)| Some((key.to_owned(), value?)))
             .collect()
     }
+}
+
+/// Arguments of `setup`.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct SetupArgs {
+    /// Replace the secret path of this shop's webhooks; the old one stays open for a day after its webhooks are moved
+    #[arg(long, value_name = "CONNECTION")]
+    pub rotate_hook: Option<String>,
 }
 
 /// Arguments of `explain`.

@@ -9,6 +9,8 @@ mod error;
 mod logging;
 mod output;
 
+mod hook_paths;
+mod keys;
 mod service;
 mod wiring;
 

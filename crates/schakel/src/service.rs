@@ -1,6 +1,7 @@
 //! A hub with its servers, from start to stop.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use schakel_engine::report::Probe;
 use schakel_engine::supervise::{self, Running};
@@ -8,8 +9,10 @@ use schakel_server::{hooks, pages, serve};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
 use crate::error::Failure;
+use crate::hook_paths::Ways;
 use crate::wiring::Wired;
 
 /// A hub that works, with its webhook entrance and its pages.
@@ -56,6 +59,24 @@ async fn bind(address: &str, code: &'static str, key: &str) -> Result<TcpListene
     })
 }
 
+/// How often a running hub looks for paths of webhooks that were replaced.
+const KEEP_UP: Duration = Duration::from_secs(10);
+
+/// Follows what other processes change about the ways in, until `stopped`.
+async fn keep_up(ways: Ways, mut stopped: watch::Receiver<bool>) {
+    let mut due = tokio::time::interval(KEEP_UP);
+    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = stopped.wait_for(|is_stopped| *is_stopped) => return,
+            _ = due.tick() => {}
+        }
+        if let Err(error) = ways.refresh().await {
+            tracing::warn!(%error, "the paths of webhooks could not be read, those of before stay open");
+        }
+    }
+}
+
 impl Service {
     /// Starts the hub and its servers. `is_alone`: no other process works on the same store.
     ///
@@ -71,11 +92,12 @@ impl Service {
         };
         let (stop, stopped) = watch::channel(false);
         let clock = wired.hub.clock.clone();
-        let entrance = hooks::router(running.entrance.clone(), wired.paths.clone(), clock);
+        let entrance = hooks::router(running.entrance.clone(), wired.ways.paths.clone(), clock);
         let shown = pages::router(wired.hub.clone(), probe.clone());
         let mut servers = JoinSet::new();
         servers.spawn(serve(hooks, entrance, stopped.clone()));
-        servers.spawn(serve(pages, shown, stopped));
+        servers.spawn(serve(pages, shown, stopped.clone()));
+        servers.spawn(keep_up(wired.ways.clone(), stopped));
         Ok(Self {
             hooks: hooks_address,
             pages: pages_address,

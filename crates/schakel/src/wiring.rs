@@ -17,12 +17,14 @@ use schakel_core::time::{Clock, Zone};
 use schakel_engine::clock::{Dice, SystemClock};
 use schakel_engine::http::{CallCounts, CountingDoor, HyperDoor};
 use schakel_engine::hub::{Hub, Route, SinkConnection, SourceConnection, Wake};
-use schakel_server::hooks::{self, HookPaths};
+use schakel_server::hooks::HookPaths;
 use schakel_store::Store;
 
 use crate::config::{
     Config, ConnectionConfig, CopernicaConfig, LightspeedConfig, Newsletter, RouteConfig, Scope,
 };
+use crate::hook_paths::Ways;
+use crate::keys::HubKey;
 
 /// Whose data it is, until a hub serves several.
 pub(crate) const TENANT: TenantId = TenantId(1);
@@ -88,19 +90,17 @@ pub(crate) struct Wired {
     /// The hub.
     pub hub: Arc<Hub>,
     /// Which path leads to which connection.
-    pub paths: HookPaths,
-    /// The secret path of each source connection by its name, such as `/hooks/3f…`.
-    pub hook_paths: BTreeMap<String, String>,
+    pub ways: Ways,
     /// Calls through the door of each connection, by its name.
     pub calls: Vec<(String, CallCounts)>,
 }
 
-/// Makes a hub over an open store: connections are written down at their first start, and get a token each.
+/// Makes a hub over an open store; connections are written down at their first start.
 ///
 /// # Errors
 /// When the store fails, or when a route names a connection that is not among the parts.
-pub(crate) async fn wire(store: Store, parts: Parts) -> anyhow::Result<Wired> {
-    let mut wiring = Wiring::start(store, &parts).await?;
+pub(crate) async fn wire(store: Store, key: HubKey, parts: Parts) -> anyhow::Result<Wired> {
+    let mut wiring = Wiring::start(store, key, &parts).await?;
     for part in parts.sources {
         wiring.source(part).await?;
     }
@@ -110,7 +110,9 @@ pub(crate) async fn wire(store: Store, parts: Parts) -> anyhow::Result<Wired> {
     for part in parts.routes {
         wiring.route(part)?;
     }
-    Ok(wiring.finish())
+    let wired = wiring.finish();
+    wired.ways.refresh().await?;
+    Ok(wired)
 }
 
 /// The outside systems alone, for commands that ask them something and need no database.
@@ -145,20 +147,9 @@ pub(crate) fn outside(parts: Parts) -> Outside {
     }
 }
 
-/// Gives the secret path of the source connection `name`, such as `/hooks/3f…`; drawn when it is first asked for.
-///
-/// # Errors
-/// When the store fails.
-pub(crate) async fn hook_path(store: &Store, name: &str) -> anyhow::Result<String> {
-    let secret = kept(store, &format!("hook_token/{name}")).await?;
-    // 128 bits are enough to be unguessable; the rest would only make the address longer.
-    let token: String = secret[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!("{}{token}", hooks::PATH))
-}
-
 struct Wiring {
     store: Store,
-    hub_key: [u8; 32],
+    key: HubKey,
     clock: Arc<dyn Clock>,
     dice: Arc<Dice>,
     ids: Arc<IdMaker>,
@@ -169,20 +160,17 @@ struct Wiring {
     sinks: BTreeMap<ConnectionId, SinkConnection>,
     routes: Vec<Route>,
     names: BTreeMap<String, ConnectionId>,
-    paths: HookPaths,
-    hook_paths: BTreeMap<String, String>,
     calls: Vec<(String, CallCounts)>,
 }
 
 impl Wiring {
-    async fn start(store: Store, parts: &Parts) -> anyhow::Result<Self> {
+    async fn start(store: Store, key: HubKey, parts: &Parts) -> anyhow::Result<Self> {
         let dice = Arc::new(Dice::from_machine());
         let started = store.next_number(TENANT, "process").await?;
         let node = u16::try_from(started.rem_euclid(1024)).expect("a remainder of 1024 is below 1024");
-        let hub_key = kept(&store, "hub_key").await?;
         Ok(Self {
             store,
-            hub_key,
+            key,
             clock: Arc::new(SystemClock::new()),
             dice,
             ids: Arc::new(IdMaker::new(node)),
@@ -193,8 +181,6 @@ impl Wiring {
             sinks: BTreeMap::new(),
             routes: Vec::new(),
             names: BTreeMap::new(),
-            paths: HookPaths::default(),
-            hook_paths: BTreeMap::new(),
             calls: Vec::new(),
         })
     }
@@ -207,9 +193,6 @@ impl Wiring {
             fetches,
         } = part;
         let (id, cx) = self.connection(&name, "lightspeed").await?;
-        let path = hook_path(&self.store, &name).await?;
-        self.paths.add(&path, id);
-        self.hook_paths.insert(name.clone(), path);
         let scope = match scope {
             Scope::Shop => id.0,
             Scope::Account => 0,
@@ -306,6 +289,16 @@ impl Wiring {
 
     fn finish(self) -> Wired {
         let worker = format!("{:016x}", self.dice.roll());
+        let ways = Ways {
+            paths: HookPaths::default(),
+            sources: self
+                .sources
+                .values()
+                .map(|source| (source.name.clone(), source.id))
+                .collect(),
+            key: self.key,
+            store: self.store.clone(),
+        };
         let hub = Hub {
             store: self.store,
             tenant: TENANT,
@@ -313,7 +306,7 @@ impl Wiring {
             sinks: self.sinks,
             routes: self.routes,
             blocked: BlockList::standard(),
-            hub_key: self.hub_key,
+            hub_key: self.key.bytes(),
             clock: self.clock,
             dice: self.dice,
             ids: self.ids,
@@ -322,21 +315,10 @@ impl Wiring {
         };
         Wired {
             hub: Arc::new(hub),
-            paths: self.paths,
-            hook_paths: self.hook_paths,
+            ways,
             calls: self.calls,
         }
     }
-}
-
-/// Gives the 32 secret bytes that the store keeps under `name`, drawn when they are first asked for.
-async fn kept(store: &Store, name: &str) -> anyhow::Result<[u8; 32]> {
-    let mut fresh = [0; 32];
-    getrandom::fill(&mut fresh).context("the operating system gives no random bytes")?;
-    let bytes = store.setting_or_insert(name, &fresh).await?;
-    bytes
-        .try_into()
-        .map_err(|_| anyhow::anyhow!("the setting {name} in the database has not 32 bytes"))
 }
 
 /// Tells whether any address is spoken to without encryption, as simulators are.

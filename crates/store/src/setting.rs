@@ -42,6 +42,22 @@ impl Store {
         Ok(value)
     }
 
+    /// Writes the setting `name`.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn put_setting(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        let mut conn = tx.conn();
+        let sql = conn.sql(
+            "change a setting",
+            "INSERT INTO setting (name, value) VALUES ($1, $2)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        );
+        conn.execute(sql.arg(name).arg(value)).await?;
+        tx.commit().await
+    }
+
     /// Returns the connection called `name`, which gets the id `new_id` when it is new; its connector becomes
     /// `connector`.
     ///

@@ -142,6 +142,14 @@ impl Source for Lightspeed {
         Box::pin(webhooks::register(cx, &self.settings, address))
     }
 
+    fn unregister<'a>(
+        &'a self,
+        cx: &'a Cx,
+        address: &'a str,
+    ) -> BoxFuture<'a, Result<usize, ConnectorError>> {
+        Box::pin(webhooks::unregister(cx, &self.settings, address))
+    }
+
     fn shop_id(&self) -> i64 {
         self.settings.shop_id
     }

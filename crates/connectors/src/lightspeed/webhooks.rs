@@ -71,6 +71,18 @@ pub(super) async fn register(
     Ok(report)
 }
 
+/// Removes every registration for `address`; returns how many there were.
+pub(super) async fn unregister(cx: &Cx, settings: &Settings, address: &str) -> Result<usize, ConnectorError> {
+    let mut removed = 0;
+    for hook in list(cx, settings).await? {
+        if hook.address == address {
+            remove(cx, settings, hook.id).await?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
 /// Tells whether `hook` is a registration of `group` as we make it, active or not.
 fn is_wanted(hook: &Webhook, group: &str, settings: &Settings) -> bool {
     hook.item_group == group

@@ -133,6 +133,13 @@ pub trait Source: Send + Sync {
         address: &'a str,
     ) -> BoxFuture<'a, Result<Registration, ConnectorError>>;
 
+    /// Removes every webhook that is registered to `address`, an old one of ours; returns how many there were.
+    ///
+    /// # Errors
+    /// Any [`ConnectorError`] of the calls.
+    fn unregister<'a>(&'a self, cx: &'a Cx, address: &'a str)
+    -> BoxFuture<'a, Result<usize, ConnectorError>>;
+
     /// The number by which the source knows itself (Lightspeed: the shop id).
     fn shop_id(&self) -> i64;
 }

@@ -34,7 +34,7 @@ pub(crate) async fn run(cli: Cli, output: Output) -> anyhow::Result<Exit> {
     match command {
         Command::Demo(args) => demo::run(args, output).await,
         Command::Serve(args) => serve::run(&load(&layers(args.over_config()), output)?, &args, output).await,
-        Command::Setup => setup::run(&load(&layers(Vec::new()), output)?, output).await,
+        Command::Setup(args) => setup::run(&load(&layers(Vec::new()), output)?, &args, output).await,
         Command::Check => check::run(&load(&layers(Vec::new()), output)?, output).await,
         Command::Status => status::run(&load_quietly(&layers(Vec::new()))?, output).await,
         Command::Explain(args) => explain::run(&load_quietly(&layers(Vec::new()))?, &args, output).await,

@@ -11,6 +11,7 @@ use super::open;
 use crate::cli::ServeArgs;
 use crate::config::Config;
 use crate::error::Exit;
+use crate::keys::HubKey;
 use crate::output::Output;
 use crate::service::{Listeners, Service};
 use crate::wiring::{self, Parts};
@@ -25,7 +26,8 @@ pub(crate) async fn run(config: &Config, args: &ServeArgs, output: Output) -> an
     // PostgreSQL takes several processes, so none may think that it is alone.
     let is_alone = store.engine_name() == "SQLite";
     let listeners = Listeners::open(&config.hub.hooks_listen, &config.hub.pages_listen).await?;
-    let wired = wiring::wire(store.clone(), Parts::of_config(config)).await?;
+    let key = HubKey::open(&store, &config.hub.key, &config.hub.data).await?;
+    let wired = wiring::wire(store.clone(), key, Parts::of_config(config)).await?;
     let service = Service::start(&wired, listeners, is_alone).context("the sockets cannot be used")?;
     say_ready(&service, args.ready_file.as_deref(), output)?;
     signal().await?;

@@ -2,14 +2,20 @@
 //!
 //! Every step can be repeated: what is there and right is kept.
 
-use schakel_core::connector::{CheckReport, Cx, Registration, SetupStep, Sink, Source, StepState};
+use schakel_connectors::lightspeed::Lightspeed;
+use schakel_core::connector::{
+    CheckReport, ConnectorError, Cx, Registration, SetupStep, Sink, Source, StepState,
+};
 use schakel_store::{OpenOptions, Store};
 use serde::Serialize;
 
 use super::check::say_report;
 use super::open;
-use crate::config::Config;
+use crate::cli::SetupArgs;
+use crate::config::{Config, ConnectionConfig};
 use crate::error::{Exit, Failure, Side};
+use crate::hook_paths::{self, GRACE_MS, Generations};
+use crate::keys::HubKey;
 use crate::output::Output;
 use crate::wiring::{self, Outside, Parts};
 
@@ -20,12 +26,23 @@ struct Done {
     report: Option<CheckReport>,
     steps: Vec<SetupStep>,
     webhooks: Option<Registration>,
+    /// Webhooks to a path that was replaced, which were removed.
+    moved: usize,
     failure: Option<serde_json::Value>,
 }
 
 /// Prepares every connection; a failure at one does not keep the others from being prepared.
-pub(crate) async fn run(config: &Config, output: Output) -> anyhow::Result<Exit> {
+pub(crate) async fn run(config: &Config, args: &SetupArgs, output: Output) -> anyhow::Result<Exit> {
+    if let Some(name) = &args.rotate_hook {
+        is_rotatable(config, name)?;
+    }
     let store = open(config, OpenOptions::default()).await?;
+    let key = HubKey::open(&store, &config.hub.key, &config.hub.data).await?;
+    if let Some(name) = &args.rotate_hook {
+        let mut generations = Generations::read(&store, name).await?;
+        generations.rotate();
+        generations.write(&store, name).await?;
+    }
     let Outside { sources, sinks, cx } = wiring::outside(Parts::of_config(config));
     let mut exit = Exit::Good;
     let mut all = Vec::new();
@@ -35,6 +52,7 @@ pub(crate) async fn run(config: &Config, output: Output) -> anyhow::Result<Exit>
             ..Done::default()
         };
         let end = prepare_sink(name, sink, &cx, &mut done, output).await;
+        note(&store, &cx, name, &end).await?;
         all.push(ended(done, end, &mut exit, output));
     }
     for (name, source) in &sources {
@@ -42,8 +60,15 @@ pub(crate) async fn run(config: &Config, output: Output) -> anyhow::Result<Exit>
             connection: name.clone(),
             ..Done::default()
         };
-        let address = address(config, &store, name).await?;
-        let end = prepare_source((name, source), &cx, address.as_deref(), &mut done, output).await;
+        let shop = Shop {
+            name,
+            source,
+            public: config.hub.hooks_address.trim_end_matches('/'),
+            key: &key,
+            store: &store,
+        };
+        let end = prepare_source(&shop, &cx, &mut done, output).await?;
+        note(&store, &cx, name, &end).await?;
         all.push(ended(done, end, &mut exit, output));
     }
     output.value(&serde_json::json!({ "connections": all }));
@@ -51,13 +76,54 @@ pub(crate) async fn run(config: &Config, output: Output) -> anyhow::Result<Exit>
     Ok(exit)
 }
 
-/// Gives the address under which the shop shall call; `None` when nobody said where this machine is reached.
-async fn address(config: &Config, store: &Store, name: &str) -> anyhow::Result<Option<String>> {
-    let public = config.hub.hooks_address.trim_end_matches('/');
-    if public.is_empty() {
-        return Ok(None);
+/// Refuses to replace a path that nobody could be told.
+fn is_rotatable(config: &Config, name: &str) -> Result<(), Failure> {
+    if !matches!(config.connection(name), Some(ConnectionConfig::Lightspeed(_))) {
+        let text = format!("`--rotate-hook {name}` names no connection that gives data");
+        return Err(Failure::usage("SCH-0106", text)
+            .hint("`schakel config show` lists the connections with their names"));
     }
-    Ok(Some(format!("{public}{}", wiring::hook_path(store, name).await?)))
+    if config.hub.hooks_address.is_empty() {
+        let text = "the path of webhooks can't be replaced without `hub.hooks_address`";
+        return Err(Failure::usage("SCH-0106", text).hint(
+            "write there under which address the shop reaches this hub, so that its webhooks can be moved",
+        ));
+    }
+    Ok(())
+}
+
+/// Notes that a connection was prepared, so that `preview` can tell which routes are live.
+async fn note(store: &Store, cx: &Cx, name: &str, end: &Result<Exit, Failure>) -> anyhow::Result<()> {
+    if matches!(end, Ok(Exit::Good)) {
+        let at = cx.clock.now().to_string();
+        store.put_setting(&prepared(name), at.as_bytes()).await?;
+    }
+    Ok(())
+}
+
+/// Gives the setting that says when the connection `name` was prepared.
+pub(super) fn prepared(name: &str) -> String {
+    format!("prepared/{name}")
+}
+
+/// A shop whose webhooks are registered.
+struct Shop<'a> {
+    name: &'a str,
+    source: &'a Lightspeed,
+    /// The address under which the shop reaches this hub; empty when nobody said so.
+    public: &'a str,
+    key: &'a HubKey,
+    store: &'a Store,
+}
+
+impl Shop<'_> {
+    fn address(&self, generation: u32) -> String {
+        format!(
+            "{}{}",
+            self.public,
+            hook_paths::path(self.key, self.name, generation)
+        )
+    }
 }
 
 async fn prepare_sink(
@@ -101,23 +167,34 @@ async fn prepare_sink(
     })
 }
 
+/// The outer failure is the store's, the inner one the shop's.
 async fn prepare_source(
-    (name, source): (&str, &impl Source),
+    shop: &Shop<'_>,
     cx: &Cx,
-    address: Option<&str>,
     done: &mut Done,
     output: Output,
-) -> Result<Exit, Failure> {
-    let failed = |error| Failure::of_call(name, Side::Source, error);
-    let report = source.check(cx).await.map_err(failed)?;
-    say_report(name, &report, output);
+) -> anyhow::Result<Result<Exit, Failure>> {
+    let failed = |error| Failure::of_call(shop.name, Side::Source, error);
+    let report = match shop.source.check(cx).await {
+        Ok(report) => report,
+        Err(error) => return Ok(Err(failed(error))),
+    };
+    say_report(shop.name, &report, output);
     let is_good = report.is_good();
     done.report = Some(report);
-    let Some(address) = address else {
+    if shop.public.is_empty() {
         output.line("  webhooks: not registered, since `hub.hooks_address` does not say where the shop reaches this hub");
-        return Ok(Exit::Findings);
+        return Ok(Ok(Exit::Findings));
+    }
+    let mut generations = Generations::read(shop.store, shop.name).await?;
+    // The new ones first: between the two a webhook comes twice, which costs nothing.
+    let webhooks = match move_webhooks(shop, cx, &generations, done).await {
+        Ok(webhooks) => webhooks,
+        Err(error) => return Ok(Err(failed(error))),
     };
-    let webhooks = source.register(cx, address).await.map_err(failed)?;
+    if generations.settle(cx.clock.now()) {
+        generations.write(shop.store, shop.name).await?;
+    }
     let Registration {
         kept,
         created,
@@ -127,8 +204,34 @@ async fn prepare_source(
     output.line(format!(
         "  webhooks: {created} created, {kept} were there and right, {removed} duplicates removed, {foreign} of other programs left alone"
     ));
+    if done.moved > 0 {
+        output.line(format!(
+            "  secret path: replaced, {} webhooks to the old one removed; what is under way there is taken for {} hours",
+            done.moved,
+            GRACE_MS / 3_600_000
+        ));
+    }
     done.webhooks = Some(webhooks);
-    Ok(if is_good { Exit::Good } else { Exit::Findings })
+    Ok(Ok(if is_good { Exit::Good } else { Exit::Findings }))
+}
+
+/// Registers the webhooks to the current path and removes those to paths that were replaced.
+async fn move_webhooks(
+    shop: &Shop<'_>,
+    cx: &Cx,
+    generations: &Generations,
+    done: &mut Done,
+) -> Result<Registration, ConnectorError> {
+    let mut webhooks = shop
+        .source
+        .register(cx, &shop.address(generations.current))
+        .await?;
+    for old in generations.in_use() {
+        let moved = shop.source.unregister(cx, &shop.address(old)).await?;
+        webhooks.foreign = webhooks.foreign.saturating_sub(moved);
+        done.moved += moved;
+    }
+    Ok(webhooks)
 }
 
 fn ended(mut done: Done, end: Result<Exit, Failure>, exit: &mut Exit, output: Output) -> Done {

@@ -141,16 +141,27 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
     let mut found = Vec::new();
     let sections = std::iter::once(&config.sections.hub).chain(&config.sections.connections);
     for section in sections {
-        for key in section.keys.iter().filter(|key| key.is_secret) {
+        for key in section
+            .keys
+            .iter()
+            .filter(|key| key.is_secret && key.name != "api_key")
+        {
             let Some(told) = section.values.get(key.name) else {
                 continue;
             };
             let is_written =
                 matches!(told.origin, Origin::File { .. }) && is_secret(key.name, section.text(key.name));
             if is_written {
+                let file = format!("{}_file", key.name);
+                let has_file = section.keys.iter().any(|key| key.name == file);
+                let ways = if has_file {
+                    format!("`{file}` or the environment keeps")
+                } else {
+                    "the environment keeps".to_owned()
+                };
                 found.push(format!(
-                    "{}: `{}` stands in the file in plain text; `{}_file` or the environment keeps it out of copies",
-                    section.title, key.name, key.name
+                    "{}: `{}` stands in the file in plain text; {ways} it out of copies",
+                    section.title, key.name
                 ));
             }
         }

@@ -48,6 +48,13 @@ const fn required(name: &'static str, kind: Kind) -> Key {
     }
 }
 
+const fn required_secret(name: &'static str, kind: Kind) -> Key {
+    Key {
+        is_secret: true,
+        ..required(name, kind)
+    }
+}
+
 const fn secret(name: &'static str, kind: Kind, default: &'static str) -> Key {
     Key {
         name,
@@ -67,6 +74,8 @@ pub(super) const HUB: &[Key] = &[
     key("data", Text, "'schakel-data'"),
     secret("database", Text, "''"),
     key("database_file", Text, "''"),
+    secret("key", Text, "''"),
+    key("key_file", Text, "''"),
     key("hooks_listen", Text, "'127.0.0.1:8480'"),
     key("hooks_address", Text, "''"),
     key("pages_listen", Text, "'127.0.0.1:8481'"),
@@ -85,7 +94,7 @@ pub(super) const LIGHTSPEED: &[Key] = &[
     key("cluster", Word(&["eu1", "us1"]), "'eu1'"),
     key("base_url", Text, "''"),
     required("shop_id", Number(1, i64::MAX)),
-    required("api_key", Text),
+    required_secret("api_key", Text),
     secret("api_secret", Text, "''"),
     key("api_secret_file", Text, "''"),
     secret("extra_secrets", Texts, "[]"),
@@ -108,7 +117,7 @@ pub(super) const COPERNICA: &[Key] = &[
     required("database", Text),
     key("timeout_ms", Number(1_000, 600_000), "60000"),
     key("attempt_ms", Number(1_000, 3_600_000), "180000"),
-    key("settle_ms", Number(0, 3_600_000), "120000"),
+    key("settle_ms", Number(1_000, 3_600_000), "120000"),
     key("concurrency", Number(1, 200), "50"),
 ];
 

@@ -10,7 +10,7 @@ use super::source::Section;
 pub(crate) struct Line {
     /// Section and key, such as `connection.shop.language`.
     pub key: String,
-    /// The value as TOML; secrets are `(hidden)`, or empty when there is none.
+    /// The value as TOML; of secrets at most the last four characters, to tell two apart.
     pub value: String,
     /// Where it was written.
     pub origin: String,
@@ -42,7 +42,7 @@ fn of_section(path: &str, section: &Section) -> Vec<Line> {
         let is_empty = told.value.as_str().is_some_and(str::is_empty)
             || told.value.as_array().is_some_and(Vec::is_empty);
         let value = if key.is_secret && !is_empty {
-            "(hidden)".to_owned()
+            hidden(key.name, told.value.as_str().unwrap_or_default())
         } else {
             told.value.to_string()
         };
@@ -53,4 +53,19 @@ fn of_section(path: &str, section: &Section) -> Vec<Line> {
         }
     })
     .collect()
+}
+
+/// Shortest secret of which the end is shown: the rest is still too much to guess.
+const SHOWN_FROM_CHARS: usize = 16;
+/// Characters that are shown.
+const SHOWN_CHARS: usize = 4;
+
+/// Says that there is a secret, and how a long one ends (reliability.md §11.5). The end of an address says nothing.
+fn hidden(key: &str, secret: &str) -> String {
+    let chars = secret.chars().count();
+    if chars < SHOWN_FROM_CHARS || key == "database" {
+        return "(hidden)".to_owned();
+    }
+    let end: String = secret.chars().skip(chars - SHOWN_CHARS).collect();
+    format!("(hidden, ends in {end})")
 }

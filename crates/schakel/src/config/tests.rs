@@ -207,13 +207,28 @@ fn secrets_are_never_shown_and_plain_ones_are_warned_about() {
         config.warnings,
         config.connections
     );
-    assert!(!shown.contains("s3cret") && !shown.contains("t0ken"), "{shown}");
+    for secret in ["s3cret", "t0ken", "5b1d0c7e9f2a"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
     let hidden = config
         .lines()
         .into_iter()
-        .filter(|line| line.value == "(hidden)")
-        .count();
-    assert_eq!(hidden, 2);
+        .filter(|line| line.value.starts_with("(hidden"))
+        .map(|line| (line.key, line.value, line.origin));
+    for (key, value, origin) in hidden.clone() {
+        assert!(origin.starts_with("line "), "{key} {value} comes from {origin}");
+    }
+    let value = |name: &str| {
+        let mut found = hidden.clone().filter(|(key, ..)| key.ends_with(name));
+        found.next().unwrap().1
+    };
+    assert_eq!(hidden.clone().count(), 3);
+    assert_eq!(value(".api_key"), "(hidden, ends in 0718)");
+    assert_eq!(
+        value(".access_token"),
+        "(hidden)",
+        "too short to show a part of it"
+    );
     let plain = config
         .warnings
         .iter()

@@ -20,6 +20,10 @@ pub(crate) struct HubConfig {
     pub database: Secret,
     /// File that holds the address of the database.
     pub database_file: PathBuf,
+    /// The key of the hub, 64 hexadecimal digits; empty for the file `hub.key` in `data`.
+    pub key: Secret,
+    /// File that holds `key`.
+    pub key_file: PathBuf,
     /// Where webhooks are received.
     pub hooks_listen: String,
     /// The address under which shops reach `hooks_listen`.
@@ -176,6 +180,7 @@ pub(super) fn read(sections: &Sections, file: &Path) -> Result<Typed, Failure> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let mut hub: HubConfig = structure(&sections.hub)?;
     fill(&mut hub.database, &hub.database_file, folder, "hub", "database")?;
+    fill(&mut hub.key, &hub.key_file, folder, "hub", "key")?;
     let mut connections = Vec::new();
     for section in &sections.connections {
         connections.push(connection(section, folder)?);

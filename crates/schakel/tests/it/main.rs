@@ -6,5 +6,6 @@
 )]
 
 mod demo;
+mod hooks;
 mod kill;
 mod process;

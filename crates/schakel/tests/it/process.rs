@@ -1,6 +1,6 @@
 //! A hub as a process of its own, between simulators that the test can look into.
 
-use std::net::TcpListener as StdListener;
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub struct Outside {
     pub account: copernica::Simulator,
     /// The folder with configuration and database.
     pub folder: TempDir,
-    _served: (Served, Served),
+    served: (Served, Served),
 }
 
 impl Outside {
@@ -68,7 +68,7 @@ impl Outside {
             shop,
             account,
             folder,
-            _served: (shop_at, account_at),
+            served: (shop_at, account_at),
         }
     }
 
@@ -94,9 +94,40 @@ impl Outside {
         output
     }
 
+    /// Runs a command of the program to its end, however it ends, and gives its one JSON value and its exit code.
+    pub fn ask(&self, arguments: &[&str]) -> (serde_json::Value, i32) {
+        let output = schakel()
+            .arg("--config")
+            .arg(self.config())
+            .arg("--json")
+            .args(arguments)
+            .output()
+            .unwrap();
+        let said = if output.stdout.is_empty() {
+            output.stderr
+        } else {
+            output.stdout
+        };
+        let said = String::from_utf8(said).unwrap();
+        // Before a failure there may be warnings.
+        let last = said.lines().last().unwrap_or_default();
+        let value = serde_json::from_str(last).unwrap_or_else(|_| panic!("{arguments:?}: {said}"));
+        (value, output.status.code().unwrap())
+    }
+
+    /// The simulated shop's socket.
+    pub fn shop_at(&self) -> SocketAddr {
+        self.served.0.addr
+    }
+
     /// Starts the hub and waits until it listens.
     pub fn serve(&self) -> Hub {
-        let ready = self.folder.path().join("ready");
+        self.serve_with("ready", &[])
+    }
+
+    /// Starts a hub with further arguments, which says in the file `ready` that it listens.
+    pub fn serve_with(&self, ready: &str, arguments: &[&str]) -> Hub {
+        let ready = self.folder.path().join(ready);
         let _ = std::fs::remove_file(&ready);
         let child = schakel()
             .arg("--config")
@@ -104,6 +135,7 @@ impl Outside {
             .arg("serve")
             .arg("--ready-file")
             .arg(&ready)
+            .args(arguments)
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
@@ -139,7 +171,8 @@ impl Drop for Hub {
     }
 }
 
-fn free_port() -> u16 {
+/// A port that is free at the moment.
+pub fn free_port() -> u16 {
     StdListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

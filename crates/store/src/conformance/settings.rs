@@ -8,6 +8,7 @@ use crate::Store;
 
 on_both! {
     a_setting_keeps_its_first_value,
+    a_setting_is_changed,
     a_connection_keeps_its_id,
     a_checkpoint_moves_with_its_items,
     a_lease_has_one_holder_and_rising_epochs,
@@ -19,6 +20,13 @@ async fn a_setting_keeps_its_first_value(store: Store) {
     assert_eq!(store.setting_or_insert("key", b"one").await.unwrap(), b"one");
     assert_eq!(store.setting_or_insert("key", b"two").await.unwrap(), b"one");
     assert_eq!(store.setting("key").await.unwrap(), Some(b"one".to_vec()));
+}
+
+async fn a_setting_is_changed(store: Store) {
+    for value in [b"one", b"two"] {
+        store.put_setting("place", value).await.unwrap();
+        assert_eq!(store.setting("place").await.unwrap(), Some(value.to_vec()));
+    }
 }
 
 async fn a_connection_keeps_its_id(store: Store) {

@@ -15,6 +15,8 @@ use tokio::net::TcpListener;
 use crate::cli::DemoArgs;
 use crate::config::{Newsletter, Scope};
 use crate::error::Failure;
+use crate::hook_paths;
+use crate::keys::HubKey;
 use crate::output::Output;
 use crate::service::{Listeners, Service};
 use crate::wiring::{self, Parts, RoutePart, SinkPart, SourcePart, Wired};
@@ -66,7 +68,8 @@ impl World {
         let (shop, shop_at) = start_shop(args).await?;
         let (account, account_at) = start_account(args).await?;
         let parts = parts(&shop, &shop_at, &account_at);
-        let wired = wiring::wire(store, parts).await?;
+        let key = HubKey::open(&store, &Secret::default(), &folder.path).await?;
+        let wired = wiring::wire(store, key, parts).await?;
         let pages = if args.exit || TcpListener::bind(PAGES).await.is_err() {
             LOCAL
         } else {
@@ -190,7 +193,7 @@ async fn set_up(wired: &Wired, hooks: &str, output: Output) -> anyhow::Result<()
         ));
     }
     for source in wired.hub.sources.values() {
-        let path = wired.hook_paths.get(&source.name).map_or("", String::as_str);
+        let path = hook_paths::path(&wired.ways.key, &source.name, 0);
         let done = source
             .source
             .register(&source.cx, &format!("{hooks}{path}"))

@@ -1,0 +1,148 @@
+//! The secret paths of webhooks: nothing that opens them stands in the database, and they are replaced beside a
+//! running hub without losing a webhook.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use md5::{Digest, Md5};
+use schakel_sandbox::door::Seed;
+use schakel_sandbox::lightspeed::traffic::{Generator, Mix};
+use schakel_testkit::wait_until;
+use tokio::task::block_in_place;
+
+use crate::process::{END, Outside};
+
+/// Sends one request and gives the whole answer.
+fn send(to: SocketAddr, head: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(to).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "{head}\r\nHost: hub\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// Asks the shop to which addresses its webhooks go, each named once.
+fn addresses(outside: &Outside) -> Vec<String> {
+    let options = outside.shop.options();
+    let login = BASE64_STANDARD.encode(format!("{}:{}", options.api_key, options.api_secret));
+    let head = format!("GET /nl/webhooks.json?limit=250 HTTP/1.1\r\nAuthorization: Basic {login}");
+    let answer = send(outside.shop_at(), &head, "");
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let list: serde_json::Value = serde_json::from_str(body).unwrap();
+    let hooks = list["webhooks"].as_array().unwrap().iter();
+    let mut found: Vec<String> = hooks
+        .map(|hook| hook["address"].as_str().unwrap().to_owned())
+        .collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// Sends a genuine webhook to `address` and gives the status line's number.
+fn deliver(outside: &Outside, address: &str, customer: u32) -> String {
+    let options = outside.shop.options();
+    let body = format!(r#"{{"customer":{{"id":{customer},"updatedAt":"2026-06-02T10:24:43+02:00"}}}}"#);
+    let mut hasher = Md5::new();
+    hasher.update(&body);
+    hasher.update(&options.api_secret);
+    let signature = hex::encode(hasher.finalize());
+    let (host, path) = address.trim_start_matches("http://").split_once('/').unwrap();
+    let head = format!(
+        "POST /{path} HTTP/1.1\r\nX-Shop-Id: {}\r\nX-Cluster-Id: eu1\r\nX-Event: customers/updated\r\n\
+         X-Customer-Id: {customer}\r\nX-Signature: {signature}",
+        options.shop_id
+    );
+    send(host.parse().unwrap(), &head, &body)[9..12].to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_of_the_database_opens_no_way_in() {
+    let outside = Outside::start(30, "").await;
+    block_in_place(|| {
+        outside.run(&["setup"]);
+        let addresses = addresses(&outside);
+        let [address] = addresses.as_slice() else {
+            panic!("{addresses:?}")
+        };
+        let token = address.rsplit('/').next().unwrap();
+        assert_eq!(token.len(), 32);
+        let key = std::fs::read_to_string(outside.folder.path().join("hub.key")).unwrap();
+        let key = key.trim();
+        let mut looked_at = 0;
+        for entry in std::fs::read_dir(outside.folder.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if !path
+                .file_name()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .starts_with("schakel.db")
+            {
+                continue;
+            }
+            let bytes = std::fs::read(&path).unwrap();
+            looked_at += bytes.len();
+            for secret in [token, key] {
+                let raw = hex::decode(secret).unwrap();
+                for form in [secret.as_bytes(), raw.as_slice()] {
+                    let is_there = bytes.windows(form.len()).any(|window| window == form);
+                    assert!(!is_there, "a secret stands in {}", path.display());
+                }
+            }
+        }
+        assert!(looked_at > 0, "there is a database");
+        std::fs::remove_file(outside.folder.path().join("hub.key")).unwrap();
+        let (error, exit) = outside.ask(&["setup"]);
+        assert_eq!((error["error"]["code"].as_str(), exit), (Some("SCH-0209"), 1));
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_path_is_replaced_beside_a_running_hub_and_the_old_one_stays_open() {
+    let outside = Outside::start(31, "").await;
+    let old = block_in_place(|| {
+        outside.run(&["setup"]);
+        addresses(&outside)
+    });
+    let hub = block_in_place(|| outside.serve());
+    let mut generator = Generator::new(&outside.shop, Seed::new(5), Mix::default());
+    generator.run(5).await;
+    let registered = outside.shop.counts().webhooks;
+    let done = block_in_place(|| outside.ask(&["setup", "--rotate-hook", "shop"]));
+    assert_eq!(done.1, 0, "{}", done.0);
+    let new = block_in_place(|| addresses(&outside));
+    assert_eq!((old.len(), new.len()), (1, 1), "all webhooks moved");
+    assert_ne!(old, new);
+    assert_eq!(outside.shop.counts().webhooks, registered);
+    generator.run(5).await;
+    outside.shop.webhooks_idle().await;
+    let counts = outside.shop.webhook_counts();
+    assert_eq!(counts.given_up, 0);
+    block_in_place(|| {
+        assert_eq!(deliver(&outside, &new[0], 901), "200");
+        assert_eq!(
+            deliver(&outside, &old[0], 902),
+            "200",
+            "what was under way is taken"
+        );
+        let guess = format!("{}0", &old[0][..old[0].len() - 1]);
+        let other = format!("{}1", &old[0][..old[0].len() - 1]);
+        let closed = [guess, other].into_iter().find(|path| *path != old[0]).unwrap();
+        assert_eq!(deliver(&outside, &closed, 903), "401");
+        // Again: nothing is left to move, and the ways stay as they are.
+        let (again, _) = outside.ask(&["setup"]);
+        assert_eq!(again["connections"][1]["moved"], 0, "{again}");
+        // A hub that starts now knows both, and so does one that ran all the time and looked again.
+        drop(hub);
+        let _hub = outside.serve();
+        assert!(wait_until(END, || deliver(&outside, &old[0], 904) == "200"));
+        assert_eq!(deliver(&outside, &new[0], 905), "200");
+    });
+}
