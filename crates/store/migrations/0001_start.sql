@@ -67,7 +67,7 @@ CREATE TABLE event (
 -- Finds repeats and all events of one thing. NULLs differ from each other on both engines, so only payloads are
 -- unique; the thing's id stands before the digest so that new entries land near each other.
 CREATE UNIQUE INDEX event_thing ON event (tenant_id, connection_id, remote_id, dedup_key);
-CREATE INDEX event_waiting ON event (tenant_id, id) WHERE state = 'waiting';
+CREATE INDEX event_waiting ON event (tenant_id, id, connection_id) WHERE state = 'waiting';
 CREATE INDEX event_quarantined ON event (tenant_id, reason, id) WHERE state = 'quarantined';
 
 -- What each source last said about one thing. Owner: record. Kept as long as the thing's person.

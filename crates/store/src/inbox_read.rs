@@ -19,22 +19,34 @@ const SELECT: &str =
      FROM event ";
 
 impl Store {
-    /// Returns waiting events after `after` in the order of their ids, at most `limit`.
+    /// Returns waiting events of `connections` after `after` in the order of their ids, at most `limit`.
+    ///
+    /// Those of other connections are left waiting for a process that knows them.
     ///
     /// # Errors
     /// [`StoreError::Driver`]; [`StoreError::Contradiction`] when a body is not the one that was received (I3).
     pub async fn waiting_events(
         &self,
         tenant: TenantId,
+        connections: &[ConnectionId],
         after: EventId,
         limit: usize,
     ) -> Result<Vec<Event>, StoreError> {
+        if connections.is_empty() {
+            return Ok(Vec::new());
+        }
+        // With the plus sign the index of what waits is used, and not that of all events of a connection.
         let sql = self
             .events("read waiting events")
             .push("WHERE tenant_id = ")
             .bind(tenant.0)
             .push(" AND state = 'waiting' AND id > ")
             .bind(after.0)
+            .push(" AND +connection_id IN (VALUES ")
+            .key_rows(connections, |connection, values| {
+                values.put(connection.0);
+            })
+            .push(")")
             .push(" ORDER BY id LIMIT ")
             .bind(limit_of(limit));
         let rows = self.db.read(sql).await?;

@@ -5,6 +5,8 @@ use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use schakel_core::time::Timestamp;
+
 use crate::Store;
 use crate::dialect::Dialect;
 use crate::error::StoreError;
@@ -60,6 +62,22 @@ impl Store {
             }),
             Dialect::Pg => self.pg_durability().await,
         }
+    }
+
+    /// Returns the time of the database server, where it has a clock of its own; `None` on SQLite.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn server_time(&self) -> Result<Option<Timestamp>, StoreError> {
+        if self.db.dialect() == Dialect::Lite {
+            return Ok(None);
+        }
+        const TEXT: &str = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
+        let rows = self
+            .db
+            .read(Sql::new(Dialect::Pg, "read the server's clock", TEXT))
+            .await?;
+        rows.first().map(|row| row.cells().time()).transpose()
     }
 
     async fn pg_durability(&self) -> Result<Durability, StoreError> {

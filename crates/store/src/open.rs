@@ -34,6 +34,11 @@ const READERS: u32 = 2;
 /// PostgreSQL connections of one process.
 const PG_CONNECTIONS: u32 = 16;
 
+/// A commit is on the disk before a webhook is acknowledged (I1), whatever the server, the user or the address say;
+/// what also waits for a second machine is left as it is.
+const KEEP_COMMITS: &str = "SELECT set_config('synchronous_commit', 'on', FALSE)
+     WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
+
 /// Page cache of the writer, in KiB; the hub as a whole stays below 200 MB.
 const WRITER_CACHE: &str = "-48000";
 
@@ -230,6 +235,9 @@ async fn open_pg(url: &str, options: OpenOptions) -> Result<Db, StoreError> {
         .max_connections(PG_CONNECTIONS)
         .acquire_timeout(WAIT_MAX)
         .test_before_acquire(false)
+        .after_connect(|connection, _| {
+            Box::pin(async move { sqlx::query(KEEP_COMMITS).execute(connection).await.map(drop) })
+        })
         .connect_with(connect)
         .await
         .map(Db::Pg)

@@ -11,7 +11,7 @@ use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
 use schakel_core::event::{Event, EventState};
-use schakel_core::id::EventId;
+use schakel_core::id::{ConnectionId, EventId};
 use schakel_core::limits;
 use schakel_core::problem::{Code, Problem};
 use schakel_store::{Finished, StoreError};
@@ -45,15 +45,16 @@ pub fn lease_name(hub: &Hub) -> String {
 }
 
 /// Applies the next waiting events, at most [`limits::APPLY_BATCH`]; returns what was done, nothing when the inbox
-/// is empty.
+/// is empty. Events of connections that this process does not know are left waiting.
 ///
 /// # Errors
 /// When the store fails; nothing was applied then. A batch that fails for a reason of its own is tried again one
 /// by one, so that only the event at fault is set aside.
 pub async fn step(hub: &Hub, fence: Fence) -> Result<Stepped, StoreError> {
+    let known: Vec<ConnectionId> = hub.sources.keys().copied().collect();
     let events = hub
         .store
-        .waiting_events(hub.tenant, EventId(0), limits::APPLY_BATCH)
+        .waiting_events(hub.tenant, &known, EventId(0), limits::APPLY_BATCH)
         .await?;
     if events.is_empty() {
         return Ok(Stepped::default());

@@ -68,7 +68,10 @@ async fn an_answer_goes_into_the_inbox_with_a_number(store: Store) {
         .finish_fetches(TENANT, vec![(claimed[1].clone(), answer(2, 2))])
         .await
         .unwrap();
-    let waiting = store.waiting_events(TENANT, EventId(0), 9).await.unwrap();
+    let waiting = store
+        .waiting_events(TENANT, &[SHOP], EventId(0), 9)
+        .await
+        .unwrap();
     let ordinals: Vec<_> = waiting
         .iter()
         .map(|event| (event.ordinal, event.origin))
@@ -141,7 +144,10 @@ async fn many_answers_are_stored_at_once(store: Store) {
         .collect();
     store.finish_fetches(TENANT, answers).await.unwrap();
     store.finish_fetches(TENANT, Vec::new()).await.unwrap();
-    let waiting = store.waiting_events(TENANT, EventId(0), 400).await.unwrap();
+    let waiting = store
+        .waiting_events(TENANT, &[SHOP], EventId(0), 400)
+        .await
+        .unwrap();
     let mut ordinals: Vec<i64> = waiting.iter().map(|event| event.ordinal).collect();
     ordinals.sort_unstable();
     assert_eq!(ordinals, (1..=300).collect::<Vec<i64>>());

@@ -1,6 +1,6 @@
 //! Intake and the inbox's numbers: I1 to I4, F1.
 
-use schakel_core::event::{EventState, Origin, Trust};
+use schakel_core::event::{Event, EventState, Origin, Trust};
 use schakel_core::id::{ConnectionId, EventId};
 use schakel_core::problem::{Code, Problem};
 
@@ -15,6 +15,7 @@ on_both! {
     hints_and_answers_are_never_repeats,
     an_id_that_is_taken_is_no_repeat,
     waiting_events_come_in_order_and_in_pages,
+    events_of_other_connections_are_left_waiting,
     an_event_is_finished_once,
     a_quarantined_event_is_released,
     refusals_are_counted_apart,
@@ -106,12 +107,35 @@ async fn waiting_events_come_in_order_and_in_pages(store: Store) {
     store.insert_events(&batch).await.unwrap();
     finish(&store, &[finished(3, EventState::Applied)]).await.unwrap();
     let ids = async |after, limit| {
-        let waiting = store.waiting_events(TENANT, EventId(after), limit).await.unwrap();
+        let waiting = store
+            .waiting_events(TENANT, &[SHOP], EventId(after), limit)
+            .await
+            .unwrap();
         waiting.iter().map(|event| event.id.0).collect::<Vec<_>>()
     };
     assert_eq!(ids(0, 3).await, [1, 2, 4]);
     assert_eq!(ids(4, 10).await, [5, 6, 7]);
     assert!(ids(7, 10).await.is_empty());
+}
+
+async fn events_of_other_connections_are_left_waiting(store: Store) {
+    let other = ConnectionId(11);
+    let theirs = Event {
+        connection: other,
+        ..event(1, 1, "x")
+    };
+    store.insert_events(&[theirs, event(2, 2, "x")]).await.unwrap();
+    let ids = async |connections: &[ConnectionId]| {
+        let waiting = store
+            .waiting_events(TENANT, connections, EventId(0), 9)
+            .await
+            .unwrap();
+        waiting.iter().map(|event| event.id.0).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&[SHOP]).await, [2]);
+    assert_eq!(ids(&[SHOP, other, ConnectionId(12)]).await, [1, 2]);
+    assert!(ids(&[]).await.is_empty());
+    assert_eq!(counts(&store).await.waiting, 2);
 }
 
 async fn an_event_is_finished_once(store: Store) {
@@ -219,7 +243,7 @@ async fn another_tenant_sees_nothing(store: Store) {
     assert!(store.read_event(stranger, EventId(1)).await.unwrap().is_none());
     assert!(
         store
-            .waiting_events(stranger, EventId(0), 10)
+            .waiting_events(stranger, &[SHOP], EventId(0), 10)
             .await
             .unwrap()
             .is_empty()

@@ -8,6 +8,7 @@ on_both! {
     a_newer_schema_is_refused,
     what_was_written_is_there_after_reopening,
     durability_is_told,
+    the_clock_of_a_server_is_told,
 }
 
 const READ_ONLY: OpenOptions = OpenOptions { is_read_only: true };
@@ -68,6 +69,37 @@ async fn durability_is_told(store: Store) {
     assert!(!durability.is_replicated);
     assert!(durability.to_string().ends_with("(single node)"));
     assert!(["SQLite", "PostgreSQL"].contains(&store.engine_name()));
+}
+
+async fn the_clock_of_a_server_is_told(store: Store) {
+    let time = store.server_time().await.unwrap();
+    assert_eq!(time.is_some(), store.engine_name() == "PostgreSQL");
+    // 2026-01-01: of this age, and in microseconds.
+    assert!(time.is_none_or(|time| time.as_micros() > 1_767_225_600_000_000));
+}
+
+#[tokio::test]
+async fn a_server_that_would_forget_commits_is_overruled() {
+    let Some((store, _database)) = super::pg().await else {
+        return;
+    };
+    let address = address(&store).await;
+    for (asked, counts) in [
+        ("off", "on"),
+        ("local", "on"),
+        ("remote_write", "on"),
+        ("remote_apply", "remote_apply"),
+    ] {
+        let address = format!("{address}&options=-c%20synchronous_commit%3D{asked}");
+        let store = Store::open(&address, OpenOptions::default()).await.unwrap();
+        let told = store.durability().await.unwrap().to_string();
+        assert!(
+            told.starts_with(&format!("synchronous_commit {counts},")),
+            "{told}"
+        );
+        store.close().await;
+    }
+    store.close().await;
 }
 
 #[tokio::test]

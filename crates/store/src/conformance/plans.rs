@@ -279,7 +279,7 @@ async fn run_moves(store: &Store) {
 
 async fn run_reads(store: &Store) {
     let t = TENANT;
-    store.waiting_events(t, EventId(0), 9).await.unwrap();
+    store.waiting_events(t, &[SHOP], EventId(0), 9).await.unwrap();
     store.read_event(t, EventId(1)).await.unwrap();
     store.read_events_of(t, order(1), 9).await.unwrap();
     store.quarantined(t, 9, 0).await.unwrap();
