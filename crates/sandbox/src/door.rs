@@ -13,6 +13,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+/// How long a port that somebody else took in an outage is left alone.
+const BIND_AGAIN: Duration = Duration::from_millis(50);
+
 /// Gives the time of a simulated world, in microseconds since 1970 (UTC).
 pub trait SimClock: Send + Sync + 'static {
     /// Returns the time of this world in microseconds since 1970 (UTC).
@@ -60,7 +63,7 @@ impl SimClock for HandClock {
 }
 
 /// A small seeded random source (SplitMix64): fast, repeatable, good enough for traffic and faults.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Seed(u64);
 
 impl Seed {
@@ -108,7 +111,43 @@ impl Served {
     }
 }
 
+/// A switch that takes a served simulator off the network: connections are refused while it is on.
+#[derive(Debug, Clone)]
+pub struct Outage(Arc<watch::Sender<bool>>);
+
+impl Default for Outage {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(false)))
+    }
+}
+
+impl Outage {
+    /// Closes the port and ends the connections that are open, as soon as their calls are answered.
+    pub fn begin(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Opens the port again.
+    pub fn end(&self) {
+        self.0.send_replace(false);
+    }
+
+    /// Says whether the port is closed.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        *self.0.borrow()
+    }
+}
+
 /// Serves `router` on `listener` in a task of its own.
+///
+/// # Errors
+/// When the listener has no local address.
+pub fn serve(listener: TcpListener, router: Router) -> std::io::Result<Served> {
+    serve_until(listener, router, &Outage::default())
+}
+
+/// Serves `router` on `listener` in a task of its own, but for the time of an outage.
 ///
 /// # Errors
 /// When the listener has no local address.
@@ -116,14 +155,34 @@ impl Served {
     clippy::disallowed_methods,
     reason = "a simulator is a process of its own; nobody supervises it"
 )]
-pub fn serve(listener: TcpListener, router: Router) -> std::io::Result<Served> {
+pub fn serve_until(listener: TcpListener, router: Router, outage: &Outage) -> std::io::Result<Served> {
     let addr = listener.local_addr()?;
     let (stop, mut stopped) = watch::channel(false);
+    let mut switch = outage.0.subscribe();
     let task = tokio::spawn(async move {
-        let end = async move {
-            let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
-        };
-        let _ = axum::serve(listener, router).with_graceful_shutdown(end).await;
+        let mut open = Some(listener);
+        loop {
+            if let Some(listener) = open.take() {
+                let (mut stopped, mut switch) = (stopped.clone(), switch.clone());
+                let end = async move {
+                    tokio::select! {
+                        _ = stopped.wait_for(|is_stopped| *is_stopped) => {}
+                        Ok(_) = switch.wait_for(|is_off| *is_off) => {}
+                    }
+                };
+                let _ = axum::serve(listener, router.clone())
+                    .with_graceful_shutdown(end)
+                    .await;
+            }
+            tokio::select! {
+                _ = stopped.wait_for(|is_stopped| *is_stopped) => return,
+                Ok(_) = switch.wait_for(|is_off| !*is_off) => {}
+            }
+            match TcpListener::bind(addr).await {
+                Ok(listener) => open = Some(listener),
+                Err(_) => tokio::time::sleep(BIND_AGAIN).await,
+            }
+        }
     });
     Ok(Served { addr, stop, task })
 }

@@ -10,4 +10,5 @@ mod client;
 mod control;
 pub mod copernica;
 pub mod door;
+pub mod keep;
 pub mod lightspeed;

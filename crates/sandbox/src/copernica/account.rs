@@ -1,22 +1,28 @@
 //! The account behind the calls: databases, collections, rows and what is still to be done later.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use md5::{Digest, Md5};
+use serde::{Deserialize, Serialize};
 
 use super::Options;
 use super::call::{Call, Refusal};
 use super::cell::Patch;
 use super::dates::LocalClock;
+use super::deliver::Failure;
 use super::field::{Coercion, TooLong};
+use super::hooks::{Notice, Webhook};
+use super::imports::Import;
 use super::interests::Interest;
+use super::requests::DataRequest;
 use super::rules::Rules;
 use super::table::{Rows, Table, same_text};
+use super::views::View;
 use super::wire::Json;
 
 /// One database.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Database {
     pub(crate) id: u32,
     pub(crate) name: String,
@@ -30,7 +36,7 @@ pub(crate) struct Database {
 }
 
 /// One collection.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Collection {
     pub(crate) id: u32,
     pub(crate) database: u32,
@@ -65,12 +71,32 @@ pub(crate) struct Account {
     pub(crate) last_interest: u32,
     pub(crate) profiles: Rows,
     pub(crate) subprofiles: Rows,
+    /// All imports, by id from 1.
+    pub(crate) imports: Vec<Import>,
+    pub(crate) webhooks: Vec<Webhook>,
+    pub(crate) last_webhook: u32,
+    /// Messages of webhooks that wait for their delivery.
+    pub(crate) outbox: VecDeque<Notice>,
+    /// Selections of profiles, then miniselections.
+    pub(crate) views: [Vec<View>; 2],
+    pub(crate) last_view: u32,
+    /// The newest id of a rule or condition.
+    pub(crate) last_rule: u32,
+    pub(crate) data_requests: Vec<DataRequest>,
+    /// How many codes and tokens were made for applications.
+    pub(crate) minted: u64,
+    /// Deliveries that failed, oldest first.
+    pub(crate) failures: Vec<Failure>,
     /// The interests of the profiles that have some, by interest id.
     pub(crate) interested: HashMap<u32, Vec<u32>>,
     /// Secrets that were set by a call: profiles, then subprofiles.
     pub(crate) secrets: [HashMap<u32, String>; 2],
     /// Work to do at a time, in microseconds since 1970; the second number keeps the order of arrival.
     pub(crate) later: BTreeMap<(i64, u64), Call>,
+    /// How many calls were ever put off.
+    pub(crate) arrivals: u64,
+    /// Moves with everything that may change the account.
+    pub(crate) revision: u64,
     pub(crate) tally: Tally,
     pub(crate) calls_by_kind: BTreeMap<&'static str, u64>,
 }
@@ -97,9 +123,21 @@ impl Account {
             last_interest: 0,
             profiles: Rows::default(),
             subprofiles: Rows::default(),
+            imports: Vec::new(),
+            webhooks: Vec::new(),
+            last_webhook: 0,
+            outbox: VecDeque::new(),
+            views: [Vec::new(), Vec::new()],
+            last_view: 0,
+            last_rule: 0,
+            data_requests: Vec::new(),
+            minted: 0,
+            failures: Vec::new(),
             interested: HashMap::new(),
             secrets: [HashMap::new(), HashMap::new()],
             later: BTreeMap::new(),
+            arrivals: 0,
+            revision: 0,
             tally: Tally::default(),
             calls_by_kind: BTreeMap::new(),
         }
@@ -113,6 +151,7 @@ impl Account {
             }
             let ((due_us, _), call) = entry.remove_entry();
             self.clock.now = due_us.div_euclid(1_000_000);
+            self.revision += 1;
             // Nobody waits for this answer any more.
             let _ = self.dispatch(&call);
         }
@@ -123,7 +162,8 @@ impl Account {
     /// Puts a call off until `due_us`.
     pub(crate) fn put_off(&mut self, due_us: i64, mut call: Call) {
         call.is_late = true;
-        self.later.insert((due_us, self.tally.calls), call);
+        self.arrivals += 1;
+        self.later.insert((due_us, self.arrivals), call);
     }
 
     /// Gives the present time in seconds, as rows keep it.

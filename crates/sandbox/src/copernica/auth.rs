@@ -48,6 +48,17 @@ impl Gate {
             .collect();
     }
 
+    /// Gives the API access tokens.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.tokens.iter().map(|(token, _)| token.clone()).collect()
+    }
+
+    /// Accepts one more API access token.
+    pub(crate) fn add_token(&mut self, token: &str) {
+        let digest = self.digest(token);
+        self.tokens.push((token.to_owned(), digest));
+    }
+
     /// Makes every bearer token issued so far invalid.
     pub(crate) fn expire_all(&mut self) {
         self.age += 1;

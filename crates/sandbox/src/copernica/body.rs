@@ -82,6 +82,11 @@ impl Body {
         }
     }
 
+    /// Gives how many bytes are still to be sent.
+    pub(crate) fn length(&self) -> usize {
+        self.pieces.iter().map(Bytes::len).sum()
+    }
+
     /// Takes everything that is still to be sent.
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.pieces.into_iter().flatten().collect()

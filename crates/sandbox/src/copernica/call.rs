@@ -71,7 +71,7 @@ pub(crate) struct Call {
     /// The bearer token, when there is one.
     pub(crate) bearer: Option<String>,
     pub(crate) body: Bytes,
-    is_form: bool,
+    pub(crate) is_form: bool,
     /// Whether the call was put off and is done now, so that it is not put off again.
     pub(crate) is_late: bool,
 }
@@ -116,6 +116,31 @@ impl Call {
             is_form: header(header::CONTENT_TYPE).starts_with("application/x-www-form-urlencoded"),
             is_late: false,
         }
+    }
+
+    /// Gives the method that means this verb.
+    pub(crate) fn method(&self) -> &'static str {
+        match self.verb {
+            Verb::Get => "GET",
+            Verb::Post => "POST",
+            Verb::Put => "PUT",
+            Verb::Delete => "DELETE",
+            Verb::Other => "OPTIONS",
+        }
+    }
+
+    /// Gives version, path and query as a request has them.
+    pub(crate) fn target(&self) -> String {
+        format!("/{}/{}?{}", self.version.name(), self.raw_path, self.raw_query)
+    }
+
+    /// Makes a call that was put off and saved; `None` when its parts are no request.
+    pub(crate) fn again(method: &str, target: &str, is_form: bool, body: Bytes) -> Option<Self> {
+        let request = http::Request::builder().method(method).uri(target);
+        let (parts, ()) = request.body(()).ok()?.into_parts();
+        let mut call = Self::new(&parts, body);
+        (call.is_form, call.is_late) = (is_form, true);
+        Some(call)
     }
 
     /// Gives the path segment at `position`; "" when there is none.
@@ -209,6 +234,8 @@ impl Refusal {
 pub(crate) enum Reply {
     /// A JSON body.
     Json(Vec<u8>),
+    /// A body of another type.
+    Text(&'static str, String),
     /// A JSON body of the streaming host: sent in pieces, without a length.
     Stream(Vec<u8>),
     /// A POST made `entity` number `id`.
@@ -237,6 +264,11 @@ pub(crate) fn answer(call: &Call, base_url: &str, reply: Result<Reply, Refusal>)
     let bare = |status: StatusCode| plain(if is_old { status } else { StatusCode::NO_CONTENT });
     match reply {
         Reply::Json(body) => json(StatusCode::OK, body),
+        Reply::Text(kind, text) => {
+            let mut response = json(StatusCode::OK, text.into_bytes());
+            put_header(&mut response, "content-type", kind);
+            response
+        }
         Reply::Stream(body) => {
             let mut response = Response::new(Body::pieces(body));
             response

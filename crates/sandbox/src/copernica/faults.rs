@@ -39,6 +39,25 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
+    /// Gives the name of the kind on the control port.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TooMany => "429",
+            Self::TooManyRetryAfter => "429 with Retry-After",
+            Self::ErrorBefore => "500 before",
+            Self::ErrorAfter => "500 after",
+            Self::AnswerLost => "answer lost",
+            Self::ResetBefore => "connection reset",
+            Self::DelayedSilent => "delayed, no answer",
+            Self::DelayedGateway => "delayed, 504",
+            Self::HtmlPage => "HTML with 200",
+            Self::Overload503 => "load balancer 503",
+            Self::Overload504 => "load balancer 504",
+            Self::SlowDrip => "slow drip",
+        }
+    }
+
     /// Every kind.
     pub const ALL: [Self; 12] = [
         Self::TooMany,
@@ -61,6 +80,8 @@ impl FaultKind {
 pub struct Faults {
     /// A wait before every call, in milliseconds; other calls go on meanwhile.
     pub latency_ms: u64,
+    /// How many of 100 calls wait that long.
+    pub latency_percent: u64,
     /// How many of 100 calls go wrong in which way; a call goes wrong in one way at most.
     pub percent: Vec<(FaultKind, f64)>,
     /// What `Retry-After` says, in seconds.
@@ -71,17 +92,21 @@ pub struct Faults {
     pub drip_pause_ms: u64,
     /// Whether the authentication host goes wrong too.
     pub hit_authentication: bool,
+    /// Answers with more bytes than this never come; the connection closes instead (copernica.md §7).
+    pub answer_bytes_max: Option<usize>,
 }
 
 impl Default for Faults {
     fn default() -> Self {
         Self {
             latency_ms: 0,
+            latency_percent: 100,
             percent: Vec::new(),
             retry_after_s: 2,
             delay_ms: 2000,
             drip_pause_ms: 50,
             hit_authentication: false,
+            answer_bytes_max: None,
         }
     }
 }
@@ -120,8 +145,27 @@ impl Dice {
         self.next.extend(std::iter::repeat_n(kind, times));
     }
 
-    /// Throws the dice for one call.
-    pub(crate) fn throw(&mut self, is_authentication: bool) -> Option<FaultKind> {
+    /// Gives the names of the faults that the next calls get.
+    pub(crate) fn waiting(&self) -> Vec<&'static str> {
+        self.next.iter().map(|kind| kind.name()).collect()
+    }
+
+    /// Throws the dice for one call: what hits it, and the settings for that; without a latency that misses it.
+    pub(crate) fn throw_all(&mut self, is_authentication: bool) -> (Option<FaultKind>, Faults) {
+        let fault = self.throw(is_authentication);
+        let may_wait = self.faults.latency_ms > 0 && !is_authentication;
+        let waits = may_wait
+            && (self.faults.latency_percent >= 100 || self.seed.percent(self.faults.latency_percent));
+        let settings = fault.map(|_| self.faults.clone()).unwrap_or_default();
+        let faults = Faults {
+            latency_ms: if waits { self.faults.latency_ms } else { 0 },
+            answer_bytes_max: self.faults.answer_bytes_max,
+            ..settings
+        };
+        (fault, faults)
+    }
+
+    fn throw(&mut self, is_authentication: bool) -> Option<FaultKind> {
         if is_authentication && !self.faults.hit_authentication {
             return None;
         }

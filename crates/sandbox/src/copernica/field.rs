@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+
 use super::cell;
 use super::dates::{LocalClock, Moment, datetime_text};
 use super::out::Out;
@@ -11,7 +13,7 @@ use super::wire::Json;
 const TEXT_LENGTH: u32 = 255;
 
 /// The type of a field (copernica.md §4.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Kind {
     Integer,
     Float,
@@ -122,7 +124,7 @@ pub(crate) struct Coercion {
 pub(crate) struct TooLong;
 
 /// One field of a database or collection.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Field {
     /// Unique in its table only.
     pub(crate) id: u32,
@@ -140,8 +142,11 @@ pub(crate) struct Field {
     /// The definition may be changed through the API only.
     pub(crate) lock: bool,
     /// The name as a quoted member name with a colon.
+    #[serde(skip)]
     pub(crate) json_key: Vec<u8>,
+    #[serde(skip)]
     options: Vec<String>,
+    #[serde(skip)]
     default: String,
 }
 

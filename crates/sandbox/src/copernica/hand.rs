@@ -65,7 +65,7 @@ impl Account {
 impl Simulator {
     /// Removes a profile with its subprofiles; says whether it lived.
     pub fn remove_profile(&self, id: u64) -> bool {
-        let mut account = self.account();
+        let mut account = self.account_to_change();
         let id = u32::try_from(id).unwrap_or(0);
         let lives = account.profiles.get(id).is_some_and(|row| row.removed == 0);
         account.remove_profile(id);
@@ -74,7 +74,7 @@ impl Simulator {
 
     /// Removes a subprofile; says whether it lived.
     pub fn remove_subprofile(&self, id: u64) -> bool {
-        let mut account = self.account();
+        let mut account = self.account_to_change();
         let id = u32::try_from(id).unwrap_or(0);
         let lives = account.subprofiles.get(id).is_some_and(|row| row.removed == 0);
         account.delete_subprofile(id);
@@ -86,7 +86,7 @@ impl Simulator {
     /// # Errors
     /// When there is no such field.
     pub fn unlock_field(&self, at: At<'_>, field: &str) -> Result<(), HandError> {
-        let mut account = self.account();
+        let mut account = self.account_to_change();
         let owner = account.owner(at)?;
         let position = account.table(owner).position(field).ok_or(HandError::Unknown)?;
         let mut field = account.table(owner).fields()[position].clone();
@@ -100,7 +100,7 @@ impl Simulator {
     /// # Errors
     /// When there is no such field or it is locked.
     pub fn remove_field(&self, at: At<'_>, field: &str) -> Result<(), HandError> {
-        let mut account = self.account();
+        let mut account = self.account_to_change();
         let (owner, position) = account.field_of(at, field)?;
         account.drop_field(owner, position);
         Ok(())
@@ -111,7 +111,7 @@ impl Simulator {
     /// # Errors
     /// When there is no such field or it is locked.
     pub fn rename_field(&self, at: At<'_>, field: &str, name: &str) -> Result<(), HandError> {
-        let mut account = self.account();
+        let mut account = self.account_to_change();
         let (owner, position) = account.field_of(at, field)?;
         let mut field = account.table(owner).fields()[position].clone();
         field.rename(name);
@@ -130,7 +130,7 @@ impl Simulator {
         kind: &str,
         length: Option<u32>,
     ) -> Result<(), HandError> {
-        let mut account = self.account();
+        let mut account = self.account_to_change();
         let (owner, position) = account.field_of(at, field)?;
         let mut field = account.table(owner).fields()[position].clone();
         field.kind = Kind::named(kind).ok_or(HandError::UnknownType)?;
@@ -144,7 +144,7 @@ impl Simulator {
     /// # Errors
     /// When there is no such collection or database.
     pub fn delete(&self, at: At<'_>) -> Result<(), HandError> {
-        let mut account = self.account();
+        let mut account = self.account_to_change();
         match account.owner(at)? {
             Owner::Database(place) => {
                 let id = account.databases.remove(place).id;
@@ -162,9 +162,20 @@ impl Simulator {
     /// # Errors
     /// When there is no such collection or database.
     pub fn set_restrictions(&self, at: At<'_>, restrictions: Vec<Restriction>) -> Result<(), HandError> {
-        let mut account = self.account();
+        let mut account = self.account_to_change();
         let owner = account.owner(at)?;
         account.rules_mut(owner).restrictions = restrictions;
+        Ok(())
+    }
+
+    /// Adds a restriction to those of a database or collection.
+    ///
+    /// # Errors
+    /// When there is no such collection or database.
+    pub fn add_restriction(&self, at: At<'_>, restriction: Restriction) -> Result<(), HandError> {
+        let mut account = self.account_to_change();
+        let owner = account.owner(at)?;
+        account.rules_mut(owner).restrictions.push(restriction);
         Ok(())
     }
 
@@ -173,7 +184,7 @@ impl Simulator {
     /// # Errors
     /// When there is no such collection or database.
     pub fn set_removal(&self, at: At<'_>, removal: Removal) -> Result<(), HandError> {
-        let mut account = self.account();
+        let mut account = self.account_to_change();
         let owner = account.owner(at)?;
         account.rules_mut(owner).removal = removal;
         Ok(())

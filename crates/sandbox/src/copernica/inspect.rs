@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
 use super::account::{Account, Space};
-use super::call::Call;
+use super::call::{Call, Verb};
 use super::faults::FaultKind;
 use super::routes::kind_of;
 use super::table::{Row, Table, same_text};
@@ -85,6 +85,7 @@ impl Account {
     /// Counts a call that reached the account.
     pub(crate) fn count(&mut self, call: &Call) {
         self.tally.calls += 1;
+        self.revision += u64::from(call.verb != Verb::Get);
         *self.calls_by_kind.entry(kind_of(call)).or_default() += 1;
     }
 

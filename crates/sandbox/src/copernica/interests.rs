@@ -1,5 +1,7 @@
 //! Interests: named switches on profiles (copernica.md §4.3, §5.3).
 
+use serde::{Deserialize, Serialize};
+
 use super::account::{Account, Database, id_of};
 use super::call::{Call, Refusal, Reply, Verb};
 use super::out::Out;
@@ -7,7 +9,7 @@ use super::table::same_text;
 use super::wire::Json;
 
 /// The definition of one interest.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Interest {
     /// Unique in the account.
     pub(crate) id: u32,

@@ -6,40 +6,56 @@
 //! real account, is the path `/authenticate`: POST the form `access_token=T` and the body of the answer is
 //! the bearer token for v4. A call whose `Host` begins with `rest.` reaches the host that streams long lists.
 //!
-//! Behind the calls: [`Simulator::set_faults`] makes calls go wrong, the `inspect` functions count and read
-//! what is stored without a call, and the `hand` functions do what a person does in the user interface.
+//! Behind the calls: [`Simulator::control`] is the control port, [`Simulator::set_faults`] makes calls go wrong,
+//! the `inspect` functions count and read what is stored without a call, the `hand` functions do what a person
+//! does in the user interface, [`Simulator::run_webhooks`] delivers, [`Simulator::save`] and
+//! [`Simulator::load`] keep the account between runs.
 //!
 //! Simulated where the reference does not know: a refused definition answers 400 `Failed to create …`, a
-//! text is cut to its field's length, a page of more than 1000 is echoed as 1000. Not simulated: views,
-//! mailings, files, data requests, imports and webhooks.
+//! text is cut to its field's length, a page of more than 1000 is echoed as 1000. Mailings, files and coupons
+//! are not simulated: their lists are empty.
 //!
 //! Reading order: `routes` (what a path means), `profiles`, `subprofiles`, `structure`, then `table` and
-//! `cell` (how rows are kept), `field` and `dates` (how values are converted), `filter`, `listing`.
+//! `cell` (how rows are kept), `field` and `dates` (how values are converted), `filter`, `listing`; then what
+//! happens behind a call: `imports`, `hooks`, `deliver`.
 
 mod account;
 mod auth;
 mod body;
 mod call;
 mod cell;
+mod control;
+mod copy;
 mod dates;
+mod deliver;
 mod faults;
 mod field;
 mod filter;
 mod hand;
+mod hooks;
+mod imports;
 mod inspect;
 mod interests;
 mod listing;
+mod oauth;
 mod out;
 mod profiles;
+mod requests;
 mod routes;
 mod rules;
+mod sheet;
+mod sign;
+mod snapshot;
 mod structure;
 mod subprofiles;
 mod table;
+mod unsubscribe;
+mod view_calls;
+mod views;
 mod wire;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -48,18 +64,25 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 
+pub use deliver::{WebhookCounts, WebhookFaults};
 pub use faults::{ConnectionLost, FaultKind, Faults};
 pub use hand::{At, HandError};
 pub use inspect::{Counts, RowView};
+pub use oauth::Application;
 pub use rules::{Removal, Restriction};
+pub use sign::WebhookKey;
+pub use snapshot::LoadError;
 
 use account::Account;
 use auth::Gate;
 use body::Body;
 use call::{Call, Refusal, Version};
+use deliver::Post;
 use faults::Dice;
+use sign::Signer;
 
-use crate::door::SimClock;
+use crate::control::CallLog;
+use crate::door::{Outage, SimClock};
 
 /// The largest body that is read; larger ones are answered with 413.
 const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -73,6 +96,8 @@ pub struct Options {
     pub account_name: String,
     /// The API access tokens that are accepted.
     pub access_tokens: Vec<String>,
+    /// The application that may ask for a token by OAuth.
+    pub application: Application,
     /// How long a bearer token is good, in seconds.
     pub jwt_lifetime_s: i64,
     /// Whether v4 answers 400 instead of 401 to a missing or old bearer token (copernica.md §11 no. 3).
@@ -94,6 +119,10 @@ pub struct Options {
     pub hide_subprofile_id: bool,
     /// How much later a write with `async=1` is done, in milliseconds of the simulator's clock.
     pub async_delay_ms: i64,
+    /// Whether `X-Copernica-ID` says `account_1` instead of `account-1` (copernica.md §8.4).
+    pub account_underscore: bool,
+    /// How much later an import is done, in milliseconds of the simulator's clock.
+    pub import_delay_ms: i64,
 }
 
 impl Default for Options {
@@ -102,6 +131,10 @@ impl Default for Options {
             account_id: 1,
             account_name: "sandbox".to_owned(),
             access_tokens: vec!["sandbox-token".to_owned()],
+            application: Application {
+                key: "sandbox-client".to_owned(),
+                secret: "sandbox-secret".to_owned(),
+            },
             jwt_lifetime_s: 24 * 60 * 60,
             v4_auth_400: false,
             allow_unversioned: true,
@@ -112,6 +145,8 @@ impl Default for Options {
             legacy_put_many: false,
             hide_subprofile_id: false,
             async_delay_ms: 1000,
+            account_underscore: false,
+            import_delay_ms: 1000,
         }
     }
 }
@@ -124,9 +159,24 @@ struct Inner {
     account: Mutex<Account>,
     gate: Mutex<Gate>,
     dice: Mutex<Dice>,
+    application: Application,
+    codes: Mutex<Vec<oauth::Code>>,
+    post: Mutex<Post>,
+    signer: OnceLock<Signer>,
+    log: CallLog,
+    outage: Outage,
+    /// The tokens of the options, which a saved account does not forget.
+    access_tokens: Vec<String>,
     clock: Arc<dyn SimClock>,
     base_url: String,
     allow_unversioned: bool,
+}
+
+impl Inner {
+    /// Gives the signer of webhooks; its key is read when it is first needed.
+    fn signer(&self) -> &Signer {
+        self.signer.get_or_init(Signer::new)
+    }
 }
 
 impl fmt::Debug for Simulator {
@@ -155,6 +205,13 @@ impl Simulator {
         Self(Arc::new(Inner {
             gate: Mutex::new(gate),
             dice: Mutex::new(Dice::new(seed ^ 0xFA17)),
+            application: options.application.clone(),
+            codes: Mutex::new(Vec::new()),
+            post: Mutex::new(Post::new(seed ^ 0x9057)),
+            signer: OnceLock::new(),
+            log: CallLog::default(),
+            outage: Outage::default(),
+            access_tokens: options.access_tokens.clone(),
             clock,
             base_url: options.base_url.clone(),
             allow_unversioned: options.allow_unversioned,
@@ -165,6 +222,13 @@ impl Simulator {
     /// Gives the router that answers all calls of all versions.
     pub fn router(&self) -> Router {
         Router::new().fallback(handle).with_state(self.clone())
+    }
+
+    /// Gives the switch that takes this account off the network, for
+    /// [`door::serve_until`](crate::door::serve_until).
+    #[must_use]
+    pub fn outage(&self) -> Outage {
+        self.0.outage.clone()
     }
 
     /// Makes calls go wrong from now on.
@@ -187,6 +251,13 @@ impl Simulator {
         lock(&self.0.gate).expire_all();
     }
 
+    /// Gives the account for a change by hand.
+    fn account_to_change(&self) -> MutexGuard<'_, Account> {
+        let mut account = self.account();
+        account.revision += 1;
+        account
+    }
+
     /// Gives the account at the present time, with everything done that was due.
     fn account(&self) -> MutexGuard<'_, Account> {
         let mut account = lock(&self.0.account);
@@ -196,40 +267,54 @@ impl Simulator {
 
     async fn answer(&self, parts: Parts, body: Bytes) -> Response<Body> {
         let is_authentication = parts.uri.path() == "/authenticate";
-        let (fault, faults) = {
-            let mut dice = lock(&self.0.dice);
-            let fault = dice.throw(is_authentication);
-            let latency_ms = if is_authentication {
-                0
-            } else {
-                dice.faults.latency_ms
-            };
-            let faults = fault.map(|_| dice.faults.clone()).unwrap_or_default();
-            (fault, Faults { latency_ms, ..faults })
-        };
+        let (fault, faults) = lock(&self.0.dice).throw_all(is_authentication);
+        let at_us = self.0.clock.now_us();
+        let name = fault.map(FaultKind::name);
+        let call = (&parts.method, &parts.uri);
+        if fault == Some(FaultKind::DelayedSilent) {
+            self.0.log.note(at_us, call, None, name);
+        }
         if faults.latency_ms > 0 {
             tokio::time::sleep(Duration::from_millis(faults.latency_ms)).await;
         }
-        let Some(fault) = fault else {
-            return self.execute(&parts, body);
+        let mut response = match fault {
+            None => self.execute(&parts, body),
+            Some(fault) => self.go_wrong(&parts, body, fault, &faults).await,
         };
-        if let Some(response) = faults::answer(fault, &faults) {
+        let is_too_long = |most: usize| response.body().length() > most;
+        if faults.answer_bytes_max.is_some_and(is_too_long) {
+            response = faults::lost();
+        }
+        let is_lost = response.extensions().get::<ConnectionLost>().is_some();
+        let status = Some(response.status()).filter(|_| !is_lost);
+        self.0.log.note(at_us, call, status, name);
+        response
+    }
+
+    async fn go_wrong(
+        &self,
+        parts: &Parts,
+        body: Bytes,
+        fault: FaultKind,
+        faults: &Faults,
+    ) -> Response<Body> {
+        if let Some(response) = faults::answer(fault, faults) {
             return response;
         }
         match fault {
             FaultKind::ErrorAfter => {
-                self.execute(&parts, body);
+                self.execute(parts, body);
                 faults::error_page()
             }
             FaultKind::AnswerLost => {
-                self.execute(&parts, body);
+                self.execute(parts, body);
                 faults::lost()
             }
             FaultKind::SlowDrip => {
-                let response = self.execute(&parts, body);
+                let response = self.execute(parts, body);
                 faults::drip(response, Duration::from_millis(faults.drip_pause_ms)).await
             }
-            _ => self.execute_later(&parts, body, fault, faults.delay_ms).await,
+            _ => self.execute_later(parts, body, fault, faults.delay_ms).await,
         }
     }
 
@@ -237,6 +322,9 @@ impl Simulator {
     fn execute(&self, parts: &Parts, body: Bytes) -> Response<Body> {
         if parts.uri.path() == "/authenticate" {
             return self.authenticate(parts, &body);
+        }
+        if let Some(response) = self.consent(parts).or_else(|| self.exchange(parts)) {
+            return response;
         }
         let call = Call::new(parts, body);
         let reply = {

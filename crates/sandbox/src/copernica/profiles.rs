@@ -6,6 +6,7 @@ use super::account::{Account, Space, id_of, patch_of, secret_of, too_long};
 use super::call::{Call, Refusal, Reply};
 use super::cell::Patch;
 use super::filter::Filter;
+use super::hooks::Trigger;
 use super::listing::{Paging, Source, write_fields, write_ids, write_page};
 use super::out::Out;
 use super::rules::{Removal, allows};
@@ -22,8 +23,14 @@ pub(crate) enum Show {
 }
 
 impl Account {
-    /// Lists the profiles of a database, filtered, ordered and paged.
-    pub(crate) fn list_profiles(&mut self, place: usize, call: &Call, show: Show) -> Reply {
+    /// Lists the profiles of a database, or only those `among` some ids; filtered, ordered and paged.
+    pub(crate) fn list_profiles(
+        &mut self,
+        place: usize,
+        among: Option<&[u32]>,
+        call: &Call,
+        show: Show,
+    ) -> Reply {
         let database = &mut self.databases[place];
         let filter = Filter::read(call.expressions(), &database.table, &self.clock);
         filter.prepare(&mut database.table, &self.profiles);
@@ -33,10 +40,10 @@ impl Account {
         let source = Source {
             table,
             rows: &self.profiles,
-            ids: candidates.ids(),
+            ids: among.unwrap_or(candidates.ids()),
             filter: &filter,
             secret: &|id| self.secret(Space::Profiles, id).into_owned(),
-            known_total: filter.is_open().then_some(table.live),
+            known_total: (filter.is_open() && among.is_none()).then_some(table.live),
             seed: self.seed ^ self.tally.calls,
         };
         let page = source.page(&paging);
@@ -91,6 +98,13 @@ impl Account {
         Reply::Json(out.finish())
     }
 
+    /// Writes a profile as its GET shows it; nothing for an unknown one.
+    pub(crate) fn write_profile_of(&self, out: &mut Out, id: u32) {
+        if let Some(row) = self.profiles.get(id) {
+            self.write_profile(out, id, row, false);
+        }
+    }
+
     /// Answers `GET profile/{id}/fields`.
     pub(crate) fn get_profile_fields(&self, id: u32) -> Reply {
         let mut out = Out::sized(2048);
@@ -109,7 +123,7 @@ impl Account {
     pub(crate) fn post_profile(&mut self, place: usize, call: &Call) -> Result<Reply, Refusal> {
         let body = call.json()?;
         let patch = self.profile_patch(place, wrapped_fields(&body)?)?;
-        let id = self.create_profile(place, &patch, &body)?;
+        let id = self.create_profile(place, &patch, body.member("interests"))?;
         Ok(Reply::Created {
             entity: "profile",
             id: u64::from(id),
@@ -120,7 +134,16 @@ impl Account {
         patch_of(fields, &self.databases[place].table, self.coercion(), &self.clock).map_err(too_long)
     }
 
-    fn create_profile(&mut self, place: usize, patch: &Patch, body: &Json<'_>) -> Result<u32, Refusal> {
+    /// Makes a profile; `interests` are switched on or off.
+    ///
+    /// # Errors
+    /// When a restriction forbids the profile.
+    pub(crate) fn create_profile(
+        &mut self,
+        place: usize,
+        patch: &Patch,
+        interests: Option<&Json<'_>>,
+    ) -> Result<u32, Refusal> {
         let now = self.now();
         let database = &mut self.databases[place];
         if !allows(&database.rules, &mut database.table, &self.profiles, None, patch) {
@@ -137,7 +160,8 @@ impl Account {
         };
         let id = database.table.insert(&mut self.profiles, row, patch);
         self.tally.created += 1;
-        self.merge_interests(place, id, body.member("interests"));
+        self.merge_interests(place, id, interests);
+        self.tell(Trigger::Create, Space::Profiles, id, Some(patch));
         Ok(id)
     }
 
@@ -160,31 +184,13 @@ impl Account {
             self.put_off_async(call);
             return Ok(Reply::PutMany);
         }
-        let database = &mut self.databases[place];
-        filter.prepare(&mut database.table, &self.profiles);
-        let ids = {
-            let table = &self.databases[place].table;
-            let candidates = filter.candidates(table);
-            let (set, seed) = (&self.secrets[Space::Profiles as usize], self.seed);
-            let secret = |id| secret_of(set, seed, Space::Profiles, id).into_owned();
-            let fits = |id: &u32| {
-                self.profiles
-                    .get(*id)
-                    .is_some_and(|row| filter.matches(table, row, *id, &secret))
-            };
-            candidates
-                .ids()
-                .iter()
-                .copied()
-                .filter(fits)
-                .collect::<Vec<u32>>()
-        };
+        let ids = self.fitting_profiles(place, &filter);
         let patch = self.profile_patch(place, fields)?;
         if ids.is_empty() {
             if !call.flag("create", false) {
                 return Ok(Reply::PutMany);
             }
-            let id = self.create_profile(place, &patch, &body)?;
+            let id = self.create_profile(place, &patch, body.member("interests"))?;
             return Ok(Reply::PutCreated {
                 entity: "profile",
                 id: u64::from(id),
@@ -201,6 +207,22 @@ impl Account {
         Ok(Reply::PutMany)
     }
 
+    /// Gives the living profiles of a database that fit a filter, by id.
+    pub(crate) fn fitting_profiles(&mut self, place: usize, filter: &Filter) -> Vec<u32> {
+        let database = &mut self.databases[place];
+        filter.prepare(&mut database.table, &self.profiles);
+        let table = &self.databases[place].table;
+        let candidates = filter.candidates(table);
+        let (set, seed) = (&self.secrets[Space::Profiles as usize], self.seed);
+        let secret = |id| secret_of(set, seed, Space::Profiles, id).into_owned();
+        let fits = |id: &u32| {
+            self.profiles
+                .get(*id)
+                .is_some_and(|row| filter.matches(table, row, *id, &secret))
+        };
+        candidates.ids().iter().copied().filter(fits).collect()
+    }
+
     /// Puts a call with `async=1` off; the answer does not wait (copernica.md §5.5).
     pub(crate) fn put_off_async(&mut self, call: &Call) {
         let due_us = self
@@ -209,7 +231,11 @@ impl Account {
         self.put_off(due_us, call.clone());
     }
 
-    fn check_profile(&mut self, place: usize, id: u32, patch: &Patch) -> Result<(), Refusal> {
+    /// Checks a write to a profile against the restrictions.
+    ///
+    /// # Errors
+    /// When one of them forbids it.
+    pub(crate) fn check_profile(&mut self, place: usize, id: u32, patch: &Patch) -> Result<(), Refusal> {
         let database = &mut self.databases[place];
         if allows(
             &database.rules,
@@ -224,13 +250,17 @@ impl Account {
         Err(Refusal::new("Failed to update profile"))
     }
 
-    fn write_to_profile(&mut self, place: usize, id: u32, patch: &Patch) {
+    /// Writes to a living profile.
+    pub(crate) fn write_to_profile(&mut self, place: usize, id: u32, patch: &Patch) {
         let now = self.now();
         match self.databases[place]
             .table
             .update(&mut self.profiles, id, patch, now)
         {
-            Written::Changed => self.tally.changed += 1,
+            Written::Changed => {
+                self.tally.changed += 1;
+                self.tell(Trigger::Update, Space::Profiles, id, Some(patch));
+            }
             Written::Unchanged => self.tally.unchanged += 1,
         }
     }
@@ -317,16 +347,26 @@ impl Account {
         Ok(Reply::Deleted(None))
     }
 
-    /// Removes a profile and its subprofiles at one time, unless the removal behaviour says otherwise.
+    /// Does what the removal behaviour says; usually removes the profile with its subprofiles.
     pub(crate) fn remove_profile(&mut self, id: u32) {
         let Some(place) = self.place_of_profile(id) else {
             return;
         };
-        let now = self.now();
-        let database = &mut self.databases[place];
-        if database.rules.removal == Removal::Nothing {
-            return;
+        match self.databases[place].rules.removal {
+            Removal::Remove => self.drop_profile(id),
+            Removal::Nothing => {}
+            Removal::Unsubscribe => self.unsubscribe_profile(id),
         }
+    }
+
+    /// Removes a profile and its subprofiles at one time.
+    pub(crate) fn drop_profile(&mut self, id: u32) {
+        let Some(place) = self.place_of_profile(id) else {
+            return;
+        };
+        let now = self.now();
+        self.tell(Trigger::Delete, Space::Profiles, id, None);
+        let database = &mut self.databases[place];
         database.table.remove(&mut self.profiles, id, now);
         self.tally.removed += 1;
         let mut child = self.profiles.get(id).map_or(0, |row| row.link);
@@ -335,6 +375,7 @@ impl Account {
                 break;
             };
             if let Some(place) = self.collection_at(table) {
+                self.tell(Trigger::Delete, Space::Subprofiles, child, None);
                 self.collections[place]
                     .table
                     .remove(&mut self.subprofiles, child, now);

@@ -6,6 +6,24 @@ use super::out::Out;
 use super::profiles::Show;
 use super::structure::Owner;
 
+/// The paths that name one thing, by an id behind them.
+const ENTITIES: [&str; 14] = [
+    "database",
+    "collection",
+    "profile",
+    "subprofile",
+    "interest",
+    "import",
+    "webhook",
+    "view",
+    "miniview",
+    "rule",
+    "minirule",
+    "condition",
+    "minicondition",
+    "datarequest",
+];
+
 impl Account {
     /// Does what an authorised call asks for.
     ///
@@ -13,10 +31,7 @@ impl Account {
     /// With the refusal that the real account gives, in the order of its checks: the entity, "already been
     /// removed", then the rest of the path.
     pub(crate) fn dispatch(&mut self, call: &Call) -> Result<Reply, Refusal> {
-        let needs_id = matches!(
-            call.segment(0),
-            "database" | "collection" | "profile" | "subprofile" | "interest"
-        );
+        let needs_id = ENTITIES.contains(&call.segment(0));
         if needs_id && call.segments.len() < 2 {
             return Err(Refusal::missing(1));
         }
@@ -27,6 +42,22 @@ impl Account {
             "profile" => self.profile(call),
             "subprofile" => self.subprofile(call),
             "interest" => self.interest(call),
+            "imports" => self.imports_call(call),
+            "import" => self.import_call(call),
+            "webhooks" => self.webhooks_call(call),
+            "webhook" => self.webhook_call(call),
+            "view" => self.view_call(Space::Profiles, call),
+            "miniview" => self.view_call(Space::Subprofiles, call),
+            "rule" => self.rule_call(Space::Profiles, call),
+            "minirule" => self.rule_call(Space::Subprofiles, call),
+            "condition" => self.condition_call(Space::Profiles, call),
+            "minicondition" => self.condition_call(Space::Subprofiles, call),
+            "email" if call.segment(2) == "datarequest" => {
+                self.post_data_request("email", call.segment(1), call)
+            }
+            "datarequest" => self.data_request_call(call),
+            "logfiles" => self.log_files_call(call),
+            "logfile" => self.log_file_call(call),
             "identity" if call.verb == Verb::Get => Ok(self.identity()),
             "consumption" if call.verb == Verb::Get => self.consumption(call),
             _ => Err(Refusal::invalid_method()),
@@ -41,16 +72,23 @@ impl Account {
         match (call.segment(2), call.verb) {
             ("", Verb::Get) => Ok(self.get_database(place)),
             ("", Verb::Put | Verb::Post) => self.put_database(place, call),
-            ("profiles", Verb::Get) => Ok(self.list_profiles(place, call, Show::Objects)),
+            ("profiles", Verb::Get) => Ok(self.list_profiles(place, None, call, Show::Objects)),
             ("profiles", Verb::Post) => self.post_profile(place, call),
             ("profiles", Verb::Put) => self.put_profiles(place, call),
             ("profiles", Verb::Delete) => self.delete_profiles(place, call),
-            ("profileids", Verb::Get) => Ok(self.list_profiles(place, call, Show::Ids)),
+            ("profileids", Verb::Get) => Ok(self.list_profiles(place, None, call, Show::Ids)),
             ("fields", _) => self.fields_call(owner, call),
             ("field", _) => self.field_call(owner, call),
             ("collections", _) => self.collections_call(place, call),
+            ("views", _) => {
+                let parent = (self.databases[place].id, 0, 0);
+                self.views_call(Space::Profiles, parent, call)
+            }
+            ("copy", Verb::Post) => self.copy_database(place, call),
             ("interests", _) => self.database_interests(place, call),
             ("intentions", Verb::Put | Verb::Post) => self.put_intentions(owner, call),
+            ("unsubscribe", _) => self.unsubscribe_call(owner, call),
+            ("unsubscribes", Verb::Put | Verb::Post) => self.unsubscribes_call(owner, call),
             _ => Err(Refusal::invalid_method()),
         }
     }
@@ -67,7 +105,14 @@ impl Account {
             ("subprofiles", Verb::Get) => Ok(self.list_subprofiles(place, None, call, Show::Objects)),
             ("subprofiles", Verb::Put) => self.put_subprofiles(place, call),
             ("subprofileids", Verb::Get) => Ok(self.list_subprofiles(place, None, call, Show::Ids)),
+            ("miniviews", _) => {
+                let collection = &self.collections[place];
+                let parent = (collection.database, collection.id, 0);
+                self.views_call(Space::Subprofiles, parent, call)
+            }
             ("intentions", Verb::Put | Verb::Post) => self.put_intentions(owner, call),
+            ("unsubscribe", _) => self.unsubscribe_call(owner, call),
+            ("unsubscribes", Verb::Put | Verb::Post) => self.unsubscribes_call(owner, call),
             _ => Err(Refusal::invalid_method()),
         }
     }
@@ -87,7 +132,7 @@ impl Account {
             ("fields", Verb::Put | Verb::Post) => self.put_profile_fields(id, call),
             ("subprofiles", Verb::Get | Verb::Post | Verb::Put) => self.subprofiles_of(id, call),
             ("interests", _) => self.profile_interests(id, call),
-            _ => Err(Refusal::invalid_method()),
+            _ => self.row_extras(Space::Profiles, id, call),
         }
     }
 
@@ -103,7 +148,10 @@ impl Account {
             }));
         };
         match call.verb {
-            Verb::Get => Ok(self.list_subprofiles(place, Some(profile), call, Show::Objects)),
+            Verb::Get => {
+                let children = self.children(profile, self.collections[place].id);
+                Ok(self.list_subprofiles(place, Some(&children), call, Show::Objects))
+            }
             Verb::Post => self.post_subprofile(profile, place, call),
             _ => self.put_subprofiles_of(profile, place, call),
         }
@@ -122,7 +170,7 @@ impl Account {
             ("", Verb::Delete) => Ok(self.delete_subprofile(id)),
             ("fields", Verb::Get) => Ok(self.get_subprofile_fields(id)),
             ("fields", Verb::Put | Verb::Post) => self.put_subprofile_fields(id, call),
-            _ => Err(Refusal::invalid_method()),
+            _ => self.row_extras(Space::Subprofiles, id, call),
         }
     }
 
@@ -196,6 +244,9 @@ pub(crate) fn kind_of(call: &Call) -> &'static str {
         (Verb::Get, "subprofile", _) => "GET subprofile",
         (Verb::Delete, "subprofile", _) => "DELETE subprofile",
         (_, "subprofile", _) => "PUT subprofile",
+        (_, "imports", _) => "POST imports",
+        (_, "import", _) => "GET import",
+        (_, "webhooks" | "webhook", _) => "webhooks",
         (_, "identity", _) => "GET identity",
         (_, "consumption", _) => "GET consumption",
         _ => "other",

@@ -2,34 +2,43 @@
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+
 use super::cell::{Cells, Patch};
 use super::table::{Row, Rows, Table, same_text};
+use super::unsubscribe::Behaviour;
+use super::wire::Json;
 
 /// A restriction of a database or collection (copernica.md §4.7).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Restriction {
     /// "Block double values": no two living rows hold the same values in all these fields together.
     /// Rows without any of the values are let through.
     Unique(Vec<String>),
+    /// The field is at least this number; for instance an age.
+    Minimum(String, i64),
     /// No value of the field contains this text; for instance the domain of a mail address.
     NotContaining(String, String),
 }
 
 /// What a delete does (copernica.md §4.6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Removal {
     /// The row is removed.
     #[default]
     Remove,
     /// The answer says so, but the row stays.
     Nothing,
+    /// The row is unsubscribed: what that does is set beside it.
+    Unsubscribe,
 }
 
 /// The settings of one table.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Rules {
     pub(crate) restrictions: Vec<Restriction>,
     pub(crate) removal: Removal,
+    pub(crate) unsubscribe: Behaviour,
 }
 
 /// Says whether `table` would still satisfy its restrictions after a write.
@@ -38,6 +47,11 @@ pub(crate) struct Rules {
 pub(crate) fn allows(rules: &Rules, table: &mut Table, rows: &Rows, id: Option<u32>, patch: &Patch) -> bool {
     rules.restrictions.iter().all(|restriction| match restriction {
         Restriction::Unique(names) => is_unique(names, table, rows, id, patch),
+        Restriction::Minimum(name, least) => table.position(name).is_none_or(|position| {
+            let row = id.and_then(|id| rows.get(id));
+            let value = value_after(table, row, patch, position);
+            super::field::float(&Json::Text(value)) >= *least as f64
+        }),
         Restriction::NotContaining(name, text) => table.position(name).is_none_or(|position| {
             let row = id.and_then(|id| rows.get(id));
             !value_after(table, row, patch, position)

@@ -41,11 +41,7 @@ impl Account {
     fn post_database(&mut self, call: &Call) -> Result<Reply, Refusal> {
         let body = call.json()?;
         let name = text_of(&body, "name").unwrap_or_default();
-        let is_legal = !name.is_empty()
-            && name
-                .chars()
-                .all(|char| char.is_ascii_alphanumeric() || char == '_');
-        if !is_legal
+        if !is_database_name(&name)
             || self
                 .databases
                 .iter()
@@ -212,24 +208,29 @@ impl Account {
     /// When the body cannot be read.
     pub(crate) fn put_intentions(&mut self, owner: Owner, call: &Call) -> Result<Reply, Refusal> {
         let body = call.json()?;
-        let kinds = [Kind::Email, Kind::PhoneGsm, Kind::PhoneFax, Kind::Email];
-        let (table, intentions) = match owner {
-            Owner::Database(place) => {
-                let database = &mut self.databases[place];
-                (&database.table, &mut database.intentions)
-            }
-            Owner::Collection(place) => {
-                let collection = &mut self.collections[place];
-                (&collection.table, &mut collection.intentions)
-            }
+        let old = match owner {
+            Owner::Database(place) => self.databases[place].intentions,
+            Owner::Collection(place) => self.collections[place].intentions,
         };
+        let new = self.intended(owner, old, &body);
+        match owner {
+            Owner::Database(place) => self.databases[place].intentions = new,
+            Owner::Collection(place) => self.collections[place].intentions = new,
+        }
+        Ok(Reply::Put)
+    }
+
+    /// Works out intentions after a body; a switch needs a destination field.
+    pub(crate) fn intended(&self, owner: Owner, mut intentions: [bool; 4], body: &Json<'_>) -> [bool; 4] {
+        let kinds = [Kind::Email, Kind::PhoneGsm, Kind::PhoneFax, Kind::Email];
+        let fields = self.table(owner).fields();
         for (at, key) in INTENTIONS.iter().enumerate() {
             if let Some(wanted) = body.member(key) {
-                let has_field = table.fields().iter().any(|field| field.kind == kinds[at]);
+                let has_field = fields.iter().any(|field| field.kind == kinds[at]);
                 intentions[at] = wanted.truth() && has_field;
             }
         }
-        Ok(Reply::Put)
+        intentions
     }
 
     /// Gives the table of an owner of fields.
@@ -354,7 +355,8 @@ impl Account {
 
 const INTENTIONS: [&str; 4] = ["email", "sms", "fax", "pdf"];
 
-fn write_intentions(out: &mut Out, intentions: [bool; 4]) {
+/// Writes the member `intentions`.
+pub(crate) fn write_intentions(out: &mut Out, intentions: [bool; 4]) {
     out.key("intentions").open(b'{');
     for (key, is_on) in INTENTIONS.iter().zip(intentions) {
         out.key(key).truth(is_on);
@@ -379,6 +381,14 @@ fn may_have(table: &Table, field: &Field) -> bool {
         && others.all(|other| {
             !(same_text(&other.name, &field.name) || field.kind.is_single() && other.kind == field.kind)
         })
+}
+
+/// Says whether a new database may have this name (copernica.md §4.1).
+pub(crate) fn is_database_name(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .chars()
+            .all(|char| char.is_ascii_alphanumeric() || char == '_')
 }
 
 /// Gives a member of a body as text.

@@ -6,6 +6,7 @@ use super::account::{Account, Space, patch_of, secret_of, too_long};
 use super::call::{Call, Refusal, Reply, Version};
 use super::cell::Patch;
 use super::filter::Filter;
+use super::hooks::Trigger;
 use super::listing::{Paging, Source, write_fields, write_ids, write_page};
 use super::out::Out;
 use super::profiles::{Show, bad_filter, secret_text};
@@ -14,30 +15,29 @@ use super::table::{Row, Written};
 use super::wire::Json;
 
 impl Account {
-    /// Lists the subprofiles of a collection; with `profile` only those of that profile.
+    /// Lists the subprofiles of a collection, or only those `among` some ids.
     pub(crate) fn list_subprofiles(
         &mut self,
         place: usize,
-        profile: Option<u32>,
+        among: Option<&[u32]>,
         call: &Call,
         show: Show,
     ) -> Reply {
         let collection = &mut self.collections[place];
         let filter = Filter::read(call.expressions(), &collection.table, &self.clock);
-        if profile.is_none() {
+        if among.is_none() {
             filter.prepare(&mut collection.table, &self.subprofiles);
         }
         let table = &self.collections[place].table;
         let paging = Paging::read(call, table);
-        let children = profile.map(|profile| self.children(profile, self.collections[place].id));
         let candidates = filter.candidates(table);
         let source = Source {
             table,
             rows: &self.subprofiles,
-            ids: children.as_deref().unwrap_or(candidates.ids()),
+            ids: among.unwrap_or(candidates.ids()),
             filter: &filter,
             secret: &|id| self.secret(Space::Subprofiles, id).into_owned(),
-            known_total: (filter.is_open() && profile.is_none()).then_some(table.live),
+            known_total: (filter.is_open() && among.is_none()).then_some(table.live),
             seed: self.seed ^ self.tally.calls,
         };
         let page = source.page(&paging);
@@ -107,6 +107,13 @@ impl Account {
         Reply::Json(out.finish())
     }
 
+    /// Writes a subprofile as its GET shows it; nothing for an unknown one.
+    pub(crate) fn write_subprofile_of(&self, out: &mut Out, id: u32) {
+        if let Some(row) = self.subprofiles.get(id) {
+            self.write_subprofile(out, id, row, false);
+        }
+    }
+
     /// Answers `GET subprofile/{id}/fields`.
     pub(crate) fn get_subprofile_fields(&self, id: u32) -> Reply {
         let mut out = Out::sized(2048);
@@ -148,7 +155,16 @@ impl Account {
         .map_err(too_long)
     }
 
-    fn create_subprofile(&mut self, profile: u32, place: usize, patch: &Patch) -> Result<u32, Refusal> {
+    /// Makes a subprofile.
+    ///
+    /// # Errors
+    /// When a restriction forbids it.
+    pub(crate) fn create_subprofile(
+        &mut self,
+        profile: u32,
+        place: usize,
+        patch: &Patch,
+    ) -> Result<u32, Refusal> {
         let now = self.now();
         let collection = &mut self.collections[place];
         if !allows(
@@ -174,6 +190,7 @@ impl Account {
             parent.link = id;
         }
         self.tally.created += 1;
+        self.tell(Trigger::Create, Space::Subprofiles, id, Some(patch));
         Ok(id)
     }
 
@@ -241,7 +258,8 @@ impl Account {
         }
     }
 
-    fn fitting(&self, place: usize, filter: &Filter, ids: &[u32]) -> Vec<u32> {
+    /// Gives those of `ids` that live and fit a filter.
+    pub(crate) fn fitting(&self, place: usize, filter: &Filter, ids: &[u32]) -> Vec<u32> {
         let table = &self.collections[place].table;
         let (set, seed) = (&self.secrets[Space::Subprofiles as usize], self.seed);
         let secret = |id| secret_of(set, seed, Space::Subprofiles, id).into_owned();
@@ -253,7 +271,16 @@ impl Account {
         ids.iter().copied().filter(fits).collect()
     }
 
-    fn write_to_subprofiles(&mut self, place: usize, ids: &[u32], patch: &Patch) -> Result<(), Refusal> {
+    /// Writes to living subprofiles of one collection: to all or, when a restriction forbids one, to none.
+    ///
+    /// # Errors
+    /// When a restriction forbids it.
+    pub(crate) fn write_to_subprofiles(
+        &mut self,
+        place: usize,
+        ids: &[u32],
+        patch: &Patch,
+    ) -> Result<(), Refusal> {
         let now = self.now();
         let collection = &mut self.collections[place];
         for id in ids {
@@ -269,8 +296,12 @@ impl Account {
             }
         }
         for id in ids {
+            let collection = &mut self.collections[place];
             match collection.table.update(&mut self.subprofiles, *id, patch, now) {
-                Written::Changed => self.tally.changed += 1,
+                Written::Changed => {
+                    self.tally.changed += 1;
+                    self.tell(Trigger::Update, Space::Subprofiles, *id, Some(patch));
+                }
                 Written::Unchanged => self.tally.unchanged += 1,
             }
         }
@@ -319,20 +350,26 @@ impl Account {
         self.write_to_subprofiles(place, &[id], &patch)
     }
 
-    /// Answers `DELETE subprofile/{id}`.
+    /// Answers `DELETE subprofile/{id}`: does what the removal behaviour says.
     pub(crate) fn delete_subprofile(&mut self, id: u32) -> Reply {
-        let now = self.now();
-        if let Some(place) = self
-            .subprofiles
-            .get(id)
-            .and_then(|row| self.collection_at(row.table))
-        {
-            let collection = &mut self.collections[place];
-            if collection.rules.removal == Removal::Remove {
-                collection.table.remove(&mut self.subprofiles, id, now);
-                self.tally.removed += 1;
+        let row = self.subprofiles.get(id);
+        if let Some(place) = row.and_then(|row| self.collection_at(row.table)) {
+            match self.collections[place].rules.removal {
+                Removal::Remove => self.drop_subprofile(place, id),
+                Removal::Nothing => {}
+                Removal::Unsubscribe => self.unsubscribe_subprofile(id),
             }
         }
         Reply::Deleted(Some(("subprofile", u64::from(id))))
+    }
+
+    /// Removes a subprofile of the collection at `place`.
+    pub(crate) fn drop_subprofile(&mut self, place: usize, id: u32) {
+        self.tell(Trigger::Delete, Space::Subprofiles, id, None);
+        let now = self.now();
+        self.collections[place]
+            .table
+            .remove(&mut self.subprofiles, id, now);
+        self.tally.removed += 1;
     }
 }

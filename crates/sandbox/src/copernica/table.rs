@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::{BuildHasherDefault, Hasher};
 
+use serde::{Deserialize, Serialize};
+
 use super::cell::{Cells, Patch, push};
 use super::dates::LocalClock;
 use super::field::{Coercion, Field, Kind};
@@ -41,8 +43,18 @@ impl Rows {
         self.0.get_mut((id as usize).checked_sub(1)?)
     }
 
+    /// Gives how many rows there are, removed ones too.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Gives all rows with their ids.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (u32, &Row)> {
+        self.0.iter().zip(1..).map(|(row, id)| (id, row))
+    }
+
     /// Adds a row and gives its id.
-    fn add(&mut self, row: Row) -> u32 {
+    pub(crate) fn add(&mut self, row: Row) -> u32 {
         self.0.push(row);
         self.0.len() as u32
     }
@@ -141,15 +153,19 @@ pub(crate) enum Written {
 }
 
 /// The rows and fields of one database or collection.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Table {
     fields: Vec<Field>,
+    #[serde(skip)]
     by_name: HashMap<String, usize>,
     next_field_id: u32,
     /// All rows in the order of their ids, the removed ones too.
+    #[serde(skip)]
     pub(crate) ids: Vec<u32>,
     /// How many rows live.
+    #[serde(skip)]
     pub(crate) live: u64,
+    #[serde(skip)]
     indexes: Vec<Option<Index>>,
 }
 
@@ -157,6 +173,33 @@ impl Table {
     /// Gives the fields in definition order.
     pub(crate) fn fields(&self) -> &[Field] {
         &self.fields
+    }
+
+    /// Works out what follows from saved definitions.
+    pub(crate) fn settle(&mut self, coercion: Coercion, clock: &LocalClock) {
+        for field in &mut self.fields {
+            let name = std::mem::take(&mut field.name);
+            field.rename(&name);
+            field.settle(coercion, clock);
+        }
+        self.refresh();
+    }
+
+    /// Gets to know a row that was saved; in the order of their ids.
+    pub(crate) fn know(&mut self, id: u32, row: &Row) {
+        self.ids.push(id);
+        self.live += u64::from(row.removed == 0);
+    }
+
+    /// Makes a table with the same fields and no rows.
+    pub(crate) fn empty_copy(&self) -> Self {
+        let mut copy = Self {
+            fields: self.fields.clone(),
+            next_field_id: self.next_field_id,
+            ..Self::default()
+        };
+        copy.refresh();
+        copy
     }
 
     /// Finds a field by name, in any case: its position.
@@ -265,6 +308,11 @@ impl Table {
             }
         }
         row.cells = cells.into_boxed_slice();
+        self.take(rows, row)
+    }
+
+    /// Adds a row as it is, with its cells, and gives its id.
+    pub(crate) fn take(&mut self, rows: &mut Rows, row: Row) -> u32 {
         let id = rows.add(row);
         self.ids.push(id);
         self.live += 1;

@@ -1,0 +1,57 @@
+//! A file that holds the state of a simulator between runs, always whole.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// The buffer of reading and writing, in bytes.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// The file of one simulator.
+///
+/// It is written beside its place and then moved there: a process that is killed leaves the old state or the
+/// new one, never half of one.
+#[derive(Debug, Clone)]
+pub struct DataFile(PathBuf);
+
+impl DataFile {
+    /// Names the file; it need not be there.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// Returns where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Opens it for reading; `None` when there is none yet.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn open(&self) -> io::Result<Option<impl Read + use<>>> {
+        match File::open(&self.0) {
+            Ok(file) => Ok(Some(BufReader::with_capacity(BUFFER_BYTES, file))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Replaces it with what `write` writes.
+    ///
+    /// # Errors
+    /// When the folder or the disk refuses; the old file is as it was.
+    pub fn replace(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        let mut name = self.0.clone().into_os_string();
+        name.push(".new");
+        let beside = PathBuf::from(name);
+        let mut into = BufWriter::with_capacity(BUFFER_BYTES, File::create(&beside)?);
+        write(&mut into)?;
+        into.into_inner()?.sync_all()?;
+        fs::rename(&beside, &self.0)?;
+        let folder = self.0.parent().filter(|folder| !folder.as_os_str().is_empty());
+        // The move itself is only safe once the folder is on the disk.
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    }
+}
