@@ -7,7 +7,7 @@ mod relation;
 #[cfg(test)]
 mod tests;
 
-pub use relation::{Relation, relation};
+pub use relation::{Relation, home, relation};
 
 use crate::entity::{Order, OrderRow, Product, Quote, Shipment, Variant};
 
@@ -67,6 +67,8 @@ fn shipment_rank(shipment: &Shipment) -> ShipmentRank<'_> {
 pub struct RowView<'a> {
     /// The order's id at the source.
     pub order_id: i64,
+    /// The hub's number of the order; 0 when no route asks for it.
+    pub order_number: i64,
     /// The row.
     pub row: &'a OrderRow,
     /// Whether the newest listing of the order no longer has it, or the whole order is gone.

@@ -7,7 +7,9 @@ use std::cmp::{Ordering, Reverse};
 
 use serde::{Deserialize, Serialize};
 
-use crate::entity::{Customer, Invoice, Order, Product, Quote, RowsSeen, Shipment, Subscription, Variant};
+use crate::entity::{
+    Customer, Invoice, Memberships, Order, Product, Quote, RowsSeen, Shipment, Subscription, Variant,
+};
 use crate::event::{Action, Event};
 use crate::id::{ConnectionId, EventId};
 use crate::time::Timestamp;
@@ -32,11 +34,13 @@ pub enum RecordKind {
     Product,
     /// A variant of a product.
     Variant,
+    /// The customer groups of one customer, under his number.
+    Groups,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Customer,
         Self::Subscription,
         Self::Order,
@@ -45,6 +49,7 @@ impl RecordKind {
         Self::Invoice,
         Self::Product,
         Self::Variant,
+        Self::Groups,
     ];
 
     /// The word in tables, pages and logs.
@@ -59,6 +64,7 @@ impl RecordKind {
             Self::Invoice => "invoice",
             Self::Product => "product",
             Self::Variant => "variant",
+            Self::Groups => "groups",
         }
     }
 
@@ -173,6 +179,8 @@ pub enum Content {
     Product(Box<Product>),
     /// A variant.
     Variant(Box<Variant>),
+    /// The customer groups of one customer.
+    Groups(Box<Memberships>),
 }
 
 impl Content {
@@ -188,6 +196,7 @@ impl Content {
             Self::Invoice(_) => RecordKind::Invoice,
             Self::Product(_) => RecordKind::Product,
             Self::Variant(_) => RecordKind::Variant,
+            Self::Groups(_) => RecordKind::Groups,
         }
     }
 
@@ -203,6 +212,7 @@ impl Content {
             Self::Invoice(content) => serde_json::to_string(content),
             Self::Product(content) => serde_json::to_string(content),
             Self::Variant(content) => serde_json::to_string(content),
+            Self::Groups(content) => serde_json::to_string(content),
         };
         written.expect("canonical nouns hold strings, numbers and lists only, which always serialise")
     }
@@ -221,6 +231,7 @@ impl Content {
             RecordKind::Invoice => Self::Invoice(serde_json::from_str(text)?),
             RecordKind::Product => Self::Product(serde_json::from_str(text)?),
             RecordKind::Variant => Self::Variant(serde_json::from_str(text)?),
+            RecordKind::Groups => Self::Groups(serde_json::from_str(text)?),
         })
     }
 }
@@ -382,10 +393,12 @@ impl Held {
 }
 
 impl Content {
-    /// Keeps the rows that only another version of an order knows; returns whether that changed anything.
+    /// Keeps the rows of an order, and the groups of a customer, that only another version knows; returns whether that
+    /// changed anything.
     fn keep_rows(&mut self, other: &Self) -> bool {
         match (self, other) {
             (Self::Order(order), Self::Order(other)) => order.absorb_rows(other),
+            (Self::Groups(groups), Self::Groups(other)) => groups.absorb(other),
             _ => false,
         }
     }

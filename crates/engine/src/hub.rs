@@ -62,6 +62,8 @@ pub struct Route {
     pub is_unconfirmed_enough: bool,
     /// Whether carts are delivered.
     pub has_quotes: bool,
+    /// Whether memberships of customer groups are fetched and delivered; each customer that changes costs a call.
+    pub has_groups: bool,
     /// The zone of the sink's times.
     pub zone: Zone,
     /// How long an order row waits for its product's picture before it goes without, in milliseconds.

@@ -21,7 +21,7 @@ use schakel_server::hooks::HookPaths;
 use schakel_store::Store;
 
 use crate::config::{
-    Config, ConnectionConfig, CopernicaConfig, LightspeedConfig, Newsletter, RouteConfig, Scope,
+    Config, ConnectionConfig, CopernicaConfig, LightspeedConfig, Newsletter, OrderId, RouteConfig, Scope,
 };
 use crate::hook_paths::Ways;
 use crate::keys::HubKey;
@@ -68,6 +68,10 @@ pub(crate) struct RoutePart {
     pub newsletter: Newsletter,
     /// Whether carts are delivered.
     pub has_quotes: bool,
+    /// Whether memberships of customer groups are fetched and delivered.
+    pub has_groups: bool,
+    /// Whether orders carry the hub's own numbers.
+    pub has_hub_numbers: bool,
     /// Zone of the sink's times.
     pub zone: Zone,
     /// How long an order row waits for its product's picture, in milliseconds.
@@ -244,6 +248,8 @@ impl Wiring {
             to,
             newsletter,
             has_quotes,
+            has_groups,
+            has_hub_numbers,
             zone,
             hold_ms,
         } = part;
@@ -254,13 +260,19 @@ impl Wiring {
                 .with_context(|| format!("a route names \"{name}\", which is no connection"))
         };
         let (source, sink) = (id(&from)?, id(&to)?);
+        let preset = if has_hub_numbers {
+            Arc::new(self.preset.with_hub_order_numbers())
+        } else {
+            self.preset.clone()
+        };
         self.routes.push(Route {
             source,
             sink,
-            preset: self.preset.clone(),
+            preset,
             shop_id: self.shop_ids.get(&source).copied().unwrap_or(0),
             is_unconfirmed_enough: newsletter == Newsletter::Subscribed,
             has_quotes,
+            has_groups,
             zone,
             hold_ms,
         });
@@ -389,6 +401,8 @@ fn route_part(config: &RouteConfig) -> RoutePart {
         to: config.to.clone(),
         newsletter: config.newsletter,
         has_quotes: config.quotes,
+        has_groups: config.customer_groups,
+        has_hub_numbers: config.order_id == OrderId::Hub,
         zone: Zone::named(&config.zone).unwrap_or_else(Zone::amsterdam),
         hold_ms: config.picture_wait_ms,
     }

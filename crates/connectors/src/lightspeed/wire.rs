@@ -16,8 +16,8 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 pub(super) use records::{
-    AddressWire, CustomerWire, ImageWire, InvoiceWire, Named, OrderWire, PersonWire, ProductWire, QuoteWire,
-    RowWire, ShipmentWire, SubscriptionWire, VariantWire,
+    AddressWire, CustomerWire, GroupsWire, ImageWire, InvoiceWire, MembershipWire, Named, OrderWire,
+    PersonWire, ProductWire, QuoteWire, RowWire, ShipmentWire, SubscriptionWire, VariantWire,
 };
 
 /// The text of one JSON value, or nothing when the field was not there.
@@ -288,6 +288,17 @@ pub(super) trait Enveloped {
 
 /// The key under which a fetched order has its rows beside it.
 pub(super) const ROWS_KEY: &str = "orderProducts";
+
+/// The key of a list of memberships.
+pub(super) const GROUPS_KEY: &str = "groupsCustomers";
+
+/// Tells whether a membership, as JSON, names the customer `id`.
+pub(super) fn is_of_customer(json: &str, id: i64) -> bool {
+    match serde_json::from_str::<Maybe<MembershipWire<'_>>>(json) {
+        Ok(Maybe(Some(membership))) => membership.customer.id().json().trim_matches('"') == id.to_string(),
+        Ok(Maybe(None)) | Err(_) => false,
+    }
+}
 
 impl<'de, R: Wire<'de> + Enveloped> Wire<'de> for Envelope<'de, R> {
     fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {

@@ -8,7 +8,7 @@ mod person;
 mod product;
 
 pub use order::{GoneRow, Invoice, Order, OrderRow, Quote, RowsSeen, Shipment};
-pub use person::{Address, Customer, LanguageName, Person, Subscription};
+pub use person::{Address, Customer, LanguageName, Memberships, Person, Subscription};
 pub use product::{Image, Product, Variant};
 
 use serde::{Deserialize, Serialize};

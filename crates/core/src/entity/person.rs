@@ -1,5 +1,7 @@
 //! People and companies: what a source says about an addressee.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{is_default, is_false};
@@ -160,6 +162,37 @@ impl Customer {
     }
 }
 
+/// The customer groups of one customer: each group with the lowest number that the source ever gave to his membership.
+///
+/// The source gives a new number to somebody who comes back; the lowest stays the same, so it names the membership of
+/// this customer in this group for good (mission, Where the seeds are silent, CustomerGroupID).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Memberships {
+    /// The groups he is in, with the number of the membership.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<i64, i64>,
+    /// The groups that he left, with the number that the membership had.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub left: BTreeMap<i64, i64>,
+}
+
+impl Memberships {
+    /// Takes in what another version knew: groups that this one does not list were left, and lower numbers count.
+    /// Returns whether anything changed. Associative, commutative and idempotent towards the newest version.
+    pub fn absorb(&mut self, other: &Self) -> bool {
+        let before = self.clone();
+        for (group, number) in other.groups.iter().chain(&other.left) {
+            let slot = match self.groups.get_mut(group) {
+                Some(slot) => slot,
+                None => self.left.entry(*group).or_insert(*number),
+            };
+            *slot = (*slot).min(*number);
+        }
+        *self != before
+    }
+}
+
 /// A newsletter subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -183,4 +216,40 @@ pub struct Subscription {
     pub created_at: Option<Timestamp>,
     /// When it was last changed at the source.
     pub updated_at: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Listings of groups, newest last; a group may come with several numbers.
+    fn listings() -> impl Strategy<Value = Vec<BTreeMap<i64, i64>>> {
+        proptest::collection::vec(proptest::collection::btree_map(1i64..5, 1i64..9, 0..4), 1..6)
+    }
+
+    proptest! {
+        #[test]
+        fn groups_that_were_ever_seen_stay_with_their_lowest_number(
+            (listings, seen) in listings().prop_flat_map(|all| {
+                let order: Vec<usize> = (0..all.len()).collect();
+                (Just(all), Just(order).prop_shuffle())
+            })
+        ) {
+            let mut newest = Memberships { groups: listings[listings.len() - 1].clone(), left: BTreeMap::new() };
+            for index in seen {
+                let other = Memberships { groups: listings[index].clone(), left: BTreeMap::new() };
+                newest.absorb(&other);
+                prop_assert!(!newest.absorb(&other), "a repeat changes nothing");
+            }
+            for (group, number) in newest.groups.iter().chain(&newest.left) {
+                let lowest = listings.iter().filter_map(|listing| listing.get(group)).min();
+                prop_assert_eq!(Some(number), lowest);
+            }
+            let ever: std::collections::BTreeSet<&i64> = listings.iter().flat_map(BTreeMap::keys).collect();
+            prop_assert_eq!(newest.groups.len() + newest.left.len(), ever.len());
+            prop_assert!(newest.groups.keys().eq(listings[listings.len() - 1].keys()));
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Survivorship: which source's value a person's golden record takes.
 
 use crate::entity::{Customer, LanguageName, Person, Subscription};
+use crate::id::ConnectionId;
 use crate::identity::SourceClass;
 use crate::record::{Content, Held, RecordKey};
 use crate::time::Timestamp;
@@ -77,6 +78,29 @@ pub fn relation(
     tell_account(&mut golden, members);
     tell_subscription(&mut golden, members, is_unconfirmed_enough);
     golden
+}
+
+/// Gives the shop from which ShopID, CustomerID and SubscriberID come together: that of the account whose number stands
+/// on the profile, else of the oldest subscription, else of the oldest order; the living before the deleted (mission,
+/// Identity). `None` when no member has content.
+#[must_use]
+pub fn home(members: &[&Held]) -> Option<ConnectionId> {
+    if let Some((held, _)) = account(members) {
+        return Some(held.key.connection);
+    }
+    let others = members.iter().filter_map(|held| match held.live.as_ref()? {
+        (version, _, Content::Subscription(subscription)) => {
+            Some((held, true, subscription.created_at.unwrap_or(version.at)))
+        }
+        (version, _, Content::Order(order)) => Some((held, false, order.created_at.unwrap_or(version.at))),
+        _ => None,
+    });
+    others
+        .max_by_key(|(held, is_subscription, at)| {
+            let age = std::cmp::Reverse((*at, held.key));
+            (*is_subscription, !held.is_deleted(), age)
+        })
+        .map(|(held, ..)| held.key.connection)
 }
 
 fn voice(held: &Held) -> Option<Voice<'_>> {
@@ -159,7 +183,7 @@ fn surviving_person(voices: &[Voice<'_>]) -> Person {
 
 /// The account whose number stands on the profile: living before deleted, registered before guest, then the
 /// oldest (mission, Identity). An account that does not tell its age is as old as its last change.
-fn tell_account(golden: &mut Relation, members: &[&Held]) {
+fn account<'a>(members: &[&'a Held]) -> Option<(&'a Held, &'a Customer)> {
     let accounts = members.iter().filter_map(|held| match &held.live {
         Some((version, _, Content::Customer(customer))) => Some((*held, version, customer)),
         _ => None,
@@ -168,7 +192,13 @@ fn tell_account(golden: &mut Relation, members: &[&Held]) {
         let age = std::cmp::Reverse((customer.created_at.unwrap_or(version.at), held.key));
         (!held.is_deleted(), SourceClass::of_customer(customer), age)
     });
-    let Some((held, _, customer)) = best else { return };
+    best.map(|(held, _, customer)| (held, &**customer))
+}
+
+fn tell_account(golden: &mut Relation, members: &[&Held]) {
+    let Some((held, customer)) = account(members) else {
+        return;
+    };
     let Customer {
         customer_type,
         is_confirmed,
@@ -176,7 +206,7 @@ fn tell_account(golden: &mut Relation, members: &[&Held]) {
         updated_at,
         last_online_at,
         ..
-    } = &**customer;
+    } = customer;
     golden.customer_id = held.key.remote_id;
     golden.customer_type.clone_from(customer_type);
     golden.is_confirmed_customer = *is_confirmed;
@@ -186,7 +216,7 @@ fn tell_account(golden: &mut Relation, members: &[&Held]) {
     golden.is_customer_deleted = held.is_deleted();
 }
 
-/// The subscription and the consent: Yes only with a living, confirmed subscription that is younger than every
+/// The subscription (of the home shop) and the consent (of the whole person): Yes only with a living, confirmed subscription that is younger than every
 /// No. Nothing else ever raises it (I7, mission F2); a subscription that is there again takes no No back.
 fn tell_subscription(golden: &mut Relation, members: &[&Held], is_unconfirmed_enough: bool) {
     let subscriptions: Vec<(&Held, &Subscription)> = members
@@ -208,7 +238,11 @@ fn tell_subscription(golden: &mut Relation, members: &[&Held], is_unconfirmed_en
     golden.newsletter = subscriptions
         .iter()
         .any(|(held, subscription)| is_yes(held, subscription));
-    let best = subscriptions.iter().max_by_key(|(held, subscription)| {
+    let home = home(members);
+    let at_home = subscriptions
+        .iter()
+        .filter(|(held, _)| Some(held.key.connection) == home);
+    let best = at_home.max_by_key(|(held, subscription)| {
         (
             is_yes(held, subscription),
             !held.is_deleted(),

@@ -158,6 +158,35 @@ impl Preset {
         Ok(preset)
     }
 
+    /// Gives this preset with the hub's own number of an order wherever it has the shop's, in the orders and in their
+    /// rows, so that they join (`order_id = "hub"`; mission, Where the seeds are silent).
+    ///
+    /// # Panics
+    /// Never: both paths exist for these objects, which a test shows.
+    #[must_use]
+    pub fn with_hub_order_numbers(&self) -> Self {
+        let mut preset = self.clone();
+        for table in &mut preset.tables {
+            let Some((shops, hubs)) = order_number_paths(table.object) else {
+                continue;
+            };
+            let source = paths::find(table.object, hubs).expect("the path is in the list of this object");
+            for field in table.fields.iter_mut().filter(|field| field.path() == shops) {
+                field.source = source;
+            }
+        }
+        preset
+    }
+
+    /// Tells whether a field of the orders or their rows holds the hub's own number of the order.
+    #[must_use]
+    pub fn has_hub_order_numbers(&self) -> bool {
+        self.tables.iter().any(|table| {
+            let hubs = order_number_paths(table.object).map(|(_, hubs)| hubs);
+            table.fields.iter().any(|field| Some(field.path()) == hubs)
+        })
+    }
+
     fn position(&self, name: &str) -> Option<(usize, usize)> {
         self.tables.iter().enumerate().find_map(|(at, table)| {
             let field = table
@@ -177,6 +206,15 @@ impl Preset {
                 .collect::<Vec<_>>()
         };
         self.tables.iter().flat_map(fields)
+    }
+}
+
+/// Gives the paths of the shop's and of the hub's number of an order in the tables of `object`.
+const fn order_number_paths(object: ObjectKind) -> Option<(&'static str, &'static str)> {
+    match object {
+        ObjectKind::Order => Some(("order.id", "hub.number")),
+        ObjectKind::OrderRow => Some(("row.order_id", "row.order_number")),
+        ObjectKind::Relation | ObjectKind::Quote | ObjectKind::CustomerGroup => None,
     }
 }
 

@@ -218,6 +218,7 @@ static ORDER: &[(&str, OrderRead)] = &[
 static ROW: &[(&str, RowRead)] = &[
     ("row.id", |r| Raw::Number(r.row.id)),
     ("row.order_id", |r| Raw::Number(r.order_id)),
+    ("row.order_number", |r| Raw::Number(r.order_number)),
     ("row.product_id", |r| Raw::Number(r.row.product_id)),
     ("row.product_title", |r| Raw::Text(&r.row.product_title)),
     ("row.product_url", |r| {
@@ -344,6 +345,7 @@ impl Source {
             })),
             Read::Row(read) => use_it(read(&RowView {
                 order_id: 0,
+                order_number: 0,
                 row: &row,
                 is_deleted: false,
                 product: None,

@@ -158,6 +158,7 @@ fn order_view<'a>(order: &'a Order, shipments: &'a [Shipment]) -> OrderView<'a> 
 fn row_view(row: &OrderRow) -> RowView<'_> {
     RowView {
         order_id: 0,
+        order_number: 0,
         row,
         is_deleted: false,
         product: None,

@@ -205,6 +205,7 @@ async fn plan_input(
                     shipment.order_id,
                 ));
             }
+            (RecordKind::Groups, _) => drop(input.groups.insert(*key)),
             (RecordKind::Product, _) => products.entry(key.connection).or_default().push(key.remote_id),
             (RecordKind::Variant, Some(Content::Variant(variant))) if variant.product_id > 0 => {
                 products
@@ -272,14 +273,18 @@ async fn add_moved(
         .copied()
         .collect();
     for row in tx
-        .owned(hub.tenant, &[RecordKind::Order, RecordKind::Quote], &customers)
+        .owned(
+            hub.tenant,
+            &[RecordKind::Order, RecordKind::Quote, RecordKind::Groups],
+            &customers,
+        )
         .await?
     {
         let key = row.held.key;
-        let targets = if key.kind == RecordKind::Order {
-            &mut input.orders
-        } else {
-            &mut input.quotes
+        let targets = match key.kind {
+            RecordKind::Order => &mut input.orders,
+            RecordKind::Groups => &mut input.groups,
+            _ => &mut input.quotes,
         };
         targets.insert(key);
         taken.keep(row);

@@ -124,6 +124,7 @@ const fn stream_of(kind: RecordKind) -> &'static str {
         RecordKind::Invoice => "invoices",
         RecordKind::Product => "products",
         RecordKind::Variant => "variants",
+        RecordKind::Groups => "groups/customers",
     }
 }
 

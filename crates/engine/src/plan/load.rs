@@ -1,5 +1,7 @@
 //! Loads what planning needs, in bulk: records, relations, entities.
 
+mod groups;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use schakel_core::delivery::ObjectKind;
@@ -10,6 +12,7 @@ use schakel_core::record::{Content, Held, RecordKey, RecordKind};
 use schakel_core::time::Timestamp;
 use schakel_store::{EntityKey, EntityRow, FetchRow, RecordRow, RelationRow, StoreError, WriteTx};
 
+use self::groups::groups_of;
 use super::{Input, Planned};
 use crate::hub::Hub;
 
@@ -34,6 +37,10 @@ pub(super) struct Loaded {
     pub orders: BTreeSet<RecordKey>,
     /// Carts to plan.
     pub quotes: BTreeSet<RecordKey>,
+    /// Customers' groups to plan.
+    pub groups: BTreeSet<RecordKey>,
+    /// Numbers for entities that are to show one and have none yet.
+    numbers: BTreeMap<EntityKey, i64>,
 }
 
 /// Loads what `input` needs and notes what must be fetched.
@@ -60,14 +67,18 @@ pub(super) async fn load(
         absent: input.absent,
         orders: input.orders,
         quotes: input.quotes,
+        groups: input.groups,
+        numbers: BTreeMap::new(),
     };
-    let targets: Vec<RecordKey> = loaded.orders.iter().chain(&loaded.quotes).copied().collect();
+    let targets: Vec<RecordKey> = loaded.targets().copied().collect();
     loaded.records(hub, tx, targets).await?;
     loaded.surroundings(hub, tx).await?;
     loaded.owners(hub, tx, scope).await?;
     loaded.add_mute_owners();
     loaded.people(hub, tx, scope).await?;
+    loaded.groups_of_people(hub, tx).await?;
     loaded.entities(hub, tx).await?;
+    loaded.number(hub, tx).await?;
     loaded.want(hub, planned);
     Ok(loaded)
 }
@@ -118,6 +129,11 @@ impl Loaded {
             (_, _, Content::Variant(variant)) => Some(variant),
             _ => None,
         }
+    }
+
+    /// Gives everything below persons that is to be planned, an order's rows with their order.
+    fn targets(&self) -> impl Iterator<Item = &RecordKey> {
+        self.orders.iter().chain(&self.quotes).chain(&self.groups)
     }
 
     /// Gives the shipments of an order that are not gone.
@@ -225,6 +241,9 @@ impl Loaded {
             updated_at: now,
         });
         (row.relation, row.parent_id, row.ref_id) = (relation, parent_id, ref_id);
+        if row.number == 0 {
+            row.number = self.numbers.get(&key).copied().unwrap_or(0);
+        }
         if held != Some(row) {
             self.entities.insert(key, row);
             self.dirty_entities.insert(key);
@@ -360,7 +379,7 @@ impl Loaded {
     /// Loads whose orders and carts these are.
     async fn owners(&mut self, hub: &Hub, tx: &mut WriteTx, scope: i64) -> Result<(), StoreError> {
         let mut keys = BTreeSet::new();
-        for key in self.orders.iter().chain(&self.quotes) {
+        for key in self.targets() {
             let owner = self.records.get(key).and_then(|row| row.as_ref()?.owner);
             keys.extend(
                 [Some(*key), owner]
@@ -376,7 +395,7 @@ impl Loaded {
             }
         }
         let mut ids: BTreeSet<RelationId> = self.changed.iter().chain(&self.absent).copied().collect();
-        for key in self.orders.iter().chain(&self.quotes) {
+        for key in self.targets() {
             let owner = self.records.get(key).and_then(|row| row.as_ref()?.owner);
             ids.extend(
                 [Some(*key), owner]
@@ -434,11 +453,7 @@ impl Loaded {
             let Some((_, order)) = self.order(key) else {
                 continue;
             };
-            let name = |kind, remote_id| EntityKey {
-                connection: key.connection,
-                kind,
-                remote_id,
-            };
+            let name = |kind, remote_id| entity_key(key, kind, remote_id);
             keys.push(name(ObjectKind::Order, key.remote_id));
             let rows = order
                 .rows
@@ -449,11 +464,9 @@ impl Loaded {
                 keys.push(name(ObjectKind::Quote, order.quote_id));
             }
         }
-        keys.extend(self.quotes.iter().map(|key| EntityKey {
-            connection: key.connection,
-            kind: ObjectKind::Quote,
-            remote_id: key.remote_id,
-        }));
+        let quotes = self.quotes.iter();
+        keys.extend(quotes.map(|key| entity_key(key, ObjectKind::Quote, key.remote_id)));
+        keys.extend(self.groups.iter().flat_map(|key| self.membership_keys(key)));
         let rows = tx.entities(hub.tenant, &keys).await?;
         self.entities = rows.into_iter().map(|row| (row.key, row)).collect();
         Ok(())
@@ -487,6 +500,11 @@ impl Loaded {
                 wanted.entry(customer).or_insert("customer");
             }
         }
+        for customer in self.customers_with_groups(hub) {
+            if self.are_groups_stale(&customer) {
+                wanted.entry(groups_of(customer)).or_insert("groups");
+            }
+        }
         let due_at = hub.clock.now();
         planned
             .wanted
@@ -497,6 +515,15 @@ impl Loaded {
                 attempts: 0,
                 wanted: 0,
             }));
+    }
+}
+
+/// Names the entity `remote_id` of the shop of `record`.
+const fn entity_key(record: &RecordKey, kind: ObjectKind, remote_id: i64) -> EntityKey {
+    EntityKey {
+        connection: record.connection,
+        kind,
+        remote_id,
     }
 }
 

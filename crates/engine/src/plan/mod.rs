@@ -34,6 +34,8 @@ pub struct Input {
     pub orders: BTreeSet<RecordKey>,
     /// Carts to plan.
     pub quotes: BTreeSet<RecordKey>,
+    /// Customers' groups to plan.
+    pub groups: BTreeSet<RecordKey>,
     /// When the oldest event about each changed record was received.
     pub since: BTreeMap<RecordKey, Timestamp>,
     /// When the oldest event of the batch was received; for everything else.
@@ -60,16 +62,25 @@ pub async fn run(hub: &Hub, tx: &mut WriteTx, scope: i64, input: Input) -> Resul
     let is_idle = input.changed.is_empty()
         && input.absent.is_empty()
         && input.orders.is_empty()
-        && input.quotes.is_empty();
+        && input.quotes.is_empty()
+        && input.groups.is_empty();
     if is_idle {
         return Ok(planned);
     }
     let mut loaded = load::load(hub, tx, scope, input, &mut planned).await?;
     let mut outbox = outbox::Outbox::load(hub, tx, scope, &mut loaded).await?;
-    objects::relations(hub, scope, &mut loaded, &mut outbox, &mut planned);
-    objects::absent(hub, scope, &loaded, &mut outbox);
-    objects::orders(hub, &mut loaded, &mut outbox, &mut planned);
-    objects::quotes(hub, &mut loaded, &mut outbox, &mut planned);
+    let mut desk = objects::Desk {
+        hub,
+        scope,
+        loaded: &mut loaded,
+        outbox: &mut outbox,
+        planned: &mut planned,
+    };
+    desk.relations();
+    desk.absent();
+    desk.orders();
+    desk.quotes();
+    desk.groups();
     planned.changed = outbox.write(hub, tx).await?;
     loaded.write(hub, tx).await?;
     Ok(planned)

@@ -67,6 +67,11 @@ impl Outbox {
         })
     }
 
+    /// Tells whether a sink was ever to hold an object.
+    pub fn holds(&self, sink: ConnectionId, kind: ObjectKind, object: i64) -> bool {
+        self.rows.contains_key(&(sink, kind, object))
+    }
+
     /// Makes `desired` the desired state of its object; returns whether that changed anything.
     pub fn wish(&mut self, hub: &Hub, desired: &Desired<'_>) -> bool {
         let slot = (desired.route.sink, desired.kind, desired.object);

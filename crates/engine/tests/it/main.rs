@@ -9,5 +9,6 @@ mod bad_input;
 mod faults;
 mod payloads;
 mod people;
+mod routes;
 mod story;
 mod world;

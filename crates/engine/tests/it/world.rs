@@ -8,7 +8,8 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 use md5::{Digest, Md5};
-use schakel_connectors::{copernica, lightspeed};
+use schakel_connectors::copernica;
+use schakel_connectors::lightspeed::{self, Lightspeed};
 use schakel_core::connector::{BoxFuture, Cx, Http, HttpError, Request, Response, Sink, Source};
 use schakel_core::id::{ConnectionId, IdMaker, TenantId};
 use schakel_core::identity::BlockList;
@@ -36,7 +37,7 @@ pub const SETTLE_MS: i64 = 30_000;
 
 const SOURCE: ConnectionId = ConnectionId(1);
 const SINK: ConnectionId = ConnectionId(2);
-const DATABASE: &str = "schakel";
+pub const DATABASE: &str = "schakel";
 
 #[derive(Clone)]
 struct Shared(ManualClock);
@@ -171,10 +172,17 @@ impl World {
     pub async fn new() -> Self {
         let folder = schakel_testkit::tempdir();
         let url = folder.path().join("hub.db").display().to_string();
-        Self::on(&url, folder).await
+        Self::on(&url, folder, |_| {}).await
     }
 
-    async fn on(url: &str, folder: schakel_testkit::TempDir) -> Self {
+    /// Starts a hub that is set up otherwise.
+    pub async fn with(change: impl FnOnce(&mut Hub)) -> Self {
+        let folder = schakel_testkit::tempdir();
+        let url = folder.path().join("hub.db").display().to_string();
+        Self::on(&url, folder, change).await
+    }
+
+    async fn on(url: &str, folder: schakel_testkit::TempDir, change: impl FnOnce(&mut Hub)) -> Self {
         let clock = ManualClock::at(Timestamp::parse_rfc3339("2026-05-12T13:00:00+02:00").unwrap());
         let copernica =
             simulated::Simulator::new(simulated::Options::default(), Arc::new(Shared(clock.clone())), 7);
@@ -193,7 +201,9 @@ impl World {
             clock: Arc::new(clock.clone()),
         };
         let store = Store::open(url, OpenOptions::default()).await.unwrap();
-        let hub = Arc::new(hub(store, &clock, cx.clone()));
+        let mut hub = hub(store, &clock, cx.clone());
+        change(&mut hub);
+        let hub = Arc::new(hub);
         let sink = &hub.sinks[&SINK].sink;
         sink.setup(&cx).await.unwrap();
         sink.connect(&cx).await.unwrap();
@@ -247,6 +257,27 @@ impl World {
         signature: &str,
         shop: i64,
     ) -> Result<Inserted, NotAccepted> {
+        self.at((SOURCE, shop), (event, id), body, signature).await
+    }
+
+    /// Sends a webhook of a second shop, which a change of the hub added.
+    pub async fn webhook_of(&self, of: (ConnectionId, i64), event: &str, id: i64, record: &Value) {
+        let singular = event.split('/').next().unwrap().trim_end_matches('s').to_owned();
+        let body = json!({ singular: record }).to_string().into_bytes();
+        let mut digest = Md5::new();
+        digest.update(&body);
+        digest.update(SECRET.as_bytes());
+        let signature = hex::encode(digest.finalize());
+        self.at(of, (event, id), body, &signature).await.unwrap();
+    }
+
+    async fn at(
+        &self,
+        (source, shop): (ConnectionId, i64),
+        (event, id): (&str, i64),
+        body: Vec<u8>,
+        signature: &str,
+    ) -> Result<Inserted, NotAccepted> {
         let singular = event.split('/').next().unwrap().trim_end_matches('s');
         let headers = [
             ("x-event", event.to_owned()),
@@ -261,7 +292,7 @@ impl World {
             .collect();
         headers.push((format!("x-{singular}-id"), id.to_string()));
         self.entrance
-            .accept(SOURCE, &headers, Bytes::from(body), self.clock.now())
+            .accept(source, &headers, Bytes::from(body), self.clock.now())
             .await
     }
 
@@ -418,7 +449,7 @@ impl World {
 
 fn hub(store: Store, clock: &ManualClock, cx: Cx) -> Hub {
     let preset = Arc::new(Preset::bookerz());
-    let source: Arc<dyn Source> = Arc::new(lightspeed::Lightspeed::new(lightspeed_settings()));
+    let source: Arc<dyn Source> = Arc::new(Lightspeed::new(lightspeed_settings()));
     let sink: Arc<dyn Sink> = Arc::new(copernica::Copernica::new(copernica_settings(), preset.clone()));
     let source = SourceConnection {
         id: SOURCE,
@@ -444,6 +475,7 @@ fn hub(store: Store, clock: &ManualClock, cx: Cx) -> Hub {
         shop_id: SHOP,
         is_unconfirmed_enough: false,
         has_quotes: true,
+        has_groups: false,
         zone: Zone::amsterdam(),
         hold_ms: 30_000,
     };
@@ -461,6 +493,29 @@ fn hub(store: Store, clock: &ManualClock, cx: Cx) -> Hub {
         worker: "worker-1".to_owned(),
         wake: Wake::default(),
     }
+}
+
+/// Adds the shop `shop` as the connection `id` to one scope with the first, with a route to the same sink.
+pub fn add_shop(hub: &mut Hub, id: ConnectionId, shop: i64) {
+    let first = hub.sources.get_mut(&SOURCE).unwrap();
+    first.scope = 0;
+    let mut settings = lightspeed_settings();
+    settings.shop_id = shop;
+    let second = SourceConnection {
+        id,
+        name: format!("shop {shop}"),
+        source: Arc::new(Lightspeed::new(settings)),
+        cx: first.cx.clone(),
+        scope: 0,
+        fetches: 4,
+    };
+    hub.sources.insert(id, second);
+    let route = Route {
+        source: id,
+        shop_id: shop,
+        ..hub.routes[0].clone()
+    };
+    hub.routes.push(route);
 }
 
 fn lightspeed_settings() -> lightspeed::Settings {

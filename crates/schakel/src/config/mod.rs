@@ -19,7 +19,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub(crate) use typed::{
-    ConnectionConfig, CopernicaConfig, HubConfig, LightspeedConfig, Newsletter, RouteConfig, Scope,
+    ConnectionConfig, CopernicaConfig, HubConfig, LightspeedConfig, Newsletter, OrderId, RouteConfig, Scope,
 };
 
 use crate::error::Failure;

@@ -128,6 +128,8 @@ pub(super) const ROUTE: &[Key] = &[
     key("preset", Word(&["bookerz"]), "'bookerz'"),
     key("newsletter", Word(&["confirmed", "subscribed"]), "'confirmed'"),
     key("quotes", Switch, "true"),
+    key("customer_groups", Switch, "false"),
+    key("order_id", Word(&["shop", "hub"]), "'shop'"),
     key("zone", Text, "'Europe/Amsterdam'"),
     key("picture_wait_ms", Number(0, 86_400_000), "60000"),
 ];

@@ -152,6 +152,16 @@ pub(crate) enum Newsletter {
     Subscribed,
 }
 
+/// Whose number of an order stands in the sink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum OrderId {
+    /// The shop's.
+    Shop,
+    /// The hub's own.
+    Hub,
+}
+
 /// A `[[route]]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -167,6 +177,10 @@ pub(crate) struct RouteConfig {
     pub newsletter: Newsletter,
     /// Whether carts are delivered.
     pub quotes: bool,
+    /// Whether memberships of customer groups are fetched and delivered.
+    pub customer_groups: bool,
+    /// Whose number of an order stands in the sink.
+    pub order_id: OrderId,
     /// Zone of the times in the sink.
     pub zone: String,
     /// How long an order row waits for its product's picture, in milliseconds.

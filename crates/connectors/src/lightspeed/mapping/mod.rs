@@ -15,6 +15,7 @@ mod text;
 mod totals;
 
 use schakel_core::connector::Normalised;
+use schakel_core::entity::Memberships;
 use schakel_core::event::{Action, Event, Origin, Trust};
 use schakel_core::limits;
 use schakel_core::problem::Code;
@@ -121,7 +122,32 @@ impl<'e> Job<'e> {
             RecordKind::Invoice => self.one::<InvoiceWire<'_>>(json, is_hint),
             RecordKind::Product => self.one::<ProductWire<'_>>(json, is_hint),
             RecordKind::Variant => self.one::<VariantWire<'_>>(json, is_hint),
+            RecordKind::Groups => self.groups(json),
         }
+    }
+
+    /// Reads the groups of the customer that was asked for. They have no times: they are as old as their answer.
+    fn groups(&mut self, json: &str) {
+        let place = Place::at(wire::GROUPS_KEY);
+        let Ok(Maybe(Some(answer))) = serde_json::from_str::<Maybe<wire::GroupsWire<'_>>>(json) else {
+            return self.notes.add(Code::BadShape, place, "");
+        };
+        let mut memberships = Memberships::default();
+        for (index, wire) in answer.memberships.0.into_iter().flatten().enumerate() {
+            let place = Place::item(wire::GROUPS_KEY, index);
+            let mut reader = self.reader(place);
+            let (id, group) = (reader.id("id", wire.id), reader.id("group", wire.group.id()));
+            if id == 0 || group == 0 {
+                self.notes.add(Code::LeftOut, place, "group");
+                continue;
+            }
+            let number = memberships.groups.entry(group).or_insert(id);
+            *number = id.min(*number);
+        }
+        let key = RecordKey::new(self.event.connection, RecordKind::Groups, self.event.remote_id);
+        let (at, content) = (self.event.received_at, Content::Groups(Box::new(memberships)));
+        self.records
+            .push(Record::said(key, self.event, at, Rank::Changed, content));
     }
 
     /// A fetch found nothing: the thing is gone, since the time that the engine gave as floor.

@@ -158,15 +158,6 @@ pub struct OrderAnswer<'a> {
     pub order: &'a RawValue,
 }
 
-/// `GET orders/{id}/products`, the rows untouched; the list may be missing when it is empty.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RowsAnswer<'a> {
-    /// One page of rows.
-    #[serde(borrow, default)]
-    pub order_products: Vec<&'a RawValue>,
-}
-
 /// The body of an error (§2.2).
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]

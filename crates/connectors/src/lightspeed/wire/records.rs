@@ -4,7 +4,7 @@
 
 use serde::de::MapAccess;
 
-use super::{Enveloped, Link, Many, Maybe, Plain, Raw, Wire};
+use super::{Enveloped, GROUPS_KEY, Link, Many, Maybe, Plain, Raw, Wire};
 
 /// A country, language or region: a code with a name.
 #[derive(Debug, Clone, Default)]
@@ -491,6 +491,42 @@ impl<'de> Wire<'de> for VariantWire<'de> {
             "title" => self.title = map.next_value()?,
             "image" => self.image = map.next_value()?,
             "product" => self.product = map.next_value()?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+/// The list of a customer's memberships (§5.5).
+#[derive(Debug, Clone, Default)]
+pub struct GroupsWire<'a> {
+    pub memberships: Many<MembershipWire<'a>>,
+}
+
+impl<'de> Wire<'de> for GroupsWire<'de> {
+    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        if key != GROUPS_KEY {
+            return Ok(false);
+        }
+        self.memberships = map.next_value()?;
+        Ok(true)
+    }
+}
+
+/// One membership of a customer group; it has no times.
+#[derive(Debug, Clone, Default)]
+pub struct MembershipWire<'a> {
+    pub id: Raw<'a>,
+    pub group: Maybe<Link<'a, Plain>>,
+    pub customer: Maybe<Link<'a, Plain>>,
+}
+
+impl<'de> Wire<'de> for MembershipWire<'de> {
+    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        match key {
+            "id" => self.id = map.next_value()?,
+            "group" => self.group = map.next_value()?,
+            "customer" => self.customer = map.next_value()?,
             _ => return Ok(false),
         }
         Ok(true)

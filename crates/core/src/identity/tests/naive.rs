@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::entity::{GoneRow, LanguageName, Order, OrderRow, Person, RowsSeen};
 use crate::golden::Relation;
+use crate::id::ConnectionId;
 use crate::record::{Content, Held, Record, RecordKey, Version};
 use crate::time::Timestamp;
 
@@ -350,6 +351,9 @@ fn consent(golden: &mut Relation, members: &[&Held], is_unconfirmed_enough: bool
             .all(|no| subscription.created_at.is_some_and(|made| made > *no));
         let is_yes = !is_gone(held) && is_proven && is_after_every_no;
         golden.newsletter |= is_yes;
+        if Some(held.key.connection) != home_shop(members) {
+            continue;
+        }
         let this = (
             is_yes,
             !is_gone(held),
@@ -364,4 +368,32 @@ fn consent(golden: &mut Relation, members: &[&Held], is_unconfirmed_enough: bool
         golden.is_confirmed_subscriber = subscription.is_confirmed;
         golden.subscriber_created_at = subscription.created_at;
     }
+}
+
+/// The shop of the best account: living, then registered, then oldest; without one that of the oldest living
+/// subscription, of the oldest gone one, of an order likewise.
+pub(crate) fn home_shop(members: &[&Held]) -> Option<ConnectionId> {
+    let mut candidates = Vec::new();
+    for held in members {
+        let Some((version, _, content)) = &held.live else {
+            continue;
+        };
+        let (class, made) = match content {
+            Content::Customer(customer) => (0, customer.created_at),
+            Content::Subscription(subscription) => (1, subscription.created_at),
+            Content::Order(order) => (2, order.created_at),
+            _ => continue,
+        };
+        let is_guest =
+            matches!(content, Content::Customer(customer) if customer.customer_type != "registered");
+        candidates.push((
+            class,
+            is_gone(held),
+            is_guest,
+            made.unwrap_or(version.at),
+            held.key,
+        ));
+    }
+    candidates.sort_unstable();
+    candidates.first().map(|(.., key)| key.connection)
 }

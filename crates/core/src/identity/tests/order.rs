@@ -32,6 +32,7 @@ proptest! {
             prop_assert_eq!(&hub.people(), &people);
             for person in &people {
                 let mut members = members(&hub, person);
+                prop_assert_eq!(golden::home(&members), naive::home_shop(&members));
                 for (language, is_enough) in [(None, false), (Some(&language), true)] {
                     let golden = golden::relation(&members, language, is_enough);
                     prop_assert_eq!(&golden, &naive::golden(&members, language, is_enough));

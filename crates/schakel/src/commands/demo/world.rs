@@ -174,6 +174,8 @@ fn parts(shop: &shop::Simulator, shop_at: &Served, account_at: &Served) -> Parts
             to: ACCOUNT.to_owned(),
             newsletter: Newsletter::Confirmed,
             has_quotes: true,
+            has_groups: false,
+            has_hub_numbers: false,
             zone: Zone::amsterdam(),
             hold_ms: 30_000,
         }],

@@ -1,0 +1,122 @@
+//! Loads customer groups, and draws the numbers that the hub shows of memberships and orders.
+
+use std::collections::BTreeSet;
+
+use schakel_core::delivery::ObjectKind;
+use schakel_core::entity::Memberships;
+use schakel_core::id::ConnectionId;
+use schakel_core::record::{Content, Held, RecordKey, RecordKind};
+use schakel_store::{EntityKey, StoreError, WriteTx};
+
+use super::{Loaded, entity_key};
+use crate::hub::Hub;
+
+impl Loaded {
+    /// Gives the groups of a customer.
+    pub(in crate::plan) fn memberships(&self, key: &RecordKey) -> Option<&Memberships> {
+        match self.held(key)?.live.as_ref()? {
+            (_, _, Content::Groups(memberships)) => Some(memberships),
+            _ => None,
+        }
+    }
+
+    /// Tells whether the customer whose groups these are is gone.
+    pub(in crate::plan) fn is_customer_gone(&self, groups: &RecordKey) -> bool {
+        let customer = RecordKey::new(groups.connection, RecordKind::Customer, groups.remote_id);
+        self.held(&customer).is_some_and(Held::is_deleted)
+    }
+
+    /// Adds the groups of the persons to plan, where a route wants groups.
+    pub(super) async fn groups_of_people(&mut self, hub: &Hub, tx: &mut WriteTx) -> Result<(), StoreError> {
+        let groups: Vec<RecordKey> = self.customers_with_groups(hub).map(groups_of).collect();
+        self.records(hub, tx, groups.clone()).await?;
+        let known = groups.into_iter().filter(|key| !self.is_unknown(key));
+        let known: Vec<RecordKey> = known.collect();
+        self.groups.extend(known);
+        let customers = self.groups.iter().map(|groups| RecordKey {
+            kind: RecordKind::Customer,
+            ..*groups
+        });
+        self.records(hub, tx, customers.collect()).await
+    }
+
+    /// Gives the customers among the persons to plan of whose shop a route wants groups.
+    pub(super) fn customers_with_groups(&self, hub: &Hub) -> impl Iterator<Item = RecordKey> {
+        let shops: BTreeSet<ConnectionId> = hub
+            .routes
+            .iter()
+            .filter(|route| route.has_groups)
+            .map(|route| route.source)
+            .collect();
+        let members = self.changed.iter().filter_map(|id| self.members.get(id));
+        members
+            .flatten()
+            .copied()
+            .filter(move |key| key.kind == RecordKind::Customer && shops.contains(&key.connection))
+    }
+
+    /// Draws numbers for the entities that are to show one and have none (mission, Where the seeds are silent).
+    pub(super) async fn number(&mut self, hub: &Hub, tx: &mut WriteTx) -> Result<(), StoreError> {
+        let shops: BTreeSet<ConnectionId> = hub
+            .routes
+            .iter()
+            .filter(|route| route.preset.has_hub_order_numbers())
+            .map(|route| route.source)
+            .collect();
+        let orders = self.orders.iter().filter(|key| shops.contains(&key.connection));
+        let orders = orders
+            .filter(|key| self.owner(key).is_some())
+            .map(|key| entity_key(key, ObjectKind::Order, key.remote_id))
+            .collect();
+        let groups = self.groups.iter().filter(|key| self.owner(key).is_some());
+        let groups = groups.flat_map(|key| self.membership_keys(key)).collect();
+        self.draw(hub, tx, "order", orders).await?;
+        self.draw(hub, tx, "customer_group", groups).await
+    }
+
+    async fn draw(
+        &mut self,
+        hub: &Hub,
+        tx: &mut WriteTx,
+        name: &str,
+        mut keys: Vec<EntityKey>,
+    ) -> Result<(), StoreError> {
+        keys.retain(|key| self.entities.get(key).is_none_or(|row| row.number == 0));
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let n = i64::try_from(keys.len()).unwrap_or(i64::MAX);
+        let first = tx.next_numbers(hub.tenant, name, n).await?;
+        self.numbers.extend(keys.into_iter().zip(first..));
+        Ok(())
+    }
+
+    pub(super) fn membership_keys(&self, groups: &RecordKey) -> Vec<EntityKey> {
+        let Some(memberships) = self.memberships(groups) else {
+            return Vec::new();
+        };
+        let numbers = memberships.groups.values().chain(memberships.left.values());
+        numbers
+            .map(|number| entity_key(groups, ObjectKind::CustomerGroup, *number))
+            .collect()
+    }
+
+    /// Tells whether the groups of a living customer must be read: never read, or not since he last changed, so that
+    /// nothing is fetched twice for one version (A2).
+    pub(super) fn are_groups_stale(&self, customer: &RecordKey) -> bool {
+        let Some(held) = self.held(customer).filter(|held| !held.is_deleted()) else {
+            return false;
+        };
+        let changed_at = held.live.as_ref().map(|(version, ..)| version.at);
+        let groups = self.held(&groups_of(*customer));
+        let read_at = groups
+            .and_then(|held| held.live.as_ref())
+            .map(|(version, ..)| version.at);
+        read_at < changed_at
+    }
+}
+
+/// Names the groups of a customer.
+pub(super) const fn groups_of(customer: RecordKey) -> RecordKey {
+    RecordKey::new(customer.connection, RecordKind::Groups, customer.remote_id)
+}
