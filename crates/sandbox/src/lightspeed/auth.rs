@@ -13,24 +13,34 @@ pub(crate) enum Section {
     Customers,
     Orders,
     Settings,
+    Content,
+    Tracking,
     /// Of no section: the account of the key itself.
     Open,
 }
 
-/// The keys of a shop, the first one from its plain options.
+/// The keys of a shop: the one of its plain options, the further ones, then those of the apps.
+///
+/// The password of an app is made when it is installed; until then it has none here.
 pub(crate) fn keys(options: &Options) -> Vec<Key> {
     let first = Key {
         api_key: options.api_key.clone(),
         api_secret: options.api_secret.clone(),
         permissions: options.permissions,
     };
+    let apps = options.apps.iter().map(|app| Key {
+        api_key: app.key.clone(),
+        api_secret: String::new(),
+        permissions: app.permissions,
+    });
     std::iter::once(first)
         .chain(options.more_keys.iter().cloned())
+        .chain(apps)
         .collect()
 }
 
-/// Finds the key whose pair the headers carry.
-pub(crate) fn caller(headers: &HeaderMap, keys: &[Key]) -> Option<usize> {
+/// Reads the Basic pair of a call.
+pub(crate) fn pair(headers: &HeaderMap) -> Option<(String, String)> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, encoded) = value.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -38,20 +48,25 @@ pub(crate) fn caller(headers: &HeaderMap, keys: &[Key]) -> Option<usize> {
     }
     let pair = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
     let (user, password) = pair.split_once(':')?;
-    keys.iter()
-        .position(|key| key.api_key == user && key.api_secret == password)
+    Some((user.to_owned(), password.to_owned()))
 }
 
 /// Returns the section a path belongs to.
 pub(crate) fn section(segments: &[&str]) -> Section {
-    match segments.first().copied().unwrap_or("") {
-        "customers" | "groups" | "subscriptions" => Section::Customers,
-        "orders" | "quotes" | "invoices" | "shipments" | "events" | "returns" | "checkouts" => {
-            Section::Orders
-        }
-        "products" | "variants" | "brands" | "categories" | "catalog" => Section::Products,
-        "account" => Section::Open,
-        _ => Section::Settings,
+    match segments {
+        ["shop", "tracking" | "scripts", ..] => Section::Tracking,
+        [first, ..] => match *first {
+            "customers" | "groups" | "subscriptions" | "tickets" | "contacts" => Section::Customers,
+            "orders" | "quotes" | "invoices" | "shipments" | "events" | "returns" | "checkouts"
+            | "discounts" | "discountrules" => Section::Orders,
+            "products" | "variants" | "brands" | "categories" | "catalog" | "tags" | "types"
+            | "attributes" | "filters" | "sets" | "suppliers" | "deliverydates" | "reviews"
+            | "additionalcosts" => Section::Products,
+            "blogs" | "textpages" | "files" | "redirects" | "theme" => Section::Content,
+            "account" | "time" => Section::Open,
+            _ => Section::Settings,
+        },
+        [] => Section::Settings,
     }
 }
 
@@ -62,6 +77,8 @@ pub(crate) fn may(permissions: &Permissions, section: Section, method: &Method) 
         Section::Customers => permissions.customers,
         Section::Orders => permissions.orders,
         Section::Settings => permissions.settings,
+        Section::Content => permissions.content,
+        Section::Tracking => permissions.tracking,
         Section::Open => Access::FULL,
     };
     if *method == Method::GET {

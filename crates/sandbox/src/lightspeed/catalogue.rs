@@ -1,11 +1,15 @@
 //! The products of a simulated shop: invented goods with titles in each language.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
 use super::language::Language;
 use super::records::Table;
 use crate::door::Seed;
 
 /// A product.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Product {
     pub(crate) created_s: i64,
     pub(crate) updated_s: i64,
@@ -20,11 +24,13 @@ pub(crate) struct Product {
     pub(crate) url: Option<String>,
     /// A title other than the one made from noun and colour, the same in every language.
     pub(crate) title: Option<String>,
+    /// What was written through the API: by key, and by `language/key` for texts with translations.
+    pub(crate) written: Option<BTreeMap<String, String>>,
     pub(crate) is_stock_tracked: bool,
 }
 
 /// A variant.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Variant {
     pub(crate) created_s: i64,
     pub(crate) updated_s: i64,
@@ -42,6 +48,8 @@ pub(crate) struct Variant {
     pub(crate) article_code: String,
     pub(crate) ean: String,
     pub(crate) sku: String,
+    /// A title other than that of its size.
+    pub(crate) title: Option<String>,
 }
 
 /// Nouns in nl, de, en, fr, us and the typical price in whole euros.
@@ -137,11 +145,25 @@ const COLOURS: [[&str; 5]; 8] = [
 const SIZES: [&str; 4] = ["Default", "Maat: S", "Maat: M", "Maat: L"];
 
 /// Names of brands.
-pub(crate) const BRANDS: [&str; 4] = ["Veldmuis", "Noorderlicht", "Zus & Zo", "Kade 9"];
+const BRANDS: [&str; 4] = ["Veldmuis", "Noorderlicht", "Zus & Zo", "Kade 9"];
 
 impl Product {
+    /// Returns a value that was written through the API.
+    pub(crate) fn written(&self, key: &str) -> Option<&str> {
+        Some(self.written.as_ref()?.get(key)?.as_str())
+    }
+
+    /// Returns a text that was written for this language.
+    pub(crate) fn translated(&self, key: &str, language: Language) -> Option<&str> {
+        self.written(&format!("{}/{key}", language.code()))
+            .or_else(|| self.written(key))
+    }
+
     /// Returns the short title in one language.
     pub(crate) fn title(&self, language: Language) -> String {
+        if let Some(title) = self.translated("title", language) {
+            return title.to_owned();
+        }
         if let Some(title) = &self.title {
             return title.clone();
         }
@@ -151,12 +173,23 @@ impl Product {
 
     /// Returns the long title in one language.
     pub(crate) fn full_title(&self, language: Language) -> String {
-        let brand = self.brand.map_or("", |brand| BRANDS[brand]);
+        if let Some(title) = self.translated("fulltitle", language) {
+            return title.to_owned();
+        }
+        let brand = self.brand_title().unwrap_or("");
         format!("{} {brand}", self.title(language)).trim_end().to_owned()
+    }
+
+    /// Returns the name of its brand, when it has one of the first.
+    pub(crate) fn brand_title(&self) -> Option<&'static str> {
+        self.brand.map(|brand| BRANDS[brand])
     }
 
     /// Returns the slug in one language.
     pub(crate) fn slug(&self, language: Language, id: u64) -> String {
+        if let Some(url) = self.translated("url", language) {
+            return url.to_owned();
+        }
         if let Some(url) = &self.url {
             return url.clone();
         }
@@ -170,8 +203,8 @@ impl Product {
 
 impl Variant {
     /// Returns the variant's title.
-    pub(crate) fn title(&self) -> &'static str {
-        SIZES[self.size]
+    pub(crate) fn title(&self) -> &str {
+        self.title.as_deref().unwrap_or(SIZES[self.size])
     }
 }
 
@@ -206,6 +239,7 @@ pub(crate) fn fill(
                 .then(|| 471_100_000 + u64::from(serial)),
             url: None,
             title: None,
+            written: None,
             is_stock_tracked: seed.percent(u64::from(plan.with_stock_percent)),
         };
         let at = u32::try_from(products.push(product)).unwrap_or(u32::MAX);
@@ -235,11 +269,18 @@ fn variant(noun: usize, product: u32, size: usize, created_s: i64, seed: &mut Se
         ean: format!("87{product:07}{size:03}0"),
         sku: code.replace('-', ""),
         article_code: code,
+        title: None,
     }
 }
 
 fn pick(seed: &mut Seed, bound: usize) -> usize {
     usize::try_from(seed.below(bound as u64)).unwrap_or(0)
+}
+
+/// Returns an amount with its tax, both in ten-thousandths, rounded to the nearest.
+pub(crate) fn with_tax_e4(excl_e4: u32, tax_e4: u32) -> u32 {
+    let incl = (u64::from(excl_e4) * u64::from(10_000 + tax_e4) + 5_000) / 10_000;
+    u32::try_from(incl).unwrap_or(u32::MAX)
 }
 
 /// Returns an amount without its tax, both in ten-thousandths, rounded to the nearest.

@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,11 +18,17 @@ use super::client::{Lines, Target};
 use super::faults::WebhookFaults;
 use super::locked;
 use super::options::{Options, WebhookOptions};
-use crate::door::Seed;
+use super::sent_log::{SentLog, SentWebhook};
+use crate::door::{Seed, SimClock};
+
+/// A signature that no secret makes.
+const FORGED: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
 
 /// One thing to tell one receiver.
 #[derive(Debug, Clone)]
 pub(crate) struct Delivery {
+    /// Id of the registration.
+    pub(crate) webhook: u64,
     pub(crate) target: Arc<Target>,
     /// Group and action, such as `orders/paid`.
     pub(crate) event: String,
@@ -110,7 +116,6 @@ struct Queue {
 }
 
 /// The sender of a shop's webhooks.
-#[derive(Debug)]
 pub(crate) struct Dispatcher {
     options: WebhookOptions,
     /// The headers that are the same on every delivery.
@@ -121,11 +126,17 @@ pub(crate) struct Dispatcher {
     is_started: AtomicBool,
     work: Notify,
     settled: Notify,
+    clock: Arc<dyn SimClock>,
+    log: Mutex<SentLog>,
+    on_dead: OnceLock<OnDead>,
 }
+
+/// What is called with the id of a registration that has failed too often.
+pub(crate) struct OnDead(pub(crate) Box<dyn Fn(u64) + Send + Sync>);
 
 impl Dispatcher {
     /// Makes a dispatcher; its workers start with the first delivery.
-    pub(crate) fn new(options: &Options, seed: Seed) -> Self {
+    pub(crate) fn new(options: &Options, clock: Arc<dyn SimClock>, seed: Seed) -> Self {
         let mut common = HeaderMap::new();
         common.insert("content-type", HeaderValue::from_static("application/json"));
         common.insert("x-format", HeaderValue::from_static("json"));
@@ -148,6 +159,9 @@ impl Dispatcher {
             is_started: AtomicBool::new(false),
             work: Notify::new(),
             settled: Notify::new(),
+            clock,
+            log: Mutex::default(),
+            on_dead: OnceLock::new(),
         }
     }
 
@@ -156,19 +170,53 @@ impl Dispatcher {
         locked(&self.queue).faults = faults;
     }
 
+    /// Returns the standing faults.
+    pub(crate) fn faults(&self) -> WebhookFaults {
+        locked(&self.queue).faults
+    }
+
+    /// Sets what is called, once per failure too many.
+    pub(crate) fn on_dead(&self, act: OnDead) {
+        let _ = self.on_dead.set(act);
+    }
+
+    /// Returns the newest attempts, newest first.
+    pub(crate) fn newest(&self, limit: usize) -> Vec<SentWebhook> {
+        locked(&self.log).newest(limit)
+    }
+
+    fn note(&self, delivery: &Delivery, attempt: u8, outcome: String) {
+        let signature = match delivery.signature.as_deref() {
+            None => "unsigned",
+            Some(hex) if hex == FORGED => "forged",
+            Some(_) => "signed",
+        };
+        locked(&self.log).note(SentWebhook {
+            number: 0,
+            at_us: self.clock.now_us(),
+            webhook: delivery.webhook,
+            event: delivery.event.clone(),
+            id: delivery.id,
+            attempt,
+            signature,
+            outcome,
+        });
+    }
+
     /// Takes a delivery and returns at once; without a runtime it stays queued until there is one.
     pub(crate) fn push(self: &Arc<Self>, mut delivery: Delivery) {
         let mut queue = locked(&self.queue);
         let faults = queue.faults;
         if queue.seed.percent(u64::from(faults.lost_percent)) {
             self.counters.lost.fetch_add(1, Ordering::Relaxed);
+            self.note(&delivery, 0, "lost on purpose".to_owned());
             return;
         }
         if queue.seed.percent(u64::from(faults.unsigned_percent)) {
             delivery.signature = None;
         }
         if queue.seed.percent(u64::from(faults.wrong_signature_percent)) {
-            delivery.signature = Some(hex::encode([0x5a; 16]));
+            delivery.signature = Some(FORGED.to_owned());
         }
         let delivery = Arc::new(delivery);
         let delay = |queue: &mut Queue| Duration::from_millis(1 + queue.seed.below(faults.delay_ms_max));
@@ -304,8 +352,15 @@ impl Dispatcher {
         let body = job.delivery.body.clone();
         let limit = Duration::from_millis(self.options.timeout_ms);
         let sent = tokio::time::timeout(limit, lines.post(&job.delivery.target, headers, body)).await;
+        let outcome = match &sent {
+            Ok(Ok(status)) => status.as_u16().to_string(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer in time".to_owned(),
+        };
+        self.note(&job.delivery, job.failed.saturating_add(1), outcome);
         if matches!(sent, Ok(Ok(status)) if status.is_success()) {
             self.counters.acknowledged.fetch_add(1, Ordering::SeqCst);
+            locked(&self.log).took(job.delivery.webhook);
             self.settle();
             return;
         }
@@ -313,6 +368,14 @@ impl Dispatcher {
         job.failed = job.failed.saturating_add(1);
         if job.failed >= self.options.attempts_max {
             self.counters.given_up.fetch_add(1, Ordering::SeqCst);
+            let given_up = locked(&self.log).gave_up(job.delivery.webhook);
+            let is_dead = self
+                .options
+                .deactivate_after
+                .is_some_and(|after| given_up >= after);
+            if let (true, Some(on_dead)) = (is_dead, self.on_dead.get()) {
+                on_dead.0(job.delivery.webhook);
+            }
             self.settle();
             return;
         }

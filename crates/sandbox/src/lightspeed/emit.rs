@@ -8,6 +8,7 @@ use md5::{Digest, Md5};
 use super::dispatch::Delivery;
 use super::language::Language;
 use super::options::DeletionBody;
+use super::plain;
 use super::state::Shop;
 use super::webhooks::Item;
 use super::write::{self, For, Style};
@@ -18,10 +19,11 @@ impl Simulator {
     ///
     /// For a deletion this is called while the record is still there.
     pub(crate) fn tell(&self, shop: &mut Shop, item: Item, action: &'static str, at: usize) {
+        shop.revision += 1;
         if self.burst.is_silent {
             return;
         }
-        let mut made: Option<(Language, Bytes, String)> = None;
+        let mut made: Option<(Language, usize, Bytes, String)> = None;
         let mut rates = None;
         for place in 0..shop.webhooks.positions() {
             let Some(hook) = shop.webhooks.get(place) else {
@@ -32,18 +34,21 @@ impl Simulator {
             if !is_meant {
                 continue;
             }
-            let (target, language) = (Arc::clone(&hook.target), hook.language);
+            let (target, language, owner) = (Arc::clone(&hook.target), hook.language, hook.owner);
             let (body, signature) = match &made {
-                Some((known, body, signature)) if *known == language => (body.clone(), signature.clone()),
+                Some((known, signer, body, signature)) if (*known, *signer) == (language, owner) => {
+                    (body.clone(), signature.clone())
+                }
                 _ => {
                     let body = self.body(shop, item, action, at, language);
-                    let signature = self.sign(&body);
-                    made = Some((language, body.clone(), signature.clone()));
+                    let signature = self.sign(&body, owner);
+                    made = Some((language, owner, body.clone(), signature.clone()));
                     (body, signature)
                 }
             };
             let rates = rates.get_or_insert_with(|| Arc::new(self.rate_headers()));
             self.inner.dispatcher.push(Delivery {
+                webhook: shop.webhooks.id(place),
                 target,
                 event: format!("{}/{action}", item.group()),
                 language: language.code(),
@@ -78,16 +83,35 @@ impl Simulator {
             Item::Shipment => write::shipment(&mut out, shop, at, For::Webhook),
             Item::Product => write::product(&mut out, shop, at, For::Webhook, language),
             Item::Variant => write::variant(&mut out, shop, at),
+            Item::Credit => write::credit(&mut out, shop, at),
+            Item::Parcel => write::parcel(&mut out, shop, at, For::Webhook),
+            Item::Review | Item::Return | Item::Ticket | Item::Contact => {
+                let id = at as u64;
+                if let Some(of) = plain::resource(item.group())
+                    && let Some(record) = shop.plain.get(of, 0, id)
+                {
+                    of.write(&mut out, id, record);
+                }
+            }
         }
         out.close();
         Bytes::from(out.buf)
     }
 
     /// Signs as the platform does: MD5 of the body followed by the secret (lightspeed-ecom.md §4.2).
-    fn sign(&self, body: &[u8]) -> String {
+    ///
+    /// The secret is that of the key which registered the webhook; an app signs with its own.
+    fn sign(&self, body: &[u8], owner: usize) -> String {
+        let keys = &self.inner.keys;
+        let options = &self.inner.options;
+        let app = owner.checked_sub(keys.len() - options.apps.len());
+        let secret = match app {
+            Some(app) => options.apps.get(app).map(|app| app.secret.as_str()),
+            None => keys.get(owner).map(|key| key.api_secret.as_str()),
+        };
         let mut digest = Md5::new();
         digest.update(body);
-        digest.update(self.inner.options.api_secret.as_bytes());
+        digest.update(secret.unwrap_or_default().as_bytes());
         hex::encode(digest.finalize())
     }
 
@@ -122,5 +146,8 @@ fn id_of(shop: &Shop, item: Item, at: usize) -> u64 {
         Item::Shipment => shop.shipment_id(at),
         Item::Product => shop.products.id(at),
         Item::Variant => shop.variants.id(at),
+        Item::Credit => shop.credits.id(at),
+        Item::Parcel => shop.parcels.id(at),
+        Item::Review | Item::Return | Item::Ticket | Item::Contact => at as u64,
     }
 }

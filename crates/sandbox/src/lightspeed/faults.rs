@@ -1,26 +1,77 @@
 //! Faults on demand: what goes wrong with answers and with webhooks, and how often.
 
+use std::collections::BTreeMap;
+
 use crate::door::Seed;
 
 /// Something that goes wrong with the answer to a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RestFault {
     /// An order that exists is answered with 404 (lightspeed-ecom.md §9.1 #20).
     OrderNotFound,
-    /// This status, 500, 502 or 503, with a page of HTML.
+    /// This status, 500, 502 or 503, with a page of HTML; nothing is done.
     ServerError(u16),
+    /// This status with a page of HTML, but the call is done.
+    ServerErrorAfter(u16),
     /// 429 with `Retry-After` in seconds.
     TooManySeconds(u32),
     /// 429 with `Retry-After` as a date, this many seconds ahead.
     TooManyDate(u32),
     /// 429 without `Retry-After`.
     TooManyBare,
-    /// The connection breaks in the middle of the answer.
+    /// The connection breaks in the middle of an answer; nothing is done.
     Cut,
+    /// The connection breaks before a byte of an answer; nothing is done.
+    Reset,
+    /// The call is done, then the connection breaks before a byte of the answer.
+    AnswerLost,
+    /// 200 with a page of HTML; nothing is done.
+    HtmlOk,
+    /// 503 with the page of a load balancer; nothing is done.
+    LoadBalancer,
+    /// The call is done; its answer comes in ten parts, this many milliseconds apart.
+    Drip(u32),
+}
+
+impl RestFault {
+    /// Every kind, with the figures the control port gives them.
+    pub const ALL: [Self; 12] = [
+        Self::TooManySeconds(2),
+        Self::TooManyDate(2),
+        Self::TooManyBare,
+        Self::ServerError(500),
+        Self::ServerErrorAfter(500),
+        Self::AnswerLost,
+        Self::Reset,
+        Self::Cut,
+        Self::HtmlOk,
+        Self::LoadBalancer,
+        Self::Drip(100),
+        Self::OrderNotFound,
+    ];
+
+    /// Returns the name of the kind on the control port.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OrderNotFound => "order not found",
+            Self::ServerError(_) => "500 before",
+            Self::ServerErrorAfter(_) => "500 after",
+            Self::TooManySeconds(_) => "429 with Retry-After",
+            Self::TooManyDate(_) => "429 with Retry-After as a date",
+            Self::TooManyBare => "429",
+            Self::Cut => "cut answer",
+            Self::Reset => "connection reset",
+            Self::AnswerLost => "answer lost",
+            Self::HtmlOk => "HTML with 200",
+            Self::LoadBalancer => "load balancer 503",
+            Self::Drip(_) => "slow drip",
+        }
+    }
 }
 
 /// Standing faults of the API.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RestFaults {
     /// Every answer takes this long, in milliseconds.
     pub latency_ms: u64,
@@ -29,7 +80,7 @@ pub struct RestFaults {
 }
 
 /// Standing faults of webhooks; each in percent of the deliveries.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WebhookFaults {
     /// Never sent.
     pub lost_percent: u8,
@@ -54,6 +105,8 @@ pub(crate) struct RestPlan {
     /// The next calls: fault and how many are left.
     next: Vec<(RestFault, u32)>,
     seed: Seed,
+    /// How often each kind hit.
+    hits: BTreeMap<&'static str, u64>,
 }
 
 impl RestPlan {
@@ -63,7 +116,27 @@ impl RestPlan {
             standing: RestFaults::default(),
             next: Vec::new(),
             seed,
+            hits: BTreeMap::new(),
         }
+    }
+
+    /// Returns the standing faults.
+    pub(crate) fn standing(&self) -> &RestFaults {
+        &self.standing
+    }
+
+    /// Returns how often each kind hit, by its name.
+    pub(crate) fn hits(&self) -> &BTreeMap<&'static str, u64> {
+        &self.hits
+    }
+
+    /// Returns how many calls are still to suffer each kind, by its name.
+    pub(crate) fn waiting(&self) -> BTreeMap<&'static str, u32> {
+        let mut waiting = BTreeMap::new();
+        for (fault, count) in &self.next {
+            *waiting.entry(fault.name()).or_default() += count;
+        }
+        waiting
     }
 
     /// Replaces the standing faults.
@@ -83,6 +156,12 @@ impl RestPlan {
 
     /// Takes the fault of a call; `is_order` says that it asks for one order.
     pub(crate) fn take(&mut self, is_order: bool) -> Option<RestFault> {
+        let fault = self.chosen(is_order)?;
+        *self.hits.entry(fault.name()).or_default() += 1;
+        Some(fault)
+    }
+
+    fn chosen(&mut self, is_order: bool) -> Option<RestFault> {
         let suits = |fault: RestFault| is_order || fault != RestFault::OrderNotFound;
         if let Some(next) = self
             .next

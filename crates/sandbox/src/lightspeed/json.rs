@@ -4,6 +4,8 @@
 //! (lightspeed-ecom.md §3.2). No tree is built: an order with its relations is some 12 KB and is
 //! made hundreds of times per second.
 
+use serde_json::Value;
+
 use super::wall::Wall;
 
 /// A record being written.
@@ -91,6 +93,12 @@ impl<'a> Out<'a> {
     /// Writes `true` or `false`.
     pub(crate) fn bool(&mut self, key: &str, value: bool) {
         self.raw(key, if value { "true" } else { "false" });
+    }
+
+    /// Writes any JSON value, with PHP's escapes.
+    pub(crate) fn value(&mut self, key: &str, value: &Value) {
+        self.key(key);
+        push_value(&mut self.buf, value);
     }
 
     /// Writes an instant, given in seconds since 1970 (UTC).
@@ -210,9 +218,7 @@ impl<'a> Out<'a> {
     }
 
     fn quoted(&mut self, text: &str) {
-        self.buf.push(b'"');
-        push_escaped(&mut self.buf, text);
-        self.buf.push(b'"');
+        push_quoted(&mut self.buf, text);
     }
 
     fn comma(&mut self) {
@@ -256,6 +262,44 @@ pub(crate) fn push_amount(buf: &mut Vec<u8>, e4: i64) {
         rest %= unit;
         unit /= 10;
     }
+}
+
+/// Appends any JSON value with PHP's escapes; members of objects come in the order of their keys.
+pub(crate) fn push_value(buf: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Null => buf.extend_from_slice(b"null"),
+        Value::Bool(flag) => buf.extend_from_slice(if *flag { b"true" } else { b"false" }),
+        Value::Number(number) => buf.extend_from_slice(number.to_string().as_bytes()),
+        Value::String(text) => push_quoted(buf, text),
+        Value::Array(items) => {
+            buf.push(b'[');
+            for (at, item) in items.iter().enumerate() {
+                if at > 0 {
+                    buf.push(b',');
+                }
+                push_value(buf, item);
+            }
+            buf.push(b']');
+        }
+        Value::Object(members) => {
+            buf.push(b'{');
+            for (at, (key, item)) in members.iter().enumerate() {
+                if at > 0 {
+                    buf.push(b',');
+                }
+                push_quoted(buf, key);
+                buf.push(b':');
+                push_value(buf, item);
+            }
+            buf.push(b'}');
+        }
+    }
+}
+
+fn push_quoted(buf: &mut Vec<u8>, text: &str) {
+    buf.push(b'"');
+    push_escaped(buf, text);
+    buf.push(b'"');
 }
 
 /// Appends `text` with PHP's escapes, without quotes.

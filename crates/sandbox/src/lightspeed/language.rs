@@ -1,7 +1,7 @@
 //! The languages the platform offers.
 
 /// A language, by its place in the platform's list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Language(u8);
 
 /// Number of languages the platform offers.

@@ -8,8 +8,11 @@
 //! State is compact (`records`) and JSON is made when it is asked for (`write`).
 
 mod acts;
+mod apps;
 mod auth;
 mod catalogue;
+mod checkout;
+mod control;
 mod dispatch;
 mod emit;
 mod faults;
@@ -19,8 +22,11 @@ mod language;
 mod limits;
 mod options;
 mod person;
+mod plain;
 mod records;
 mod rest;
+mod sent_log;
+mod snapshot;
 mod state;
 pub mod traffic;
 mod wall;
@@ -32,15 +38,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use acts::{
     Burst, Buyer, Cart, CartChange, CustomerChange, Goods, NewCustomer, NewOrder, NewSubscription,
-    ProductChange, RowsChange, Sent,
+    ProductChange, Refund, RowsChange, Sent, Split,
 };
+pub use apps::cluster_router;
 pub use dispatch::WebhookCounts;
 pub use faults::{RestFault, RestFaults, WebhookFaults};
 pub use inspect::{Kind, OrderFacts, QuoteFacts, RowFacts, ShopCounts};
-pub use options::{Access, Cluster, DeletionBody, Key, Options, Permissions, WebhookOptions};
+pub use options::{Access, App, Cluster, DeletionBody, Key, Options, Permissions, WebhookOptions};
 pub use person::{Country, Gender, Person, Text};
+pub use snapshot::LoadError;
 
-use dispatch::Dispatcher;
+use dispatch::{Dispatcher, OnDead};
 use faults::RestPlan;
 use language::Language;
 use limits::Budget;
@@ -49,7 +57,8 @@ use wall::Wall;
 use write::LinkBases;
 
 use crate::client;
-use crate::door::{Seed, SimClock};
+use crate::control::CallLog;
+use crate::door::{Outage, Seed, SimClock};
 
 /// One simulated shop; clones are handles on the same shop.
 #[derive(Clone)]
@@ -68,6 +77,8 @@ struct Inner {
     default_language: Language,
     clock: Arc<dyn SimClock>,
     wall: Wall,
+    /// The wall clock of checkouts.
+    utc: Wall,
     bases: LinkBases,
     shop: Mutex<Shop>,
     /// One budget per key.
@@ -76,6 +87,11 @@ struct Inner {
     /// Calls per resource.
     calls: Mutex<BTreeMap<String, u64>>,
     dispatcher: Arc<Dispatcher>,
+    /// The newest calls.
+    log: CallLog,
+    outage: Outage,
+    /// Traffic that the control port started.
+    traffic: Mutex<Option<control::Running>>,
 }
 
 impl Drop for Inner {
@@ -106,25 +122,47 @@ impl Simulator {
             .or_else(|| languages.first().copied())
             .or_else(|| Language::of("nl"))
             .expect("the platform knows Dutch");
+        let (fault_seed, dispatcher_seed) = (Seed::new(seed.next_u64()), Seed::new(seed.next_u64()));
         let inner = Inner {
             keys,
             languages,
             default_language,
+            log: CallLog::default(),
+            outage: Outage::default(),
+            traffic: Mutex::new(None),
+            dispatcher: Arc::new(Dispatcher::new(&options, Arc::clone(&clock), dispatcher_seed)),
             clock,
             wall: Wall::of(options.cluster.zone()),
+            utc: Wall::of("UTC"),
             bases: LinkBases::of(options.cluster),
             shop: Mutex::new(shop),
             budgets: Mutex::new(budgets),
-            faults: Mutex::new(RestPlan::new(Seed::new(seed.next_u64()))),
+            faults: Mutex::new(RestPlan::new(fault_seed)),
             calls: Mutex::new(BTreeMap::new()),
-            dispatcher: Arc::new(Dispatcher::new(&options, Seed::new(seed.next_u64()))),
             options,
         };
-        Self {
+        let simulator = Self {
             inner: Arc::new(inner),
             burst: Burst::FULL,
             ago_s: 0,
-        }
+        };
+        simulator.watch_registrations();
+        simulator
+    }
+
+    /// Switches a registration off when the dispatcher says that it failed too often.
+    fn watch_registrations(&self) {
+        let inner = Arc::downgrade(&self.inner);
+        self.inner.dispatcher.on_dead(OnDead(Box::new(move |id| {
+            let Some(inner) = inner.upgrade() else { return };
+            let now_s = inner.clock.now_us().div_euclid(1_000_000);
+            let mut shop = locked(&inner.shop);
+            let Some(at) = shop.webhooks.find(id) else { return };
+            if let Some(hook) = shop.webhooks.get_mut(at) {
+                hook.is_active = false;
+                hook.updated_s = now_s;
+            }
+        })));
     }
 
     /// Returns a handle whose acts tell as much as `burst` says.

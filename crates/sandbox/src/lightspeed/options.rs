@@ -120,6 +120,19 @@ pub enum DeletionBody {
     LastRecord,
 }
 
+/// An app of the App Store: one key for all shops, a token per shop (lightspeed-ecom.md §1.3).
+#[derive(Debug, Clone)]
+pub struct App {
+    /// User name of its calls, in every shop.
+    pub key: String,
+    /// The secret its password and its signatures are made with.
+    pub secret: String,
+    /// Where the merchant's browser goes after installing.
+    pub success_url: String,
+    /// What it may do.
+    pub permissions: Permissions,
+}
+
 /// How webhooks are sent.
 #[derive(Debug, Clone)]
 pub struct WebhookOptions {
@@ -139,6 +152,10 @@ pub struct WebhookOptions {
     pub pending_hard_limit: usize,
     /// What a deletion carries.
     pub deletion_body: DeletionBody,
+    /// Deliveries given up in a row after which a registration is switched off; never when `None`.
+    pub deactivate_after: Option<u32>,
+    /// Certificates (DER) of authorities that receivers on `https` may show, beside the public ones.
+    pub trusted_roots: Vec<Vec<u8>>,
 }
 
 impl Default for WebhookOptions {
@@ -152,6 +169,8 @@ impl Default for WebhookOptions {
             pending_soft_limit: 512,
             pending_hard_limit: 20_000,
             deletion_body: DeletionBody::Empty,
+            deactivate_after: None,
+            trusted_roots: Vec::new(),
         }
     }
 }
@@ -171,6 +190,12 @@ pub struct Options {
     pub api_secret: String,
     /// Further keys.
     pub more_keys: Vec<Key>,
+    /// Apps that can be installed.
+    pub apps: Vec<App>,
+    /// Times in filters are UTC and not wall time of the shop.
+    pub is_filter_time_utc: bool,
+    /// A page longer than 250 is refused and not shortened.
+    pub is_limit_strict: bool,
     /// Active languages, two-letter codes.
     pub languages: Vec<String>,
     /// The default among them.
@@ -202,6 +227,9 @@ impl Default for Options {
             api_key: "5b1d0c7e9f2a4836a1b2c3d4e5f60718".to_owned(),
             api_secret: "9e8d7c6b5a4938271605f4e3d2c1b0a9".to_owned(),
             more_keys: Vec::new(),
+            apps: Vec::new(),
+            is_filter_time_utc: false,
+            is_limit_strict: false,
             languages: vec!["nl".to_owned(), "en".to_owned(), "de".to_owned()],
             default_language: "nl".to_owned(),
             limits: [300, 3_000, 12_000],

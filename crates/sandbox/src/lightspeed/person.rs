@@ -78,7 +78,7 @@ pub(crate) const TEXT_KEYS: [(&str, Text); TEXTS] = [
 ];
 
 /// A country the platform knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Country(u8);
 
 /// Code and JSON of each country; the ids of `nl` and `us` are those seen live (lightspeed-ecom.md §3.2).
@@ -139,7 +139,7 @@ impl Country {
 }
 
 /// A gender as the platform knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[expect(missing_docs, reason = "the words say it")]
 pub enum Gender {
     Female,
@@ -165,7 +165,7 @@ impl Gender {
 }
 
 /// The data of one person, packed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Person {
     texts: Box<str>,
     ends: [u16; TEXTS],

@@ -3,7 +3,10 @@
 //! Records refer to each other by position, which is half the size of an id; [`Table`] turns one into
 //! the other.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::language::Language;
 use super::person::Person;
@@ -14,11 +17,13 @@ pub(crate) const ROWS_MAX: u64 = 64;
 pub(crate) const EVENTS_MAX: u64 = 64;
 
 /// Records with ascending ids; an id is never used again.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Table<T> {
     first_id: u64,
     rows: Vec<Option<T>>,
     live: usize,
+    /// Removed records that others still quote.
+    buried: BTreeMap<usize, T>,
 }
 
 impl<T> Table<T> {
@@ -28,6 +33,7 @@ impl<T> Table<T> {
             first_id,
             rows: Vec::new(),
             live: 0,
+            buried: BTreeMap::new(),
         }
     }
 
@@ -66,6 +72,19 @@ impl<T> Table<T> {
         Some(row)
     }
 
+    /// Takes the record at `at` out, but keeps what [`Self::ever`] quotes of it.
+    pub(crate) fn bury(&mut self, at: usize) -> bool {
+        match self.remove(at) {
+            Some(row) => self.buried.insert(at, row).is_none(),
+            None => false,
+        }
+    }
+
+    /// Returns the record at `at`, also when it was buried.
+    pub(crate) fn ever(&self, at: usize) -> Option<&T> {
+        self.get(at).or_else(|| self.buried.get(&at))
+    }
+
     /// Returns how many records live.
     pub(crate) fn live(&self) -> usize {
         self.live
@@ -86,7 +105,7 @@ impl<T> Table<T> {
 }
 
 /// A customer account, or the record of one guest order.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Customer {
     pub(crate) created_s: i64,
     pub(crate) updated_s: i64,
@@ -101,7 +120,7 @@ pub(crate) struct Customer {
 }
 
 /// A newsletter subscriber.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Subscription {
     pub(crate) created_s: i64,
     pub(crate) updated_s: i64,
@@ -114,7 +133,7 @@ pub(crate) struct Subscription {
 }
 
 /// A customer group.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Group {
     pub(crate) created_s: i64,
     pub(crate) updated_s: i64,
@@ -122,14 +141,14 @@ pub(crate) struct Group {
 }
 
 /// Membership of a customer in a group, both by position.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Membership {
     pub(crate) group: usize,
     pub(crate) customer: usize,
 }
 
 /// A row of a cart or an order; a row without a variant is a free gift.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Row {
     /// Price of one piece with tax, in ten-thousandths.
     pub(crate) price_incl_e4: u32,
@@ -137,12 +156,14 @@ pub(crate) struct Row {
     pub(crate) variant: Option<u32>,
     pub(crate) quantity: u16,
     pub(crate) shipped: u16,
+    /// Pieces the buyer got his money back for.
+    pub(crate) refunded: u16,
     /// Never used twice within its order or cart.
     pub(crate) ordinal: u8,
 }
 
 /// A shopping cart.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Quote {
     pub(crate) created_s: i64,
     pub(crate) updated_s: i64,
@@ -152,13 +173,15 @@ pub(crate) struct Quote {
     pub(crate) recovery_hash: [u8; 16],
     pub(crate) remote_ip: u32,
     pub(crate) language: Language,
+    /// What the visitor wrote to the shop.
+    pub(crate) comment: Option<Box<str>>,
     /// Shipment and payment were chosen: the cart became an order.
     pub(crate) is_ordered: bool,
     pub(crate) next_ordinal: u8,
 }
 
 /// What happened to an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum EventKind {
     OrderNew,
     InvoiceNew,
@@ -169,17 +192,18 @@ pub(crate) enum EventKind {
     OrderShipped,
     OrderCancelled,
     OrderUpdated,
+    InvoiceCredited,
 }
 
 /// One line of an order's history.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Event {
     pub(crate) at_s: i64,
     pub(crate) kind: EventKind,
 }
 
 /// Status of payment, also of the invoice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Payment {
     NotPaid,
     PartiallyPaid,
@@ -188,7 +212,7 @@ pub(crate) enum Payment {
 }
 
 /// Status of sending, also of the shipment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Sending {
     NotShipped,
     PartiallyShipped,
@@ -210,7 +234,7 @@ pub(crate) const STATUSES: [&str; 9] = [
 ];
 
 /// `order.status`, a position in [`STATUSES`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Status(u8);
 
 impl Status {
@@ -274,8 +298,8 @@ impl Sending {
     }
 }
 
-/// An order with its one invoice and its one shipment.
-#[derive(Debug, Clone)]
+/// An order with its invoice and its first shipment.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Order {
     pub(crate) created_s: i64,
     pub(crate) updated_s: i64,
@@ -296,21 +320,71 @@ pub(crate) struct Order {
     pub(crate) status: Status,
     pub(crate) payment: Payment,
     pub(crate) sending: Sending,
+    /// Status of the first shipment; that of the order sums up all of them.
+    pub(crate) first_sending: Sending,
     pub(crate) language: Language,
     pub(crate) is_newsletter: bool,
     pub(crate) is_new_customer: bool,
 }
 
+/// Pieces of rows of an order, by the ordinal of the row.
+pub(crate) type Pieces = Box<[(u8, u16)]>;
+
+/// A credit invoice: money given back for pieces of an order.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Credit {
+    pub(crate) created_s: i64,
+    pub(crate) updated_s: i64,
+    /// Position of the order.
+    pub(crate) order: u32,
+    pub(crate) pieces: Pieces,
+    /// The costs of sending are given back too.
+    pub(crate) has_shipping: bool,
+    pub(crate) status: Payment,
+}
+
+/// A further shipment of an order, beside its first.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Parcel {
+    pub(crate) created_s: i64,
+    pub(crate) updated_s: i64,
+    /// Position of the order.
+    pub(crate) order: u32,
+    pub(crate) pieces: Pieces,
+    pub(crate) sending: Sending,
+    pub(crate) tracking_code: Box<str>,
+}
+
+/// A change of stock.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Movement {
+    pub(crate) created_s: i64,
+    /// Position of the variant.
+    pub(crate) variant: u32,
+    pub(crate) change: i64,
+    pub(crate) is_order: bool,
+}
+
 /// A discount by coupon code, in whole percents.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Coupon {
     pub(crate) percent: u8,
+    #[serde(skip, default = "coupon_code")]
     pub(crate) code: &'static str,
+}
+
+/// The code of every coupon.
+pub(crate) const COUPON_CODE: &str = "LENTE10";
+
+fn coupon_code() -> &'static str {
+    COUPON_CODE
 }
 
 /// A registered webhook.
 #[derive(Debug, Clone)]
 pub(crate) struct Webhook {
+    /// Which key registered it, as a place among all keys.
+    pub(crate) owner: usize,
     pub(crate) created_s: i64,
     pub(crate) updated_s: i64,
     pub(crate) is_active: bool,

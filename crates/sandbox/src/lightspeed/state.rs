@@ -1,9 +1,13 @@
 //! The whole state of one shop: its tables, and the arithmetic of totals.
 
 use super::catalogue::{self, Plan, Product, Variant, without_tax_e4};
+use super::checkout::Checkout;
+use super::language::Language;
 use super::options::Options;
+use super::plain::Plain;
 use super::records::{
-    Customer, EVENTS_MAX, Group, Membership, Order, Quote, ROWS_MAX, Row, Subscription, Table, Webhook,
+    Credit, Customer, EVENTS_MAX, Group, Membership, Movement, Order, Parcel, Quote, ROWS_MAX, Row,
+    Subscription, Table, Webhook,
 };
 use crate::door::Seed;
 
@@ -12,8 +16,19 @@ const SHIPPING_INCL_E4: i64 = 49_500;
 /// Tax on sending, in hundredths of a percent.
 const SHIPPING_TAX_E4: u32 = 2_100;
 
+/// How far the ids of credit invoices and further shipments lie behind those of the first ones.
+const LATER: u64 = 1_500_000;
+
+/// Members of singletons that were written: of `shop`, and the script of `shop/javascript`.
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+pub(crate) struct ShopTexts {
+    pub(crate) shop: std::collections::BTreeMap<String, String>,
+    pub(crate) is_script_active: bool,
+    pub(crate) script: String,
+}
+
 /// The tables of a shop.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Shop {
     pub(crate) id: u64,
     pub(crate) sub_domain: String,
@@ -26,7 +41,18 @@ pub(crate) struct Shop {
     pub(crate) products: Table<Product>,
     pub(crate) variants: Table<Variant>,
     pub(crate) webhooks: Table<Webhook>,
+    pub(crate) credits: Table<Credit>,
+    pub(crate) parcels: Table<Parcel>,
+    pub(crate) movements: Table<Movement>,
+    pub(crate) checkouts: Table<Checkout>,
+    pub(crate) plain: Plain,
+    /// What a write changed of the shop's own fields.
+    pub(crate) own: ShopTexts,
+    /// The token of each app that is installed, in the order of the options.
+    pub(crate) installed: Vec<Option<String>>,
     pub(crate) seed: Seed,
+    /// Moves with everything that changes.
+    pub(crate) revision: u64,
     /// Orders ever placed, the deleted ones included.
     pub(crate) orders_placed: u64,
     /// How far this shop's numbers lie from those of another on the same cluster.
@@ -75,6 +101,12 @@ impl Shop {
                 title: title.to_owned(),
             });
         }
+        let mut plain = Plain::first(now_s);
+        for (at, product) in products.iter() {
+            if let Some(file) = product.image {
+                plain.add_image(options.shop_id, products.id(at), file, product.created_s);
+            }
+        }
         Self {
             id: options.shop_id,
             sub_domain: options.sub_domain.clone(),
@@ -87,7 +119,15 @@ impl Shop {
             products,
             variants,
             webhooks: Table::starting_at(4_745_101 + spread),
+            credits: Table::starting_at(332_615_399 + LATER + spread),
+            parcels: Table::starting_at(305_761_552 + LATER + spread),
+            movements: Table::starting_at(88_120_441 + spread),
+            checkouts: Table::starting_at(3_628_777 + spread),
+            plain,
+            own: ShopTexts::default(),
+            installed: vec![None; options.apps.len()],
             seed,
+            revision: 0,
             orders_placed: 0,
             spread,
             quote_row_first: 2_299_871_001 + spread * ROWS_MAX,
@@ -102,6 +142,69 @@ impl Shop {
     /// Returns the id of the shipment of the order at `at`.
     pub(crate) fn shipment_id(&self, at: usize) -> u64 {
         305_761_552 + self.spread + at as u64
+    }
+
+    /// Returns the position of the living order whose invoice has this id.
+    pub(crate) fn order_of_invoice(&self, id: u64) -> Option<usize> {
+        let at = usize::try_from(id.checked_sub(self.invoice_id(0))?).ok()?;
+        self.orders.get(at).map(|_| at)
+    }
+
+    /// Returns the position of the living order whose first shipment has this id.
+    pub(crate) fn order_of_shipment(&self, id: u64) -> Option<usize> {
+        let at = usize::try_from(id.checked_sub(self.shipment_id(0))?).ok()?;
+        self.orders.get(at).map(|_| at)
+    }
+
+    /// Returns the id of the invoice line of a row, or of the costs of sending when there is none.
+    pub(crate) fn invoice_item_id(&self, at: usize, row: Option<&Row>) -> u64 {
+        let nth = row.map_or(ROWS_MAX, |row| u64::from(row.ordinal));
+        780_091_001 + (self.spread + at as u64) * (ROWS_MAX + 1) + nth
+    }
+
+    /// Returns the id of the shipment line of a row.
+    pub(crate) fn shipment_item_id(&self, at: usize, row: &Row) -> u64 {
+        455_120_081 + (self.spread + at as u64) * ROWS_MAX + u64::from(row.ordinal)
+    }
+
+    /// Changes the stock of a variant and notes the movement.
+    pub(crate) fn move_stock(&mut self, movement: Movement) {
+        let Some(variant) = self.variants.get_mut(movement.variant as usize) else {
+            return;
+        };
+        variant.stock += movement.change;
+        variant.updated_s = movement.created_s;
+        if movement.change != 0 {
+            self.movements.push(movement);
+        }
+    }
+
+    /// Returns how many pieces of a row of the order at `at` its further shipments hold.
+    pub(crate) fn pieces_in_parcels(&self, at: usize, ordinal: u8) -> u16 {
+        let parcels = self
+            .parcels
+            .iter()
+            .filter(|(_, parcel)| parcel.order as usize == at);
+        let pieces = parcels.flat_map(|(_, parcel)| parcel.pieces.iter());
+        pieces
+            .filter(|(of, _)| *of == ordinal)
+            .map(|(_, count)| *count)
+            .sum()
+    }
+
+    /// Returns the rows of the order at `at` that a list of pieces names, in that quantity.
+    pub(crate) fn rows_of_pieces(&self, at: usize, pieces: &[(u8, u16)]) -> Vec<Row> {
+        let rows = self.orders.get(at).map(|order| &*order.rows).unwrap_or_default();
+        let find = |ordinal: u8| rows.iter().find(|row| row.ordinal == ordinal);
+        pieces
+            .iter()
+            .filter_map(|(ordinal, quantity)| {
+                find(*ordinal).map(|row| Row {
+                    quantity: *quantity,
+                    ..*row
+                })
+            })
+            .collect()
     }
 
     /// Returns the id of a row of the order at `at`.
@@ -136,9 +239,25 @@ impl Shop {
         self.variants.get(row.variant? as usize)
     }
 
+    /// Returns the variant of a row as it is or last was.
+    pub(crate) fn variant_ever(&self, row: &Row) -> Option<&Variant> {
+        self.variants.ever(row.variant? as usize)
+    }
+
+    /// Returns the title of a row: that of its product, also of one that is gone.
+    pub(crate) fn row_title(&self, row: &Row, language: Language) -> String {
+        let product = self
+            .variant_ever(row)
+            .and_then(|variant| self.products.ever(variant.product as usize));
+        product.map_or_else(
+            || "Gratis kleurstaal".to_owned(),
+            |product| product.full_title(language),
+        )
+    }
+
     /// Returns the tax rate of a row in hundredths of a percent.
     pub(crate) fn tax_e4(&self, row: &Row) -> u32 {
-        self.variant_of(row).map_or(2_100, |variant| variant.tax_e4)
+        self.variant_ever(row).map_or(2_100, |variant| variant.tax_e4)
     }
 
     /// Adds up rows, a discount in percent, and sending when `is_shipped`.
@@ -160,7 +279,7 @@ impl Shop {
                 totals.tax_high += tax;
             }
             totals.pieces += u64::from(row.quantity);
-            if let Some(variant) = self.variant_of(row) {
+            if let Some(variant) = self.variant_ever(row) {
                 totals.cost += i64::from(variant.price_cost_e4) * quantity;
                 totals.weight += variant.weight * u64::from(row.quantity);
             }

@@ -50,9 +50,25 @@ pub(crate) enum Item {
     Shipment,
     Product,
     Variant,
+    /// A credit invoice, by its position among them.
+    Credit,
+    /// A further shipment of an order, by its position among them.
+    Parcel,
+    /// A plain record; its position is its id.
+    Review,
+    Return,
+    Ticket,
+    Contact,
 }
 
 impl Item {
+    /// Returns the item of a plain resource that has webhooks.
+    pub(crate) fn of_plain(path: &str) -> Option<Self> {
+        [Self::Review, Self::Return, Self::Ticket, Self::Contact]
+            .into_iter()
+            .find(|item| item.group() == path)
+    }
+
     /// Returns the group it is registered under.
     pub(crate) fn group(self) -> &'static str {
         match self {
@@ -60,10 +76,14 @@ impl Item {
             Self::Subscription => "subscriptions",
             Self::Quote => "quotes",
             Self::Order => "orders",
-            Self::Invoice => "invoices",
-            Self::Shipment => "shipments",
+            Self::Invoice | Self::Credit => "invoices",
+            Self::Shipment | Self::Parcel => "shipments",
             Self::Product => "products",
             Self::Variant => "variants",
+            Self::Review => "reviews",
+            Self::Return => "returns",
+            Self::Ticket => "tickets",
+            Self::Contact => "contacts",
         }
     }
 
@@ -80,10 +100,14 @@ impl Item {
             Self::Subscription => "x-subscription-id",
             Self::Quote => "x-quote-id",
             Self::Order => "x-order-id",
-            Self::Invoice => "x-invoice-id",
-            Self::Shipment => "x-shipment-id",
+            Self::Invoice | Self::Credit => "x-invoice-id",
+            Self::Shipment | Self::Parcel => "x-shipment-id",
             Self::Product => "x-product-id",
             Self::Variant => "x-variant-id",
+            Self::Review => "x-review-id",
+            Self::Return => "x-return-id",
+            Self::Ticket => "x-ticket-id",
+            Self::Contact => "x-contact-id",
         })
     }
 }

@@ -11,11 +11,17 @@ use crate::lightspeed::webhooks::Item;
 impl Simulator {
     /// Fills a new cart and returns its id.
     pub fn fill_cart(&self, cart: &Cart) -> u64 {
-        let now_s = self.now_s();
         let mut shop = self.shop();
-        let remote_ip = visitor_ip(&mut shop);
-        let rows = rows_of(&shop, &cart.goods, 0);
         let customer = cart.customer.and_then(|id| shop.customers.find(id));
+        let at = self.open_cart(&mut shop, customer, &cart.goods);
+        shop.quotes.id(at)
+    }
+
+    /// Opens a cart of the customer at `customer`, and returns its position.
+    pub(crate) fn open_cart(&self, shop: &mut Shop, customer: Option<usize>, goods: &[Goods]) -> usize {
+        let now_s = self.now_s();
+        let remote_ip = visitor_ip(shop);
+        let rows = rows_of(shop, goods, 0);
         let mut recovery_hash = [0; 16];
         recovery_hash[..8].copy_from_slice(&shop.seed.next_u64().to_be_bytes());
         recovery_hash[8..].copy_from_slice(&shop.seed.next_u64().to_be_bytes());
@@ -23,17 +29,58 @@ impl Simulator {
             created_s: now_s,
             updated_s: now_s,
             customer: customer.and_then(|at| u32::try_from(at).ok()),
-            zipcode: customer.and_then(|at| zipcode(&shop, at)),
+            zipcode: customer.and_then(|at| zipcode(shop, at)),
             next_ordinal: u8::try_from(rows.len()).unwrap_or(u8::MAX),
             rows,
             recovery_hash,
             remote_ip,
             language: self.inner.default_language,
             is_ordered: false,
+            comment: None,
         };
         let at = shop.quotes.push(quote);
-        self.tell(&mut shop, Item::Quote, "created", at);
-        shop.quotes.id(at)
+        self.tell(shop, Item::Quote, "created", at);
+        at
+    }
+
+    /// Adds a row to the cart at `at`; `None` when there is no such cart or no room in it.
+    pub(crate) fn add_to_cart(&self, shop: &mut Shop, at: usize, goods: Goods) -> Option<Row> {
+        let now_s = self.now_s();
+        let first = shop.quotes.get(at)?.next_ordinal;
+        let row = *rows_of(shop, &[goods], first).first()?;
+        let quote = shop.quotes.get_mut(at)?;
+        quote.rows = quote.rows.iter().copied().chain([row]).collect();
+        quote.next_ordinal = first.saturating_add(1);
+        quote.updated_s = now_s;
+        self.tell(shop, Item::Quote, "updated", at);
+        Some(row)
+    }
+
+    /// Replaces the row of the same number in the cart at `at`.
+    pub(crate) fn set_row(&self, shop: &mut Shop, at: usize, row: Row) {
+        let now_s = self.now_s();
+        if let Some(quote) = shop.quotes.get_mut(at) {
+            for known in quote.rows.iter_mut().filter(|known| known.ordinal == row.ordinal) {
+                *known = row;
+            }
+            quote.updated_s = now_s;
+        }
+        self.tell(shop, Item::Quote, "updated", at);
+    }
+
+    /// Takes a row out of the cart at `at`.
+    pub(crate) fn take_from_cart(&self, shop: &mut Shop, at: usize, ordinal: u8) {
+        let now_s = self.now_s();
+        if let Some(quote) = shop.quotes.get_mut(at) {
+            quote.rows = quote
+                .rows
+                .iter()
+                .filter(|row| row.ordinal != ordinal)
+                .copied()
+                .collect();
+            quote.updated_s = now_s;
+        }
+        self.tell(shop, Item::Quote, "updated", at);
     }
 
     /// Changes a cart, or ties it to a customer; `false` when there is no such cart.
@@ -77,6 +124,7 @@ pub(super) fn rows_of(shop: &Shop, goods: &[Goods], first: u8) -> Box<[Row]> {
                 variant: variant.and_then(|at| u32::try_from(at).ok()),
                 quantity: goods.quantity.max(1),
                 shipped: 0,
+                refunded: 0,
                 ordinal: u8::try_from(ordinal).unwrap_or(u8::MAX),
             }
         });

@@ -5,7 +5,9 @@
 
 mod carts;
 mod customers;
+mod desk;
 mod orders;
+mod papers;
 mod products;
 
 use super::person::{Person, Text};
@@ -140,6 +142,28 @@ pub struct Sent {
     pub order: u64,
     /// The carrier's code for the parcel.
     pub tracking_code: String,
+}
+
+/// Pieces of an order that go in a shipment of their own.
+#[derive(Debug, Clone)]
+pub struct Split {
+    /// Which order.
+    pub order: u64,
+    /// Ids of rows, and how many pieces of each.
+    pub pieces: Vec<(u64, u16)>,
+}
+
+/// Money given back by credit invoice.
+#[derive(Debug, Clone)]
+pub struct Refund {
+    /// Which order.
+    pub order: u64,
+    /// Ids of rows, and how many pieces of each.
+    pub pieces: Vec<(u64, u16)>,
+    /// The costs of sending are given back too.
+    pub has_shipping: bool,
+    /// The pieces go back into stock.
+    pub is_stock_updated: bool,
 }
 
 /// Rows taken out of an order by the merchant.

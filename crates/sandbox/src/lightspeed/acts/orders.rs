@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::carts::rows_of;
 use super::customers::visitor_ip;
-use super::{Buyer, NewOrder, RowsChange, Sent};
+use super::{Buyer, NewOrder, RowsChange};
 use crate::lightspeed::Simulator;
 use crate::lightspeed::person::Text;
 use crate::lightspeed::records::{
-    Coupon, EVENTS_MAX, Event, EventKind, Order, Payment, Row, Sending, Status,
+    COUPON_CODE, Coupon, EVENTS_MAX, Event, EventKind, Movement, Order, Payment, Row, Sending, Status,
 };
 use crate::lightspeed::state::Shop;
 use crate::lightspeed::webhooks::Item;
@@ -32,7 +32,7 @@ impl Simulator {
             quote: quote.and_then(|at| u32::try_from(at).ok()),
             coupon: (new.discount_percent > 0).then_some(Coupon {
                 percent: new.discount_percent.min(100),
-                code: "LENTE10",
+                code: COUPON_CODE,
             }),
             is_newsletter: new.is_newsletter,
             is_new_customer,
@@ -85,6 +85,7 @@ impl Simulator {
             status: Status::AWAITING_PAYMENT,
             payment: Payment::NotPaid,
             sending: Sending::NotShipped,
+            first_sending: Sending::NotShipped,
             language: record
                 .and_then(|record| record.language)
                 .unwrap_or(self.inner.default_language),
@@ -132,10 +133,14 @@ impl Simulator {
             {
                 continue;
             }
+            shop.move_stock(Movement {
+                created_s: now_s,
+                variant: u32::try_from(at).unwrap_or(u32::MAX),
+                change: -i64::from(row.quantity),
+                is_order: true,
+            });
             if let Some(variant) = shop.variants.get_mut(at) {
-                variant.stock -= i64::from(row.quantity);
                 variant.sold += u64::from(row.quantity);
-                variant.updated_s = now_s;
             }
             if let Some(product) = shop.products.get_mut(product_at) {
                 product.updated_s = now_s;
@@ -178,47 +183,6 @@ impl Simulator {
         true
     }
 
-    /// Hands an order to the carrier; `false` when it is unknown or sent already.
-    pub fn ship_order(&self, sent: &Sent) -> bool {
-        let mut shop = self.shop();
-        let Some(at) = shop.orders.find(sent.order) else {
-            return false;
-        };
-        self.ship(&mut shop, at, Some(&sent.tracking_code))
-    }
-
-    /// Ships the order at `at`, unless it is shipped.
-    pub(crate) fn ship(&self, shop: &mut Shop, at: usize, tracking_code: Option<&str>) -> bool {
-        let now_s = self.now_s();
-        let Some(record) = shop.orders.get_mut(at) else {
-            return false;
-        };
-        if record.sending == Sending::Shipped {
-            return false;
-        }
-        record.sending = Sending::Shipped;
-        record.status = Status::COMPLETED_SHIPPED;
-        if let Some(code) = tracking_code {
-            record.tracking_code = code.into();
-        }
-        record.updated_s = now_s;
-        record.shipment_updated_s = now_s;
-        for row in &mut record.rows {
-            row.shipped = row.quantity;
-        }
-        note(
-            record,
-            now_s,
-            &[EventKind::ShipmentShipped, EventKind::OrderShipped],
-        );
-        self.tell(shop, Item::Shipment, "updated", at);
-        if self.burst.paid_and_shipped_update {
-            self.tell(shop, Item::Order, "updated", at);
-        }
-        self.tell(shop, Item::Order, "shipped", at);
-        true
-    }
-
     /// Cancels an order; `false` when it is unknown or cancelled already.
     pub fn cancel_order(&self, order: u64) -> bool {
         let mut shop = self.shop();
@@ -243,6 +207,7 @@ impl Simulator {
         }
         if record.sending != Sending::Shipped {
             record.sending = Sending::Cancelled;
+            record.first_sending = Sending::Cancelled;
         }
         record.updated_s = now_s;
         record.invoice_updated_s = now_s;
@@ -291,12 +256,13 @@ impl Simulator {
         self.tell(&mut shop, Item::Order, "deleted", at);
         self.tell(&mut shop, Item::Invoice, "deleted", at);
         self.tell(&mut shop, Item::Shipment, "deleted", at);
+        self.remove_papers(&mut shop, at);
         shop.orders.remove(at);
         true
     }
 }
 
-fn note(order: &mut Order, at_s: i64, kinds: &[EventKind]) {
+pub(super) fn note(order: &mut Order, at_s: i64, kinds: &[EventKind]) {
     for kind in kinds {
         if (order.events.len() as u64) < EVENTS_MAX {
             order.events.push(Event { at_s, kind: *kind });

@@ -27,6 +27,13 @@ impl Simulator {
             }
             record.updated_s = now_s;
         }
+        if let Some(has_image) = change.has_image {
+            let (shop_id, product) = (shop.id, change.product);
+            shop.plain.clear_images(product);
+            if has_image {
+                shop.plain.add_image(shop_id, product, file, now_s);
+            }
+        }
         self.tell(&mut shop, Item::Product, "updated", at);
         true
     }

@@ -8,6 +8,12 @@ use super::{Call, Refusal};
 /// The members inside the envelope of a write.
 pub(super) struct Fields(Map<String, Value>);
 
+impl From<Map<String, Value>> for Fields {
+    fn from(members: Map<String, Value>) -> Self {
+        Self(members)
+    }
+}
+
 impl Fields {
     /// Reads the body of a call, whose envelope must be `singular`.
     ///
@@ -24,6 +30,11 @@ impl Fields {
             Some(Value::Object(fields)) => Ok(Self(fields)),
             _ => Err(Refusal::INVALID),
         }
+    }
+
+    /// Returns what was sent inside the envelope.
+    pub(super) fn members(&self) -> &Map<String, Value> {
+        &self.0
     }
 
     /// Says whether nothing was sent inside the envelope.
@@ -89,6 +100,31 @@ impl Fields {
         let e4 = format!("{whole}{digits}").parse().map_err(|_| Refusal::INVALID)?;
         Ok(Some(e4))
     }
+}
+
+/// Reads a body that has no envelope, as those of checkouts.
+///
+/// # Errors
+/// When it is no JSON object.
+pub(super) fn bare(call: &Call<'_>) -> Result<Map<String, Value>, Refusal> {
+    json(&call.body)
+}
+
+/// Reads a number that may be given as text.
+pub(super) fn id_of(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+/// Returns an amount of a body without envelope, in ten-thousandths.
+///
+/// # Errors
+/// When it is no amount.
+pub(super) fn amount_e4(members: &Map<String, Value>, key: &str) -> Result<Option<u32>, Refusal> {
+    Fields(members.clone()).amount_e4(key)
 }
 
 fn json(body: &[u8]) -> Result<Map<String, Value>, Refusal> {

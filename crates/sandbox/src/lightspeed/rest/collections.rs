@@ -35,6 +35,8 @@ pub(crate) fn collection(path: &str) -> Option<&'static Collection> {
         "shipments" => &SHIPMENTS,
         "products" => &PRODUCTS,
         "variants" => &VARIANTS,
+        "variants/movements" => &MOVEMENTS,
+        "catalog" => &CATALOG,
         "webhooks" => &WEBHOOKS,
         _ => return None,
     })
@@ -124,39 +126,116 @@ static QUOTES: Collection = Collection {
     write: |out, shop, at, _| write::quote(out, shop, at),
 };
 
+/// The invoices of the orders, then the credit invoices.
 static INVOICES: Collection = Collection {
     singular: "invoice",
     plural: "invoices",
-    positions: |shop| shop.orders.positions(),
-    id: |shop, at| shop.invoice_id(at),
-    is_meant: |shop, at, query| {
-        shop.orders.get(at).is_some_and(|record| {
-            query.holds(record.created_s, record.invoice_updated_s)
-                && query.id_fits("order", Some(shop.orders.id(at)))
-                && query.id_fits("customer", shop.customer_id(record.customer))
-                && query.text_fits("number", &format!("INV{:05}", record.number))
-        })
+    positions: |shop| shop.orders.positions() + shop.credits.positions(),
+    id: |shop, at| match at.checked_sub(shop.orders.positions()) {
+        None => shop.invoice_id(at),
+        Some(place) => shop.credits.id(place),
     },
-    write: |out, shop, at, _| write::invoice(out, shop, at),
+    is_meant: |shop, at, query| {
+        let credit = at.checked_sub(shop.orders.positions());
+        let (order, times, number) = match credit {
+            None => match shop.orders.get(at) {
+                Some(order) => (
+                    at,
+                    (order.created_s, order.invoice_updated_s),
+                    format!("INV{:05}", order.number),
+                ),
+                None => return false,
+            },
+            Some(place) => match shop.credits.get(place) {
+                Some(credit) => (
+                    credit.order as usize,
+                    (credit.created_s, credit.updated_s),
+                    format!("CR{:05}", place + 1),
+                ),
+                None => return false,
+            },
+        };
+        is_paper_meant(shop, order, times, &number, query)
+    },
+    write: |out, shop, at, _| match at.checked_sub(shop.orders.positions()) {
+        None => write::invoice(out, shop, at),
+        Some(place) => write::credit(out, shop, place),
+    },
 };
 
+/// The first shipments of the orders, then the further ones.
 static SHIPMENTS: Collection = Collection {
     singular: "shipment",
     plural: "shipments",
-    positions: |shop| shop.orders.positions(),
-    id: |shop, at| shop.shipment_id(at),
-    is_meant: |shop, at, query| {
-        shop.orders.get(at).is_some_and(|record| {
-            query.holds(record.created_s, record.shipment_updated_s)
-                && query.id_fits("order", Some(shop.orders.id(at)))
-                && query.id_fits("customer", shop.customer_id(record.customer))
-                && query.text_fits("number", &format!("SHIP{:05}", record.number))
-        })
+    positions: |shop| shop.orders.positions() + shop.parcels.positions(),
+    id: |shop, at| match at.checked_sub(shop.orders.positions()) {
+        None => shop.shipment_id(at),
+        Some(place) => shop.parcels.id(place),
     },
-    write: |out, shop, at, _| write::shipment(out, shop, at, For::Answer),
+    is_meant: |shop, at, query| {
+        let (order, times, suffix) = match at.checked_sub(shop.orders.positions()) {
+            None => match shop.orders.get(at) {
+                Some(order) => (at, (order.created_s, order.shipment_updated_s), String::new()),
+                None => return false,
+            },
+            Some(place) => match shop.parcels.get(place) {
+                Some(parcel) => (
+                    parcel.order as usize,
+                    (parcel.created_s, parcel.updated_s),
+                    format!("-{}", place + 2),
+                ),
+                None => return false,
+            },
+        };
+        let number = shop.orders.get(order).map_or(0, |order| order.number);
+        is_paper_meant(shop, order, times, &format!("SHIP{number:05}{suffix}"), query)
+    },
+    write: |out, shop, at, _| match at.checked_sub(shop.orders.positions()) {
+        None => write::shipment(out, shop, at, For::Answer),
+        Some(place) => write::parcel(out, shop, place, For::Answer),
+    },
 };
 
-static PRODUCTS: Collection = Collection {
+/// Movements have no `updatedAt` (lightspeed-ecom.md §5.12).
+static MOVEMENTS: Collection = Collection {
+    singular: "variantsMovement",
+    plural: "variantsMovements",
+    positions: |shop| shop.movements.positions(),
+    id: |shop, at| shop.movements.id(at),
+    is_meant: |shop, at, query| {
+        shop.movements.get(at).is_some_and(|record| {
+            let variant = record.variant as usize;
+            let product = shop
+                .variants
+                .ever(variant)
+                .map(|variant| shop.products.id(variant.product as usize));
+            query.holds(record.created_s, record.created_s)
+                && query.id_fits("variant", Some(shop.variants.id(variant)))
+                && query.id_fits("product", product)
+        })
+    },
+    write: |out, shop, at, _| write::movement(out, shop, at),
+};
+
+/// Products with what belongs to them, for feeds.
+static CATALOG: Collection = Collection {
+    singular: "product",
+    plural: "products",
+    write: |out, shop, at, language| write::catalog(out, shop, at, language),
+    ..PRODUCTS
+};
+
+/// Says whether a paper of the order at `order` fits the filters papers have.
+fn is_paper_meant(shop: &Shop, order: usize, times: (i64, i64), number: &str, query: &Query) -> bool {
+    shop.orders.get(order).is_some_and(|record| {
+        query.holds(times.0, times.1)
+            && query.id_fits("order", Some(shop.orders.id(order)))
+            && query.id_fits("customer", shop.customer_id(record.customer))
+            && query.text_fits("number", number)
+    })
+}
+
+const PRODUCTS: Collection = Collection {
     singular: "product",
     plural: "products",
     positions: |shop| shop.products.positions(),

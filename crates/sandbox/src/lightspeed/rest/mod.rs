@@ -3,19 +3,26 @@
 //! Order of the checks: faults, key, budget, language, permission, path (lightspeed-ecom.md §9.1).
 
 mod body;
+mod checkouts;
 mod collections;
 mod nested;
+mod plain;
 mod query;
 mod read;
+mod trouble;
 mod write;
+mod write_carts;
+mod write_goods;
 mod write_orders;
+mod write_small;
+
+pub(crate) use query::pairs;
 
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 
 use super::faults::RestFault;
@@ -130,7 +137,8 @@ impl Simulator {
         })
     }
 
-    async fn serve(&self, request: Request<Body>) -> Response<Body> {
+    /// Answers a call, and notes it in the log.
+    pub(super) async fn serve(&self, request: Request<Body>) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let path = parts.uri.path().to_owned();
         let words: Vec<&str> = path.trim_start_matches('/').split('/').collect();
@@ -144,28 +152,57 @@ impl Simulator {
         if latency_ms > 0 {
             tokio::time::sleep(Duration::from_millis(latency_ms)).await;
         }
-        match fault {
-            Some(RestFault::ServerError(status)) => return self.dated(html(status)),
-            Some(RestFault::Cut) => return self.dated(cut()),
-            _ => {}
+        let answer = match fault.and_then(trouble::instead) {
+            Some(response) => self.dated(response),
+            None => {
+                let body = to_bytes(body, BODY_BYTES_MAX).await.unwrap_or_default();
+                let (answer, is_known) = self.passed(&parts, (&words, segments), body, fault);
+                match fault {
+                    Some(fault) => trouble::after(fault, answer, is_known),
+                    None => answer,
+                }
+            }
+        };
+        let is_lost = matches!(fault, Some(RestFault::AnswerLost | RestFault::Reset));
+        self.inner.log.note(
+            self.inner.clock.now_us(),
+            (&parts.method, &parts.uri),
+            (!is_lost).then_some(answer.status()),
+            fault.map(RestFault::name),
+        );
+        answer
+    }
+
+    /// Answers a call that no fault took, and says whether its key was known.
+    fn passed(
+        &self,
+        parts: &http::request::Parts,
+        (words, segments): (&[&str], Vec<&str>),
+        body: Bytes,
+        fault: Option<RestFault>,
+    ) -> (Response<Body>, bool) {
+        let path = parts.uri.path();
+        if let ["apps", "install"] = segments.as_slice() {
+            let answer = self.install(words[0], parts.uri.query().unwrap_or(""));
+            let answer = answer.unwrap_or_else(|refusal| refused(refusal, &parts.method, path));
+            return (self.dated(answer), true);
         }
-        let Some(key) = auth::caller(&parts.headers, &self.inner.keys) else {
+        let Some(key) = self.caller(&parts.headers) else {
             let refusal = Refusal(401, "Could not authenticate you.");
-            return self.dated(refused(refusal, &parts.method, &path));
+            return (self.dated(refused(refusal, &parts.method, path)), false);
         };
         let standing = match self.budget(key, fault) {
             Ok(standing) => standing,
             Err((standing, retry_after)) => {
-                let mut response = refused(Refusal(429, "Too many requests."), &parts.method, &path);
+                let mut response = refused(Refusal(429, "Too many requests."), &parts.method, path);
                 add_retry_after(&mut response, &retry_after);
-                return self.finished(response, standing);
+                return (self.finished(response, standing), true);
             }
         };
-        let body = to_bytes(body, BODY_BYTES_MAX).await.unwrap_or_default();
         let answer = if fault == Some(RestFault::OrderNotFound) {
             Err(Refusal::NOT_FOUND)
         } else {
-            self.language_of(&words).and_then(|language| {
+            self.language_of(words).and_then(|language| {
                 self.answer(&Call {
                     method: &parts.method,
                     segments,
@@ -179,9 +216,9 @@ impl Simulator {
         };
         let response = match answer {
             Ok(reply) => respond(reply.status, "application/json", Body::from(reply.body)),
-            Err(refusal) => refused(refusal, &parts.method, &path),
+            Err(refusal) => refused(refusal, &parts.method, path),
         };
-        self.finished(response, standing)
+        (self.finished(response, standing), true)
     }
 
     /// Counts the call against its key, unless a fault refuses it first.
@@ -226,7 +263,11 @@ impl Simulator {
         }
         match *call.method {
             Method::GET => self.read(call),
-            Method::POST | Method::PUT | Method::DELETE => self.write(call),
+            Method::POST | Method::PUT | Method::DELETE => {
+                let answer = self.write(call);
+                self.shop().revision += u64::from(answer.is_ok());
+                answer
+            }
             _ => Err(Refusal::METHOD),
         }
     }
@@ -309,28 +350,6 @@ fn refused(refusal: Refusal, method: &Method, path: &str) -> Response<Body> {
     body.extend_from_slice(b"\"}}");
     let status = StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_REQUEST);
     respond(status, "application/json", Body::from(body))
-}
-
-fn html(status: u16) -> Response<Body> {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let page = format!("<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>");
-    respond(status, "text/html; charset=UTF-8", Body::from(page))
-}
-
-/// Promises an answer and breaks the connection after its first bytes.
-fn cut() -> Response<Body> {
-    let first = stream::iter([Ok(Bytes::from_static(b"{\"cut\":"))]);
-    let broken = stream::once(async {
-        // The server sends what it has when the body makes it wait.
-        tokio::task::yield_now().await;
-        Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
-    });
-    let body = Body::from_stream(first.chain(broken));
-    let mut response = respond(StatusCode::OK, "application/json", body);
-    response
-        .headers_mut()
-        .insert(header::CONTENT_LENGTH, HeaderValue::from_static("4096"));
-    response
 }
 
 fn add_retry_after(response: &mut Response<Body>, retry_after: &RetryAfter) {

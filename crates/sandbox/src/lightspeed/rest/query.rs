@@ -39,11 +39,11 @@ impl Window {
 }
 
 impl Query {
-    /// Reads a query string; times are wall time of the shop.
+    /// Reads a query string; times are those of `wall`.
     ///
     /// # Errors
-    /// When a number or a time cannot be read.
-    pub(crate) fn of(text: &str, wall: &Wall) -> Result<Self, Refusal> {
+    /// When a number or a time cannot be read, or when `is_limit_strict` and the page is too long.
+    pub(crate) fn of(text: &str, wall: &Wall, is_limit_strict: bool) -> Result<Self, Refusal> {
         let mut query = Self {
             page: 1,
             limit: LIMIT_DEFAULT,
@@ -55,6 +55,9 @@ impl Query {
             match key.as_str() {
                 "page" => query.page = usize::try_from(number()?).unwrap_or(usize::MAX).max(1),
                 "limit" => {
+                    if is_limit_strict && number()? > LIMIT_MAX as u64 {
+                        return Err(Refusal::INVALID);
+                    }
                     query.limit = usize::try_from(number()?)
                         .unwrap_or(LIMIT_MAX)
                         .clamp(1, LIMIT_MAX);
@@ -69,6 +72,11 @@ impl Query {
             }
         }
         Ok(query)
+    }
+
+    /// Returns how many records lie on the pages before this one.
+    pub(crate) fn skipped(&self) -> usize {
+        (self.page - 1).saturating_mul(self.limit)
     }
 
     /// Says whether a record of these times is meant.
@@ -91,6 +99,13 @@ impl Query {
     pub(crate) fn id_fits(&self, key: &str, id: Option<u64>) -> bool {
         self.filter(key)
             .is_none_or(|wanted| id.is_some() && wanted.parse().ok() == id)
+    }
+
+    /// Says whether every filter fits what `known` says of its key; a key unknown there fits always.
+    pub(crate) fn fits(&self, known: impl Fn(&str) -> Option<String>) -> bool {
+        self.filters
+            .iter()
+            .all(|(key, wanted)| known(key).is_none_or(|value| value.eq_ignore_ascii_case(wanted)))
     }
 
     /// Returns the keys records shall have.

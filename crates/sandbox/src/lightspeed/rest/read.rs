@@ -12,26 +12,50 @@ use crate::lightspeed::{Simulator, locked};
 
 impl Simulator {
     /// Answers a GET.
-    pub(super) fn read(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
+    pub(crate) fn read(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
         if let Some(reply) = self.singleton(call) {
             return Ok(reply);
         }
-        let query = Query::of(call.query, &self.inner.wall)?;
+        let query = self.query(call)?;
+        if call.segments.first() == Some(&"checkouts") {
+            return self.checkouts(call, &query);
+        }
+        if let Some(answer) = self.read_plain(call, &query) {
+            return answer;
+        }
         let shop = self.shop();
         let style = self.style(For::Answer, call.language);
         match call.segments.as_slice() {
-            ["groups", "customers", rest @ ..] => in_collection(
-                &shop,
-                named("groups/customers")?,
-                rest,
-                style.out(4_096),
-                call,
-                &query,
-            ),
-            [parent @ ("orders" | "quotes"), id, "products", rest @ ..] => {
-                nested::rows(&shop, parent, id, rest, style.out(8_192), &query)
+            ["groups", "customers", rest @ ..] => {
+                let of = named("groups/customers")?;
+                in_collection(&shop, of, rest, style.out(4_096), call, &query)
             }
-            ["orders", "events", rest @ ..] => nested::events(&shop, rest, style.out(8_192), &query),
+            ["variants", "movements", rest @ ..] => {
+                let of = named("variants/movements")?;
+                in_collection(&shop, of, rest, style.out(4_096), call, &query)
+            }
+            [
+                parent @ ("orders" | "quotes" | "shipments"),
+                id,
+                "products",
+                rest @ ..,
+            ]
+            | [parent @ "invoices", id, "items", rest @ ..] => {
+                nested::lines(&shop, (parent, id), rest, style.out(8_192), &query)
+            }
+            [
+                "quotes",
+                id,
+                kind @ ("shippingmethods" | "paymentmethods"),
+                rest @ ..,
+            ] => {
+                position(&shop, named("quotes")?, id).ok_or(Refusal::NOT_FOUND)?;
+                methods(kind, rest)
+            }
+            ["orders", "events", rest @ ..] => {
+                nested::events(&shop, "ordersEvent", rest, style.out(8_192), &query)
+            }
+            ["events", rest @ ..] => nested::events(&shop, "event", rest, style.out(8_192), &query),
             [name, rest @ ..] => in_collection(&shop, named(name)?, rest, style.out(16_384), call, &query),
             [] => Err(Refusal::NOT_FOUND),
         }
@@ -47,6 +71,22 @@ impl Simulator {
                 out.key("shop");
                 write::shop(&mut out, &shop);
             }
+            ["shop", "limits"] => {
+                out.raw("shopLimits", write::LIMITS);
+            }
+            ["shop", "javascript"] => {
+                out.open_at("shopJavascript");
+                out.bool("isActive", shop.own.is_script_active);
+                out.text("script", &shop.own.script);
+                out.close();
+            }
+            ["shop", "settings"] => out.raw("shopSettings", "[]"),
+            ["time"] => {
+                out.open_at("time");
+                out.time("time", self.now_s());
+                out.close();
+            }
+            ["dashboard"] => self.dashboard(&mut out, &shop),
             ["shop", "company"] => {
                 out.key("shopCompany");
                 write::company(&mut out, &shop);
@@ -55,21 +95,24 @@ impl Simulator {
                 out.key("shopWebsite");
                 write::website(&mut out, &shop);
             }
-            ["languages"] => {
+            ["languages", rest @ ..] => {
                 let default = self.inner.default_language;
                 let languages = self.inner.languages.iter();
                 let list: Vec<String> = languages
                     .map(|language| language.json_of_shop(*language == default))
                     .collect();
-                out.raw("languages", &format!("[{}]", list.join(",")));
+                return fixed(("language", "languages"), &list, rest);
             }
-            ["countries"] => {
-                let list: Vec<&str> = Country::all().map(Country::json).collect();
-                out.raw("countries", &format!("[{}]", list.join(",")));
+            ["countries", rest @ ..] => {
+                let list: Vec<String> = Country::all().map(|country| country.json().to_owned()).collect();
+                return fixed(("country", "countries"), &list, rest);
             }
             ["account"] => {
                 out.key("account");
-                write::account(&mut out, &shop, &self.inner.keys[call.key].api_key);
+                let app = call
+                    .key
+                    .checked_sub(self.inner.keys.len() - self.inner.options.apps.len());
+                write::account(&mut out, &shop, &self.inner.keys[call.key].api_key, app);
             }
             ["account", "permissions"] => permissions(&mut out, &self.inner.keys[call.key].permissions),
             ["account", "ratelimit"] => self.ratelimit(&mut out, call),
@@ -77,6 +120,31 @@ impl Simulator {
         }
         out.close();
         Some(Reply::ok(out.buf))
+    }
+
+    /// Reads the list parameters of a call.
+    pub(super) fn query(&self, call: &Call<'_>) -> Result<Query, Refusal> {
+        let options = &self.inner.options;
+        let wall = if options.is_filter_time_utc {
+            &self.inner.utc
+        } else {
+            &self.inner.wall
+        };
+        Query::of(call.query, wall, options.is_limit_strict)
+    }
+
+    fn dashboard(&self, out: &mut Out<'_>, shop: &Shop) {
+        let now_s = self.now_s();
+        out.open_at("dashboard");
+        out.time("dateMin", now_s - 86_400);
+        out.time("dateMax", now_s);
+        out.open_at("totals");
+        out.int("orders", shop.orders.live() as u64);
+        out.int("customers", shop.customers.live() as u64);
+        out.close();
+        out.raw("periods", "[]");
+        out.text("type", "day");
+        out.close();
     }
 
     fn ratelimit(&self, out: &mut Out<'_>, call: &Call<'_>) {
@@ -134,10 +202,9 @@ fn in_collection(
 }
 
 fn list(shop: &Shop, of: &Collection, mut out: Out<'_>, call: &Call<'_>, query: &Query) -> Reply {
-    let skipped = (query.page - 1).saturating_mul(query.limit);
     out.open();
     out.open_list(of.plural);
-    for at in meant(shop, of, query).skip(skipped).take(query.limit) {
+    for at in meant(shop, of, query).skip(query.skipped()).take(query.limit) {
         record(shop, of, at, &mut out, call, query);
     }
     out.close_list();
@@ -159,13 +226,23 @@ pub(super) fn counted(count: usize) -> Vec<u8> {
 
 /// Goes through the positions a query means, in ascending order of their ids.
 fn meant(shop: &Shop, of: &Collection, query: &Query) -> impl Iterator<Item = usize> {
-    let first_id = (of.id)(shop, 0);
-    let start = query
-        .since_id
-        .map_or(0, |since| since.saturating_add(1).saturating_sub(first_id));
-    let start = usize::try_from(start).unwrap_or(usize::MAX);
+    let start = query.since_id.map_or(0, |since| first_above(shop, of, since));
     let end = (of.positions)(shop);
-    (start.min(end)..end).filter(move |at| (of.is_meant)(shop, *at, query))
+    (start..end).filter(move |at| (of.is_meant)(shop, *at, query))
+}
+
+/// Returns the first position whose id is above `id`.
+fn first_above(shop: &Shop, of: &Collection, id: u64) -> usize {
+    let (mut low, mut high) = (0, (of.positions)(shop));
+    while low < high {
+        let middle = low.midpoint(high);
+        if (of.id)(shop, middle) > id {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    low
 }
 
 fn one(
@@ -187,14 +264,49 @@ fn one(
 /// Finds a living record by the id in a path.
 pub(super) fn position(shop: &Shop, of: &Collection, id: &str) -> Option<usize> {
     let id: u64 = id.parse().ok()?;
-    let at = usize::try_from(id.checked_sub((of.id)(shop, 0))?).ok()?;
-    (at < (of.positions)(shop) && (of.is_meant)(shop, at, &Query::default())).then_some(at)
+    let at = first_above(shop, of, id.checked_sub(1)?);
+    let is_it = at < (of.positions)(shop) && (of.id)(shop, at) == id;
+    (is_it && (of.is_meant)(shop, at, &Query::default())).then_some(at)
+}
+
+/// Answers a list that never changes, one element of it or its count.
+fn fixed((singular, plural): (&str, &str), list: &[String], rest: &[&str]) -> Option<Reply> {
+    let body = match rest {
+        [] => format!(r#"{{"{plural}":[{}]}}"#, list.join(",")).into_bytes(),
+        ["count"] => counted(list.len()),
+        [id] => {
+            let head = format!(r#"{{"id":{id},"#);
+            let one = list.iter().find(|one| one.starts_with(&head))?;
+            format!(r#"{{"{singular}":{one}}}"#).into_bytes()
+        }
+        _ => return None,
+    };
+    Some(Reply::ok(body))
+}
+
+/// Answers the ways a cart can be sent or paid.
+fn methods(kind: &str, rest: &[&str]) -> Result<Reply, Refusal> {
+    let (plural, list) = if kind == "shippingmethods" {
+        ("quoteShippingmethods", write::SHIPPING_METHODS)
+    } else {
+        ("quotePaymentmethods", write::PAYMENT_METHODS)
+    };
+    match rest {
+        [] => Ok(Reply::ok(format!(r#"{{"{plural}":[{list}]}}"#).into_bytes())),
+        ["count"] => Ok(Reply::ok(counted(1))),
+        _ => Err(Refusal::NOT_FOUND),
+    }
 }
 
 /// Writes a record, cut down to the fields that were asked for.
 fn record(shop: &Shop, of: &Collection, at: usize, out: &mut Out<'_>, call: &Call<'_>, query: &Query) {
+    kept(out, query, |out| (of.write)(out, shop, at, call.language));
+}
+
+/// Lets `write` write one object, and keeps the fields of it that were asked for.
+pub(super) fn kept(out: &mut Out<'_>, query: &Query, write: impl FnOnce(&mut Out<'_>)) {
     let before = out.buf.len();
-    (of.write)(out, shop, at, call.language);
+    write(out);
     let Some(fields) = query.fields() else { return };
     let written = out.buf.split_off(before);
     let (comma, object) = match written.strip_prefix(b",") {

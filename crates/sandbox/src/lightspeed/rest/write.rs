@@ -5,8 +5,6 @@
 
 use std::sync::Arc;
 
-use http::Method;
-
 use super::body::Fields;
 use super::collections::{Collection, collection};
 use super::read::position;
@@ -18,7 +16,7 @@ use crate::lightspeed::person::{Country, Gender, Person, TEXT_KEYS, Text};
 use crate::lightspeed::records::{Customer, Group, Membership, Subscription, Webhook};
 use crate::lightspeed::state::Shop;
 use crate::lightspeed::webhooks::{self, Item};
-use crate::lightspeed::write::For;
+use crate::lightspeed::write::{For, WEBHOOKS_MAX};
 
 /// An address that a registered customer has already.
 const EMAIL_TAKEN: Refusal = Refusal(422, "Email address is already in use.");
@@ -26,50 +24,115 @@ const EMAIL_TAKEN: Refusal = Refusal(422, "Email address is already in use.");
 impl Simulator {
     /// Answers a POST, PUT or DELETE.
     pub(super) fn write(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
-        let is = |method: &Method| call.method == method;
-        match call.segments.as_slice() {
-            ["customers"] if is(&Method::POST) => self.post_customer(call),
-            ["customers", id] if is(&Method::PUT) => self.put_customer(call, id),
-            ["customers", id] if is(&Method::DELETE) => {
-                self.delete(id, "customers", |id| self.delete_customer(id))
+        let segments = call.segments.as_slice();
+        match (call.method.as_str(), segments) {
+            (_, ["checkouts", ..]) => return self.query(call).and_then(|query| self.checkouts(call, &query)),
+            ("POST", ["categories", "products", "bulk"]) => return self.post_category_products(call),
+            _ => {}
+        }
+        if let Some(answer) = self.write_plain(call) {
+            if answer.is_ok() {
+                self.after_image(segments);
             }
-            ["groups"] if is(&Method::POST) => self.save_group(call, None),
-            ["groups", "customers"] if is(&Method::POST) => self.post_membership(call),
-            ["groups", "customers", id] if is(&Method::DELETE) => self.delete(id, "groups/customers", |id| {
+            return answer;
+        }
+        match call.method.as_str() {
+            "POST" => self.post(call, segments),
+            "PUT" => self.put(call, segments),
+            _ => self.remove(segments),
+        }
+    }
+
+    fn post(&self, call: &Call<'_>, segments: &[&str]) -> Result<Reply, Refusal> {
+        match segments {
+            ["customers"] => self.post_customer(call),
+            ["customers", id, "login"] => self.post_login(call, id),
+            ["customers", id, "tokens"] => self.post_token(call, id),
+            ["groups"] => self.save_group(call, None),
+            ["groups", "customers"] => self.post_membership(call),
+            ["subscriptions"] => self.post_subscription(call),
+            ["webhooks"] => self.save_webhook(call, None),
+            ["orders", id, "credit"] => self.post_credit(call, id),
+            ["products"] => self.save_product(call, None),
+            ["variants"] => self.post_variant(call),
+            ["quotes"] => self.save_quote(call, None),
+            ["quotes", id, "products", rest @ ..] => self.write_quote_row(call, id, rest),
+            ["quotes", id, "convert"] => self.convert_quote(call, id),
+            _ => Err(refused(segments)),
+        }
+    }
+
+    fn put(&self, call: &Call<'_>, segments: &[&str]) -> Result<Reply, Refusal> {
+        match segments {
+            ["groups", "customers", ..] => Err(Refusal::METHOD),
+            ["customers", id] => self.put_customer(call, id),
+            ["groups", id] => self.save_group(call, Some(id)),
+            ["subscriptions", id] => self.put_subscription(call, id),
+            ["webhooks", id] => self.save_webhook(call, Some(id)),
+            ["orders", id] => self.put_order(call, id),
+            ["invoices", id] => self.put_invoice(call, id),
+            ["shipments", id] => self.put_shipment(call, id),
+            ["products", id] => self.save_product(call, Some(id)),
+            ["variants", "bulk"] => self.put_variants(call),
+            ["variants", id] => self.put_variant(call, id),
+            ["quotes", id] => self.save_quote(call, Some(id)),
+            ["quotes", id, "products", rest @ ..] => self.write_quote_row(call, id, rest),
+            ["shop"] => self.put_shop(call),
+            ["shop", "javascript"] => self.put_javascript(call),
+            _ => Err(refused(segments)),
+        }
+    }
+
+    fn remove(&self, segments: &[&str]) -> Result<Reply, Refusal> {
+        match segments {
+            ["customers", id] => self.delete(id, "customers", |id| self.delete_customer(id)),
+            ["groups", "customers", id] => self.delete(id, "groups/customers", |id| {
                 let mut shop = self.shop();
                 shop.memberships
                     .find(id)
                     .and_then(|at| shop.memberships.remove(at))
                     .is_some()
             }),
-            ["groups", id] if is(&Method::PUT) => self.save_group(call, Some(id)),
-            ["groups", id] if is(&Method::DELETE) => self.delete(id, "groups", |id| {
+            ["groups", id] => self.delete(id, "groups", |id| {
                 let mut shop = self.shop();
                 shop.groups
                     .find(id)
                     .and_then(|at| shop.groups.remove(at))
                     .is_some()
             }),
-            ["subscriptions"] if is(&Method::POST) => self.post_subscription(call),
-            ["subscriptions", id] if is(&Method::PUT) => self.put_subscription(call, id),
-            ["subscriptions", id] if is(&Method::DELETE) => {
-                self.delete(id, "subscriptions", |id| self.unsubscribe(id))
-            }
-            ["webhooks"] if is(&Method::POST) => self.save_webhook(call, None),
-            ["webhooks", id] if is(&Method::PUT) => self.save_webhook(call, Some(id)),
-            ["webhooks", id] if is(&Method::DELETE) => self.delete(id, "webhooks", |id| {
+            ["subscriptions", id] => self.delete(id, "subscriptions", |id| self.unsubscribe(id)),
+            ["webhooks", id] => self.delete(id, "webhooks", |id| {
                 let mut shop = self.shop();
                 shop.webhooks
                     .find(id)
                     .and_then(|at| shop.webhooks.remove(at))
                     .is_some()
             }),
-            ["orders", id] if is(&Method::PUT) => self.put_order(call, id),
-            ["shipments", id] if is(&Method::PUT) => self.put_shipment(call, id),
-            ["variants", id] if is(&Method::PUT) => self.put_variant(call, id),
-            [name, ..] if collection(name).is_some() => Err(Refusal::METHOD),
-            _ => Err(Refusal::NOT_FOUND),
+            ["products", id] => self.delete(id, "products", |id| self.remove_product(id)),
+            ["variants", id] => self.delete(id, "variants", |id| self.remove_variant(id)),
+            ["quotes", id, "products", row] => self.delete_quote_row(id, row),
+            ["events", id] => self.delete_event(id),
+            _ => Err(refused(segments)),
         }
+    }
+
+    /// Writes the records at these positions as a list.
+    pub(super) fn written_list(
+        &self,
+        call: &Call<'_>,
+        shop: &Shop,
+        of: &Collection,
+        places: &[usize],
+    ) -> Vec<u8> {
+        let mut out = self.style(For::Answer, call.language).out(4_096);
+        out.open();
+        out.open_list(of.plural);
+        for at in places {
+            (of.write)(&mut out, shop, *at, call.language);
+        }
+        out.close_list();
+        out.close();
+        out.buf
     }
 
     /// Writes the record at `at` in its envelope.
@@ -249,7 +312,7 @@ impl Simulator {
             .transpose()?;
         let known = at.and_then(|at| shop.webhooks.get(at)).cloned();
         let fields = Fields::of(call, "webhook")?;
-        let mut hook = webhook(&fields, known.as_ref())?;
+        let mut hook = webhook(&fields, known.as_ref(), call.key)?;
         hook.updated_s = now_s;
         match at {
             Some(at) => {
@@ -258,12 +321,27 @@ impl Simulator {
                 }
                 Ok(Reply::ok(self.written(call, &shop, of, at)))
             }
+            None if shop.webhooks.live() >= WEBHOOKS_MAX => {
+                Err(Refusal(403, "The shop has too many webhooks."))
+            }
             None => {
                 hook.created_s = now_s;
                 let at = shop.webhooks.push(hook);
                 Ok(Reply::created(self.written(call, &shop, of, at)))
             }
         }
+    }
+}
+
+/// Refuses what is not offered at a path that is, and what is nowhere.
+fn refused(segments: &[&str]) -> Refusal {
+    match segments {
+        [
+            "account" | "countries" | "languages" | "time" | "dashboard" | "shop" | "catalog" | "events",
+            ..,
+        ] => Refusal::METHOD,
+        [name, ..] if collection(name).is_some() => Refusal::METHOD,
+        _ => Refusal::NOT_FOUND,
     }
 }
 
@@ -340,7 +418,7 @@ fn subscriber(fields: &Fields, record: &mut Subscription) -> Result<(), Refusal>
     }
 }
 
-fn webhook(fields: &Fields, old: Option<&Webhook>) -> Result<Webhook, Refusal> {
+fn webhook(fields: &Fields, old: Option<&Webhook>, caller: usize) -> Result<Webhook, Refusal> {
     let text = |key: &str, old: Option<&str>| {
         let sent = fields.text(key)?;
         Ok(sent.or_else(|| old.map(str::to_owned)).unwrap_or_default())
@@ -356,6 +434,7 @@ fn webhook(fields: &Fields, old: Option<&Webhook>) -> Result<Webhook, Refusal> {
     let address = text("address", old.map(|hook| hook.address.as_str()))?;
     let target = Target::of(&address).ok_or(Refusal::INVALID)?;
     Ok(Webhook {
+        owner: old.map_or(caller, |hook| hook.owner),
         created_s: old.map_or(0, |hook| hook.created_s),
         updated_s: 0,
         is_active: fields
@@ -378,7 +457,7 @@ fn country(code: &str) -> Result<Option<Country>, Refusal> {
     }
 }
 
-fn language(code: &str) -> Result<Option<Language>, Refusal> {
+pub(super) fn language(code: &str) -> Result<Option<Language>, Refusal> {
     if code.is_empty() {
         Ok(None)
     } else {

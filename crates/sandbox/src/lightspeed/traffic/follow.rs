@@ -62,6 +62,9 @@ impl Generator {
         if !self.products.is_empty() && self.seed.percent(self.mix.product_change_percent) {
             self.change_product();
         }
+        if self.mix.deletion_percent > 0 && self.seed.percent(self.mix.deletion_percent) {
+            self.delete_something();
+        }
     }
 
     fn follow_order(&mut self, order: u64) {
@@ -106,6 +109,17 @@ impl Generator {
                 self.simulator
                     .update_customer(&CustomerChange { customer, texts });
             }
+        }
+    }
+
+    /// Deletes an account, or an order that waits.
+    fn delete_something(&mut self) {
+        if self.seed.percent(50)
+            && let Some(customer) = take_one(&mut self.registered, &mut self.seed)
+        {
+            self.simulator.delete_customer(customer);
+        } else if let Some(order) = take_one(&mut self.follow.orders, &mut self.seed) {
+            self.simulator.delete_order(order);
         }
     }
 

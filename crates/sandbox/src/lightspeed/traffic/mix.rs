@@ -39,6 +39,27 @@ pub struct Mix {
     pub customer_change_percent: u64,
     /// Stories after which the merchant changes a product.
     pub product_change_percent: u64,
+    /// Stories after which somebody's account or an order is deleted.
+    pub deletion_percent: u64,
+    /// New guests who use the mailbox of a registered customer under their own name.
+    pub shared_mailbox_percent: u64,
+    /// New people who mistype something.
+    pub typo_percent: u64,
+}
+
+impl Mix {
+    /// Everything that happens in a shop, the rare things too.
+    #[must_use]
+    pub fn lively() -> Self {
+        Self {
+            burst: Burst::FULL,
+            rows_per_order: None,
+            deletion_percent: 1,
+            shared_mailbox_percent: 4,
+            typo_percent: 4,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for Mix {
@@ -63,6 +84,9 @@ impl Default for Mix {
             unsubscribed_percent: 4,
             customer_change_percent: 6,
             product_change_percent: 1,
+            deletion_percent: 0,
+            shared_mailbox_percent: 0,
+            typo_percent: 0,
         }
     }
 }

@@ -17,6 +17,7 @@ pub use mix::Mix;
 
 use super::acts::{Buyer, Cart, CartChange, Goods, NewCustomer, NewOrder, NewSubscription};
 use super::inspect::Kind;
+use super::person::Person;
 use super::{Burst, Simulator};
 use crate::door::Seed;
 use people::Invented;
@@ -61,6 +62,28 @@ impl Generator {
             follow: follow::Backlog::default(),
             mix,
         }
+    }
+
+    /// Goes on in a shop that has customers already: they come back, and new people get new addresses.
+    pub(crate) fn resumed(simulator: &Simulator, seed: Seed, mix: Mix) -> Self {
+        let (serial, registered) = {
+            let shop = simulator.shop();
+            let accounts = shop.customers.iter().filter(|(_, record)| !record.is_guest);
+            let registered = accounts.map(|(at, _)| shop.customers.id(at)).collect();
+            let ever = shop.customers.positions() + shop.subscriptions.positions();
+            (ever as u64, registered)
+        };
+        Self {
+            serial,
+            registered,
+            ..Self::new(simulator, seed, mix)
+        }
+    }
+
+    /// Invents somebody, and says in which language he shops.
+    pub(crate) fn somebody(&mut self) -> (Person, &'static str) {
+        let new = self.invent();
+        (new.person, new.language)
     }
 
     /// Performs one story and returns the id of its order.
@@ -175,15 +198,27 @@ impl Generator {
                 new: Some(new),
             };
         }
+        let mut guest = people::as_guest(&new.person, &mut self.seed);
+        let share = self.mix.shared_mailbox_percent;
+        if share > 0 && !self.registered.is_empty() && self.seed.percent(share) {
+            let owner = self.one_registered();
+            if let Some(owner) = self.simulator.person(owner) {
+                guest = guest.with(&[(super::Text::Email, owner.email())]);
+            }
+        }
         Shopper {
-            buyer: Buyer::Guest(people::as_guest(&new.person, &mut self.seed)),
+            buyer: Buyer::Guest(guest),
             new: Some(new),
         }
     }
 
     fn invent(&mut self) -> Invented {
         self.serial += 1;
-        people::invent(self.serial, self.simulator.options().shop_id, &mut self.seed)
+        let mut new = people::invent(self.serial, self.simulator.options().shop_id, &mut self.seed);
+        if self.mix.typo_percent > 0 && self.seed.percent(self.mix.typo_percent) {
+            new.person = people::mistyped(&new.person, &mut self.seed);
+        }
+        new
     }
 
     fn register(&mut self, new: &Invented) -> u64 {

@@ -141,6 +141,38 @@ fn address(land: &Land, seed: &mut Seed) -> Vec<(Text, String)> {
     ]
 }
 
+/// Lets a person mistype one thing: letters swapped or doubled, blanks too many, capitals left on.
+pub(super) fn mistyped(person: &Person, seed: &mut Seed) -> Person {
+    let text = [
+        Text::Email,
+        Text::Firstname,
+        Text::Lastname,
+        Text::BillingStreet,
+        Text::BillingCity,
+        Text::BillingZipcode,
+        Text::Phone,
+    ];
+    let text = text[usize::try_from(seed.below(text.len() as u64)).unwrap_or(0)];
+    let right = person.text(text);
+    let mut letters: Vec<char> = right.chars().collect();
+    // The part behind the @ stays, so that no letter leaves the names reserved for examples.
+    let local = letters.iter().position(|c| *c == '@').unwrap_or(letters.len());
+    let at = usize::try_from(seed.below(local.saturating_sub(1).max(1) as u64)).unwrap_or(0);
+    let wrong: String = match seed.below(4) {
+        0 if local > 1 => {
+            letters.swap(at, at + 1);
+            letters.into_iter().collect()
+        }
+        1 if local > 0 => {
+            letters.insert(at, letters[at]);
+            letters.into_iter().collect()
+        }
+        2 if text != Text::Email => format!(" {right}  "),
+        _ => right.to_uppercase(),
+    };
+    person.with(&[(text, &wrong)])
+}
+
 fn birth_date(seed: &mut Seed) -> String {
     format!(
         "{}-{:02}-{:02}",

@@ -6,6 +6,7 @@
 mod customer;
 mod order;
 mod order_parts;
+mod papers;
 mod product;
 mod quote;
 mod shop;
@@ -13,10 +14,13 @@ mod small;
 
 pub(crate) use customer::customer;
 pub(crate) use order::order;
-pub(crate) use order_parts::{event, invoice, order_row, shipment};
-pub(crate) use product::{brand_id, product, variant};
+pub(crate) use order_parts::{event, order_row};
+pub(crate) use papers::{credit, invoice, invoice_item, movement, parcel, shipment, shipment_item};
+pub(crate) use product::{brand_id, catalog, product, variant};
 pub(crate) use quote::{quote, quote_row};
-pub(crate) use shop::{account, company, shop, website};
+pub(crate) use shop::{
+    LIMITS, PAYMENT_METHODS, SHIPPING_METHODS, WEBHOOKS_MAX, account, company, shop, website,
+};
 pub(crate) use small::{group, membership, subscription, webhook};
 
 use super::language::{LANGUAGE_COUNT, Language};
@@ -69,6 +73,11 @@ pub(crate) struct Style<'a> {
 }
 
 impl<'a> Style<'a> {
+    /// Starts a buffer of this style with another wall clock.
+    pub(crate) fn out_utc(&self, capacity: usize, utc: &'a Wall) -> super::json::Out<'a> {
+        super::json::Out::with_capacity(capacity, self.bases.get(self.target, self.language), utc)
+    }
+
     /// Starts a buffer of this style.
     pub(crate) fn out(&self, capacity: usize) -> super::json::Out<'a> {
         super::json::Out::with_capacity(capacity, self.bases.get(self.target, self.language), self.wall)

@@ -1,7 +1,8 @@
 //! Orders, with links in answers and with their relations embedded in webhooks.
 
 use super::customer::{Regions, addresses, customer, person_company, person_head};
-use super::order_parts::{event, invoice, order_row, shipment};
+use super::order_parts::{event, order_row};
+use super::papers::{credit, invoice, parcel, shipment};
 use super::quote::quote;
 use super::{For, USER_AGENT};
 use crate::lightspeed::json::{Out, push_amount};
@@ -174,11 +175,17 @@ fn embedded(out: &mut Out<'_>, shop: &Shop, at: usize, record: &Order) {
     out.open_link_filter("invoices", "invoices", "order", id);
     out.open_list("embedded");
     invoice(out, shop, at);
+    for (place, _) in shop.credits.iter().filter(|(_, one)| one.order as usize == at) {
+        credit(out, shop, place);
+    }
     out.close_list();
     out.close_link();
     out.open_link_filter("shipments", "shipments", "order", id);
     out.open_list("embedded");
     shipment(out, shop, at, For::Webhook);
+    for (place, _) in shop.parcels.iter().filter(|(_, one)| one.order as usize == at) {
+        parcel(out, shop, place, For::Webhook);
+    }
     out.close_list();
     out.close_link();
     out.open_link_sub("products", "orders", id, "products");
@@ -189,7 +196,13 @@ fn embedded(out: &mut Out<'_>, shop: &Shop, at: usize, record: &Order) {
     out.close_list();
     out.close_link();
     out.open_link_sub("metafields", "orders", id, "metafields");
-    out.raw("embedded", "[]");
+    out.open_list("embedded");
+    if let Some(of) = crate::lightspeed::plain::resource("orders/{}/metafields") {
+        for (metafield, record) in shop.plain.below(of, id) {
+            of.write(out, metafield, record);
+        }
+    }
+    out.close_list();
     out.close_link();
     match (shop.quote_id(record.quote), record.quote) {
         (Some(quote_id), Some(quote_at)) => {

@@ -4,6 +4,7 @@ use super::For;
 use crate::lightspeed::catalogue::{Product, without_tax_e4};
 use crate::lightspeed::json::Out;
 use crate::lightspeed::language::Language;
+use crate::lightspeed::plain;
 use crate::lightspeed::state::Shop;
 
 /// First id of the brands; they have no resource of their own yet.
@@ -27,24 +28,29 @@ pub(crate) fn product(out: &mut Out<'_>, shop: &Shop, at: usize, target: For, la
     out.int("id", id);
     out.time("createdAt", record.created_s);
     out.time("updatedAt", record.updated_s);
-    out.raw("isVisible", "true");
-    out.text("visibility", "visible");
+    let visibility = record.written("visibility").unwrap_or("visible");
+    out.bool("isVisible", visibility != "hidden");
+    out.text("visibility", visibility);
     out.bool("hasMatrix", record.variants.1 > 1);
     for key in ["data01", "data02", "data03"] {
-        out.text(key, "");
+        out.text(key, record.written(key).unwrap_or(""));
     }
     out.text("url", &record.slug(language, id));
     out.text("title", &title);
     out.text("fulltitle", &record.full_title(language));
-    out.text("description", &title);
-    out.text("content", &format!("<p>{title}</p>"));
-    out.raw("set", "false");
-    match record.brand {
-        Some(brand) => out.link_one("brand", "brands", brand_id(brand)),
-        None => out.raw("brand", "false"),
+    out.text(
+        "description",
+        record.translated("description", language).unwrap_or(&title),
+    );
+    match record.translated("content", language) {
+        Some(content) => out.text("content", content),
+        None => out.text("content", &format!("<p>{title}</p>")),
     }
+    out.raw("set", "false");
+    let brand = record.brand.map(brand_id);
+    written_link(out, record, "brand", "brands", brand);
     out.link_filter("categories", "categories/products", "product", id);
-    out.raw("deliverydate", "false");
+    written_link(out, record, "deliverydate", "deliverydates", None);
     image(out, shop, record, &title);
     match target {
         For::Answer => out.link_sub("images", "products", id, "images"),
@@ -53,14 +59,25 @@ pub(crate) fn product(out: &mut Out<'_>, shop: &Shop, at: usize, target: For, la
     out.link_sub("relations", "products", id, "relations");
     out.link_sub("metafields", "products", id, "metafields");
     out.link_filter("reviews", "reviews", "product", id);
-    out.raw("type", "false");
+    written_link(out, record, "type", "types", None);
     out.link_sub("attributes", "products", id, "attributes");
-    out.raw("supplier", "false");
+    written_link(out, record, "supplier", "suppliers", None);
     out.link_filter("tags", "tags/products", "product", id);
     out.link_filter("variants", "variants", "product", id);
     out.link_filter("movements", "variants/movements", "product", id);
     out.raw("templateDataFields", "[]");
     out.close();
+}
+
+/// Writes a link that the API may have set; `known` is what it is otherwise.
+fn written_link(out: &mut Out<'_>, record: &Product, key: &str, path: &str, known: Option<u64>) {
+    let written = record
+        .written(key)
+        .map(|id| id.parse().ok().filter(|id| *id != 0));
+    match written.unwrap_or(known) {
+        Some(id) => out.link_one(key, path, id),
+        None => out.raw(key, "false"),
+    }
 }
 
 fn image(out: &mut Out<'_>, shop: &Shop, record: &Product, title: &str) {
@@ -80,12 +97,73 @@ fn image(out: &mut Out<'_>, shop: &Shop, record: &Product, title: &str) {
     out.close();
 }
 
+/// Writes the product at `at` with what belongs to it; `variants` is an object by id
+/// (lightspeed-ecom.md §5.0).
+pub(crate) fn catalog(out: &mut Out<'_>, shop: &Shop, at: usize, language: Language) {
+    let Some(record) = shop.products.get(at) else {
+        return;
+    };
+    let id = shop.products.id(at);
+    let title = record.title(language);
+    out.open();
+    out.int("id", id);
+    out.time("createdAt", record.created_s);
+    out.time("updatedAt", record.updated_s);
+    let visibility = record.written("visibility").unwrap_or("visible");
+    out.bool("isVisible", visibility != "hidden");
+    out.text("visibility", visibility);
+    out.text("url", &record.slug(language, id));
+    out.text("title", &title);
+    out.text("fulltitle", &record.full_title(language));
+    out.text(
+        "description",
+        record.translated("description", language).unwrap_or(&title),
+    );
+    match (record.brand, record.brand_title()) {
+        (Some(brand), Some(title)) => {
+            out.open_at("brand");
+            out.int("id", brand_id(brand));
+            out.text("title", title);
+            out.close();
+        }
+        _ => out.raw("brand", "false"),
+    }
+    image(out, shop, record, &title);
+    out.open_list("images");
+    if let Some(of) = plain::resource("products/{}/images") {
+        for (image, picture) in shop.plain.below(of, id) {
+            of.write(out, image, picture);
+        }
+    }
+    out.close_list();
+    out.open_list("categories");
+    if let Some(of) = plain::resource("categories/products") {
+        let is_here =
+            |record: &plain::Record| record.members.get("product").and_then(|of| of.as_u64()) == Some(id);
+        for (relation, record) in shop.plain.below(of, 0).filter(|(_, record)| is_here(record)) {
+            of.write(out, relation, record);
+        }
+    }
+    out.close_list();
+    out.open_at("variants");
+    let own = shop
+        .variants
+        .iter()
+        .filter(|(_, variant)| variant.product as usize == at);
+    for (place, _) in own {
+        out.key(&shop.variants.id(place).to_string());
+        variant(out, shop, place);
+    }
+    out.close();
+    out.close();
+}
+
 /// Writes the variant at `at` as an object.
 pub(crate) fn variant(out: &mut Out<'_>, shop: &Shop, at: usize) {
     let Some(record) = shop.variants.get(at) else {
         return;
     };
-    let Some(product) = shop.products.get(record.product as usize) else {
+    let Some(product) = shop.products.ever(record.product as usize) else {
         return;
     };
     let id = shop.variants.id(at);

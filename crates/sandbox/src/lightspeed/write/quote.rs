@@ -24,7 +24,10 @@ pub(crate) fn quote(out: &mut Out<'_>, shop: &Shop, at: usize) {
     out.text("discountShipment", "default");
     out.text("discountMinimumAmount", "0.00");
     out.text("discountCouponCode", "");
-    out.raw("comment", if record.is_ordered { "\"\"" } else { "null" });
+    match &record.comment {
+        Some(comment) => out.text("comment", comment),
+        None => out.raw("comment", if record.is_ordered { "\"\"" } else { "null" }),
+    }
     out.raw("allowNotifications", "false");
     match shop.customer_id(record.customer) {
         Some(customer) => out.link_one("customer", "customers", customer),

@@ -1,0 +1,112 @@
+//! Traffic and faults: what is switched on and off.
+
+use axum::extract::State;
+use serde_json::Value;
+
+use super::{Answer, Simulator, api};
+use crate::control::{Given, Trouble, done};
+use crate::lightspeed::faults::{RestFault, WebhookFaults};
+use crate::lightspeed::locked;
+use crate::lightspeed::traffic::Mix;
+
+/// The most orders per second that may be asked for.
+const RATE_MAX: u32 = 10_000;
+
+/// Starts traffic: `rate` orders per second, `seed`, and shares of the mix in percent.
+pub(super) async fn start_traffic(State(simulator): State<Simulator>, given: Given) -> Answer {
+    let rate = given.number("rate")?.unwrap_or(1);
+    if !(1..=RATE_MAX).contains(&rate) {
+        return Err(Trouble::new("rate is between 1 and 10000 orders per second"));
+    }
+    let mut mix = Mix::lively();
+    for (name, share) in [
+        ("subscriptions", &mut mix.subscription_percent),
+        ("carts", &mut mix.abandoned_cart_percent),
+        ("edits", &mut mix.customer_change_percent),
+        ("deletions", &mut mix.deletion_percent),
+        ("shared_mailboxes", &mut mix.shared_mailbox_percent),
+        ("typos", &mut mix.typo_percent),
+    ] {
+        *share = percent(&given, name, *share)?;
+    }
+    simulator.start_traffic(rate, given.number("seed")?.unwrap_or(1), mix);
+    Ok(done(&given, "/control/", &api::traffic(&simulator)))
+}
+
+/// Stops the traffic.
+pub(super) async fn stop_traffic(State(simulator): State<Simulator>, given: Given) -> Answer {
+    simulator.stop_traffic();
+    Ok(done(&given, "/control/", &api::traffic(&simulator)))
+}
+
+/// Sets the faults of the API: `latency_ms`, and shares in percent by the name of the kind, at the top or in
+/// `percent`. Members left out stay; `clear` ends them all.
+pub(super) async fn set_faults(State(simulator): State<Simulator>, given: Given) -> Answer {
+    let mut faults = locked(&simulator.inner.faults).standing().clone();
+    if given.text("clear").is_some() {
+        faults = crate::lightspeed::RestFaults::default();
+    }
+    faults.latency_ms = given.number("latency_ms")?.unwrap_or(faults.latency_ms);
+    for kind in RestFault::ALL {
+        let in_object = given.value("percent").and_then(|shares| shares.get(kind.name()));
+        let share = match in_object.and_then(Value::as_u64) {
+            Some(share) => Some(share),
+            None => given.number(kind.name())?,
+        };
+        let Some(share) = share else { continue };
+        let share = u8::try_from(share).ok().filter(|share| *share <= 100);
+        let share = share.ok_or_else(|| Trouble::new("a share is between 0 and 100"))?;
+        faults.percent.retain(|(known, _)| known.name() != kind.name());
+        if share > 0 {
+            faults.percent.push((kind, share));
+        }
+    }
+    simulator.set_rest_faults(faults);
+    Ok(done(&given, "/control/faults", &api::faults(&simulator)))
+}
+
+/// Lets the next `count` calls go wrong in the way `kind`.
+pub(super) async fn fail_next(State(simulator): State<Simulator>, given: Given) -> Answer {
+    let name = given.needed("kind")?;
+    let kind = RestFault::ALL.into_iter().find(|kind| kind.name() == name);
+    let kind = kind.ok_or_else(|| Trouble::unknown("fault"))?;
+    let count: u32 = given.number("count")?.unwrap_or(1);
+    simulator.fail_next(kind, count.min(100_000));
+    Ok(done(&given, "/control/faults", &api::faults(&simulator)))
+}
+
+/// Closes or opens the port of the simulated API: `on` is `true` or `false`.
+pub(super) async fn outage(State(simulator): State<Simulator>, given: Given) -> Answer {
+    match given.needed("on")?.as_str() {
+        "true" => simulator.outage().begin(),
+        "false" => simulator.outage().end(),
+        _ => return Err(Trouble::new("on is true or false")),
+    }
+    Ok(done(&given, "/control/faults", &api::faults(&simulator)))
+}
+
+/// Sets the faults of webhooks, in percent of the deliveries; members left out stay.
+pub(super) async fn set_webhook_faults(State(simulator): State<Simulator>, given: Given) -> Answer {
+    let old = simulator.inner.dispatcher.faults();
+    let share = |name: &str, old: u8| {
+        let share = percent(&given, name, u64::from(old))?;
+        u8::try_from(share).map_err(|_| Trouble::new("a share is between 0 and 100"))
+    };
+    simulator.set_webhook_faults(WebhookFaults {
+        lost_percent: share("lose", old.lost_percent)?,
+        duplicated_percent: share("duplicate", old.duplicated_percent)?,
+        delayed_percent: share("reorder", old.delayed_percent)?,
+        wrong_signature_percent: share("forge", old.wrong_signature_percent)?,
+        unsigned_percent: share("unsigned", old.unsigned_percent)?,
+        delay_ms_max: given.number("delay_ms_max")?.unwrap_or(old.delay_ms_max.max(500)),
+        send_twice: old.send_twice,
+    });
+    Ok(done(&given, "/control/webhooks", &api::webhooks(&simulator)))
+}
+
+fn percent(given: &Given, name: &str, old: u64) -> Result<u64, Trouble> {
+    match given.number(name)?.unwrap_or(old) {
+        share @ 0..=100 => Ok(share),
+        _ => Err(Trouble::new("a share is between 0 and 100")),
+    }
+}
