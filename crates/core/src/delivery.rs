@@ -1,9 +1,12 @@
-//! The outbox's words and rules: desired state, attempts, what follows an outcome, how many calls at once.
+//! The outbox's words and rules: desired state, attempts, what follows an outcome, how many calls at
+//! once, and when none.
 
 mod aimd;
+mod breaker;
 mod decide;
 
 pub use aimd::{Aimd, Pressure};
+pub use breaker::{Breaker, Flow, Signal};
 pub use decide::{Decision, decide, retry_wait_ms};
 
 use serde::{Deserialize, Serialize};

@@ -51,5 +51,27 @@ pub const RETRY_CAP_MS: i64 = 15 * 60 * 1000;
 /// Entity faults after which a delivery is a dead letter (reliability.md §6).
 pub const ENTITY_FAULTS: u32 = 8;
 
+/// Failures in a row, a round trip apart, after which a connection is left alone (docs/spec/delivery.md).
+pub const BREAKER_FAILURES: u32 = 5;
+
+/// How long a connection is left alone before one call tries it again, in milliseconds (reliability.md §7).
+pub const BREAKER_MS: i64 = 30_000;
+
+/// Longest time that a connection is left alone, without its jitter, in milliseconds (reliability.md §7).
+pub const BREAKER_CAP_MS: i64 = 10 * 60 * 1000;
+
+/// A thing is asked for once in this time, in milliseconds, so that webhooks said again cost no calls
+/// (reliability.md §11.1).
+pub const FETCH_QUOTA_MS: i64 = 5_000;
+
+/// Wait before a second 404 counts, in milliseconds (lightspeed-ecom.md §7: minutes apart).
+pub const GONE_AGAIN_MS: i64 = 3 * 60 * 1000;
+
+/// How often an answer that is older than what is known is doubted before it counts.
+pub const STALE_ANSWERS: u32 = 5;
+
+/// Starts without an end after which an event is set aside (reliability.md §4).
+pub const EVENT_STARTS: u32 = 3;
+
 /// Order rows of one order that are kept; an order of more is quarantined.
 pub const ORDER_ROWS: usize = 2_000;

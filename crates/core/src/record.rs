@@ -1,7 +1,10 @@
 //! The record: what a source says about one thing at one version, canonical and immutable.
 
+mod answer;
 #[cfg(test)]
 mod tests;
+
+pub use answer::{Asked, Worth, judge};
 
 use std::cmp::{Ordering, Reverse};
 
@@ -311,7 +314,7 @@ pub struct Held {
     pub key: RecordKey,
     /// The newest content with its version and event.
     pub live: Option<(Version, EventId, Content)>,
-    /// The newest tombstone with its event.
+    /// The newest tombstone with its event. Its time is the latest of any tombstone: a No of consent never gets older.
     pub tombstone: Option<(Version, EventId)>,
     /// The newest answer that we fetched ourselves and that had content: its version and a digest of its match
     /// keys (merge confirmation; see `identity`).
@@ -331,11 +334,17 @@ impl Held {
     }
 
     /// Tells whether the source's last word is that the thing is gone.
+    ///
+    /// Of two answers to our own questions the later one counts, whatever times they bear: we know in which order we
+    /// asked.
     #[must_use]
     pub fn is_deleted(&self) -> bool {
         match (&self.live, &self.tombstone) {
             (_, None) => false,
             (None, Some(_)) => true,
+            (Some((live, ..)), Some((gone, _))) if live.ordinal > 0 && gone.ordinal > 0 => {
+                gone.ordinal > live.ordinal
+            }
             (Some((live, ..)), Some((gone, _))) => gone.cmp(live) == Ordering::Greater,
         }
     }
@@ -368,15 +377,21 @@ impl Held {
         is_changed
     }
 
+    /// Joins a tombstone: the latest question counts, and the latest time.
     fn bury(&mut self, version: Version, event: EventId) -> bool {
-        let is_first = self
-            .tombstone
-            .as_ref()
-            .is_none_or(|(held, held_event)| (*held, Reverse(*held_event)) < (version, Reverse(event)));
-        if is_first {
+        let Some((held, held_event)) = self.tombstone else {
             self.tombstone = Some((version, event));
-        }
-        is_first
+            return true;
+        };
+        let order = |version: Version, event| (version.ordinal, version.at, Reverse(event));
+        let (mut newest, event) = if order(held, held_event) < order(version, event) {
+            (version, event)
+        } else {
+            (held, held_event)
+        };
+        newest.at = held.at.max(version.at);
+        self.tombstone = Some((newest, event));
+        self.tombstone != Some((held, held_event))
     }
 
     fn note_fetch(&mut self, version: &Version, content: &Content) -> bool {

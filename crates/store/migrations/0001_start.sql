@@ -237,15 +237,21 @@ CREATE TABLE attempt (
 );
 CREATE INDEX attempt_delivery ON attempt (tenant_id, delivery_id, id);
 
--- What shall be read from a source. Owner: fetch. A row goes when its answer is in the inbox.
+-- What shall be read from a source. Owner: fetch. A row goes a few seconds after its answer came into the inbox.
 CREATE TABLE wanted_fetch (
     tenant_id BIGINT NOT NULL,
     connection_id BIGINT NOT NULL,
     kind TEXT NOT NULL,
     remote_id BIGINT NOT NULL,
     reason TEXT NOT NULL,
-    due_at BIGINT NOT NULL,
+    -- NULL when it is answered: then the row only keeps a new wish from being paid before not_before.
+    due_at BIGINT,
+    -- No wish makes it due before: a back-off, or the last answer is only a moment old.
+    not_before BIGINT NOT NULL,
     attempts BIGINT NOT NULL,
+    -- Answers in a row that were taken in and doubted, and when the first in a row found nothing.
+    doubts BIGINT NOT NULL,
+    missing_since BIGINT,
     wanted BIGINT NOT NULL,
     owner TEXT,
     lease_until BIGINT,
@@ -253,6 +259,7 @@ CREATE TABLE wanted_fetch (
     PRIMARY KEY (tenant_id, connection_id, kind, remote_id)
 );
 CREATE INDEX wanted_fetch_due ON wanted_fetch (tenant_id, connection_id, due_at, kind, remote_id) WHERE owner IS NULL;
+CREATE INDEX wanted_fetch_answered ON wanted_fetch (tenant_id, connection_id, not_before) WHERE due_at IS NULL;
 CREATE INDEX wanted_fetch_claimed ON wanted_fetch (tenant_id, connection_id, lease_until) WHERE owner IS NOT NULL;
 
 -- Merges and splits of persons, for those who ask why. Owner: relation. Kept for ever.

@@ -1,9 +1,10 @@
 //! What shall be read from a source, and the answers on their way into the inbox.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schakel_core::event::Event;
 use schakel_core::id::{ConnectionId, TenantId};
+use schakel_core::limits;
 use schakel_core::record::RecordKey;
 use schakel_core::time::Timestamp;
 
@@ -15,21 +16,24 @@ use crate::inbox;
 use crate::inbox_read::limit_of;
 use crate::record::{key_of, put_key};
 use crate::relation::next_numbers;
-use crate::rows::FetchRow;
+use crate::rows::{AfterFetch, ClaimedFetch, FetchRow};
 use crate::setting::one;
 use crate::sql::{Sql, insert_chunks, key_chunks, last_of_each};
 
 /// Writes down that things shall be fetched.
 ///
-/// A hint, or a meeting to confirm, during a running fetch makes another one: what runs may have started before (I4).
-/// Whoever only misses a thing gets the answer of the fetch that runs.
+/// A hint, a deletion that the source tells of, or a meeting to confirm, during a running fetch makes another one: what
+/// runs may have started before (I4). Whoever only misses a thing gets the answer of the fetch that runs, or that came
+/// a moment ago and waits in the inbox. No wish shortens a back-off, and none is paid within
+/// [`limits::FETCH_QUOTA_MS`] of the last answer.
 pub(crate) async fn want(conn: &mut Conn<'_>, tenant: TenantId, rows: &[FetchRow]) -> Result<(), StoreError> {
     let rows = each_once(rows);
-    for chunk in insert_chunks(&rows, 9) {
+    for chunk in insert_chunks(&rows, 12) {
         let sql = conn
             .sql(
                 "want fetches",
-                "INSERT INTO wanted_fetch (tenant_id, connection_id, kind, remote_id, reason, due_at, attempts, wanted, error)
+                "INSERT INTO wanted_fetch (tenant_id, connection_id, kind, remote_id, reason, due_at, not_before,
+                     attempts, doubts, wanted, error)
                  VALUES ",
             )
             .rows(chunk, |row, values| {
@@ -38,27 +42,40 @@ pub(crate) async fn want(conn: &mut Conn<'_>, tenant: TenantId, rows: &[FetchRow
                 values
                     .put(row.reason.as_str())
                     .put(row.due_at)
+                    .put(0_i64)
                     .put(row.attempts)
+                    .put(0_i64)
                     .put(row.wanted)
                     .put("");
             })
-            .push(
-                " ON CONFLICT (tenant_id, connection_id, kind, remote_id) DO UPDATE SET
-                     wanted = wanted_fetch.wanted
-                         + CASE WHEN excluded.reason IN ('hint', 'confirm') THEN 1 ELSE 0 END,
-                     due_at = CASE WHEN excluded.due_at < wanted_fetch.due_at THEN excluded.due_at ELSE wanted_fetch.due_at END",
-            );
+            .push(JOIN_WISHES);
         conn.execute(sql).await?;
     }
     Ok(())
 }
 
-/// Joins the wishes for one thing: the earliest time counts, and the first reason.
+/// How a wish joins the row that is there.
+const JOIN_WISHES: &str = " ON CONFLICT (tenant_id, connection_id, kind, remote_id) DO UPDATE SET
+     wanted = wanted_fetch.wanted
+         + CASE WHEN excluded.reason IN ('hint', 'confirm', 'deleted') THEN 1 ELSE 0 END,
+     reason = CASE WHEN wanted_fetch.due_at IS NULL OR excluded.reason = 'deleted' THEN excluded.reason
+         ELSE wanted_fetch.reason END,
+     due_at = CASE
+         WHEN wanted_fetch.due_at IS NULL AND wanted_fetch.not_before > excluded.due_at
+             AND excluded.reason NOT IN ('hint', 'confirm', 'deleted') THEN NULL
+         WHEN wanted_fetch.due_at <= excluded.due_at THEN wanted_fetch.due_at
+         WHEN wanted_fetch.not_before > excluded.due_at THEN wanted_fetch.not_before
+         ELSE excluded.due_at END";
+
+/// Joins the wishes for one thing: the earliest time counts, and the first reason unless one is a deletion.
 fn each_once(rows: &[FetchRow]) -> Vec<FetchRow> {
     let mut joined: BTreeMap<RecordKey, FetchRow> = BTreeMap::new();
     for row in rows {
         let known = joined.entry(row.key).or_insert_with(|| row.clone());
         known.due_at = known.due_at.min(row.due_at);
+        if row.reason == "deleted" {
+            known.reason.clone_from(&row.reason);
+        }
     }
     joined.into_values().collect()
 }
@@ -82,7 +99,7 @@ impl Store {
         limit: usize,
         owner: &str,
         lease_until: Timestamp,
-    ) -> Result<Vec<FetchRow>, StoreError> {
+    ) -> Result<Vec<ClaimedFetch>, StoreError> {
         if !self.has_due_fetch(tenant, connection, now).await? {
             return Ok(Vec::new());
         }
@@ -116,12 +133,12 @@ impl Store {
             .push(
                 " FROM due WHERE tenant_id = due_tenant AND connection_id = due_connection
                      AND kind = due_kind AND remote_id = due_id
-                 RETURNING connection_id, kind, remote_id, reason, due_at, attempts, wanted",
+                 RETURNING connection_id, kind, remote_id, reason, due_at, attempts, wanted, doubts, missing_since",
             );
         let rows = conn.fetch(sql).await?;
-        let mut claimed = rows.iter().map(fetch_row).collect::<Result<Vec<_>, _>>()?;
+        let mut claimed = rows.iter().map(claimed_fetch).collect::<Result<Vec<_>, _>>()?;
         tx.commit().await?;
-        claimed.sort_by_key(|row| (row.due_at, row.key));
+        claimed.sort_by_key(|claimed| (claimed.row.due_at, claimed.row.key));
         Ok(claimed)
     }
 
@@ -144,34 +161,41 @@ impl Store {
         Ok(!self.db.read(sql).await?.is_empty())
     }
 
-    /// Stores the answers of fetches in one transaction: each event gets the next ordinal of its connection and goes
-    /// into the inbox; its fetch goes, unless it was wanted again meanwhile, then it is free to be claimed.
+    /// Ends fetches in one transaction: the answers that count go into the inbox, each with the next ordinal of its
+    /// connection, and every fetch goes its way. One that was wanted again meanwhile is due again as soon as
+    /// [`limits::FETCH_QUOTA_MS`] after `now` have passed.
     ///
     /// # Errors
     /// [`StoreError::Driver`].
     pub async fn finish_fetches(
         &self,
         tenant: TenantId,
-        answers: Vec<(FetchRow, Event)>,
+        answers: Vec<(FetchRow, AfterFetch, Option<Event>)>,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         if answers.is_empty() {
             return Ok(());
         }
-        let (rows, mut events): (Vec<FetchRow>, Vec<Event>) = answers.into_iter().unzip();
+        let (mut rows, mut events) = (Vec::with_capacity(answers.len()), Vec::new());
+        for (row, after, event) in answers {
+            rows.push((row, after));
+            events.extend(event);
+        }
         let mut tx = self.db.begin().await?;
         let mut conn = tx.conn();
         number_events(&mut conn, tenant, &mut events).await?;
         let mut totals = Totals::default();
         inbox::insert(&mut conn, &mut totals, &events).await?;
-        let rows = last_of_each(&rows, |row| row.key);
+        let rows = last_of_each(&rows, |(row, _)| row.key);
         for chunk in key_chunks(&rows) {
-            end_chunk(&mut conn, tenant, chunk).await?;
+            end_chunk(&mut conn, tenant, chunk, now).await?;
         }
+        forget_answered(&mut conn, tenant, &rows, now).await?;
         totals.flush(&mut conn).await?;
         tx.commit().await
     }
 
-    /// Puts a fetch back until `due_at` because of `error`, which holds no personal data.
+    /// Puts a fetch back until `due_at` because of `error`, which holds no personal data. No wish makes it due earlier.
     ///
     /// # Errors
     /// [`StoreError::Driver`].
@@ -186,7 +210,8 @@ impl Store {
         let mut conn = tx.conn();
         let sql = conn.sql(
             "put a fetch back",
-            "UPDATE wanted_fetch SET owner = NULL, lease_until = NULL, due_at = $5, error = $6, attempts = attempts + 1
+            "UPDATE wanted_fetch SET owner = NULL, lease_until = NULL, due_at = $5, not_before = $5, error = $6,
+                 attempts = attempts + 1
              WHERE tenant_id = $1 AND connection_id = $2 AND kind = $3 AND remote_id = $4",
         );
         let sql = sql
@@ -235,7 +260,7 @@ impl Store {
         let sql = Sql::new(
             self.db.dialect(),
             "count fetches",
-            "SELECT COUNT(*) FROM wanted_fetch WHERE tenant_id = $1",
+            "SELECT COUNT(*) FROM wanted_fetch WHERE tenant_id = $1 AND due_at IS NOT NULL",
         );
         let rows = self.db.read(sql.arg(tenant.0)).await?;
         one("wanted_fetch", &rows)?.cells().int()
@@ -263,44 +288,73 @@ async fn number_events(
     Ok(())
 }
 
-/// Removes fetches that were not wanted again, and frees the others.
-async fn end_chunk(conn: &mut Conn<'_>, tenant: TenantId, rows: &[&FetchRow]) -> Result<(), StoreError> {
+/// Lets fetches go their ways after an answer.
+async fn end_chunk(
+    conn: &mut Conn<'_>,
+    tenant: TenantId,
+    rows: &[&(FetchRow, AfterFetch)],
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let sql = conn
         .sql(
             "end fetches",
-            "DELETE FROM wanted_fetch WHERE (tenant_id, connection_id, kind, remote_id, wanted) IN (VALUES ",
+            "WITH done (tenant, connection, thing, thing_id, was_wanted, again_at, is_doubted, since) AS (VALUES ",
         )
-        .key_rows(rows, |row, values| {
+        .key_rows(rows, |(row, after), values| {
+            let (again_at, doubted, since) = match after {
+                AfterFetch::Done => (None, 0_i64, None),
+                AfterFetch::Doubted { again_at } => (Some(again_at), 1, None),
+                AfterFetch::Missing { since, again_at } => (Some(again_at), 0, Some(since)),
+            };
             values.put(tenant.0);
             put_key(&row.key, values);
-            values.put(row.wanted);
+            values
+                .put(row.wanted)
+                .put(again_at.map(|at| at.as_micros()))
+                .put(doubted)
+                .put(since.map(|at| at.as_micros()));
         })
-        .push(")");
-    let ended = conn.execute(sql).await?;
-    if ended == rows.len() as u64 {
-        return Ok(());
-    }
-    let sql = conn
-        .sql(
-            "free fetches that were wanted again",
-            "UPDATE wanted_fetch SET owner = NULL, lease_until = NULL, attempts = 0
-             WHERE (tenant_id, connection_id, kind, remote_id) IN (VALUES ",
-        )
-        .key_rows(rows, |row, values| {
-            values.put(tenant.0);
-            put_key(&row.key, values);
-        })
-        .push(")");
+        .push(") UPDATE wanted_fetch SET owner = NULL, lease_until = NULL, attempts = 0, error = '', not_before = ")
+        .bind(now.plus_ms(limits::FETCH_QUOTA_MS))
+        .push(", due_at = CASE WHEN wanted = was_wanted THEN again_at ELSE ")
+        .bind(now.plus_ms(limits::FETCH_QUOTA_MS))
+        .push(
+            " END, doubts = CASE WHEN is_doubted = 1 THEN doubts + 1 ELSE 0 END, missing_since = since
+             FROM done WHERE tenant_id = tenant AND connection_id = connection AND kind = thing AND remote_id = thing_id",
+        );
     conn.execute(sql).await.map(|_| ())
 }
 
-fn fetch_row(row: &Row) -> Result<FetchRow, StoreError> {
+/// Removes what was answered long enough ago.
+async fn forget_answered(
+    conn: &mut Conn<'_>,
+    tenant: TenantId,
+    rows: &[&(FetchRow, AfterFetch)],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let connections: BTreeSet<ConnectionId> = rows.iter().map(|(row, _)| row.key.connection).collect();
+    for connection in connections {
+        let sql = conn.sql(
+            "forget answered fetches",
+            "DELETE FROM wanted_fetch
+             WHERE tenant_id = $1 AND connection_id = $2 AND due_at IS NULL AND not_before <= $3",
+        );
+        conn.execute(sql.arg(tenant.0).arg(connection.0).arg(now)).await?;
+    }
+    Ok(())
+}
+
+fn claimed_fetch(row: &Row) -> Result<ClaimedFetch, StoreError> {
     let mut cells = row.cells();
-    Ok(FetchRow {
-        key: key_of(&mut cells, "wanted_fetch")?,
-        reason: cells.text()?,
-        due_at: cells.time()?,
-        attempts: cells.count()?,
-        wanted: cells.int()?,
+    Ok(ClaimedFetch {
+        row: FetchRow {
+            key: key_of(&mut cells, "wanted_fetch")?,
+            reason: cells.text()?,
+            due_at: cells.time()?,
+            attempts: cells.count()?,
+            wanted: cells.int()?,
+        },
+        doubts: cells.count()?,
+        missing_since: cells.opt_int()?.map(Timestamp::from_micros),
     })
 }

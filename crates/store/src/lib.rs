@@ -60,9 +60,9 @@ pub use error::StoreError;
 pub use lock::{Durability, ProcessLock};
 pub use open::OpenOptions;
 pub use rows::{
-    AttemptRow, Claim, Claimed, ConnectionRow, DeadFilter, DeadLetter, DeliveryCount, DeliveryRow, EntityKey,
-    EntityRow, EventRow, FetchRow, Finished, InboxCounts, Inserted, MergeRow, Outcome, PutNode, RecordRow,
-    RelationCounts, RelationRow, Settle,
+    AfterFetch, AttemptRow, Claim, Claimed, ClaimedFetch, ConnectionRow, DeadFilter, DeadLetter,
+    DeliveryCount, DeliveryRow, EntityKey, EntityRow, EventRow, FetchRow, Finished, InboxCounts, Inserted,
+    MergeRow, Outcome, PutNode, RecordRow, RelationCounts, RelationRow, Settle,
 };
 pub use write::WriteTx;
 

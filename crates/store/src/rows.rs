@@ -240,7 +240,8 @@ pub struct Claim {
 pub struct FetchRow {
     /// Which thing.
     pub key: RecordKey,
-    /// Why, for counters and pages: `confirm`, `customer`, `product`, `quote`, `deleted`, `hint`.
+    /// Why: `customer`, `product` or `quote` that is missing; `hint`, `confirm` or `deleted` (told by the source), which
+    /// make another fetch when one is running.
     pub reason: String,
     /// When it may start.
     pub due_at: Timestamp,
@@ -248,6 +249,36 @@ pub struct FetchRow {
     pub attempts: u32,
     /// Rises with every wish; a wish during a running fetch makes another one (I4).
     pub wanted: i64,
+}
+
+/// A fetch that a worker may run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimedFetch {
+    /// What is wanted.
+    pub row: FetchRow,
+    /// Answers in a row that were taken in and doubted.
+    pub doubts: u32,
+    /// When the first of the answers in a row found nothing; `None` when the last one found something.
+    pub missing_since: Option<Timestamp>,
+}
+
+/// What becomes of a fetch that was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AfterFetch {
+    /// It is done.
+    Done,
+    /// It is asked again: the answer was taken in and is doubted.
+    Doubted {
+        /// When.
+        again_at: Timestamp,
+    },
+    /// It is asked again: nothing was found, which is not believed yet.
+    Missing {
+        /// When the first of the answers in a row found nothing.
+        since: Timestamp,
+        /// When it is asked again.
+        again_at: Timestamp,
+    },
 }
 
 /// One merge or split, for the people who ask why.

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schakel_core::connector::Normalised;
-use schakel_core::event::{Event, EventState};
+use schakel_core::event::{Action, Event, EventState, Origin};
 use schakel_core::id::{ConnectionId, EventId};
 use schakel_core::problem::{Code, Problem};
-use schakel_core::record::{Content, Held, Record, RecordKey, RecordKind};
+use schakel_core::record::{Content, Held, Rank, Record, RecordKey, RecordKind};
 use schakel_core::time::Timestamp;
 use schakel_store::{FetchRow, Finished, RecordRow, StoreError, WriteTx};
 
@@ -35,6 +35,8 @@ pub(super) struct Taken {
     pub finished: Vec<Finished>,
     /// Things to fetch.
     pub wanted: Vec<FetchRow>,
+    /// Things that payloads of their own told of.
+    told: BTreeSet<RecordKey>,
 }
 
 /// Normalises every event with its connection's source; pure.
@@ -78,6 +80,9 @@ pub(super) async fn absorb(
     for (event, normalised) in events.iter().zip(normalised) {
         taken.take(hub, event, normalised);
     }
+    taken.doubt_late_payloads(hub);
+    // The first reason wins: a deletion that the source tells of is a witness of its own.
+    taken.wanted.sort_by_key(|row| row.reason != "deleted");
     let changed: Vec<RecordRow> = taken
         .changed
         .keys()
@@ -177,15 +182,13 @@ impl Taken {
         for record in records {
             is_changed |= self.join(event, record);
         }
-        let due_at = hub.clock.now();
-        self.wanted
-            .extend(wanted.iter().map(|(kind, remote_id)| FetchRow {
-                key: RecordKey::new(event.connection, *kind, *remote_id),
-                reason: "hint".to_owned(),
-                due_at,
-                attempts: 0,
-                wanted: 0,
-            }));
+        for (kind, remote_id) in wanted {
+            let key = RecordKey::new(event.connection, kind, remote_id);
+            let is_told = event.origin == Origin::Webhook
+                && event.action == Action::Deleted
+                && event.kind == Some(kind);
+            self.want(hub, key, if is_told { "deleted" } else { "hint" });
+        }
         let state = if is_changed || is_silent {
             EventState::Applied
         } else {
@@ -198,8 +201,31 @@ impl Taken {
         });
     }
 
+    /// Asks about things that a payload older than their tombstone tells of: it undoes no deletion, since late
+    /// messages are everyday, but it may be a thing that came back with an old time.
+    fn doubt_late_payloads(&mut self, hub: &Hub) {
+        for key in std::mem::take(&mut self.told) {
+            if self.held(&key).is_some_and(Held::is_deleted) {
+                self.want(hub, key, "hint");
+            }
+        }
+    }
+
+    fn want(&mut self, hub: &Hub, key: RecordKey, reason: &str) {
+        self.wanted.push(FetchRow {
+            key,
+            reason: reason.to_owned(),
+            due_at: hub.clock.now(),
+            attempts: 0,
+            wanted: 0,
+        });
+    }
+
     fn join(&mut self, event: &Event, record: Record) -> bool {
         let key = record.key;
+        if event.origin == Origin::Webhook && record.version.rank > Rank::Embedded {
+            self.told.insert(key);
+        }
         let row = self
             .rows
             .entry(key)

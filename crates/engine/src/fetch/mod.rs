@@ -1,95 +1,221 @@
 //! Fetch: what is wanted from a source becomes an inbox event (T4).
 //!
 //! Invariants: an answer is stored word for word and gets the next ordinal of its connection; a wish that comes
-//! while a fetch is running makes another fetch (I4); a 404 is an answer, everything else that is no 200 is tried
-//! again and never taken for a deletion.
+//! while a fetch is running makes another fetch (I4); one 404 is no deletion, and everything else that is no 200 is
+//! tried again and never taken for one; what an answer is worth is decided by what was known before the call.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 use schakel_core::connector::{ConnectorError, Fetched};
-use schakel_core::delivery::retry_wait_ms;
+use schakel_core::delivery::{Breaker, Flow, Signal, retry_wait_ms};
 use schakel_core::event::{Action, Event, Origin, Trust};
 use schakel_core::id::{ConnectionId, EventId};
-use schakel_core::record::{Held, RecordKind};
+use schakel_core::record::{Asked, Held, RecordKey, RecordKind, Worth, judge};
 use schakel_core::time::Timestamp;
-use schakel_store::{FetchRow, StoreError};
+use schakel_store::{AfterFetch, ClaimedFetch, FetchRow, StoreError};
 
 use crate::hub::{Hub, SourceConnection};
+use crate::normalise;
 
 /// How long a claim on a fetch holds, in milliseconds; longer than any call takes.
 const CLAIM_MS: i64 = 120_000;
 /// Wait after refused credentials or a refused section, in milliseconds.
 const REFUSED_WAIT_MS: i64 = 5 * 60_000;
 
-/// Fetches what is wanted from `connection` and due, at most `fetches` things at once; returns how many were tried.
-///
-/// # Errors
-/// When the store fails.
-pub async fn step(hub: &Hub, connection: ConnectionId) -> Result<usize, StoreError> {
-    let Some(source) = hub.sources.get(&connection) else {
-        return Ok(0);
-    };
-    let now = hub.clock.now();
-    let rows = hub
-        .store
-        .claim_fetches(
-            hub.tenant,
+/// The fetch loop of one source; run one per source and worker.
+pub struct Loop {
+    hub: Arc<Hub>,
+    connection: ConnectionId,
+    breaker: Breaker,
+    /// When the source last answered a question with what was asked for.
+    alive_at: Timestamp,
+}
+
+/// What became of one fetch: its row goes this way, with this event.
+type Ended = (FetchRow, AfterFetch, Option<Event>);
+
+impl Loop {
+    /// Makes the loop of the source `connection`.
+    #[must_use]
+    pub fn new(hub: Arc<Hub>, connection: ConnectionId) -> Self {
+        Self {
+            hub,
             connection,
-            now,
-            source.fetches,
-            &hub.worker,
-            now.plus_ms(CLAIM_MS),
-        )
-        .await?;
-    if rows.is_empty() {
-        return Ok(0);
-    }
-    let tried = rows.len();
-    let keys: Vec<_> = rows.iter().map(|row| row.key).collect();
-    let held: Vec<Held> = hub
-        .store
-        .read_records(hub.tenant, &keys)
-        .await?
-        .into_iter()
-        .map(|row| row.held)
-        .collect();
-    let answers = join_all(rows.into_iter().map(|row| fetch_one(source, row))).await;
-    let mut done = Vec::new();
-    for (row, answer) in answers {
-        match answer {
-            Ok(fetched) => {
-                let floor = floor_of(&row, &fetched, &held);
-                let event = event(hub, &row, fetched, floor);
-                done.push((row, event));
-            }
-            Err(error) => again(hub, &row, &error).await?,
+            breaker: Breaker::default(),
+            alive_at: Timestamp::ZERO,
         }
     }
-    hub.store.finish_fetches(hub.tenant, done).await?;
-    hub.wake.inbox.notify_one();
-    Ok(tried)
-}
 
-async fn fetch_one(source: &SourceConnection, row: FetchRow) -> (FetchRow, Result<Fetched, ConnectorError>) {
-    let answer = source
-        .source
-        .fetch(&source.cx, row.key.kind, row.key.remote_id)
-        .await;
-    (row, answer)
-}
-
-/// A 404 is dated by the source's clock; a record that came back outranks its own tombstone (architecture §3).
-fn floor_of(row: &FetchRow, fetched: &Fetched, held: &[Held]) -> Timestamp {
-    if fetched.status == 404 {
-        return fetched.at.unwrap_or(Timestamp::ZERO);
+    /// Fetches what is wanted and due, at most as many things at once as the connection and its health allow; returns
+    /// how many were tried.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn step(&mut self) -> Result<usize, StoreError> {
+        let hub = self.hub.clone();
+        let Some(source) = hub.sources.get(&self.connection) else {
+            return Ok(0);
+        };
+        let claimed = self.claim(source).await?;
+        if claimed.is_empty() {
+            return Ok(0);
+        }
+        let tried = claimed.len();
+        // Before the calls begin: an answer is newer than all that is known now.
+        let held = held(&hub, &claimed).await?;
+        let started_us = hub.clock.monotonic_us();
+        let answers = join_all(claimed.into_iter().map(|one| fetch_one(source, one))).await;
+        self.notice(started_us, &answers);
+        let mut ended = Vec::new();
+        for (claimed, answer) in answers {
+            let known = held.get(&claimed.row.key);
+            let end = match answer {
+                Ok(fetched) => self.weigh(source, &claimed, fetched, known).await,
+                Err(error) => Err(error),
+            };
+            match end {
+                Ok(end) => ended.push(end),
+                Err(ConnectorError::Unsupported(why)) => {
+                    tracing::error!(
+                        connection.id = %self.connection, kind = claimed.row.key.kind.as_str(), why,
+                        "the source does not offer this, it is not asked for again"
+                    );
+                    ended.push((claimed.row, AfterFetch::Done, None));
+                }
+                Err(error) => again(&hub, &claimed.row, &error).await?,
+            }
+        }
+        hub.store
+            .finish_fetches(hub.tenant, ended, hub.clock.now())
+            .await?;
+        hub.wake.inbox.notify_one();
+        Ok(tried)
     }
-    let tombstone = held
-        .iter()
-        .find(|held| held.key == row.key)
-        .and_then(|held| held.tombstone.as_ref());
-    tombstone.map_or(Timestamp::ZERO, |(version, _)| version.at)
+
+    async fn claim(&self, source: &SourceConnection) -> Result<Vec<ClaimedFetch>, StoreError> {
+        let hub = &self.hub;
+        let room = self.breaker.room(0, hub.clock.monotonic_us()).min(source.fetches);
+        if room == 0 {
+            return Ok(Vec::new());
+        }
+        let now = hub.clock.now();
+        hub.store
+            .claim_fetches(
+                hub.tenant,
+                self.connection,
+                now,
+                room,
+                &hub.worker,
+                now.plus_ms(CLAIM_MS),
+            )
+            .await
+    }
+
+    /// Lets the answers of one round move the health of the connection.
+    fn notice(&mut self, started_us: i64, answers: &[(ClaimedFetch, Result<Fetched, ConnectorError>)]) {
+        let now_us = self.hub.clock.monotonic_us();
+        for (_, answer) in answers {
+            if answer.as_ref().is_ok_and(|fetched| fetched.status == 200) {
+                self.alive_at = self.hub.clock.now();
+            }
+            let signal = match answer {
+                Err(ConnectorError::Unauthorised(_)) => Some(Signal::Failed),
+                other => Signal::of(other),
+            };
+            if let Some(signal) = signal {
+                self.breaker
+                    .answered(signal, started_us, now_us, self.hub.dice.roll());
+            }
+        }
+        let flow = self.breaker.flow(now_us);
+        if flow != Flow::Open {
+            tracing::warn!(connection.id = %self.connection, flow = flow.as_str(), "the source is left alone for a while");
+        }
+    }
+
+    /// Decides what an answer is worth and what follows.
+    async fn weigh(
+        &mut self,
+        source: &SourceConnection,
+        claimed: &ClaimedFetch,
+        fetched: Fetched,
+        held: Option<&Held>,
+    ) -> Result<Ended, ConnectorError> {
+        let now = self.hub.clock.now();
+        let row = &claimed.row;
+        let asked = Asked {
+            kind: row.key.kind,
+            held,
+            is_told: row.reason == "deleted",
+            missing_since: claimed.missing_since,
+            doubts: claimed.doubts,
+            now,
+        };
+        let date = fetched.at;
+        let mut event = event(&self.hub, row, fetched, now);
+        let said = (event.status == 200).then(|| said_at(source, &event, row.key));
+        let (floor, after) = match judge(&asked, said, date) {
+            Worth::Counts { floor } => (floor, AfterFetch::Done),
+            Worth::CountsWithSignOfLife { floor } => {
+                self.sign_of_life(source, claimed.missing_since).await?;
+                (floor, AfterFetch::Done)
+            }
+            Worth::Doubtful { floor, again_at } => (floor, AfterFetch::Doubted { again_at }),
+            Worth::Unbelieved { again_at } => {
+                let since = claimed.missing_since.filter(|first| *first <= now).unwrap_or(now);
+                return Ok((row.clone(), AfterFetch::Missing { since, again_at }, None));
+            }
+        };
+        event.floor = floor;
+        Ok((row.clone(), after, Some(event)))
+    }
+
+    /// Makes sure that the source answered something since the first 404: a shop that has nothing at all is not one
+    /// whose things were all deleted.
+    async fn sign_of_life(
+        &mut self,
+        source: &SourceConnection,
+        missing_since: Option<Timestamp>,
+    ) -> Result<(), ConnectorError> {
+        if missing_since.is_some_and(|since| self.alive_at > since) {
+            return Ok(());
+        }
+        let report = source.source.check(&source.cx).await?;
+        if !report.is_good() {
+            let why = "it finds nothing and does not pass its check".to_owned();
+            return Err(ConnectorError::Unavailable(why));
+        }
+        self.alive_at = self.hub.clock.now();
+        Ok(())
+    }
 }
 
-fn event(hub: &Hub, row: &FetchRow, fetched: Fetched, floor: Timestamp) -> Event {
+async fn held(hub: &Hub, claimed: &[ClaimedFetch]) -> Result<BTreeMap<RecordKey, Held>, StoreError> {
+    let keys: Vec<RecordKey> = claimed.iter().map(|claimed| claimed.row.key).collect();
+    let rows = hub.store.read_records(hub.tenant, &keys).await?;
+    Ok(rows.into_iter().map(|row| (row.held.key, row.held)).collect())
+}
+
+async fn fetch_one(
+    source: &SourceConnection,
+    claimed: ClaimedFetch,
+) -> (ClaimedFetch, Result<Fetched, ConnectorError>) {
+    let key = claimed.row.key;
+    let answer = source.source.fetch(&source.cx, key.kind, key.remote_id).await;
+    (claimed, answer)
+}
+
+/// Gives the time that an answer's content bears; what can't be read is set aside by apply, so it counts as new.
+fn said_at(source: &SourceConnection, event: &Event, key: RecordKey) -> Timestamp {
+    let normalised = normalise::normalise(&*source.source, event);
+    let own = normalised.records.iter().find(|record| record.key == key);
+    own.map_or(event.received_at, |record| record.version.at)
+}
+
+/// Makes the event of an answer; its floor is set when its worth is known.
+fn event(hub: &Hub, row: &FetchRow, fetched: Fetched, now: Timestamp) -> Event {
     Event {
         id: EventId(hub.new_id()),
         tenant: hub.tenant,
@@ -107,8 +233,8 @@ fn event(hub: &Hub, row: &FetchRow, fetched: Fetched, floor: Timestamp) -> Event
         // The store gives the next number of the connection, in the transaction that stores the event.
         ordinal: 0,
         status: fetched.status,
-        floor,
-        received_at: hub.clock.now(),
+        floor: Timestamp::ZERO,
+        received_at: now,
         headers: "{}".to_owned(),
         body: fetched.body,
     }

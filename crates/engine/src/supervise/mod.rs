@@ -191,8 +191,9 @@ async fn fetch_task(
     {
         store_failed("fetch", &error, &mut stopped).await;
     }
+    let mut fetching = fetch::Loop::new(hub.clone(), connection);
     while !*stopped.borrow() {
-        match fetch::step(&hub, connection).await {
+        match fetching.step().await {
             Ok(0) => pause(&hub.wake.fetch, POLL, &mut stopped).await,
             Ok(_) => {}
             Err(error) => store_failed("fetch", &error, &mut stopped).await,

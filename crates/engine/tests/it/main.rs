@@ -5,6 +5,7 @@
     reason = "a step of a story that fails ends the test, also in its helpers"
 )]
 
+mod asking;
 mod bad_input;
 mod faults;
 mod payloads;

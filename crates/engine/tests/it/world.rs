@@ -14,6 +14,7 @@ use schakel_core::connector::{BoxFuture, Cx, Http, HttpError, Request, Response,
 use schakel_core::id::{ConnectionId, IdMaker, TenantId};
 use schakel_core::identity::BlockList;
 use schakel_core::preset::Preset;
+use schakel_core::record::{RecordKey, RecordKind};
 use schakel_core::time::{Clock, ManualClock, Timestamp, Zone};
 use schakel_engine::apply::{self, Fence};
 use schakel_engine::clock::Dice;
@@ -23,7 +24,7 @@ use schakel_engine::hub::{Hub, Route, SinkConnection, SourceConnection, Wake};
 use schakel_engine::intake::{self, Entrance, NotAccepted};
 use schakel_sandbox::copernica::{self as simulated, FaultKind};
 use schakel_sandbox::door::SimClock;
-use schakel_store::{InboxCounts, Inserted, OpenOptions, Store};
+use schakel_store::{FetchRow, InboxCounts, Inserted, OpenOptions, Store};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
@@ -53,9 +54,13 @@ struct Inside {
     copernica: Router,
     shop: Arc<Mutex<BTreeMap<String, Value>>>,
     asked: Arc<Mutex<Vec<String>>>,
+    refusal: Refusal,
     simulator: simulated::Simulator,
     fault: Fault,
 }
+
+/// What the shop answers to everything, when set: a status and seconds to wait.
+type Refusal = Arc<Mutex<Option<(u16, u32)>>>;
 
 /// A fault that hits the call after this many others.
 type Fault = Arc<Mutex<Option<(usize, FaultKind)>>>;
@@ -134,6 +139,13 @@ impl Inside {
     fn shop_answer(&self, path: &str) -> Response {
         self.asked.lock().unwrap().push(path.to_owned());
         let name = path.split('?').next().unwrap_or(path);
+        if let Some((status, wait_s)) = *self.refusal.lock().unwrap() {
+            return Response {
+                status,
+                headers: vec![("retry-after".to_owned(), wait_s.to_string())],
+                body: Bytes::new(),
+            };
+        }
         let shop = self.shop.lock().unwrap();
         let (status, body) = shop.get(name).map_or_else(
             || {
@@ -160,9 +172,11 @@ pub struct World {
     pub copernica: simulated::Simulator,
     shop: Arc<Mutex<BTreeMap<String, Value>>>,
     asked: Arc<Mutex<Vec<String>>>,
+    refusal: Refusal,
     fault: Fault,
     entrance: Entrance,
     delivery: Loop,
+    fetching: fetch::Loop,
     _tasks: JoinSet<()>,
     _folder: schakel_testkit::TempDir,
 }
@@ -186,13 +200,15 @@ impl World {
         let clock = ManualClock::at(Timestamp::parse_rfc3339("2026-05-12T13:00:00+02:00").unwrap());
         let copernica =
             simulated::Simulator::new(simulated::Options::default(), Arc::new(Shared(clock.clone())), 7);
-        let shop = Arc::new(Mutex::new(BTreeMap::new()));
+        let shop = Arc::new(Mutex::new(living_shop()));
+        let refusal = Refusal::default();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let fault = Fault::default();
         let door = Inside {
             copernica: copernica.router(),
             shop: shop.clone(),
             asked: asked.clone(),
+            refusal: refusal.clone(),
             simulator: copernica.clone(),
             fault: fault.clone(),
         };
@@ -211,15 +227,18 @@ impl World {
         let mut tasks = JoinSet::new();
         tasks.spawn(writer.run());
         let delivery = Loop::new(hub.clone(), SINK, Gauge::default());
+        let fetching = fetch::Loop::new(hub.clone(), SOURCE);
         Self {
             hub,
             clock,
             copernica,
             shop,
             asked,
+            refusal,
             fault,
             entrance,
             delivery,
+            fetching,
             _tasks: tasks,
             _folder: folder,
         }
@@ -301,9 +320,38 @@ impl World {
         self.shop.lock().unwrap().insert(path.to_owned(), body);
     }
 
+    /// Takes an answer away: a 404 from now on.
+    pub fn shop_lacks(&self, path: &str) {
+        self.shop.lock().unwrap().remove(path);
+    }
+
+    /// Lets the shop answer everything with a status and a `Retry-After`; `None` makes it well again.
+    pub fn shop_refuses(&self, refusal: Option<(u16, u32)>) {
+        *self.refusal.lock().unwrap() = refusal;
+    }
+
     /// Gives the paths that the hub asked the shop for.
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
+    }
+
+    /// Gives how often the hub asked for a path.
+    pub fn asked_for(&self, path: &str) -> usize {
+        self.asked().iter().filter(|asked| *asked == path).count()
+    }
+
+    /// Asks for one thing, as the reconciliation does: without any word of the shop.
+    pub async fn want(&self, kind: RecordKind, id: i64) {
+        let mut tx = self.hub.store.write().await.unwrap();
+        let wish = FetchRow {
+            key: RecordKey::new(SOURCE, kind, id),
+            reason: "hint".to_owned(),
+            due_at: self.clock.now(),
+            attempts: 0,
+            wanted: 0,
+        };
+        tx.want_fetches(self.hub.tenant, &[wish]).await.unwrap();
+        tx.commit().await.unwrap();
     }
 
     /// Applies what waits, without delivering.
@@ -315,7 +363,7 @@ impl World {
     pub async fn run(&mut self) {
         loop {
             let mut is_busy = apply::step(&self.hub, Fence::Alone).await.unwrap().events > 0;
-            is_busy |= fetch::step(&self.hub, SOURCE).await.unwrap() > 0;
+            is_busy |= self.fetching.step().await.unwrap() > 0;
             is_busy |= self.delivery.step().await.unwrap();
             if self.delivery.in_flight() > 0 {
                 self.delivery.until_answer().await;
@@ -445,6 +493,24 @@ impl World {
             );
         }
     }
+}
+
+/// What every living shop answers, whatever it has.
+fn living_shop() -> BTreeMap<String, Value> {
+    let read = json!({"read": true, "write": true});
+    let permissions = json!({"accountPermissions": {"content": read, "products": read, "customers": read,
+        "orders": read, "settings": read, "tracking": read}});
+    let languages = json!({"languages": [{"code": "nl", "isActive": true}]});
+    [
+        ("/nl/account/permissions.json", permissions),
+        (
+            "/nl/shop.json",
+            json!({"shop": {"id": SHOP, "mainDomain": "shop.example.org"}}),
+        ),
+        ("/nl/languages.json", languages),
+    ]
+    .map(|(path, body)| (path.to_owned(), body))
+    .into()
 }
 
 fn hub(store: Store, clock: &ManualClock, cx: Cx) -> Hub {

@@ -1,12 +1,12 @@
 //! Fetches: wished, claimed, answered.
 
-use schakel_core::event::Origin;
+use schakel_core::event::{Event, Origin};
 use schakel_core::id::{ConnectionId, EventId, TenantId};
 
 use super::make::{SHOP, TENANT, answer, at, order, wanted};
 use super::on_both;
 use crate::Store;
-use crate::rows::FetchRow;
+use crate::rows::{AfterFetch, FetchRow};
 
 on_both! {
     a_second_wish_joins_the_first,
@@ -16,6 +16,12 @@ on_both! {
     a_failed_fetch_waits,
     fetches_of_the_gone_are_given_again,
     many_answers_are_stored_at_once,
+    a_wish_shortens_no_back_off,
+    a_thing_is_asked_for_once_in_a_few_seconds,
+    what_is_missing_is_no_wish_while_its_answer_is_fresh,
+    a_deletion_that_is_told_outlasts_other_reasons,
+    a_doubted_answer_is_asked_for_again,
+    a_thing_that_was_not_found_is_remembered_until_it_is,
 }
 
 async fn want(store: &Store, rows: &[FetchRow]) {
@@ -29,6 +35,27 @@ async fn take(store: &Store, now: i64, limit: usize) -> Vec<FetchRow> {
         .claim_fetches(TENANT, SHOP, at(now), limit, "worker", at(now + 30))
         .await
         .unwrap()
+        .into_iter()
+        .map(|claimed| claimed.row)
+        .collect()
+}
+
+type Ended = (FetchRow, AfterFetch, Option<Event>);
+
+async fn finish(store: &Store, now: i64, ended: Vec<Ended>) {
+    store.finish_fetches(TENANT, ended, at(now)).await.unwrap();
+}
+
+fn done(row: &FetchRow, event: i64) -> Ended {
+    let answer = answer(event, row.key.remote_id);
+    (row.clone(), AfterFetch::Done, Some(answer))
+}
+
+fn because(reason: &str, row: FetchRow) -> FetchRow {
+    FetchRow {
+        reason: reason.to_owned(),
+        ..row
+    }
 }
 
 async fn a_second_wish_joins_the_first(store: Store) {
@@ -60,14 +87,8 @@ async fn due_fetches_are_claimed_once(store: Store) {
 async fn an_answer_goes_into_the_inbox_with_a_number(store: Store) {
     want(&store, &[wanted(1, 10), wanted(2, 10)]).await;
     let claimed = take(&store, 10, 9).await;
-    store
-        .finish_fetches(TENANT, vec![(claimed[0].clone(), answer(1, 1))])
-        .await
-        .unwrap();
-    store
-        .finish_fetches(TENANT, vec![(claimed[1].clone(), answer(2, 2))])
-        .await
-        .unwrap();
+    finish(&store, 10, vec![done(&claimed[0], 1)]).await;
+    finish(&store, 10, vec![done(&claimed[1], 2)]).await;
     let waiting = store
         .waiting_events(TENANT, &[SHOP], EventId(0), 9)
         .await
@@ -90,17 +111,12 @@ async fn a_wish_during_a_fetch_makes_another_one(store: Store) {
     let first = take(&store, 10, 9).await;
     want(&store, &[wanted(1, 12)]).await;
     assert!(take(&store, 12, 9).await.is_empty(), "it is running");
-    store
-        .finish_fetches(TENANT, vec![(first[0].clone(), answer(1, 1))])
-        .await
-        .unwrap();
+    finish(&store, 13, vec![done(&first[0], 1)]).await;
     // What was said while the first one ran may not be in its answer (I4).
-    let second = take(&store, 12, 9).await;
+    assert!(take(&store, 17, 9).await.is_empty(), "it was asked a moment ago");
+    let second = take(&store, 18, 9).await;
     assert_eq!(second[0].wanted, 2);
-    store
-        .finish_fetches(TENANT, vec![(second[0].clone(), answer(2, 1))])
-        .await
-        .unwrap();
+    finish(&store, 18, vec![done(&second[0], 2)]).await;
     assert_eq!(store.fetch_count(TENANT).await.unwrap(), 0);
 }
 
@@ -135,15 +151,9 @@ async fn many_answers_are_stored_at_once(store: Store) {
     let claimed = take(&store, 10, 400).await;
     assert_eq!(claimed.len(), 300);
     want(&store, &[wanted(5, 10)]).await;
-    let answers = claimed
-        .into_iter()
-        .map(|row| {
-            let id = row.key.remote_id;
-            (row, answer(id, id))
-        })
-        .collect();
-    store.finish_fetches(TENANT, answers).await.unwrap();
-    store.finish_fetches(TENANT, Vec::new()).await.unwrap();
+    let answers = claimed.iter().map(|row| done(row, row.key.remote_id)).collect();
+    finish(&store, 10, answers).await;
+    finish(&store, 10, Vec::new()).await;
     let waiting = store
         .waiting_events(TENANT, &[SHOP], EventId(0), 400)
         .await
@@ -152,8 +162,110 @@ async fn many_answers_are_stored_at_once(store: Store) {
     ordinals.sort_unstable();
     assert_eq!(ordinals, (1..=300).collect::<Vec<i64>>());
     assert_eq!(
-        take(&store, 10, 9).await.len(),
+        take(&store, 15, 9).await.len(),
         1,
         "the one that was wanted again"
     );
+}
+
+async fn a_wish_shortens_no_back_off(store: Store) {
+    want(&store, &[wanted(1, 10)]).await;
+    let claimed = take(&store, 10, 9).await;
+    store
+        .retry_fetch(TENANT, &claimed[0], at(60), "HTTP 503")
+        .await
+        .unwrap();
+    want(&store, &[wanted(1, 11), because("hint", wanted(2, 11))]).await;
+    let claimed = take(&store, 59, 9).await;
+    assert_eq!(claimed.iter().map(|row| row.key).collect::<Vec<_>>(), [order(2)]);
+    assert_eq!(take(&store, 60, 9).await.len(), 1);
+}
+
+async fn a_thing_is_asked_for_once_in_a_few_seconds(store: Store) {
+    want(&store, &[wanted(1, 10)]).await;
+    let claimed = take(&store, 10, 9).await;
+    finish(&store, 11, vec![done(&claimed[0], 1)]).await;
+    for second in [12, 13, 14] {
+        want(&store, &[because("hint", wanted(1, second))]).await;
+        assert!(take(&store, second, 9).await.is_empty());
+    }
+    let again = take(&store, 16, 9).await;
+    assert_eq!((again.len(), again[0].reason.as_str()), (1, "hint"));
+    // The row goes with a later answer about anything.
+    finish(&store, 17, vec![done(&again[0], 2)]).await;
+    want(&store, &[wanted(2, 30)]).await;
+    let other = take(&store, 30, 9).await;
+    finish(&store, 30, vec![done(&other[0], 3)]).await;
+    want(&store, &[wanted(1, 31)]).await;
+    assert_eq!(take(&store, 31, 9).await[0].wanted, 1, "it was forgotten");
+}
+
+async fn what_is_missing_is_no_wish_while_its_answer_is_fresh(store: Store) {
+    let missing = |due| because("product", wanted(1, due));
+    want(&store, &[missing(10)]).await;
+    let claimed = take(&store, 10, 9).await;
+    finish(&store, 11, vec![done(&claimed[0], 1)]).await;
+    want(&store, &[missing(12)]).await;
+    assert_eq!(store.fetch_count(TENANT).await.unwrap(), 0);
+    want(&store, &[missing(16)]).await;
+    assert_eq!(take(&store, 16, 9).await.len(), 1);
+}
+
+async fn a_deletion_that_is_told_outlasts_other_reasons(store: Store) {
+    let of = |reason: &str| because(reason, wanted(1, 10));
+    want(&store, &[of("hint"), of("deleted")]).await;
+    want(&store, &[of("confirm")]).await;
+    assert_eq!(take(&store, 10, 9).await[0].reason, "deleted");
+}
+
+async fn a_doubted_answer_is_asked_for_again(store: Store) {
+    want(&store, &[wanted(1, 10)]).await;
+    for doubts in 0..3 {
+        let now = 10 + 100 * i64::from(doubts);
+        let claimed = store
+            .claim_fetches(TENANT, SHOP, at(now), 9, "worker", at(now + 30))
+            .await
+            .unwrap();
+        assert_eq!(claimed[0].doubts, doubts);
+        let again_at = at(now + 100);
+        let (row, _, event) = done(&claimed[0].row, i64::from(doubts) + 1);
+        finish(&store, now, vec![(row, AfterFetch::Doubted { again_at }, event)]).await;
+        assert!(take(&store, now + 99, 9).await.is_empty());
+    }
+    assert_eq!(
+        store
+            .waiting_events(TENANT, &[SHOP], EventId(0), 9)
+            .await
+            .unwrap()
+            .len(),
+        3
+    );
+}
+
+async fn a_thing_that_was_not_found_is_remembered_until_it_is(store: Store) {
+    want(&store, &[wanted(1, 10)]).await;
+    let claimed = take(&store, 10, 9).await;
+    let missing = AfterFetch::Missing {
+        since: at(10),
+        again_at: at(190),
+    };
+    finish(&store, 10, vec![(claimed[0].clone(), missing, None)]).await;
+    assert_eq!(store.fetch_count(TENANT).await.unwrap(), 1);
+    want(&store, &[because("deleted", wanted(1, 20))]).await;
+    let claimed = store
+        .claim_fetches(TENANT, SHOP, at(20), 9, "worker", at(50))
+        .await
+        .unwrap();
+    let seen = &claimed[0];
+    assert_eq!(
+        (seen.missing_since, seen.row.reason.as_str()),
+        (Some(at(10)), "deleted")
+    );
+    finish(&store, 20, vec![done(&seen.row, 1)]).await;
+    want(&store, &[wanted(1, 30)]).await;
+    let claimed = store
+        .claim_fetches(TENANT, SHOP, at(30), 9, "worker", at(60))
+        .await
+        .unwrap();
+    assert_eq!(claimed[0].missing_since, None);
 }

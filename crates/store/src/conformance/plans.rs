@@ -16,7 +16,7 @@ use super::make::{
     finished, ids, key, node, order, profile, put, relation, settle, wanted,
 };
 use crate::dialect::Dialect;
-use crate::rows::{DeadFilter, Outcome};
+use crate::rows::{AfterFetch, DeadFilter, Outcome};
 use crate::{Store, WriteTx};
 
 static NOTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -227,15 +227,11 @@ async fn run_delivery(store: &Store) {
         .await
         .unwrap();
     store
-        .retry_fetch(t, &fetches[1], at(50), "HTTP 503")
+        .retry_fetch(t, &fetches[1].row, at(50), "HTTP 503")
         .await
         .unwrap();
-    let mut wanted_again = fetches[0].clone();
-    wanted_again.wanted += 1;
-    store
-        .finish_fetches(t, vec![(wanted_again, answer(9, 1))])
-        .await
-        .unwrap();
+    let done = (fetches[0].row.clone(), AfterFetch::Done, Some(answer(9, 1)));
+    store.finish_fetches(t, vec![done], at(20)).await.unwrap();
     store.recover_fetches(t, SHOP, "other").await.unwrap();
 }
 

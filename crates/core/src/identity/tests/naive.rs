@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::entity::{GoneRow, LanguageName, Order, OrderRow, Person, RowsSeen};
 use crate::golden::Relation;
-use crate::id::ConnectionId;
+use crate::id::{ConnectionId, EventId};
 use crate::record::{Content, Held, Record, RecordKey, Version};
 use crate::time::Timestamp;
 
@@ -120,7 +120,7 @@ impl<'a> Model<'a> {
 impl Said<'_> {
     fn held(&self, key: RecordKey) -> Held {
         let live = newest(&self.live).map(|record| (record.version, record.event, self.content(record)));
-        let tombstone = newest(&self.gone).map(|record| (record.version, record.event));
+        let tombstone = self.tombstone();
         let fetched = self.live.iter().filter(|record| record.version.ordinal > 0);
         let last = fetched.max_by(|a, b| a.version.ordinal.cmp(&b.version.ordinal));
         let fetched = last.map(|record| (record.version, seen(record)));
@@ -130,6 +130,22 @@ impl Said<'_> {
             tombstone,
             fetched,
         }
+    }
+
+    /// The answer to the latest question, with the latest time of all.
+    fn tombstone(&self) -> Option<(Version, EventId)> {
+        let mut gone = self.gone.clone();
+        gone.sort_by_key(|record| {
+            (
+                -record.version.ordinal,
+                std::cmp::Reverse(record.version.at),
+                record.event,
+            )
+        });
+        let last = gone.first()?;
+        let mut version = last.version;
+        version.at = gone.iter().map(|record| record.version.at).max()?;
+        Some((version, last.event))
     }
 
     /// The content of the newest version, with the rows of the newest listing and all others marked as gone.
@@ -208,6 +224,9 @@ impl Voice {
 
 fn is_gone(held: &Held) -> bool {
     match (&held.live, &held.tombstone) {
+        (Some((live, ..)), Some((gone, _))) if live.ordinal > 0 && gone.ordinal > 0 => {
+            live.ordinal < gone.ordinal
+        }
         (Some((live, ..)), Some((gone, _))) => compare(gone, live) == Ordering::Greater,
         (_, gone) => gone.is_some(),
     }
