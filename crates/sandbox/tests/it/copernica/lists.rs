@@ -16,15 +16,30 @@ async fn three() -> (World, [u64; 3]) {
     (world, [one, two, three])
 }
 
+/// A list shows 100 rows unless another limit is asked for, and echoes the limit.
+///
+/// Fidelity: copernica.md 16 — exact
 #[tokio::test]
-async fn c016_c017_pages_have_100_rows_and_1000_at_most() {
+async fn c016_a_page_has_100_rows_unless_asked() {
     let world = World::new().await;
-    for _ in 0..1005 {
+    for _ in 0..105 {
         world.profile(json!({})).await;
     }
     let usual = world.get("database/1/profiles").await.json();
     assert_eq!((&usual["limit"], &usual["count"]), (&json!(100), &json!(100)));
-    assert_eq!(usual["total"], json!(1005));
+    assert_eq!(usual["total"], json!(105));
+    assert_eq!(world.listed("start=100").await, [101, 102, 103, 104, 105]);
+}
+
+/// A list shows 1000 rows at most on the normal host.
+///
+/// Fidelity: copernica.md 17 — approximated: which limit is echoed then is not known; here it is 1000
+#[tokio::test]
+async fn c017_a_page_has_1000_rows_at_most() {
+    let world = World::new().await;
+    for _ in 0..1005 {
+        world.profile(json!({})).await;
+    }
     let widest = world.get("database/1/profiles?limit=5000&start=2").await.json();
     assert_eq!(
         (&widest["count"], &widest["data"][0]["ID"]),
@@ -33,26 +48,38 @@ async fn c016_c017_pages_have_100_rows_and_1000_at_most() {
     assert_eq!(world.listed("start=1000").await, [1001, 1002, 1003, 1004, 1005]);
 }
 
-#[tokio::test]
-async fn c018_c019_negative_windows_are_echoed_and_empty() {
+async fn is_echoed_and_empty(name: &str) {
     let (world, _) = three().await;
-    for (name, value) in [("limit", -2), ("start", -2)] {
-        let list = world
-            .get(&format!("database/1/profiles?{name}={value}"))
-            .await
-            .json();
-        assert_eq!(list[name], json!(value));
-        assert_eq!(
-            (&list["count"], &list["data"], &list["total"]),
-            (&json!(0), &json!([]), &json!(3))
-        );
-    }
+    let list = world.get(&format!("database/1/profiles?{name}=-2")).await.json();
+    assert_eq!(list[name], json!(-2));
     assert_eq!(
-        world.get("database/1/profiles?limit=x").await.json()["limit"],
-        json!(0)
+        (&list["count"], &list["data"], &list["total"]),
+        (&json!(0), &json!([]), &json!(3))
     );
 }
 
+/// A negative limit is echoed and shows no rows; the total is real.
+///
+/// Fidelity: copernica.md 18 — exact
+#[tokio::test]
+async fn c018_a_negative_limit_is_echoed_and_shows_nothing() {
+    is_echoed_and_empty("limit").await;
+    let (world, _) = three().await;
+    let list = world.get("database/1/profiles?limit=x").await.json();
+    assert_eq!(list["limit"], json!(0));
+}
+
+/// A negative start is echoed and shows no rows; the total is real.
+///
+/// Fidelity: copernica.md 19 — exact
+#[tokio::test]
+async fn c019_a_negative_start_is_echoed_and_shows_nothing() {
+    is_echoed_and_empty("start").await;
+}
+
+/// The total is left out when the parameter is not one of the words and numbers for true.
+///
+/// Fidelity: copernica.md 20 — exact
 #[tokio::test]
 async fn c020_total_is_a_truth_value() {
     let (world, _) = three().await;
@@ -73,6 +100,9 @@ async fn c020_total_is_a_truth_value() {
     }
 }
 
+/// Parameter names in another case are ignored.
+///
+/// Fidelity: copernica.md 21 — exact
 #[tokio::test]
 async fn c021_parameter_names_are_case_sensitive() {
     let (world, _) = three().await;
@@ -86,34 +116,95 @@ async fn c021_parameter_names_are_case_sensitive() {
     );
 }
 
+/// A filter on a field that does not exist is ignored when reading.
+///
+/// Fidelity: copernica.md 22 — exact
 #[tokio::test]
-async fn c022_to_c027_filters() {
+async fn c022_a_filter_on_an_unknown_name_is_ignored() {
+    let (world, all) = three().await;
+    for query in [
+        "fields[]=unknown==x",
+        "fields[]=LastName",
+        "fields=LastName==Muit",
+    ] {
+        assert_eq!(world.listed(query).await, all, "{query}");
+    }
+}
+
+/// Spaces around the operator belong to the name and to a text value; a number is trimmed.
+///
+/// Fidelity: copernica.md 23 — exact
+#[tokio::test]
+async fn c023_a_space_before_the_operator_belongs_to_the_name() {
+    let (world, all) = three().await;
+    assert_eq!(world.listed("fields[]=LastName%20==Muit").await, all);
+    assert!(world.listed("fields[]=LastName==%20Muit").await.is_empty());
+    assert_eq!(world.listed("fields[]=Score==%206").await, [all[0], all[2]]);
+}
+
+/// The whole expression is trimmed; names and text values are compared without regard to case.
+///
+/// Fidelity: copernica.md 24 — exact
+#[tokio::test]
+async fn c024_a_filter_is_trimmed_and_knows_no_case() {
+    let (world, [one, two, _]) = three().await;
+    assert_eq!(world.listed("fields[]=+LASTNAME==mUIT+").await, [one]);
+    // The options of a select do know it.
+    assert_eq!(world.listed("fields[]=Newsletter==Yes").await, [two]);
+    assert!(world.listed("fields[]=Newsletter==yes").await.is_empty());
+}
+
+/// A comparison with nothing matches the empty form of the type.
+///
+/// Fidelity: copernica.md 25 — exact
+#[tokio::test]
+async fn c025_nothing_equals_the_empty_form() {
+    let (world, [one, two, _]) = three().await;
+    assert_eq!(world.listed("fields[]=Score==").await, [two]);
+    assert_eq!(world.listed("fields[]=Birthday==").await, [one, two]);
+}
+
+/// Several filters must all be met.
+///
+/// Fidelity: copernica.md 26 — exact
+#[tokio::test]
+async fn c026_conditions_are_all_to_be_met() {
+    let (world, [_, two, three]) = three().await;
+    assert_eq!(
+        world.listed("fields[]=Score==6&fields[]=LastName==zeeman").await,
+        [three]
+    );
+    assert_eq!(world.listed("fields[]=id<3&fields[]=id>1").await, [two]);
+}
+
+/// Filters may be numbered and percent-encoded.
+///
+/// Fidelity: copernica.md 27 — exact
+#[tokio::test]
+async fn c027_filters_may_be_numbered_and_encoded() {
+    let (world, [one, ..]) = three().await;
+    for query in [
+        "fields[]=LastName==Muit",
+        "fields[0]=LastName==Muit",
+        "fields%5B1%5D=LastName%3D%3DMuit",
+    ] {
+        assert_eq!(world.listed(query).await, [one], "{query}");
+    }
+}
+
+#[tokio::test]
+async fn filters_compare_in_every_way() {
     let (world, [one, two, three]) = three().await;
     let all = vec![one, two, three];
     for (query, wanted) in [
-        ("fields[]=unknown==x", all.clone()),
-        ("fields[]=LastName%20==Muit", all.clone()),
-        ("fields[]=LastName", all.clone()),
-        ("fields=LastName==Muit", all.clone()),
-        ("fields[]=LastName==%20Muit", vec![]),
-        ("fields[]=Score==%206", vec![one, three]),
-        ("fields[]=+LASTNAME==mUIT+", vec![one]),
-        ("fields[]=Score==", vec![two]),
-        ("fields[]=Birthday==", vec![one, two]),
         ("fields[]=Birthday>1980-01-01", vec![three]),
-        ("fields[]=Score==6&fields[]=LastName==zeeman", vec![three]),
-        ("fields[0]=LastName==Muit", vec![one]),
-        ("fields%5B1%5D=LastName%3D%3DMuit", vec![one]),
         ("fields[]=LastName<>Muit", vec![two, three]),
         ("fields[]=LastName>b", vec![one, three]),
         ("fields[]=LastName=~%25EE%25", vec![three]),
         ("fields[]=LastName!~_uit", vec![two, three]),
-        ("fields[]=Newsletter==Yes", vec![two]),
-        ("fields[]=Newsletter==yes", vec![]),
         ("fields[]=Rate>1.2", vec![one]),
         ("fields[]=ID>=2", vec![two, three]),
         ("fields[]=id==2", vec![two]),
-        ("fields[]=id<3&fields[]=id>1", vec![two]),
         ("fields[]=modified>=2024-05-02%2011:30:15", all.clone()),
         ("fields[]=modified>2024-05-02%2011:30:15", vec![]),
     ] {
@@ -126,7 +217,7 @@ async fn c022_to_c027_filters() {
 }
 
 #[tokio::test]
-async fn c022_an_indexed_filter_finds_what_a_walk_finds() {
+async fn an_indexed_filter_finds_what_a_walk_finds() {
     let world = World::new().await;
     for customer in [7, 8, 7, 0, 9] {
         world
@@ -143,6 +234,9 @@ async fn c022_an_indexed_filter_finds_what_a_walk_finds() {
     assert_eq!(world.listed("fields[]=CustomerId==9&fields[]=id>1").await, [5]);
 }
 
+/// Only `desc` and `descending` turn the order around; an unknown order is that of the ids.
+///
+/// Fidelity: copernica.md 28 — exact
 #[tokio::test]
 async fn c028_orders() {
     let (world, [one, two, three]) = three().await;
@@ -168,6 +262,9 @@ async fn c028_orders() {
     assert_eq!(random, [one, two, three]);
 }
 
+/// Removed rows are neither listed nor counted.
+///
+/// Fidelity: copernica.md 29 — exact
 #[tokio::test]
 async fn c029_removed_rows_are_never_listed() {
     let (world, [one, two, three]) = three().await;
@@ -182,6 +279,9 @@ async fn c029_removed_rows_are_never_listed() {
     );
 }
 
+/// Lists of profiles on v3 and v4 name the id to go on from.
+///
+/// Fidelity: copernica.md 30 — approximated: what stands there when no row follows is not known; here it is one more than the last id
 #[tokio::test]
 async fn c030_profile_lists_say_where_to_go_on() {
     let (world, [_, two, _]) = three().await;
@@ -203,6 +303,9 @@ async fn c030_profile_lists_say_where_to_go_on() {
     );
 }
 
+/// With `dataonly` the database, the dates of creation and removal and the secret are left out.
+///
+/// Fidelity: copernica.md 31 — exact
 #[tokio::test]
 async fn c031_dataonly_drops_four_members() {
     let (world, [one, ..]) = three().await;
@@ -237,6 +340,9 @@ async fn c031_dataonly_drops_four_members() {
     assert_eq!(members(&whole), wanted);
 }
 
+/// A list of profile ids is a bare array of texts.
+///
+/// Fidelity: copernica.md 32 — exact
 #[tokio::test]
 async fn c032_profileids_are_a_bare_array_of_texts() {
     let (world, _) = three().await;
@@ -251,6 +357,10 @@ async fn c032_profileids_are_a_bare_array_of_texts() {
     assert_eq!(world.get("collection/1/subprofileids").await.json(), json!([]));
 }
 
+/// A database embeds its fields, interests and collections with limits of 1000, the fields of a collection with
+/// 100.
+///
+/// Fidelity: copernica.md 33 — exact
 #[tokio::test]
 async fn c033_databases_embed_their_lists() {
     let world = World::new().await;
@@ -270,6 +380,9 @@ async fn c033_databases_embed_their_lists() {
     assert_eq!(shop["intentions"], wanted);
 }
 
+/// The streaming host answers a long list in pieces without a length.
+///
+/// Fidelity: copernica.md 34 — approximated: the host is told by a `Host` header that begins with `rest.`
 #[tokio::test]
 async fn c034_the_streaming_host_sends_long_lists_in_pieces() {
     let world = World::new().await;

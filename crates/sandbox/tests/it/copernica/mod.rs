@@ -1,8 +1,13 @@
 //! The Copernica simulator against the fidelity list of copernica.md §11; `c035_…` is its number 35.
 
+mod control;
+mod extras;
 mod lists;
+mod push;
 mod routing;
+mod snapshot;
 mod structure;
+mod subprofiles;
 mod trouble;
 mod values;
 mod writes;
@@ -17,6 +22,31 @@ use schakel_sandbox::copernica::{
 use schakel_sandbox::door::HandClock;
 use serde_json::{Value, json};
 use tower::ServiceExt;
+
+#[test]
+fn every_item_of_the_list_has_one_test() {
+    let sources = [
+        include_str!("lists.rs"),
+        include_str!("push.rs"),
+        include_str!("routing.rs"),
+        include_str!("subprofiles.rs"),
+        include_str!("trouble.rs"),
+        include_str!("values.rs"),
+        include_str!("writes.rs"),
+    ];
+    let mut items: Vec<usize> = sources
+        .iter()
+        .flat_map(|source| source.split("/// Fidelity: copernica.md ").skip(1))
+        .map(|rest| {
+            let (item, rest) = rest.split_once(" — ").expect("an item and its state");
+            let test = rest.split_once("async fn c").expect("a test").1;
+            assert_eq!(test.get(..3), Some(format!("{item:0>3}").as_str()));
+            item.parse().expect("an item is a number")
+        })
+        .collect();
+    items.sort_unstable();
+    assert_eq!(items, (1..=80).collect::<Vec<usize>>());
+}
 
 /// 2024-05-02 11:30:15 in Amsterdam, in microseconds since 1970.
 const NOON: i64 = 1_714_642_215_000_000;
