@@ -1,8 +1,9 @@
-//! What a delivery loop shows to others: how many calls at once, and how long things took.
+//! What a delivery loop shows to others: how many calls at once, how the sink is, and how long things took.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use schakel_core::delivery::{Breaker, Flow, Signal};
 use schakel_core::time::Timestamp;
 
 /// A reading of a delivery loop.
@@ -14,6 +15,8 @@ pub struct Reading {
     pub in_flight: usize,
     /// Whether the sink is paused because it refuses everything.
     pub is_blocked: bool,
+    /// Whether calls may go out, as far as the sink's health allows.
+    pub flow: Flow,
 }
 
 /// Most events whose latency is kept; older ones make room (I25).
@@ -22,11 +25,13 @@ const LATENCIES: usize = 50_000;
 #[derive(Debug, Default)]
 struct Inner {
     reading: Reading,
+    breaker: Breaker,
     /// Moment of receipt -> confirmation of the last object that the event touched, both in microseconds.
     latencies: BTreeMap<i64, i64>,
 }
 
-/// Shows readings and latencies of one loop; cheap to clone.
+/// Shows readings and latencies of one loop, and keeps what is known of the sink's health when the loop starts again;
+/// cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Gauge {
     inner: Arc<Mutex<Inner>>,
@@ -53,8 +58,21 @@ impl Gauge {
         all
     }
 
-    pub(super) fn read(&self, reading: Reading) {
-        self.lock().reading = reading;
+    pub(super) fn read(&self, limit: usize, in_flight: usize, is_blocked: bool) {
+        let reading = &mut self.lock().reading;
+        (reading.limit, reading.in_flight, reading.is_blocked) = (limit, in_flight, is_blocked);
+    }
+
+    /// Takes in what an answer says about the sink as a whole; see [`Breaker::answered`].
+    pub(super) fn answered(&self, signal: Signal, started_us: i64, ended_us: i64, dice: u64) {
+        self.lock().breaker.answered(signal, started_us, ended_us, dice);
+    }
+
+    /// Gives how many more calls the sink's health allows now, beside `in_flight`; notes it for the reading.
+    pub(super) fn room(&self, in_flight: usize, now_us: i64) -> usize {
+        let mut inner = self.lock();
+        inner.reading.flow = inner.breaker.flow(now_us);
+        inner.breaker.room(in_flight, now_us)
     }
 
     pub(super) fn confirmed(&self, since: Timestamp, at: Timestamp) {

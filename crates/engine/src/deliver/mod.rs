@@ -12,7 +12,7 @@ pub use gauge::{Gauge, Reading};
 use std::sync::Arc;
 
 use schakel_core::connector::ConnectorError;
-use schakel_core::delivery::{Aimd, Decision, Pressure, decide};
+use schakel_core::delivery::{Aimd, Decision, Pressure, Signal, decide};
 use schakel_core::id::ConnectionId;
 use schakel_core::limits;
 use schakel_core::time::Timestamp;
@@ -122,11 +122,7 @@ impl Loop {
         let did_something = !settles.is_empty() || !claimed.is_empty();
         self.send(claimed);
         let (limit, in_flight) = (self.aimd.limit(), self.calls.len());
-        self.gauge.read(Reading {
-            limit,
-            in_flight,
-            is_blocked: !is_open,
-        });
+        self.gauge.read(limit, in_flight, !is_open);
         Ok(did_something)
     }
 
@@ -182,7 +178,8 @@ impl Loop {
             .aimd
             .limit()
             .saturating_sub(self.calls.len())
-            .min(limits::CLAIM_BATCH);
+            .min(limits::CLAIM_BATCH)
+            .min(self.gauge.room(self.calls.len(), self.hub.clock.monotonic_us()));
         (room > 0 && is_open).then(|| Claim {
             tenant: self.hub.tenant,
             sink: self.sink,
@@ -210,9 +207,18 @@ impl Loop {
 
     fn settle_one(&mut self, sink: &SinkConnection, sent: &Sent) -> Settle {
         let pressure = match &sent.result {
-            Err(ConnectorError::RateLimited { .. } | ConnectorError::Uncertain(_)) => Pressure::Overload,
+            Err(
+                ConnectorError::RateLimited { .. }
+                | ConnectorError::Uncertain(_)
+                | ConnectorError::Unavailable(_),
+            ) => Pressure::Overload,
             _ => Pressure::Fine,
         };
+        if let Some(signal) = Signal::of(&sent.result) {
+            let started_us = sent.ended_us - sent.took_us;
+            self.gauge
+                .answered(signal, started_us, sent.ended_us, self.hub.dice.roll());
+        }
         self.aimd
             .answered(pressure, sent.took_us, sent.in_flight, sent.ended_us);
         let (outcome, error) = match &sent.result {

@@ -1,5 +1,6 @@
 //! A sick sink, a lost answer, a crash, two workers: nothing lost, nothing double (A13), nothing left over.
 
+use schakel_core::limits;
 use schakel_sandbox::copernica::{FaultKind, Faults};
 use serde_json::json;
 
@@ -122,4 +123,50 @@ async fn a_hundred_changes_during_an_outage_become_one_call_per_object() {
         world.copernica.find_profiles("schakel", "Phone", "010 109").len(),
         1
     );
+}
+
+/// Tells of one more person and lets the hub do what it can now; returns how many calls that took.
+async fn one_more_person(world: &mut World, id: i64) -> u64 {
+    let before = world.copernica.counts().calls;
+    let person = customer(id, "registered", &format!("p{id}@example.org"), 5);
+    world.webhook("customers/created", id, &person).await;
+    world.run().await;
+    world.clock.advance_ms(1);
+    world.copernica.counts().calls - before
+}
+
+#[tokio::test]
+async fn a_sink_that_asks_for_a_pause_gets_one_from_all_deliveries() {
+    let mut world = World::new().await;
+    world.copernica.set_faults(Faults {
+        retry_after_s: 60,
+        ..Faults::default().with(FaultKind::TooManyRetryAfter, 100.0)
+    });
+    assert_eq!(one_more_person(&mut world, 11).await, 1);
+    assert_eq!(one_more_person(&mut world, 12).await, 0);
+    world.clock.advance_ms(59_000);
+    assert_eq!(one_more_person(&mut world, 13).await, 0);
+    world.copernica.set_faults(Faults::default());
+    world.run_until_idle().await;
+    assert_eq!(world.profiles().len(), 3);
+}
+
+#[tokio::test]
+async fn a_sink_that_is_down_is_left_alone_but_for_one_probe() {
+    let mut world = World::new().await;
+    let down = Faults::default().with(FaultKind::Overload503, 100.0);
+    world.copernica.set_faults(down);
+    let failures = i64::from(limits::BREAKER_FAILURES);
+    for id in 0..failures {
+        assert!(one_more_person(&mut world, 11 + id).await > 0);
+    }
+    for id in failures..20 {
+        assert_eq!(one_more_person(&mut world, 11 + id).await, 0);
+    }
+    world.clock.advance_ms(2 * limits::BREAKER_MS);
+    assert_eq!(one_more_person(&mut world, 31).await, 1);
+    world.copernica.set_faults(Faults::default());
+    world.run_until_idle().await;
+    assert_eq!(world.profiles().len(), 21);
+    world.assert_nothing_double();
 }
