@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use schakel_core::delivery::ObjectKind;
 
 /// What stands below the help.
 const AFTER: &str = "\
@@ -55,6 +56,12 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Show what a delivery would do now; nothing is sent
     Preview(PreviewArgs),
+    /// Events that were set aside: list, show, release
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
+    /// Deliveries that were given up: list, show, redrive
+    #[command(subcommand)]
+    Dead(DeadCommand),
     /// Look for trouble in this installation
     Doctor,
     /// Run simulators of the outside systems
@@ -154,6 +161,98 @@ pub(crate) struct PreviewArgs {
     pub samples: usize,
 }
 
+/// What to do with events that were set aside.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum QuarantineCommand {
+    /// List them by reason, without what they say
+    List {
+        /// Which ones
+        #[command(flatten)]
+        filter: QuarantineArgs,
+        /// Show at most this many
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        limit: usize,
+        /// Leave out this many
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        offset: usize,
+    },
+    /// Show one with everything that was wrong with it
+    Show {
+        /// Its id, such as evt_7
+        #[arg(value_parser = id)]
+        event: i64,
+        /// Print also what it says; that may be personal data
+        #[arg(long)]
+        content: bool,
+    },
+    /// Let them be applied again, after what was wrong is mended
+    Release {
+        /// Ids, such as evt_7
+        #[arg(value_name = "EVENT", value_parser = id, required_unless_present_any = ["all", "reason", "connection"])]
+        events: Vec<i64>,
+        /// All of them
+        #[arg(long, conflicts_with_all = ["events", "reason", "connection"])]
+        all: bool,
+        /// Which ones
+        #[command(flatten)]
+        filter: QuarantineArgs,
+    },
+}
+
+/// Which events that were set aside are meant.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct QuarantineArgs {
+    /// Only those set aside for this reason, such as no_id
+    #[arg(long, value_name = "CODE")]
+    pub reason: Option<String>,
+    /// Only those of this connection
+    #[arg(long, value_name = "NAME")]
+    pub connection: Option<String>,
+}
+
+/// What to do with deliveries that were given up.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum DeadCommand {
+    /// List them, newest first, with what the sink said
+    List {
+        /// Which ones
+        #[command(flatten)]
+        filter: DeadArgs,
+        /// Show at most this many
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        limit: usize,
+    },
+    /// Show one with its attempts
+    Show {
+        /// Its id, such as dlv_7
+        #[arg(value_parser = id)]
+        delivery: i64,
+    },
+    /// Deliver them again, after what was wrong is mended
+    Redrive {
+        /// Ids, such as dlv_7
+        #[arg(value_name = "DELIVERY", value_parser = id, required_unless_present_any = ["all", "sink", "kind"])]
+        deliveries: Vec<i64>,
+        /// All of them
+        #[arg(long, conflicts_with_all = ["deliveries", "sink", "kind"])]
+        all: bool,
+        /// Which ones
+        #[command(flatten)]
+        filter: DeadArgs,
+    },
+}
+
+/// Which deliveries that were given up are meant.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct DeadArgs {
+    /// Only those to this connection
+    #[arg(long, value_name = "NAME")]
+    pub sink: Option<String>,
+    /// Only objects of this kind, such as order_row
+    #[arg(long, value_name = "KIND", value_parser = kind)]
+    pub kind: Option<ObjectKind>,
+}
+
 /// Which simulators run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SandboxSystem {
@@ -188,6 +287,22 @@ pub(crate) enum ConfigCommand {
     Show,
     /// The commented reference of all keys
     Default,
+}
+
+/// Reads an id as it is printed, such as `evt_7`, or its number alone.
+fn id(text: &str) -> Result<i64, String> {
+    let number = text.rsplit('_').next().unwrap_or(text);
+    number
+        .parse()
+        .map_err(|_| "write an id as the list prints it, such as evt_7".to_owned())
+}
+
+/// Reads the word for a kind of object.
+fn kind(text: &str) -> Result<ObjectKind, String> {
+    ObjectKind::parse(text).ok_or_else(|| {
+        let words = ObjectKind::ALL.map(ObjectKind::as_str).join(", ");
+        format!("the kinds are {words}")
+    })
 }
 
 /// Reads `KEY=VALUE`.

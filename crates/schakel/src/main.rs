@@ -12,6 +12,7 @@ mod output;
 mod hook_paths;
 mod keys;
 mod service;
+mod skew;
 mod wiring;
 
 mod commands;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use schakel_engine::clock::SystemClock;
 use schakel_engine::report::Probe;
 use schakel_engine::supervise::{self, Running};
 use schakel_server::{hooks, pages, serve};
@@ -13,6 +14,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::error::Failure;
 use crate::hook_paths::Ways;
+use crate::skew;
 use crate::wiring::Wired;
 
 /// A hub that works, with its webhook entrance and its pages.
@@ -59,7 +61,7 @@ async fn bind(address: &str, code: &'static str, key: &str) -> Result<TcpListene
     })
 }
 
-/// How often a running hub looks for paths of webhooks that were replaced.
+/// How often a running hub looks for paths of webhooks that were replaced, and at its clock.
 const KEEP_UP: Duration = Duration::from_secs(10);
 
 /// Follows what other processes change about the ways in, until `stopped`.
@@ -73,6 +75,9 @@ async fn keep_up(ways: Ways, mut stopped: watch::Receiver<bool>) {
         }
         if let Err(error) = ways.refresh().await {
             tracing::warn!(%error, "the paths of webhooks could not be read, those of before stay open");
+        }
+        if let Err(failure) = skew::check(&ways.store, &SystemClock::new()).await {
+            tracing::error!(%failure, "the clock should be looked at; `schakel doctor` says more");
         }
     }
 }
@@ -89,6 +94,7 @@ impl Service {
         let probe = Probe {
             gauges: running.gauges.clone(),
             calls: wired.calls.clone(),
+            sources: Some(wired.ways.sources.iter().map(|(name, _)| name.clone()).collect()),
         };
         let (stop, stopped) = watch::channel(false);
         let clock = wired.hub.clock.clone();

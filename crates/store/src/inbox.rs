@@ -10,7 +10,7 @@ use crate::Store;
 use crate::counter::Totals;
 use crate::db::{Conn, contradiction};
 use crate::error::StoreError;
-use crate::rows::{Finished, Inserted};
+use crate::rows::{Finished, Inserted, QuarantineFilter};
 use crate::sql::{insert_chunks, key_chunks, last_of_each};
 
 /// Total of what was accepted: stored or counted as a repeat.
@@ -60,31 +60,40 @@ impl Store {
         tx.commit().await
     }
 
-    /// Lets a quarantined event be applied again; returns whether it was quarantined.
+    /// Lets quarantined events be applied again, a batch in each transaction; returns how many.
     ///
     /// # Errors
-    /// [`StoreError::Driver`].
-    pub async fn release(&self, tenant: TenantId, event: EventId) -> Result<bool, StoreError> {
-        let mut tx = self.db.begin().await?;
-        let mut conn = tx.conn();
-        let sql = conn.sql(
-            "release an event",
-            "UPDATE event SET state = 'waiting', reason = '', problems = '[]'
-             WHERE tenant_id = $1 AND id = $2 AND state = 'quarantined'
-             RETURNING connection_id, origin",
-        );
-        let rows = conn.fetch(sql.arg(tenant.0).arg(event.0)).await?;
-        let mut totals = Totals::default();
-        for row in &rows {
-            let mut cells = row.cells();
-            let connection = ConnectionId(cells.int()?);
-            let origin = cells.word("event", "origin", Origin::parse)?;
-            totals.inbox(tenant, connection, origin, EventState::Quarantined.as_str(), -1);
-            totals.inbox(tenant, connection, origin, EventState::Waiting.as_str(), 1);
+    /// [`StoreError::Driver`]; what was released before stays released.
+    pub async fn release(&self, tenant: TenantId, filter: &QuarantineFilter) -> Result<u64, StoreError> {
+        // Read before anything is released: what is set aside again at once is not released twice.
+        let events = self.quarantined_ids(tenant, filter).await?;
+        let mut released = 0;
+        for chunk in key_chunks(&events) {
+            let mut tx = self.db.begin().await?;
+            let mut totals = Totals::default();
+            let mut conn = tx.conn();
+            let sql = conn
+                .sql(
+                    "release events",
+                    "UPDATE event SET state = 'waiting', reason = '', problems = '[]'
+                     WHERE state = 'quarantined' AND (tenant_id, id) IN (VALUES ",
+                )
+                .key_rows(chunk, |event, values| {
+                    values.put(tenant.0).put(event.0);
+                })
+                .push(") RETURNING connection_id, origin");
+            for row in conn.fetch(sql).await? {
+                let mut cells = row.cells();
+                let connection = ConnectionId(cells.int()?);
+                let origin = cells.word("event", "origin", Origin::parse)?;
+                totals.inbox(tenant, connection, origin, EventState::Quarantined.as_str(), -1);
+                totals.inbox(tenant, connection, origin, EventState::Waiting.as_str(), 1);
+                released += 1;
+            }
+            totals.flush(&mut conn).await?;
+            tx.commit().await?;
         }
-        totals.flush(&mut conn).await?;
-        tx.commit().await?;
-        Ok(!rows.is_empty())
+        Ok(released)
     }
 }
 

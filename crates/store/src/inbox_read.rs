@@ -9,7 +9,7 @@ use crate::Store;
 use crate::db::{Row, contradiction};
 use crate::error::StoreError;
 use crate::inbox::{DUPLICATE, RECEIVED, REJECTED, problems_from_json};
-use crate::rows::{EventRow, InboxCounts};
+use crate::rows::{EventRow, InboxCounts, QuarantineFilter};
 use crate::sql::Sql;
 
 /// Reads whole events; the columns in the order in which [`event_row`] takes them.
@@ -95,25 +95,41 @@ impl Store {
         self.db.read(sql).await?.iter().map(event_row).collect()
     }
 
-    /// Returns quarantined events, grouped by reason, a page at a time.
+    /// Returns the quarantined events that `filter` means, grouped by reason, a page at a time.
     ///
     /// # Errors
     /// As [`Store::waiting_events`].
     pub async fn quarantined(
         &self,
         tenant: TenantId,
+        filter: &QuarantineFilter,
         limit: usize,
         offset: usize,
     ) -> Result<Vec<EventRow>, StoreError> {
-        let sql = self
-            .events("read quarantined events")
-            .push("WHERE tenant_id = ")
-            .bind(tenant.0)
-            .push(" AND state = 'quarantined' ORDER BY reason, id LIMIT ")
+        let sql = aside(self.events("read quarantined events"), tenant, filter)
+            .push(" ORDER BY reason, id LIMIT ")
             .bind(limit_of(limit))
             .push(" OFFSET ")
             .bind(limit_of(offset));
         self.db.read(sql).await?.iter().map(event_row).collect()
+    }
+
+    /// Returns the ids of all quarantined events that `filter` means, oldest first.
+    pub(crate) async fn quarantined_ids(
+        &self,
+        tenant: TenantId,
+        filter: &QuarantineFilter,
+    ) -> Result<Vec<EventId>, StoreError> {
+        let sql = Sql::new(
+            self.db.dialect(),
+            "read the ids of quarantined events",
+            "SELECT id FROM event ",
+        );
+        let rows = self
+            .db
+            .read(aside(sql, tenant, filter).push(" ORDER BY +id"))
+            .await?;
+        rows.iter().map(|row| row.cells().int().map(EventId)).collect()
     }
 
     /// Returns for each reason how many events are quarantined.
@@ -208,6 +224,31 @@ impl Store {
 
     fn events(&self, action: &'static str) -> Sql {
         Sql::new(self.db.dialect(), action, SELECT)
+    }
+}
+
+/// Adds the condition for quarantined events that `filter` means.
+fn aside(sql: Sql, tenant: TenantId, filter: &QuarantineFilter) -> Sql {
+    let mut sql = sql
+        .push("WHERE tenant_id = ")
+        .bind(tenant.0)
+        .push(" AND state = 'quarantined'");
+    if let Some(reason) = &filter.reason {
+        sql = sql.push(" AND reason = ").bind(reason.as_str());
+    }
+    // With the plus signs the index of what is set aside is used, and not that of all events.
+    if let Some(connection) = filter.connection {
+        sql = sql.push(" AND +connection_id = ").bind(connection.0);
+    }
+    match filter.events.as_deref() {
+        None => sql,
+        Some([]) => sql.push(" AND FALSE"),
+        Some(events) => sql
+            .push(" AND +id IN (VALUES ")
+            .key_rows(events, |event, values| {
+                values.put(event.0);
+            })
+            .push(")"),
     }
 }
 

@@ -62,7 +62,7 @@ pub use open::OpenOptions;
 pub use rows::{
     AfterFetch, AttemptRow, Claim, Claimed, ClaimedFetch, ConnectionRow, DeadFilter, DeadLetter,
     DeliveryCount, DeliveryRow, EntityKey, EntityRow, EventRow, FetchRow, Finished, InboxCounts, Inserted,
-    MergeRow, Outcome, PutNode, RecordRow, RelationCounts, RelationRow, Settle,
+    MergeRow, Outcome, PutNode, QuarantineFilter, RecordRow, RelationCounts, RelationRow, Settle,
 };
 pub use write::WriteTx;
 

@@ -11,7 +11,7 @@ use crate::db::Row;
 use crate::error::StoreError;
 use crate::inbox_read::limit_of;
 use crate::outbox::{MADE, SELECT, delivery_of, delivery_row, of_objects, wish_of};
-use crate::rows::{AttemptRow, DeadLetter, DeliveryCount, DeliveryRow};
+use crate::rows::{AttemptRow, DeadFilter, DeadLetter, DeliveryCount, DeliveryRow};
 use crate::setting::one;
 use crate::sql::{Sql, key_chunks};
 
@@ -116,12 +116,18 @@ impl Store {
         self.db.read(sql).await?.iter().map(delivery_row).collect()
     }
 
-    /// Returns the newest dead letters, newest first, at most `limit`.
+    /// Returns the newest dead letters to `sink`, or to all, that `filter` means, newest first, at most `limit`.
     ///
     /// # Errors
     /// [`StoreError::Driver`]; [`StoreError::Contradiction`].
-    pub async fn dead_letters(&self, tenant: TenantId, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
-        let sql = Sql::new(
+    pub async fn dead_letters(
+        &self,
+        tenant: TenantId,
+        sink: Option<ConnectionId>,
+        filter: &DeadFilter,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, StoreError> {
+        let mut sql = Sql::new(
             self.db.dialect(),
             "read dead letters",
             "SELECT d.id, d.sink_id, d.kind, d.object, d.parent_id, d.root_id, d.state, d.due_at, d.wish,
@@ -130,9 +136,28 @@ impl Store {
              FROM delivery AS d
              LEFT JOIN attempt AS a ON a.tenant_id = d.tenant_id AND a.id = (
                  SELECT MAX(l.id) FROM attempt AS l WHERE l.tenant_id = d.tenant_id AND l.delivery_id = d.id)
-             WHERE d.tenant_id = $1 AND d.state = 'dead' ORDER BY +d.id DESC LIMIT $2",
-        );
-        let rows = self.db.read(sql.arg(tenant.0).arg(limit_of(limit))).await?;
+             WHERE d.state = 'dead' AND d.tenant_id = ",
+        )
+        .bind(tenant.0);
+        // With the plus signs (and with nothing added to a text) the index of what is dead is used, and not that of all deliveries.
+        if let Some(sink) = sink {
+            sql = sql.push(" AND +d.sink_id = ").bind(sink.0);
+        }
+        if let Some(kind) = filter.kind {
+            sql = sql.push(" AND d.kind || '' = ").bind(kind.as_str());
+        }
+        let sql = match filter.deliveries.as_deref() {
+            None => sql,
+            Some([]) => sql.push(" AND FALSE"),
+            Some(ids) => sql
+                .push(" AND +d.id IN (VALUES ")
+                .key_rows(ids, |id, values| {
+                    values.put(id.0);
+                })
+                .push(")"),
+        };
+        let sql = sql.push(" ORDER BY +d.id DESC LIMIT ").bind(limit_of(limit));
+        let rows = self.db.read(sql).await?;
         rows.iter()
             .map(|row| {
                 let mut cells = row.cells();

@@ -381,7 +381,18 @@ pub struct PutNode {
     pub is_keys_changed: bool,
 }
 
-/// Which dead letters a person redrives.
+/// Which quarantined events a person looks at or releases.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QuarantineFilter {
+    /// Only these; `None` for all.
+    pub events: Option<Vec<EventId>>,
+    /// Only those set aside for this reason; `None` for all.
+    pub reason: Option<String>,
+    /// Only those of this connection; `None` for all.
+    pub connection: Option<ConnectionId>,
+}
+
+/// Which dead letters a person looks at or redrives.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeadFilter {
     /// Only these; `None` for all.

@@ -1,8 +1,9 @@
 //! Report: what the tables say, for people. Reads only; the command line and the pages show the same.
 //!
 //! [`status()`] is the hub in numbers, [`explain()`] is one person with the reasons, [`preview()`] is what a
-//! delivery would do now. No SQL here and no words of a language: who shows it says it.
+//! delivery would do now, [`quarantine()`] and [`dead()`] are what waits for a person. No SQL here and no words of a language: who shows it says it.
 
+mod aside;
 mod explain;
 mod preview;
 mod status;
@@ -10,6 +11,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+pub use aside::{Aside, Attempt, Dead, Wrong, dead, dead_one, quarantine};
 pub use explain::{Because, Explained, Member, MergeView, Moment, Reader, SinkView, Try, explain};
-pub use preview::{Change, KindPreview, Preview, Sample, preview};
-pub use status::{InboxLine, Latency, Probe, QuarantineLine, SinkLine, Status, status};
+pub use preview::{Change, KindPreview, Preview, Rejected, Sample, preview};
+pub use status::{InboxLine, Latency, LeftWaiting, Probe, QuarantineLine, SinkLine, Status, status};

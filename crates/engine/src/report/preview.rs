@@ -1,13 +1,14 @@
 //! What a delivery would do now: creates, updates and deletes by kind, with samples; nothing is sent.
 //!
-//! Computed from the outbox alone: a row that is not clean is a call that will be made.
+//! Computed from the outbox alone: a row that is not clean is a call that will be made, unless it was given up or
+//! stands under one that was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schakel_core::delivery::{DeliveryState, ObjectKind, Wish};
 use schakel_core::id::{ConnectionId, DeliveryId, TenantId};
 use schakel_core::preset::Preset;
-use schakel_store::rows::DeliveryRow;
+use schakel_store::rows::{DeadFilter, DeliveryRow};
 use schakel_store::{Store, StoreError};
 use serde::Serialize;
 
@@ -61,7 +62,29 @@ pub struct Preview {
     pub unchanged: u64,
     /// Objects that were given up and are not touched until a person redrives them.
     pub given_up: u64,
+    /// The newest of those, by what the sink said: sent again as they are, they would be rejected again.
+    pub rejected: Vec<Rejected>,
+    /// Objects that can't be made as long as the one above them is given up, such as the orders of a person.
+    pub held_back: u64,
 }
+
+/// Deliveries that the sink rejected for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rejected {
+    /// Name of the sink connection.
+    pub connection: String,
+    /// The kind.
+    pub kind: &'static str,
+    /// What the sink said; empty when nothing was noted.
+    pub error: String,
+    /// How many.
+    pub count: u64,
+    /// Some of them.
+    pub samples: Vec<Sample>,
+}
+
+/// Dead letters of which the reason is read.
+const REASONS: usize = 1_000;
 
 /// Reads the outbox and counts; at most `samples_max` samples of each change.
 ///
@@ -79,6 +102,8 @@ pub async fn preview(
         changes: BTreeMap::new(),
         unchanged: 0,
         given_up: 0,
+        held_back: 0,
+        dead: BTreeSet::new(),
     };
     let connections = store.connections(tenant).await?;
     for connection in &connections {
@@ -112,11 +137,45 @@ pub async fn preview(
             count,
             samples,
         });
+    let rejected = rejected(store, tenant, preset, samples_max, name).await?;
     Ok(Preview {
+        rejected,
+        held_back: counted.held_back,
         changes: changes.collect(),
         unchanged: counted.unchanged,
         given_up: counted.given_up,
     })
+}
+
+async fn rejected(
+    store: &Store,
+    tenant: TenantId,
+    preset: &Preset,
+    samples_max: usize,
+    name: impl Fn(ConnectionId) -> String,
+) -> Result<Vec<Rejected>, StoreError> {
+    let mut by_reason: BTreeMap<_, (u64, Vec<Sample>)> = BTreeMap::new();
+    for letter in store
+        .dead_letters(tenant, None, &DeadFilter::default(), REASONS)
+        .await?
+    {
+        let row = &letter.delivery;
+        let (count, samples) = by_reason.entry((row.sink, row.kind, letter.error)).or_default();
+        *count += 1;
+        if samples.len() < samples_max {
+            samples.push(sample(preset, row));
+        }
+    }
+    let lines = by_reason
+        .into_iter()
+        .map(|((sink, kind, error), (count, samples))| Rejected {
+            connection: name(sink),
+            kind: kind.as_str(),
+            error,
+            count,
+            samples,
+        });
+    Ok(lines.collect())
 }
 
 struct Counted<'a> {
@@ -125,16 +184,26 @@ struct Counted<'a> {
     changes: BTreeMap<(ConnectionId, ObjectKind, Change), (u64, Vec<Sample>)>,
     unchanged: u64,
     given_up: u64,
+    held_back: u64,
+    /// What was given up, and what stands under it. Parents are counted before their children.
+    dead: BTreeSet<DeliveryId>,
 }
 
 impl Counted<'_> {
     fn count(&mut self, row: &DeliveryRow) {
         match row.state {
             DeliveryState::Clean => self.unchanged += 1,
-            DeliveryState::Dead => self.given_up += 1,
+            DeliveryState::Dead => {
+                self.given_up += 1;
+                self.dead.insert(row.id);
+            }
+            DeliveryState::Parent if row.parent.is_some_and(|parent| self.dead.contains(&parent)) => {
+                self.held_back += 1;
+                self.dead.insert(row.id);
+            }
             DeliveryState::Parent | DeliveryState::Held | DeliveryState::Ready | DeliveryState::Claimed => {
                 let change = change(row);
-                let sample = self.sample(row);
+                let sample = sample(self.preset, row);
                 let (count, samples) = self.changes.entry((row.sink, row.kind, change)).or_default();
                 *count += 1;
                 if samples.len() < self.samples_max {
@@ -143,29 +212,32 @@ impl Counted<'_> {
             }
         }
     }
+}
 
-    /// Names an object by its key only: a sample is for everybody's eyes.
-    fn sample(&self, row: &DeliveryRow) -> Sample {
-        let values = serde_json::from_str::<Vec<_>>(&row.desired).unwrap_or_default();
-        let table = self
-            .preset
-            .table(row.kind)
-            .filter(|table| table.fields.len() == values.len());
-        let key = match table {
-            Some(table) => {
-                let parts = table
-                    .key_of(&values)
-                    .into_iter()
-                    .map(|(name, number)| format!("{name}={number}"));
-                parts.collect::<Vec<_>>().join(" ")
-            }
-            None => format!("{} {}", row.kind.as_str(), row.object),
-        };
-        Sample {
-            key,
-            remote_id: row.remote_id,
-            state: row.state.as_str(),
+/// Names an object by its key only: a sample is for everybody's eyes.
+fn sample(preset: &Preset, row: &DeliveryRow) -> Sample {
+    Sample {
+        key: key_of(preset, row),
+        remote_id: row.remote_id,
+        state: row.state.as_str(),
+    }
+}
+
+/// Gives the natural key of an object, such as `RelationID=7`.
+pub(super) fn key_of(preset: &Preset, row: &DeliveryRow) -> String {
+    let values = serde_json::from_str::<Vec<_>>(&row.desired).unwrap_or_default();
+    let table = preset
+        .table(row.kind)
+        .filter(|table| table.fields.len() == values.len());
+    match table {
+        Some(table) => {
+            let parts = table
+                .key_of(&values)
+                .into_iter()
+                .map(|(name, number)| format!("{name}={number}"));
+            parts.collect::<Vec<_>>().join(" ")
         }
+        None => format!("{} {}", row.kind.as_str(), row.object),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The hub in numbers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schakel_core::delivery::{DeliveryState, ObjectKind};
 use schakel_core::id::{ConnectionId, TenantId};
@@ -20,6 +20,8 @@ pub struct Probe {
     pub gauges: Vec<(ConnectionId, Gauge)>,
     /// Calls through the door of each connection, by its name.
     pub calls: Vec<(String, CallCounts)>,
+    /// Names of the configured sources; `None` when nobody said which they are.
+    pub sources: Option<BTreeSet<String>>,
 }
 
 /// The hub in numbers.
@@ -33,6 +35,8 @@ pub struct Status {
     pub adds_up: bool,
     /// The inbox by connection; connections through which nothing ever came are left out.
     pub connections: Vec<InboxLine>,
+    /// Events that nobody applies, because their connection is not configured here.
+    pub left_waiting: Vec<LeftWaiting>,
     /// Things that are still to be fetched from a source.
     pub fetches_waiting: i64,
     /// Persons.
@@ -59,6 +63,15 @@ pub struct InboxLine {
     pub counts: InboxCounts,
     /// Whether they add up (F1).
     pub adds_up: bool,
+}
+
+/// Events of a connection that is not configured here. They are kept, and applied by a process that knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftWaiting {
+    /// Its name.
+    pub connection: String,
+    /// How many wait.
+    pub events: i64,
 }
 
 /// The outbox of one sink.
@@ -159,6 +172,7 @@ pub async fn status(
         at: now.to_string(),
         adds_up: inbox.adds_up() && connections.iter().all(|line| line.adds_up),
         inbox,
+        left_waiting: left_waiting(&connections, probe),
         connections,
         fetches_waiting: store.fetch_count(tenant).await?,
         people: store.relation_counts(tenant).await?,
@@ -175,6 +189,21 @@ pub async fn status(
             .map(|(name, counts)| (name.clone(), counts.total()))
             .collect(),
     })
+}
+
+fn left_waiting(connections: &[InboxLine], probe: &Probe) -> Vec<LeftWaiting> {
+    let is_known = |line: &InboxLine| {
+        let sources = probe.sources.as_ref();
+        sources.is_none_or(|sources| sources.contains(&line.connection))
+    };
+    let left = connections
+        .iter()
+        .filter(|line| line.counts.waiting > 0 && !is_known(line));
+    left.map(|line| LeftWaiting {
+        connection: line.connection.clone(),
+        events: line.counts.waiting,
+    })
+    .collect()
 }
 
 async fn sinks(

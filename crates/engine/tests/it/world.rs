@@ -177,7 +177,7 @@ pub struct World {
     entrance: Entrance,
     delivery: Loop,
     fetching: fetch::Loop,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
     _folder: schakel_testkit::TempDir,
 }
 
@@ -239,9 +239,22 @@ impl World {
             entrance,
             delivery,
             fetching,
-            _tasks: tasks,
+            tasks,
             _folder: folder,
         }
+    }
+
+    /// Closes the entrance, which writes down what it refused, and gives the numbers of the inbox.
+    pub async fn last_inbox(self) -> InboxCounts {
+        let Self {
+            hub,
+            entrance,
+            mut tasks,
+            ..
+        } = self;
+        drop(entrance);
+        while tasks.join_next().await.is_some() {}
+        hub.store.inbox_counts(hub.tenant, None, None).await.unwrap()
     }
 
     /// Sends a webhook, signed as the shop signs.

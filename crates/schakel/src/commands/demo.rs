@@ -143,6 +143,16 @@ async fn sum_up(world: &World, elapsed_s: f64, calls: Calls) -> anyhow::Result<S
         .store
         .inbox_counts(hub.tenant, None, Some(schakel_core::event::Origin::Webhook))
         .await?;
+    let fetched = hub
+        .store
+        .inbox_counts(hub.tenant, None, Some(schakel_core::event::Origin::Fetch))
+        .await?;
+    let counts = hub.store.delivery_counts(hub.tenant).await?;
+    let dead = counts
+        .iter()
+        .filter(|count| count.state == DeliveryState::Dead)
+        .map(|count| count.count)
+        .sum();
     let people = hub.store.relation_counts(hub.tenant).await?;
     let route = hub
         .routes
@@ -174,6 +184,8 @@ async fn sum_up(world: &World, elapsed_s: f64, calls: Calls) -> anyhow::Result<S
         superseded: inbox.superseded,
         quarantined: inbox.quarantined,
         waiting: inbox.waiting,
+        set_aside_of_fetches: fetched.quarantined,
+        dead,
         relations: people.living,
         merges: hub.store.merge_count(hub.tenant).await?,
         sink,

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use schakel_core::time::{Clock, Timestamp};
 use schakel_engine::clock::SystemClock;
+use schakel_engine::report::{self, LeftWaiting, Probe};
 use schakel_store::{OpenOptions, Store};
 use serde::Serialize;
 
@@ -11,6 +12,7 @@ use super::open;
 use crate::config::Config;
 use crate::error::{Exit, Failure};
 use crate::output::Output;
+use crate::skew;
 use crate::wiring::TENANT;
 
 /// Below this much free disk the hub should not be left alone, in bytes (1 GiB).
@@ -73,6 +75,8 @@ pub(crate) async fn run(config: &Config, output: Output) -> anyhow::Result<Exit>
     match open(config, OpenOptions { is_read_only: true }).await {
         Ok(store) => {
             findings.extend(database(&store).await?);
+            findings.extend(server_clock(&store).await?);
+            findings.extend(left_waiting(&store, config).await?);
             store.close().await;
         }
         Err(failure) => {
@@ -126,6 +130,51 @@ async fn database(store: &Store) -> Result<Vec<Finding>, Failure> {
         )
     });
     Ok(findings)
+}
+
+/// Compares this machine's clock with that of a database server.
+async fn server_clock(store: &Store) -> Result<Option<Finding>, Failure> {
+    let Some(ms) = skew::ahead_ms(store, &SystemClock::new()).await? else {
+        return Ok(None);
+    };
+    Ok(Some(skewed(ms)))
+}
+
+fn skewed(ms: i64) -> Finding {
+    let verdict = match ms.abs() {
+        ms if ms > skew::MS_MAX => Verdict::Bad,
+        ms if ms > skew::MS_NOTABLE => Verdict::Warning,
+        _ => return Finding::good("clocks", "this machine and the database agree"),
+    };
+    let text = format!("the clock of this machine is {}", skew::said(ms));
+    Finding::not_good(
+        "clocks",
+        verdict,
+        text,
+        "let both machines take their time from the network; beyond 5 seconds `schakel serve` does not start",
+    )
+}
+
+/// Looks for events that nobody applies.
+async fn left_waiting(store: &Store, config: &Config) -> Result<Vec<Finding>, Failure> {
+    let probe = Probe {
+        sources: Some(config.sources()),
+        ..Probe::default()
+    };
+    let status = report::status(store, TENANT, &probe, SystemClock::new().now()).await?;
+    let finding = |left: &LeftWaiting| {
+        let text = format!(
+            "{} events of \"{}\" wait, which is not configured here",
+            left.events, left.connection
+        );
+        Finding::not_good(
+            "events",
+            Verdict::Warning,
+            text,
+            "configure that connection again under its old name, or run a hub that knows it; nothing of them is lost",
+        )
+    };
+    Ok(status.left_waiting.iter().map(finding).collect())
 }
 
 fn clock(now: Timestamp) -> Finding {
@@ -226,6 +275,18 @@ mod tests {
             assert_eq!(listener("pages", address).verdict, Verdict::Warning, "{address}");
         }
         assert_eq!(listener("pages", "here").verdict, Verdict::Bad);
+    }
+
+    #[test]
+    fn clocks_that_differ_are_noticed_and_far_ones_are_bad() {
+        for (ms, verdict) in [
+            (0, Verdict::Good),
+            (-1_000, Verdict::Good),
+            (1_001, Verdict::Warning),
+            (-5_001, Verdict::Bad),
+        ] {
+            assert_eq!(skewed(ms).verdict, verdict, "{ms}");
+        }
     }
 
     #[test]

@@ -2,15 +2,18 @@
 
 mod check;
 mod config;
+mod dead;
 mod demo;
 mod doctor;
 mod explain;
 mod preview;
+mod quarantine;
 mod sandbox;
 mod serve;
 mod setup;
 mod status;
 
+use schakel_core::id::ConnectionId;
 use schakel_store::{OpenOptions, Store};
 
 use crate::cli::{Cli, Command};
@@ -18,6 +21,7 @@ use crate::config::{Config, Layers};
 use crate::error::{Exit, Failure};
 use crate::logging;
 use crate::output::Output;
+use crate::wiring::TENANT;
 
 /// Runs a command.
 ///
@@ -39,6 +43,8 @@ pub(crate) async fn run(cli: Cli, output: Output) -> anyhow::Result<Exit> {
         Command::Status => status::run(&load_quietly(&layers(Vec::new()))?, output).await,
         Command::Explain(args) => explain::run(&load_quietly(&layers(Vec::new()))?, &args, output).await,
         Command::Preview(args) => preview::run(&load_quietly(&layers(Vec::new()))?, &args, output).await,
+        Command::Quarantine(what) => quarantine::run(&load_quietly(&layers(Vec::new()))?, what, output).await,
+        Command::Dead(what) => dead::run(&load_quietly(&layers(Vec::new()))?, what, output).await,
         Command::Doctor => doctor::run(&load_quietly(&layers(Vec::new()))?, output).await,
         Command::Sandbox(args) => {
             logging::start("warn", false);
@@ -62,6 +68,17 @@ fn load_quietly(layers: &Layers) -> Result<Config, Failure> {
     let config = Config::load(layers)?;
     logging::start(&config.hub.log, config.hub.log_format == "json");
     Ok(config)
+}
+
+/// Gives the id of the connection called `name`, which may be one that is configured no more.
+async fn connection_id(store: &Store, name: &str) -> Result<ConnectionId, Failure> {
+    let rows = store.connections(TENANT).await?;
+    let found = rows.iter().find(|row| row.name == name).map(|row| row.id);
+    found.ok_or_else(|| {
+        let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+        Failure::usage("SCH-0106", format!("the database knows no connection \"{name}\""))
+            .hint(format!("it knows {}", names.join(", ")))
+    })
 }
 
 /// Opens the database of the configuration.

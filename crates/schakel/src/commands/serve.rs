@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::Context;
+use schakel_engine::clock::SystemClock;
 use schakel_store::OpenOptions;
 use serde_json::json;
 
@@ -14,6 +15,7 @@ use crate::error::Exit;
 use crate::keys::HubKey;
 use crate::output::Output;
 use crate::service::{Listeners, Service};
+use crate::skew;
 use crate::wiring::{self, Parts};
 
 /// Runs the hub.
@@ -26,6 +28,7 @@ pub(crate) async fn run(config: &Config, args: &ServeArgs, output: Output) -> an
     // PostgreSQL takes several processes, so none may think that it is alone.
     let is_alone = store.engine_name() == "SQLite";
     let listeners = Listeners::open(&config.hub.hooks_listen, &config.hub.pages_listen).await?;
+    skew::check(&store, &SystemClock::new()).await?;
     let key = HubKey::open(&store, &config.hub.key, &config.hub.data).await?;
     let wired = wiring::wire(store.clone(), key, Parts::of_config(config)).await?;
     let service = Service::start(&wired, listeners, is_alone).context("the sockets cannot be used")?;

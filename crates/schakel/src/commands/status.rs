@@ -16,13 +16,18 @@ use crate::wiring::TENANT;
 pub(crate) async fn run(config: &Config, output: Output) -> anyhow::Result<Exit> {
     let store = open(config, OpenOptions { is_read_only: true }).await?;
     let now = SystemClock::new().now();
-    let status = report::status(&store, TENANT, &Probe::default(), now)
+    let probe = Probe {
+        sources: Some(config.sources()),
+        ..Probe::default()
+    };
+    let status = report::status(&store, TENANT, &probe, now)
         .await
         .map_err(Failure::from)?;
     output.value(&status);
     say(&status, output);
     store.close().await;
-    let needs_person = !status.adds_up || status.dead > 0 || status.inbox.quarantined > 0;
+    let needs_person =
+        !status.adds_up || status.dead > 0 || status.inbox.quarantined > 0 || !status.left_waiting.is_empty();
     Ok(if needs_person { Exit::Findings } else { Exit::Good })
 }
 
@@ -80,6 +85,17 @@ fn say(status: &Status, output: Output) {
         "{} persons, {} merged numbers, {} merges that wait for confirmation, {} things to fetch",
         status.people.living, status.people.aliases, status.people.unconfirmed, status.fetches_waiting
     ));
+    say_waiting(status, output);
+}
+
+/// Says what waits for a person, and which command shows it.
+fn say_waiting(status: &Status, output: Output) {
+    for left in &status.left_waiting {
+        output.line(format!(
+            "left waiting: {} x \"{}\" is not configured here; configure it again, or run a hub that knows it",
+            left.events, left.connection
+        ));
+    }
     for line in &status.quarantine {
         output.line(format!(
             "set aside: {} x {} ({})",
@@ -87,5 +103,11 @@ fn say(status: &Status, output: Output) {
             line.text(Language::En),
             line.reason
         ));
+    }
+    if !status.quarantine.is_empty() {
+        output.line("`schakel quarantine list` shows them, `schakel quarantine release` applies them again");
+    }
+    if status.dead > 0 {
+        output.line("`schakel dead list` shows what was given up, `schakel dead redrive` sends it again");
     }
 }

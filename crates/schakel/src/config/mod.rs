@@ -14,7 +14,7 @@ mod show;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -162,6 +162,15 @@ impl Config {
         }
         config.warnings = check::warnings(&config);
         Ok(config)
+    }
+
+    /// Gives the names of the connections that give data.
+    pub(crate) fn sources(&self) -> BTreeSet<String> {
+        let shops = self
+            .connections
+            .iter()
+            .filter(|connection| matches!(connection, ConnectionConfig::Lightspeed(_)));
+        shops.map(|shop| shop.name().to_owned()).collect()
     }
 
     /// Gives the connection called `name`.

@@ -29,7 +29,7 @@ fn send(to: SocketAddr, head: &str, body: &str) -> String {
 }
 
 /// Asks the shop to which addresses its webhooks go, each named once.
-fn addresses(outside: &Outside) -> Vec<String> {
+pub fn addresses(outside: &Outside) -> Vec<String> {
     let options = outside.shop.options();
     let login = BASE64_STANDARD.encode(format!("{}:{}", options.api_key, options.api_secret));
     let head = format!("GET /nl/webhooks.json?limit=250 HTTP/1.1\r\nAuthorization: Basic {login}");
@@ -45,12 +45,11 @@ fn addresses(outside: &Outside) -> Vec<String> {
     found
 }
 
-/// Sends a genuine webhook to `address` and gives the status line's number.
-fn deliver(outside: &Outside, address: &str, customer: u32) -> String {
+/// Sends a webhook about a customer to `address`, signed as the shop signs, and gives the answer's status.
+pub fn deliver(outside: &Outside, address: &str, customer: u32, body: &str) -> String {
     let options = outside.shop.options();
-    let body = format!(r#"{{"customer":{{"id":{customer},"updatedAt":"2026-06-02T10:24:43+02:00"}}}}"#);
     let mut hasher = Md5::new();
-    hasher.update(&body);
+    hasher.update(body);
     hasher.update(&options.api_secret);
     let signature = hex::encode(hasher.finalize());
     let (host, path) = address.trim_start_matches("http://").split_once('/').unwrap();
@@ -59,7 +58,13 @@ fn deliver(outside: &Outside, address: &str, customer: u32) -> String {
          X-Customer-Id: {customer}\r\nX-Signature: {signature}",
         options.shop_id
     );
-    send(host.parse().unwrap(), &head, &body)[9..12].to_owned()
+    send(host.parse().unwrap(), &head, body)[9..12].to_owned()
+}
+
+/// Sends a genuine webhook about nobody in particular.
+fn nobody(outside: &Outside, address: &str, customer: u32) -> String {
+    let body = format!(r#"{{"customer":{{"id":{customer},"updatedAt":"2026-06-02T10:24:43+02:00"}}}}"#);
+    deliver(outside, address, customer, &body)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -126,23 +131,23 @@ async fn a_path_is_replaced_beside_a_running_hub_and_the_old_one_stays_open() {
     let counts = outside.shop.webhook_counts();
     assert_eq!(counts.given_up, 0);
     block_in_place(|| {
-        assert_eq!(deliver(&outside, &new[0], 901), "200");
+        assert_eq!(nobody(&outside, &new[0], 901), "200");
         assert_eq!(
-            deliver(&outside, &old[0], 902),
+            nobody(&outside, &old[0], 902),
             "200",
             "what was under way is taken"
         );
         let guess = format!("{}0", &old[0][..old[0].len() - 1]);
         let other = format!("{}1", &old[0][..old[0].len() - 1]);
         let closed = [guess, other].into_iter().find(|path| *path != old[0]).unwrap();
-        assert_eq!(deliver(&outside, &closed, 903), "401");
+        assert_eq!(nobody(&outside, &closed, 903), "401");
         // Again: nothing is left to move, and the ways stay as they are.
         let (again, _) = outside.ask(&["setup"]);
         assert_eq!(again["connections"][1]["moved"], 0, "{again}");
         // A hub that starts now knows both, and so does one that ran all the time and looked again.
         drop(hub);
         let _hub = outside.serve();
-        assert!(wait_until(END, || deliver(&outside, &old[0], 904) == "200"));
-        assert_eq!(deliver(&outside, &new[0], 905), "200");
+        assert!(wait_until(END, || nobody(&outside, &old[0], 904) == "200"));
+        assert_eq!(nobody(&outside, &new[0], 905), "200");
     });
 }

@@ -5,6 +5,7 @@
     reason = "a step of a story that fails ends the test, also in its helpers"
 )]
 
+mod aside;
 mod demo;
 mod hooks;
 mod kill;

@@ -32,6 +32,7 @@ pub struct Outside {
     /// The folder with configuration and database.
     pub folder: TempDir,
     served: (Served, Served),
+    hooks_at: SocketAddr,
 }
 
 impl Outside {
@@ -56,12 +57,13 @@ impl Outside {
         let account_at =
             door::serve(TcpListener::bind("127.0.0.1:0").await.unwrap(), account.router()).unwrap();
         let folder = tempdir();
+        let hooks_at = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let text = config(
             &shop,
             shop_at.addr.port(),
             account_at.addr.port(),
             folder.path(),
-            database,
+            (hooks_at, database),
         );
         std::fs::write(folder.path().join("schakel.toml"), text).unwrap();
         Self {
@@ -69,6 +71,7 @@ impl Outside {
             account,
             folder,
             served: (shop_at, account_at),
+            hooks_at,
         }
     }
 
@@ -113,6 +116,11 @@ impl Outside {
         let last = said.lines().last().unwrap_or_default();
         let value = serde_json::from_str(last).unwrap_or_else(|_| panic!("{arguments:?}: {said}"));
         (value, output.status.code().unwrap())
+    }
+
+    /// Where a hub with this configuration receives webhooks.
+    pub fn hooks_at(&self) -> SocketAddr {
+        self.hooks_at
     }
 
     /// The simulated shop's socket.
@@ -185,17 +193,16 @@ fn config(
     shop_port: u16,
     account_port: u16,
     folder: &Path,
-    database: &str,
+    (hooks, database): (SocketAddr, &str),
 ) -> String {
     let options = shop.options();
-    let hooks = free_port();
     format!(
         r#"
 [hub]
 data = "{folder}"
 database = "{database}"
-hooks_listen = "127.0.0.1:{hooks}"
-hooks_address = "http://127.0.0.1:{hooks}"
+hooks_listen = "{hooks}"
+hooks_address = "http://{hooks}"
 pages_listen = "127.0.0.1:0"
 log = "error"
 

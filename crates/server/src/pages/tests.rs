@@ -45,7 +45,7 @@ async fn pages(name: &str) -> (axum::Router, schakel_testkit::TempDir) {
     while tasks.join_next().await.is_some() {}
     let probe = Probe {
         gauges: vec![(ConnectionId(2), Gauge::default())],
-        calls: Vec::new(),
+        ..Probe::default()
     };
     (router(hub, probe), folder)
 }

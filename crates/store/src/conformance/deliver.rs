@@ -3,7 +3,9 @@
 use schakel_core::delivery::{DeliveryState, ObjectKind};
 use schakel_core::id::DeliveryId;
 
-use super::make::{NO_ATTEMPT, SINK, TENANT, at, changed, child, claim, confirmed, ids, profile, settle};
+use super::make::{
+    NO_ATTEMPT, SHOP, SINK, TENANT, at, changed, child, claim, confirmed, ids, profile, settle,
+};
 use super::on_both;
 use super::outbox::{read, write};
 use crate::Store;
@@ -254,12 +256,26 @@ async fn dead_letters_are_redriven(store: Store) {
         })
         .collect();
     end(&store, &settles).await;
-    let dead = store.dead_letters(TENANT, 2).await.unwrap();
+    let all = DeadFilter::default();
+    let dead = store.dead_letters(TENANT, None, &all, 2).await.unwrap();
     assert_eq!(dead.len(), 2);
     assert_eq!(
         (dead[0].delivery.id, dead[0].error.as_str(), dead[0].at),
         (DeliveryId(5), "refused 5", at(10))
     );
+    let filtered = async |sink, kind, ids: Option<Vec<i64>>| {
+        let filter = DeadFilter {
+            deliveries: ids.map(|ids| ids.into_iter().map(DeliveryId).collect()),
+            kind,
+            ..DeadFilter::default()
+        };
+        let dead = store.dead_letters(TENANT, sink, &filter, 9).await.unwrap();
+        dead.iter().map(|dead| dead.delivery.id.0).collect::<Vec<_>>()
+    };
+    assert_eq!(filtered(Some(SINK), None, None).await, [5, 4, 3, 2, 1]);
+    assert_eq!(filtered(Some(SHOP), None, None).await, [] as [i64; 0]);
+    assert_eq!(filtered(None, Some(ObjectKind::Order), None).await, [5]);
+    assert_eq!(filtered(None, None, Some(vec![2, 99, 4])).await, [4, 2]);
     let redrive = async |deliveries: Option<Vec<i64>>, kind| {
         let filter = DeadFilter {
             deliveries: deliveries.map(|ids| ids.into_iter().map(DeliveryId).collect()),
@@ -273,7 +289,13 @@ async fn dead_letters_are_redriven(store: Store) {
     assert_eq!(redrive(None, Some(ObjectKind::Order)).await, 1);
     assert_eq!(redrive(None, None).await, 3);
     assert_eq!(redrive(None, None).await, 0);
-    assert!(store.dead_letters(TENANT, 9).await.unwrap().is_empty());
+    assert!(
+        store
+            .dead_letters(TENANT, None, &all, 9)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     // The order's profile was never confirmed, so it waits again.
     assert_eq!(
         read(&store, ObjectKind::Order, 5).await.state,

@@ -6,7 +6,7 @@ use schakel_core::problem::{Code, Problem};
 
 use super::make::{SHOP, TENANT, answer, event, finished, order};
 use super::on_both;
-use crate::rows::{Finished, InboxCounts, Inserted};
+use crate::rows::{Finished, InboxCounts, Inserted, QuarantineFilter};
 use crate::{Store, StoreError};
 
 on_both! {
@@ -167,6 +167,13 @@ async fn an_event_is_finished_once(store: Store) {
     );
 }
 
+fn only(events: &[i64]) -> QuarantineFilter {
+    QuarantineFilter {
+        events: Some(events.iter().copied().map(EventId).collect()),
+        ..QuarantineFilter::default()
+    }
+}
+
 async fn a_quarantined_event_is_released(store: Store) {
     let batch: Vec<_> = (1..=4).map(|id| event(id, id, "x")).collect();
     store.insert_events(&batch).await.unwrap();
@@ -184,12 +191,14 @@ async fn a_quarantined_event_is_released(store: Store) {
     let groups = store.quarantine_groups(TENANT).await.unwrap();
     let expected = [("bad_json", 1), ("no_id", 2), ("unknown", 1)].map(|(code, n)| (code.to_owned(), n));
     assert_eq!(groups, expected);
-    let page = store.quarantined(TENANT, 2, 1).await.unwrap();
+    let all = QuarantineFilter::default();
+    let page = store.quarantined(TENANT, &all, 2, 1).await.unwrap();
     assert_eq!(page.iter().map(|row| row.event.id.0).collect::<Vec<_>>(), [1, 3]);
     assert_eq!(page[0].problems, done[0].problems);
 
-    assert!(store.release(TENANT, EventId(1)).await.unwrap());
-    assert!(!store.release(TENANT, EventId(1)).await.unwrap());
+    let one = only(&[1]);
+    assert_eq!(store.release(TENANT, &one).await.unwrap(), 1);
+    assert_eq!(store.release(TENANT, &one).await.unwrap(), 0);
     let released = store.read_event(TENANT, EventId(1)).await.unwrap().unwrap();
     assert_eq!(
         (released.state, released.problems),
@@ -197,6 +206,24 @@ async fn a_quarantined_event_is_released(store: Store) {
     );
     let counts = counts(&store).await;
     assert_eq!((counts.quarantined, counts.waiting), (3, 1));
+    let by_reason = |reason: &str, connection| QuarantineFilter {
+        reason: Some(reason.to_owned()),
+        connection,
+        events: None,
+    };
+    let ids = async |filter: QuarantineFilter| {
+        let rows = store.quarantined(TENANT, &filter, 9, 0).await.unwrap();
+        rows.iter().map(|row| row.event.id.0).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(only(&[1, 2, 4])).await, [2, 4]);
+    assert_eq!(ids(by_reason("no_id", Some(SHOP))).await, [3]);
+    assert_eq!(
+        ids(by_reason("no_id", Some(ConnectionId(11)))).await,
+        [] as [i64; 0]
+    );
+    assert_eq!(store.release(TENANT, &by_reason("no_id", None)).await.unwrap(), 1);
+    assert_eq!(store.release(TENANT, &all).await.unwrap(), 2);
+    assert_eq!(store.release(TENANT, &all).await.unwrap(), 0);
 }
 
 async fn refusals_are_counted_apart(store: Store) {
@@ -248,7 +275,7 @@ async fn another_tenant_sees_nothing(store: Store) {
             .unwrap()
             .is_empty()
     );
-    assert!(!store.release(stranger, EventId(1)).await.unwrap());
+    assert_eq!(store.release(stranger, &only(&[1])).await.unwrap(), 0);
     let counts = store.inbox_counts(stranger, None, None).await.unwrap();
     assert_eq!(counts, InboxCounts::default());
 }

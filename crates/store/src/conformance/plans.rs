@@ -16,7 +16,7 @@ use super::make::{
     finished, ids, key, node, order, profile, put, relation, settle, wanted,
 };
 use crate::dialect::Dialect;
-use crate::rows::{AfterFetch, DeadFilter, Outcome};
+use crate::rows::{AfterFetch, DeadFilter, Outcome, QuarantineFilter};
 use crate::{Store, WriteTx};
 
 static NOTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -160,7 +160,12 @@ async fn run_apply(store: &Store) {
         .unwrap();
     tx.holds_lease("apply", 1).await.unwrap();
     tx.commit().await.unwrap();
-    store.release(t, EventId(1)).await.unwrap();
+    let some = QuarantineFilter {
+        events: Some(vec![EventId(1)]),
+        reason: Some("unknown".to_owned()),
+        connection: Some(SHOP),
+    };
+    assert_eq!(store.release(t, &some).await.unwrap(), 1);
 }
 
 /// Reads by lists of `n`: the plan must not depend on their length.
@@ -278,7 +283,17 @@ async fn run_reads(store: &Store) {
     store.waiting_events(t, &[SHOP], EventId(0), 9).await.unwrap();
     store.read_event(t, EventId(1)).await.unwrap();
     store.read_events_of(t, order(1), 9).await.unwrap();
-    store.quarantined(t, 9, 0).await.unwrap();
+    for filter in [
+        QuarantineFilter::default(),
+        QuarantineFilter {
+            events: Some(vec![EventId(1)]),
+            reason: None,
+            connection: Some(SHOP),
+        },
+    ] {
+        store.quarantined(t, &filter, 9, 0).await.unwrap();
+        store.release(t, &filter).await.unwrap();
+    }
     store.quarantine_groups(t).await.unwrap();
     store.inbox_counts(t, Some(SHOP), None).await.unwrap();
     store.read_records(t, &[customer(1)]).await.unwrap();
@@ -301,7 +316,17 @@ async fn run_reads(store: &Store) {
         .page_deliveries(t, SINK, ObjectKind::Relation, DeliveryId(0), 9)
         .await
         .unwrap();
-    store.dead_letters(t, 9).await.unwrap();
+    for filter in [
+        DeadFilter::default(),
+        DeadFilter {
+            deliveries: Some(vec![DeliveryId(1)]),
+            kind: Some(ObjectKind::Relation),
+            ..DeadFilter::default()
+        },
+    ] {
+        store.dead_letters(t, Some(SINK), &filter, 9).await.unwrap();
+        store.dead_letters(t, None, &filter, 9).await.unwrap();
+    }
     store.attempts_of(t, DeliveryId(1), 9).await.unwrap();
     store.next_due(t, SINK).await.unwrap();
     store.delivery_counts(t).await.unwrap();

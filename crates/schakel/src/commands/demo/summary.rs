@@ -40,6 +40,10 @@ pub struct Summary {
     pub quarantined: i64,
     /// Still waiting.
     pub waiting: i64,
+    /// Answers to own questions that were set aside.
+    pub set_aside_of_fetches: i64,
+    /// Deliveries that were given up.
+    pub dead: i64,
     /// Living persons.
     pub relations: i64,
     /// Merges of persons.
@@ -73,6 +77,18 @@ impl Summary {
         if self.waiting != 0 {
             faults.push(format!("{} webhooks are still waiting", self.waiting));
         }
+        // The simulated shop sends nothing that is wrong, and the simulated account refuses nothing.
+        for (count, what) in [
+            (
+                self.quarantined + self.set_aside_of_fetches,
+                "events were set aside",
+            ),
+            (self.dead, "deliveries were given up"),
+        ] {
+            if count > 0 {
+                faults.push(format!("{count} {what}"));
+            }
+        }
         let sink = &self.sink;
         for (count, what) in [
             (sink.duplicate_profiles, "profiles are double"),
@@ -97,6 +113,7 @@ impl Summary {
             row("  superseded", self.superseded.to_string()),
             row("  quarantined", self.quarantined.to_string()),
             row("  waiting", self.waiting.to_string()),
+            row("given up", self.dead.to_string()),
             row("people", self.relations.to_string()),
             row("merges", self.merges.to_string()),
             row("profiles in the account", self.sink.profiles.to_string()),
@@ -169,9 +186,19 @@ mod tests {
                 duplicate_profiles: 1,
                 ..SinkFigures::default()
             },
-            ..good
+            ..good.clone()
         };
         assert_eq!(double.faults(), ["1 profiles are double"]);
+        let aside = Summary {
+            applied: 2,
+            quarantined: 1,
+            dead: 2,
+            ..good
+        };
+        assert_eq!(
+            aside.faults(),
+            ["1 events were set aside", "2 deliveries were given up"]
+        );
     }
 
     #[test]

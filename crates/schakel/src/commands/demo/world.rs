@@ -61,10 +61,9 @@ impl World {
             .await
             .map_err(Failure::from)?;
         let lock = store.lock().map_err(Failure::from)?;
-        anyhow::ensure!(
-            store.connections(wiring::TENANT).await?.is_empty(),
-            "this database was used before; the simulated systems start empty, so the demo needs an empty one"
-        );
+        if !store.connections(wiring::TENANT).await?.is_empty() {
+            return Err(used_before(args, &folder.path).into());
+        }
         let (shop, shop_at) = start_shop(args).await?;
         let (account, account_at) = start_account(args).await?;
         let parts = parts(&shop, &shop_at, &account_at);
@@ -109,6 +108,25 @@ impl World {
         drop(lock);
         drop(folder);
     }
+}
+
+/// The simulated systems start empty, so what a database holds of earlier ones would never fit.
+fn used_before(args: &DemoArgs, folder: &Path) -> Failure {
+    let (what, hint) = if args.database.is_some() {
+        let hint = "name an empty database with `--database`, or leave it out for a temporary one";
+        ("the database of `--database`".to_owned(), hint.to_owned())
+    } else {
+        let hint = format!(
+            "name another folder with `--data`, leave it out for a temporary one, or remove {}",
+            folder.display()
+        );
+        (format!("the database in {}", folder.display()), hint)
+    };
+    Failure::usage(
+        "SCH-0107",
+        format!("{what} was used before, and the demo begins with an empty one"),
+    )
+    .hint(hint)
 }
 
 async fn start_shop(args: &DemoArgs) -> anyhow::Result<(shop::Simulator, Served)> {

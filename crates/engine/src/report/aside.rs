@@ -1,0 +1,206 @@
+//! What waits for a person: events that were set aside, deliveries that were given up. Names things by their numbers;
+//! what they say about people stays in the inbox.
+
+use std::collections::BTreeMap;
+
+use schakel_core::delivery::ObjectKind;
+use schakel_core::id::{ConnectionId, DeliveryId, TenantId};
+use schakel_core::preset::Preset;
+use schakel_core::problem::{Code, Language};
+use schakel_store::rows::{AttemptRow, DeadFilter, DeadLetter, EventRow, QuarantineFilter};
+use schakel_store::{Store, StoreError};
+use serde::Serialize;
+
+use super::preview::key_of;
+
+/// An event that was set aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Aside {
+    /// Its id, such as `evt_7`.
+    pub event: String,
+    /// Name of the connection.
+    pub connection: String,
+    /// `webhook` or `fetch`.
+    pub origin: &'static str,
+    /// What it is about, such as `order`; the stream when that is not known.
+    pub about: String,
+    /// The thing's number in the source; 0 when it has none.
+    pub remote_id: i64,
+    /// When it was received, in RFC 3339.
+    pub received_at: String,
+    /// The code for which it was set aside.
+    pub reason: String,
+    /// The reason as an English sentence.
+    pub text: String,
+    /// Everything that was wrong with it, also what was repaired.
+    pub problems: Vec<Wrong>,
+    /// Size of its body, in bytes.
+    pub body_bytes: usize,
+}
+
+/// One thing that was wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Wrong {
+    /// Its code.
+    pub code: &'static str,
+    /// Where, such as `order.email`.
+    pub field: String,
+    /// The code as an English sentence.
+    pub text: &'static str,
+}
+
+/// A delivery that was given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Dead {
+    /// Its id, such as `dlv_7`.
+    pub delivery: String,
+    /// Name of the sink connection.
+    pub sink: String,
+    /// What kind of object it is.
+    pub kind: &'static str,
+    /// The natural key, such as `RelationID=7`.
+    pub key: String,
+    /// Its id in the sink, when known.
+    pub remote_id: Option<i64>,
+    /// When it was given up, in RFC 3339.
+    pub at: String,
+    /// What the sink said at the end; empty when nothing was noted.
+    pub error: String,
+    /// The newest attempts, newest first; only of a single dead letter.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Attempt>,
+}
+
+/// One attempt of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Attempt {
+    /// When it began, in RFC 3339.
+    pub started_at: String,
+    /// When its outcome was known; `None` while it is open.
+    pub ended_at: Option<String>,
+    /// How it ended.
+    pub outcome: String,
+    /// What the sink said.
+    pub error: String,
+    /// Calls that it made.
+    pub calls: u32,
+}
+
+/// Gives the events that were set aside and that `filter` means, grouped by reason, a page at a time.
+///
+/// # Errors
+/// When the store fails.
+pub async fn quarantine(
+    store: &Store,
+    tenant: TenantId,
+    filter: &QuarantineFilter,
+    limit: usize,
+    offset: usize,
+) -> Result<Vec<Aside>, StoreError> {
+    let names = names(store, tenant).await?;
+    let rows = store.quarantined(tenant, filter, limit, offset).await?;
+    Ok(rows.iter().map(|row| aside(row, &names)).collect())
+}
+
+/// Gives the deliveries to `sink`, or to all sinks, that were given up and that `filter` means, newest first.
+///
+/// # Errors
+/// When the store fails.
+pub async fn dead(
+    store: &Store,
+    tenant: TenantId,
+    preset: &Preset,
+    (sink, filter): (Option<ConnectionId>, &DeadFilter),
+    limit: usize,
+) -> Result<Vec<Dead>, StoreError> {
+    let names = names(store, tenant).await?;
+    let rows = store.dead_letters(tenant, sink, filter, limit).await?;
+    Ok(rows.iter().map(|row| dead_letter(row, preset, &names)).collect())
+}
+
+/// Gives one delivery that was given up, with its newest attempts; `None` when it is none.
+///
+/// # Errors
+/// When the store fails.
+pub async fn dead_one(
+    store: &Store,
+    tenant: TenantId,
+    preset: &Preset,
+    delivery: DeliveryId,
+    attempts: usize,
+) -> Result<Option<Dead>, StoreError> {
+    let filter = DeadFilter {
+        deliveries: Some(vec![delivery]),
+        ..DeadFilter::default()
+    };
+    let Some(mut found) = dead(store, tenant, preset, (None, &filter), 1).await?.pop() else {
+        return Ok(None);
+    };
+    let rows = store.attempts_of(tenant, delivery, attempts).await?;
+    found.attempts = rows.into_iter().map(attempt).collect();
+    Ok(Some(found))
+}
+
+type Names = BTreeMap<ConnectionId, String>;
+
+async fn names(store: &Store, tenant: TenantId) -> Result<Names, StoreError> {
+    let rows = store.connections(tenant).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
+}
+
+fn name(names: &Names, id: ConnectionId) -> String {
+    names.get(&id).cloned().unwrap_or_else(|| id.to_string())
+}
+
+fn aside(row: &EventRow, names: &Names) -> Aside {
+    let event = &row.event;
+    let reason = row.problems.iter().find(|problem| problem.is_quarantine());
+    let code = reason.map_or(Code::Poison, |problem| problem.code);
+    let about = event
+        .kind
+        .map_or_else(|| event.stream.clone(), |kind| kind.as_str().to_owned());
+    Aside {
+        event: event.id.to_string(),
+        connection: name(names, event.connection),
+        origin: event.origin.as_str(),
+        about,
+        remote_id: event.remote_id,
+        received_at: event.received_at.to_string(),
+        reason: code.as_str().to_owned(),
+        text: code.text(Language::En).to_owned(),
+        problems: row
+            .problems
+            .iter()
+            .map(|problem| Wrong {
+                code: problem.code.as_str(),
+                field: problem.field.clone(),
+                text: problem.code.text(Language::En),
+            })
+            .collect(),
+        body_bytes: event.body.len(),
+    }
+}
+
+fn dead_letter(row: &DeadLetter, preset: &Preset, names: &Names) -> Dead {
+    let delivery = &row.delivery;
+    Dead {
+        delivery: delivery.id.to_string(),
+        sink: name(names, delivery.sink),
+        kind: ObjectKind::as_str(delivery.kind),
+        key: key_of(preset, delivery),
+        remote_id: delivery.remote_id,
+        at: row.at.to_string(),
+        error: row.error.clone(),
+        attempts: Vec::new(),
+    }
+}
+
+fn attempt(row: AttemptRow) -> Attempt {
+    Attempt {
+        started_at: row.started_at.to_string(),
+        ended_at: row.ended_at.map(|at| at.to_string()),
+        outcome: row.outcome,
+        error: row.error,
+        calls: row.calls,
+    }
+}
