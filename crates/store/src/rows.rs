@@ -178,6 +178,9 @@ pub enum Outcome {
         /// Whether the sink made a new object.
         is_created: bool,
     },
+    /// Written under a profile that somebody removed in the sink: the profile is to be made anew, and everything under it
+    /// with it, this object included.
+    Orphaned,
     /// Not executed; try again at `due_at`.
     Again {
         /// When.

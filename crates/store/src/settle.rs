@@ -87,6 +87,11 @@ fn after(open: &Open, settle: &Settle) -> After {
             confirm(&mut after, open, settle, (*remote_id, *remote_parent));
             return after;
         }
+        Outcome::Orphaned => {
+            // What was written stands where nobody sees it; the next attempt looks its key up and removes that.
+            after.due_at = settle.at;
+            after.is_uncertain = true;
+        }
         Outcome::Again { due_at } => after.due_at = *due_at,
         Outcome::Uncertain { due_at } => {
             (after.due_at, after.settle_at) = (*due_at, *due_at);
@@ -265,6 +270,7 @@ async fn write(conn: &mut Conn<'_>, tenant: TenantId, settled: &[Settled<'_>]) -
 const fn word(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Confirmed { .. } => "confirmed",
+        Outcome::Orphaned => "orphaned",
         Outcome::Again { .. } => "again",
         Outcome::Uncertain { .. } => "uncertain",
         Outcome::Fault { .. } => "fault",
@@ -337,6 +343,17 @@ async fn tell_others(
     for chunk in key_chunks(&made_anew) {
         forget(conn, tenant, chunk, now).await?;
     }
+    let orphans: Vec<i64> = settled
+        .iter()
+        .filter(|(_, _, settle)| settle.outcome == Outcome::Orphaned)
+        .map(|(open, ..)| open.id.0)
+        .collect();
+    for chunk in key_chunks(&orphans) {
+        let roots = lose_roots(conn, tenant, chunk, now).await?;
+        for chunk in key_chunks(&roots) {
+            forget(conn, tenant, chunk, now).await?;
+        }
+    }
     let left: Vec<i64> = settled
         .iter()
         .filter(|(open, after, _)| open.remote_parent != after.remote_parent)
@@ -366,6 +383,48 @@ async fn release_children(
         })
         .push(concat!(") AND NOT ", is_blocked!()));
     conn.execute(sql).await.map(|_| ())
+}
+
+/// Makes the profiles of these objects unconfirmed, since they were removed in the sink; returns them. Parents before
+/// children: everything under them waits until they are confirmed again.
+async fn lose_roots(
+    conn: &mut Conn<'_>,
+    tenant: TenantId,
+    orphans: &[i64],
+    now: Timestamp,
+) -> Result<Vec<i64>, StoreError> {
+    let sql = conn
+        .sql(
+            "find lost profiles",
+            "SELECT DISTINCT root_id FROM delivery WHERE root_id IS NOT NULL AND (tenant_id, id) IN (VALUES ",
+        )
+        .key_rows(orphans, |id, values| {
+            values.put(tenant.0).put(*id);
+        })
+        .push(") ORDER BY root_id");
+    let rows = conn.fetch(sql).await?;
+    let roots = rows
+        .iter()
+        .map(|row| row.cells().int())
+        .collect::<Result<Vec<i64>, _>>()?;
+    for chunk in key_chunks(&roots) {
+        let sql = conn
+            .sql(
+                "make lost profiles unconfirmed",
+                "UPDATE delivery SET confirmed_version = 0, confirmed_digest = NULL, due_at = CASE WHEN state = 'clean' THEN ",
+            )
+            .bind(now)
+            .push(
+                " ELSE due_at END, state = CASE WHEN state = 'clean' THEN 'ready' ELSE state END
+                 WHERE wish = 'present' AND (tenant_id, id) IN (VALUES ",
+            )
+            .key_rows(chunk, |id, values| {
+                values.put(tenant.0).put(*id);
+            })
+            .push(")");
+        conn.execute(sql).await?;
+    }
+    Ok(roots)
 }
 
 /// Makes everything under these roots unconfirmed: it went away with their former objects, or it stands under another

@@ -17,6 +17,7 @@ mod check;
 mod setup;
 mod structure;
 
+mod alive;
 mod sink;
 
 pub use config::{ApiVersion, Settings};
@@ -29,6 +30,7 @@ use schakel_core::connector::{
 use schakel_core::delivery::ObjectKind;
 use schakel_core::preset::Preset;
 
+use alive::Alive;
 use auth::Auth;
 use structure::Known;
 
@@ -39,6 +41,7 @@ pub struct Copernica {
     preset: Arc<Preset>,
     auth: Auth,
     known: Mutex<Option<Arc<Known>>>,
+    alive: Alive,
 }
 
 impl Copernica {
@@ -50,6 +53,7 @@ impl Copernica {
             preset,
             auth: Auth::default(),
             known: Mutex::new(None),
+            alive: Alive::default(),
         }
     }
 

@@ -81,34 +81,38 @@ impl Copernica {
         });
         let response = self.send(cx, &call).await?;
         let written = outcome::put(self.settings.api_version, &response)?;
-        let id = match (written, probed.first(), work.remote_id) {
-            (Written::Created(Some(id)), ..) => id,
-            (Written::Changed, Some(row), _) => row.id,
-            (Written::Changed, None, Some(id)) => id,
+        let (id, twins) = match (written, probed.first(), work.remote_id) {
+            (Written::Created(Some(id)), ..) => (id, 0),
+            (Written::Changed, Some(row), _) => (row.id, probed.len() - 1),
+            (Written::Changed, None, Some(id)) => (id, 0),
             (Written::Created(None) | Written::Changed, ..) => {
                 self.learn_profile(cx, known, work, written).await?
             }
         };
+        // The filter matches the living only.
+        self.alive.saw(id, cx.clock.now());
         let is_other = work.remote_id.is_some_and(|old| old != id);
         Ok(Receipt {
             remote_id: Some(id),
             // An id that is not the one we knew: the old profile was removed, and an attempt whose answer was
             // lost made this one.
             is_created: is_other || matches!(written, Written::Created(_)),
+            is_orphaned: false,
+            twins,
         })
     }
 
-    /// Learns the id of a profile that was just written.
+    /// Learns the id of a profile that was just written, and how many twins it has: of several the lowest counts.
     async fn learn_profile(
         &self,
         cx: &Cx,
         known: &Known,
         work: &Work,
         written: Written,
-    ) -> Result<i64, ConnectorError> {
+    ) -> Result<(i64, usize), ConnectorError> {
         let rows = self.rows(cx, known, work.kind, &work.key, class_of(work)).await;
         let found = rows.and_then(|rows| match rows.first() {
-            Some(row) => Ok(row.id),
+            Some(row) => Ok((row.id, rows.len() - 1)),
             None => Err(ConnectorError::Uncertain(
                 "the profile just written is not found".to_owned(),
             )),
@@ -153,6 +157,11 @@ impl Copernica {
             .iter()
             .find(|row| row.profile == parent)
             .map(|row| row.id);
+        let is_orphaned = match written {
+            Written::Created(_) => self.is_removed(cx, work, parent).await?,
+            // What was there lives, so its profile does: a profile takes its subprofiles along.
+            Written::Changed => false,
+        };
         let remembered = if is_moved { None } else { work.remote_id };
         let (remote_id, is_created) = match written {
             Written::Created(id) => (id.or(standing), true),
@@ -161,10 +170,43 @@ impl Copernica {
         Ok(Receipt {
             remote_id,
             is_created,
+            is_orphaned,
+            twins: 0,
         })
     }
 
-    /// Removes what stands under other parents than `parent`, looking first when `is_searched`; returns what stands.
+    /// Tells whether the profile under which something was just made is removed: Copernica lets that happen, and nobody
+    /// sees what stands there (copernica.md §5.4). A profile that was seen alive lately costs no call.
+    async fn is_removed(&self, cx: &Cx, work: &Work, profile: i64) -> Result<bool, ConnectorError> {
+        if self.alive.is_fresh(profile, cx.clock.now()) {
+            return Ok(false);
+        }
+        let call =
+            Call::new(Method::Get, format!("profile/{profile}"), "GET profile/{id}").class(class_of(work));
+        let answer = self
+            .send(cx, &call)
+            .await
+            .and_then(|response| outcome::document::<Row>(&response));
+        let is_removed = match answer {
+            Ok(row) => row.is_removed(),
+            Err(ConnectorError::Missing(_)) => true,
+            // What went wrong after the write is no "not executed".
+            Err(error) => {
+                return Err(ConnectorError::Uncertain(format!(
+                    "written, but whether its profile still stands is not known: {error}"
+                )));
+            }
+        };
+        if is_removed {
+            self.alive.lost(profile);
+        } else {
+            self.alive.saw(profile, cx.clock.now());
+        }
+        Ok(is_removed)
+    }
+
+    /// Removes what stands under other parents than `parent`, and twins under it but the one with the lowest id, looking
+    /// first when `is_searched`; returns what stands.
     ///
     /// No call moves a subprofile: it was made anew, and what stands elsewhere goes. What stood under a removed
     /// parent is gone with it and is not among these.
@@ -179,7 +221,11 @@ impl Copernica {
         if is_searched {
             standing = self.rows(cx, known, work.kind, &work.key, class_of(work)).await?;
         }
-        for stray in standing.iter().filter(|row| row.profile != parent) {
+        let kept = standing
+            .iter()
+            .find(|row| row.profile == parent)
+            .map(|row| row.id);
+        for stray in standing.iter().filter(|row| Some(row.id) != kept) {
             self.delete_subprofile(cx, stray.id, class_of(work)).await?;
         }
         Ok(standing)
@@ -329,6 +375,8 @@ fn removed(ids: &[i64]) -> Receipt {
     Receipt {
         remote_id: ids.first().copied(),
         is_created: false,
+        is_orphaned: false,
+        twins: 0,
     }
 }
 

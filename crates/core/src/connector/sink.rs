@@ -40,6 +40,11 @@ pub struct Receipt {
     /// Whether the sink made a new object. For a parent that was there before this means: it was removed in the
     /// sink, and its children with it.
     pub is_created: bool,
+    /// Whether the parent it was written under turned out to be removed in the sink: nobody sees it there, and the
+    /// parent must be made anew before it is written again.
+    pub is_orphaned: bool,
+    /// How many further objects stand under the same natural key (I15); the one with the lowest id counts.
+    pub twins: usize,
 }
 
 /// What a sink holds of an object.

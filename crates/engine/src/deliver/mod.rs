@@ -11,7 +11,7 @@ pub use gauge::{Gauge, Reading};
 
 use std::sync::Arc;
 
-use schakel_core::connector::ConnectorError;
+use schakel_core::connector::{ConnectorError, Receipt};
 use schakel_core::delivery::{Aimd, Decision, Pressure, Signal, decide};
 use schakel_core::id::ConnectionId;
 use schakel_core::limits;
@@ -224,25 +224,20 @@ impl Loop {
         let (outcome, error) = match &sent.result {
             Ok(receipt) => {
                 self.blocks = 0;
+                let told = tell_oddities(sent, receipt);
+                if receipt.is_orphaned {
+                    return settled(sent, Outcome::Orphaned, told);
+                }
                 let confirmed = Outcome::Confirmed {
                     remote_id: receipt.remote_id,
                     remote_parent: sent.claimed.root_remote_id,
                     is_created: receipt.is_created,
                 };
-                (confirmed, String::new())
+                (confirmed, told)
             }
             Err(error) => (self.outcome(sink, sent, error), error.to_string()),
         };
-        Settle {
-            delivery: sent.claimed.id,
-            attempt: sent.claimed.attempt,
-            version: sent.claimed.version,
-            digest: sent.claimed.digest,
-            outcome,
-            error,
-            calls: sent.calls,
-            at: sent.at,
-        }
+        settled(sent, outcome, error)
     }
 
     fn outcome(&mut self, sink: &SinkConnection, sent: &Sent, error: &ConnectorError) -> Outcome {
@@ -283,4 +278,32 @@ impl Loop {
         self.blocked_until = now.plus_ms(BLOCK_MS * i64::from(self.blocks));
         tracing::error!(sink.id = %self.sink, %error, "the sink refuses everything, paused until {}", self.blocked_until);
     }
+}
+
+fn settled(sent: &Sent, outcome: Outcome, error: String) -> Settle {
+    Settle {
+        delivery: sent.claimed.id,
+        attempt: sent.claimed.attempt,
+        version: sent.claimed.version,
+        digest: sent.claimed.digest,
+        outcome,
+        error,
+        calls: sent.calls,
+        at: sent.at,
+    }
+}
+
+/// Tells what a success found that should not be; kept with the attempt and logged, empty when all is well.
+fn tell_oddities(sent: &Sent, receipt: &Receipt) -> String {
+    let Claimed { id, kind, .. } = &sent.claimed;
+    if receipt.is_orphaned {
+        tracing::warn!(delivery.id = %id, kind = kind.as_str(), "the profile was removed in the sink, it is made anew");
+        return "its profile was removed there: it is made anew, with everything under it".to_owned();
+    }
+    if receipt.twins > 0 {
+        let twins = receipt.twins;
+        tracing::error!(delivery.id = %id, kind = kind.as_str(), twins, "several stand under one key: remove all but the lowest id");
+        return format!("{twins} more stand under this key; the lowest id counts, remove the others");
+    }
+    String::new()
 }

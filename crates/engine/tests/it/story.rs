@@ -185,6 +185,29 @@ async fn a_profile_removed_by_hand_comes_back_with_its_orders() {
 }
 
 #[tokio::test]
+async fn a_new_order_under_a_profile_removed_by_hand_brings_everything_back() {
+    let mut world = World::new().await;
+    let person = customer(11, "registered", "jan@example.org", 5);
+    world
+        .webhook("orders/created", 900, &plain_order(900, &person, 2, 6))
+        .await;
+    world.run_until_idle().await;
+    let id = world.copernica.find_profiles("schakel", "RelationID", "1")[0];
+    assert!(world.copernica.remove_profile(id));
+    world.clock.advance_ms(3_600_000);
+    // Nothing about the person changes, so nothing of him is written.
+    world
+        .webhook("orders/created", 901, &plain_order(901, &person, 1, 7))
+        .await;
+    world.run_until_idle().await;
+    assert_eq!(world.profiles().len(), 1);
+    let orders = world.subprofiles("Orders", &["OrderID"]);
+    assert_eq!(orders, [["1", "900"], ["1", "901"]]);
+    assert_eq!(world.subprofiles("OrderRows", &["OrderID"]).len(), 3);
+    world.assert_nothing_double();
+}
+
+#[tokio::test]
 async fn a_cart_of_a_customer_that_nobody_told_of_fetches_him() {
     let mut world = World::new().await;
     let person = customer(11, "registered", "jan@example.org", 5);

@@ -15,6 +15,7 @@ on_both! {
     held_rows_become_ready_in_time,
     a_profile_made_anew_takes_everything_under_it_along,
     a_child_in_flight_is_sent_again_under_the_new_profile,
+    what_was_written_under_a_removed_profile_waits_for_it,
     a_profile_goes_when_the_last_child_has_left,
     a_profile_without_children_goes_at_once,
     a_profile_that_shall_go_during_its_attempt_is_held,
@@ -120,6 +121,42 @@ async fn a_profile_made_anew_takes_everything_under_it_along(store: Store) {
         (Some(555), false)
     );
     assert!(claimed[0].is_uncertain, "it may still stand under the former one");
+}
+
+async fn what_was_written_under_a_removed_profile_waits_for_it(store: Store) {
+    write(&store, &family()).await;
+    deliver_all(&store, 9).await;
+    let second = DeliveryRow {
+        state: DeliveryState::Ready,
+        ..child(4, ObjectKind::Order, 1, 1)
+    };
+    write(&store, &[second]).await;
+    let claimed = take(&store, 20, 9).await;
+    end(&store, &[settle(&claimed[0], 21, Outcome::Orphaned)]).await;
+    use DeliveryState::{Parent, Ready};
+    assert_eq!(
+        states(&store, &FAMILY).await,
+        [Ready, Parent, Parent],
+        "none is lost"
+    );
+    let second = read(&store, ObjectKind::Order, 4).await;
+    assert_eq!((second.state, second.confirmed_version), (Parent, 0));
+    let claimed = take(&store, 21, 9).await;
+    assert_eq!(claimed.len(), 1, "parents before children");
+    let anew = Outcome::Confirmed {
+        remote_id: Some(555),
+        remote_parent: None,
+        is_created: true,
+    };
+    end(&store, &[settle(&claimed[0], 22, anew)]).await;
+    let claimed = take(&store, 22, 9).await;
+    assert_eq!(claimed.len(), 2);
+    assert!(
+        claimed
+            .iter()
+            .all(|one| one.root_remote_id == Some(555) && one.is_uncertain),
+        "what nobody sees is looked up and removed"
+    );
 }
 
 async fn a_child_in_flight_is_sent_again_under_the_new_profile(store: Store) {

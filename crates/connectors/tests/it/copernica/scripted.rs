@@ -44,11 +44,17 @@ async fn calls_for(
     (receipt, calls.collect())
 }
 
+/// A profile that lives.
+fn there() -> Answer {
+    answer(200, &[], "{\"ID\":\"501\",\"fields\":{},\"removed\":false}")
+}
+
 const PUT_PROFILE: &str = "PUT /v3/database/7/profiles?token&fields[]=RelationID==5&create=1";
 const GET_PROFILES: &str =
     "GET /v3/database/7/profiles?token&fields[]=RelationID==5&dataonly=true&total=false&limit=100";
 const PUT_ORDER: &str =
     "PUT /v3/profile/501/subprofiles/31?token&fields[]=OrderID==42&fields[]=ShopID==24501&create=1";
+const GET_PROFILE: &str = "GET /v3/profile/501?token";
 const GET_ORDERS: &str = "GET /v3/collection/31/subprofiles?token&fields[]=OrderID==42&fields[]=ShopID==24501&dataonly=true&total=false&limit=100";
 
 #[tokio::test]
@@ -72,14 +78,47 @@ async fn an_update_and_a_create_are_one_call_each() {
         calls_for(&row, vec![empty(204)]).await,
         (Ok((None, false)), vec![PUT_ORDER.to_owned()])
     );
+    // One that is new asks whether its profile still lives, which is not known here.
+    let two = || vec![PUT_ORDER.to_owned(), GET_PROFILE.to_owned()];
     assert_eq!(
-        calls_for(&row, vec![created(9)]).await,
-        (Ok((Some(9), true)), vec![PUT_ORDER.to_owned()])
+        calls_for(&row, vec![created(9), there()]).await,
+        (Ok((Some(9), true)), two())
     );
     assert_eq!(
-        calls_for(&row, vec![empty(201)]).await,
-        (Ok((None, true)), vec![PUT_ORDER.to_owned()])
+        calls_for(&row, vec![empty(201), there()]).await,
+        (Ok((None, true)), two())
     );
+}
+
+#[tokio::test]
+async fn a_profile_that_cannot_be_looked_at_leaves_the_write_uncertain() {
+    for lost in [empty(429), empty(502), Err(HttpError::Lost("cut".to_owned()))] {
+        let (receipt, _) = calls_for(&order(42, "new", 501), vec![created(9), lost]).await;
+        assert!(
+            matches!(receipt, Err(ConnectorError::Uncertain(_))),
+            "{receipt:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn twins_are_told_and_the_lowest_counts() {
+    let (sink, script, cx) = connected().await;
+    script.then([profiles(&[(502, 5), (501, 5), (503, 5)]), empty(204)]);
+    let receipt = sink.deliver(&cx, &uncertain(person(5, "Jan"))).await.unwrap();
+    assert_eq!((receipt.remote_id, receipt.twins), (Some(501), 2));
+    script.then([empty(204), profiles(&[(502, 6), (501, 6)])]);
+    let receipt = sink.deliver(&cx, &person(6, "Els")).await.unwrap();
+    assert_eq!((receipt.remote_id, receipt.twins), (Some(501), 1));
+    // Twins below one profile are ours alone: the later ones go.
+    script.taken();
+    script.then([orders(&[(91, 501, 42), (90, 501, 42)]), empty(204), empty(204)]);
+    let receipt = sink
+        .deliver(&cx, &uncertain(order(42, "new", 501)))
+        .await
+        .unwrap();
+    assert_eq!((receipt.remote_id, receipt.twins), (Some(90), 0));
+    assert!(script.taken()[2].starts_with("DELETE /v3/subprofile/91?"));
 }
 
 #[tokio::test]
@@ -136,20 +175,27 @@ async fn a_moved_subprofile_is_made_anew_and_the_old_one_goes() {
         remote_parent: Some(400),
         ..order(42, "new", 501)
     };
-    let answers = vec![created(90), orders(&[(80, 400, 42), (90, 501, 42)]), empty(204)];
+    let answers = vec![
+        created(90),
+        orders(&[(80, 400, 42), (90, 501, 42)]),
+        empty(204),
+        there(),
+    ];
     let calls = vec![
         PUT_ORDER.to_owned(),
         GET_ORDERS.to_owned(),
         "DELETE /v3/subprofile/80?token".to_owned(),
+        GET_PROFILE.to_owned(),
     ];
     assert_eq!(calls_for(&moved, answers).await, (Ok((Some(90), true)), calls));
     // The old parent is gone, and what stood under it.
-    let answers = vec![created(90), orders(&[(90, 501, 42)])];
+    let answers = vec![created(90), orders(&[(90, 501, 42)]), there()];
     assert_eq!(calls_for(&moved, answers).await.0, Ok((Some(90), true)));
     let answers = vec![
         created(90),
         orders(&[(80, 400, 42)]),
         refused("This subprofile has already been removed"),
+        there(),
     ];
     assert_eq!(calls_for(&moved, answers).await.0, Ok((Some(90), true)));
 }
@@ -163,7 +209,6 @@ async fn a_removal_is_confirmed_and_what_is_gone_is_success() {
             "{\"ID\":\"501\",\"fields\":{},\"removed\":\"2026-06-01 14:00:00\"}",
         )
     };
-    let there = || answer(200, &[], "{\"ID\":\"501\",\"fields\":{},\"removed\":false}");
     let work = Work {
         remote_id: Some(501),
         ..absent(person(5, "Jan"))
