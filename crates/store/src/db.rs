@@ -1,6 +1,7 @@
 //! The two drivers behind one door: pools, transactions, statements and cells.
 
 use schakel_core::time::Timestamp;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{
@@ -71,13 +72,24 @@ impl Db {
         match self {
             Self::Lite { readers, .. } => {
                 let mut connection = readers.acquire().await.map_err(failed)?;
-                Conn(Two::Lite(&mut connection)).fetch(sql).await
+                Conn::now(Two::Lite(&mut connection)).fetch(sql).await
             }
             Self::Pg(pool) => {
                 let mut connection = pool.acquire().await.map_err(failed)?;
-                Conn(Two::Pg(&mut connection)).fetch(sql).await
+                Conn::now(Two::Pg(&mut connection)).fetch(sql).await
             }
         }
+    }
+
+    /// Takes a connection that reads outside of any transaction, for several statements.
+    pub(crate) async fn reader(&self) -> Result<Reader, StoreError> {
+        let taken = match self {
+            Self::Lite { readers, .. } => readers.acquire().await.map(Two::Lite),
+            Self::Pg(pool) => pool.acquire().await.map(Two::Pg),
+        };
+        taken
+            .map(Reader)
+            .map_err(|source| driver("take a connection that reads", source))
     }
 
     /// Closes all connections after what they are doing.
@@ -99,7 +111,7 @@ pub(crate) struct Tx(Two<Transaction<'static, Sqlite>, Transaction<'static, Post
 impl Tx {
     /// The connection on which it runs.
     pub(crate) fn conn(&mut self) -> Conn<'_> {
-        Conn(match &mut self.0 {
+        Conn::now(match &mut self.0 {
             Two::Lite(tx) => Two::Lite(&mut **tx),
             Two::Pg(tx) => Two::Pg(&mut **tx),
         })
@@ -111,8 +123,29 @@ impl Tx {
     }
 }
 
+/// A connection that reads; it goes back when dropped.
+pub(crate) struct Reader(Two<PoolConnection<Sqlite>, PoolConnection<Postgres>>);
+
+impl Reader {
+    /// The connection, with statements that write put into `later` instead of being run.
+    pub(crate) fn conn<'c>(&'c mut self, later: &'c mut Vec<Sql>) -> Conn<'c> {
+        let link = match &mut self.0 {
+            Two::Lite(connection) => Two::Lite(&mut **connection),
+            Two::Pg(connection) => Two::Pg(&mut **connection),
+        };
+        Conn {
+            link,
+            later: Some(later),
+        }
+    }
+}
+
 /// A connection on which statements run one after the other.
-pub(crate) struct Conn<'c>(Two<&'c mut SqliteConnection, &'c mut PgConnection>);
+pub(crate) struct Conn<'c> {
+    link: Two<&'c mut SqliteConnection, &'c mut PgConnection>,
+    /// Takes the statements that write, when they shall run later.
+    later: Option<&'c mut Vec<Sql>>,
+}
 
 /// Binds the parameters and runs the statement with `$run` (`fetch_all` or `execute`) on `$connection`.
 macro_rules! run {
@@ -134,10 +167,14 @@ macro_rules! run {
     }};
 }
 
-impl Conn<'_> {
+impl<'c> Conn<'c> {
+    const fn now(link: Two<&'c mut SqliteConnection, &'c mut PgConnection>) -> Self {
+        Self { link, later: None }
+    }
+
     /// For which engine statements must be written.
     pub(crate) const fn dialect(&self) -> Dialect {
-        match self.0 {
+        match self.link {
             Two::Lite(_) => Dialect::Lite,
             Two::Pg(_) => Dialect::Pg,
         }
@@ -157,7 +194,7 @@ impl Conn<'_> {
     async fn fetch_all(&mut self, sql: Sql) -> Result<Vec<Row>, sqlx::Error> {
         #[cfg(test)]
         crate::conformance::plans::note(self.dialect(), &sql.text);
-        Ok(match &mut self.0 {
+        Ok(match &mut self.link {
             Two::Lite(connection) => {
                 let rows = run!(connection, sql, SqliteArguments, fetch_all)?;
                 rows.into_iter().map(|row| Row(Two::Lite(row))).collect()
@@ -169,8 +206,12 @@ impl Conn<'_> {
         })
     }
 
-    /// Runs a statement and returns how many rows it touched.
+    /// Runs a statement and returns how many rows it touched; 0 for one that is kept for later.
     pub(crate) async fn execute(&mut self, sql: Sql) -> Result<u64, StoreError> {
+        if let Some(later) = &mut self.later {
+            later.push(sql);
+            return Ok(0);
+        }
         let action = sql.action;
         self.execute_one(sql)
             .await
@@ -180,7 +221,7 @@ impl Conn<'_> {
     async fn execute_one(&mut self, sql: Sql) -> Result<u64, sqlx::Error> {
         #[cfg(test)]
         crate::conformance::plans::note(self.dialect(), &sql.text);
-        Ok(match &mut self.0 {
+        Ok(match &mut self.link {
             Two::Lite(connection) => run!(connection, sql, SqliteArguments, execute)?.rows_affected(),
             Two::Pg(connection) => run!(connection, sql, PgArguments, execute)?.rows_affected(),
         })

@@ -44,6 +44,7 @@ mod relation;
 mod outbox;
 mod outbox_read;
 
+mod ahead;
 mod claim;
 mod deliver;
 mod settle;

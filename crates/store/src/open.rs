@@ -28,8 +28,8 @@ const WAIT_MAX: Duration = Duration::from_secs(60);
 /// Statements that a connection keeps prepared; more than the number of distinct texts.
 const STATEMENTS_KEPT: usize = 600;
 
-/// SQLite connections that read.
-const READERS: u32 = 2;
+/// SQLite connections that read: one is apply's most of the time.
+const READERS: u32 = 3;
 
 /// PostgreSQL connections of one process.
 const PG_CONNECTIONS: u32 = 16;

@@ -120,6 +120,44 @@ pub(crate) async fn next_numbers(
     Ok(one("number", &rows)?.cells().int()? - n)
 }
 
+/// Returns the number that `name` would give next.
+pub(crate) async fn next_number_of(
+    conn: &mut Conn<'_>,
+    tenant: TenantId,
+    name: &str,
+) -> Result<i64, StoreError> {
+    let sql = conn.sql(
+        "look at numbers",
+        "SELECT next FROM number WHERE tenant_id = $1 AND name = $2",
+    );
+    let rows = conn.fetch(sql.arg(tenant.0).arg(name)).await?;
+    rows.first().map_or(Ok(1), |row| row.cells().int())
+}
+
+/// Moves the next number of `name`, unless somebody else did meanwhile.
+pub(crate) async fn move_number(
+    conn: &mut Conn<'_>,
+    tenant: TenantId,
+    name: &str,
+    (was, next): (i64, i64),
+) -> Result<(), StoreError> {
+    let sql = conn.sql(
+        "take numbers that were looked at",
+        "INSERT INTO number (tenant_id, name, next) VALUES ($1, $2, $3)
+         ON CONFLICT (tenant_id, name) DO UPDATE SET next = excluded.next WHERE number.next = $4",
+    );
+    let sql = sql.arg(tenant.0).arg(name).arg(next).arg(was);
+    let touched = conn.execute(sql).await?;
+    if touched == 1 {
+        return Ok(());
+    }
+    Err(StoreError::WrongRows {
+        table: "number",
+        expected: 1,
+        touched,
+    })
+}
+
 pub(crate) async fn read(
     conn: &mut Conn<'_>,
     tenant: TenantId,

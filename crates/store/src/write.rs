@@ -1,5 +1,7 @@
 //! The transaction of apply (T1): everything that one batch of events changes, or nothing of it (I5).
 
+use std::collections::BTreeSet;
+
 use schakel_core::delivery::ObjectKind;
 use schakel_core::event::Event;
 use schakel_core::id::{ConnectionId, RelationId, TenantId};
@@ -7,8 +9,9 @@ use schakel_core::identity::{MatchKey, Node};
 use schakel_core::problem::Problem;
 use schakel_core::record::{RecordKey, RecordKind};
 
+use crate::ahead::Ahead;
 use crate::counter::Totals;
-use crate::db::{Conn, Tx};
+use crate::db::{Conn, Db, Tx};
 use crate::error::StoreError;
 use crate::rows::{
     DeliveryRow, EntityKey, EntityRow, FetchRow, Finished, Inserted, MergeRow, PutNode, RecordRow,
@@ -18,24 +21,47 @@ use crate::{Store, entity, fetch, inbox, node, outbox, problem, record, relation
 
 /// A transaction that writes; dropped without [`WriteTx::commit`] it changes nothing.
 ///
-/// On SQLite it is the only one at a time: whoever holds one must not call a writing method of [`Store`], which would
-/// wait for it. On PostgreSQL the caller owns its identity scope by a lease, which
-/// [`WriteTx::holds_lease`] checks inside the transaction (I21). Every method may fail with [`StoreError::Driver`];
+/// It begins with reading beside the writer: records, nodes, relations, merges and numbers that are written then are
+/// kept aside, so that intake and delivery go on. The first other write, or [`WriteTx::deliveries`], takes the write
+/// lock and writes what was kept aside. The caller is the only one who writes those tables, by the lock of the process
+/// or by a lease, which [`WriteTx::holds_lease`] checks inside the transaction (I21).
+///
+/// On SQLite it is then the only one at a time: whoever holds one must not call a writing method of [`Store`], which
+/// would wait for it. Every method may fail with [`StoreError::Driver`];
 /// those that say so also with other errors. After any error the transaction must be dropped. Lists may be of any
 /// length and in any order; of two rows with one key the last counts.
 pub struct WriteTx {
-    tx: Tx,
+    db: Db,
+    phase: Phase,
     totals: Totals,
+}
+
+/// Whether the write lock is taken.
+enum Phase {
+    /// Not yet.
+    Ahead(Ahead),
+    /// It is.
+    Begun(Tx),
+}
+
+impl Phase {
+    fn conn(&mut self) -> Conn<'_> {
+        match self {
+            Self::Ahead(ahead) => ahead.conn(),
+            Self::Begun(tx) => tx.conn(),
+        }
+    }
 }
 
 impl Store {
     /// Begins a transaction that writes.
     ///
     /// # Errors
-    /// [`StoreError::Driver`], also when other writers held the database for a minute.
+    /// [`StoreError::Driver`], also when others held every connection for a minute.
     pub async fn write(&self) -> Result<WriteTx, StoreError> {
         Ok(WriteTx {
-            tx: self.db.begin().await?,
+            db: self.db.clone(),
+            phase: Phase::Ahead(Ahead::new(self.db.reader().await?)),
             totals: Totals::default(),
         })
     }
@@ -44,7 +70,7 @@ impl Store {
 macro_rules! forward {
     ($(
         $(#[$doc:meta])*
-        $name:ident = $module:ident::$function:ident ( $($argument:ident : $type:ty),* ) -> $result:ty;
+        $conn:ident $name:ident = $module:ident::$function:ident ( $($argument:ident : $type:ty),* ) -> $result:ty;
     )*) => {
         $(
             $(#[$doc])*
@@ -52,7 +78,7 @@ macro_rules! forward {
             /// # Errors
             /// See [`WriteTx`].
             pub async fn $name(&mut self, tenant: TenantId, $($argument: $type),*) -> Result<$result, StoreError> {
-                $module::$function(&mut self.conn(), tenant, $($argument),*).await
+                $module::$function(&mut self.$conn().await?, tenant, $($argument),*).await
             }
         )*
     };
@@ -60,50 +86,195 @@ macro_rules! forward {
 
 impl WriteTx {
     forward! {
-        /// Returns the records that are held, of `keys`.
-        records = record::read(keys: &[RecordKey]) -> Vec<RecordRow>;
-        /// Returns the records of `kinds` that belong to one of `owners`.
-        owned = record::owned(kinds: &[RecordKind], owners: &[RecordKey]) -> Vec<RecordRow>;
-        /// Returns the records of `kind` that refer to one of `ref_ids` ([`RecordRow::ref_id`]).
-        referring = record::referring(kind: RecordKind, connection: ConnectionId, ref_ids: &[i64]) -> Vec<RecordRow>;
-        /// Writes records. An owner of another connection is a [`StoreError::Contradiction`].
-        put_records = record::put(rows: &[RecordRow]) -> ();
-        /// Returns the nodes that are known, of `keys`, with their match keys.
-        nodes = node::read(scope: i64, keys: &[RecordKey]) -> Vec<Node>;
-        /// Returns for each key that any node has how many have it, counted up to 100.
-        match_key_counts = node::key_counts(scope: i64, keys: &[MatchKey]) -> Vec<(MatchKey, i64)>;
-        /// Returns the nodes that have one of `keys`, each once.
-        nodes_by_keys = node::by_keys(scope: i64, keys: &[MatchKey]) -> Vec<Node>;
-        /// Returns the nodes that belong to one of `relations`.
-        nodes_of = node::of_relations(scope: i64, relations: &[RelationId]) -> Vec<Node>;
-        /// Writes nodes, and their match keys where these changed.
-        put_nodes = node::put(scope: i64, nodes: &[PutNode]) -> ();
-        /// Removes nodes and their match keys.
-        remove_nodes = node::remove(scope: i64, keys: &[RecordKey]) -> ();
-        /// Returns the first of `n` numbers in a row that were never given before under `name`, from 1 on. A number
-        /// of a transaction that was not committed may be given again.
-        next_numbers = relation::next_numbers(name: &str, n: i64) -> i64;
-        /// Returns the relations that exist, of `ids`.
-        relations = relation::read(ids: &[RelationId]) -> Vec<RelationRow>;
-        /// Writes relations.
-        put_relations = relation::put(rows: &[RelationRow]) -> ();
+        /// Returns the records of `kinds` that belong to one of `owners`, as they stood before this transaction.
+        beside owned = record::owned(kinds: &[RecordKind], owners: &[RecordKey]) -> Vec<RecordRow>;
+        /// Returns the records of `kind` that refer to one of `ref_ids` ([`RecordRow::ref_id`]), as they stood before
+        /// this transaction.
+        beside referring = record::referring(kind: RecordKind, connection: ConnectionId, ref_ids: &[i64]) -> Vec<RecordRow>;
         /// Writes merges and splits down.
-        log_merges = relation::log_merges(rows: &[MergeRow]) -> ();
+        beside log_merges = relation::log_merges(rows: &[MergeRow]) -> ();
         /// Returns the entities that exist, of `keys`.
-        entities = entity::read(keys: &[EntityKey]) -> Vec<EntityRow>;
+        beside entities = entity::read(keys: &[EntityKey]) -> Vec<EntityRow>;
         /// Returns the entities of `kind` that show one of `ref_ids` ([`EntityRow::ref_id`]).
-        entities_showing = entity::showing(connection: ConnectionId, kind: ObjectKind, ref_ids: &[i64]) -> Vec<EntityRow>;
+        beside entities_showing = entity::showing(connection: ConnectionId, kind: ObjectKind, ref_ids: &[i64]) -> Vec<EntityRow>;
         /// Writes entities; a known thing keeps the id that it got first.
-        put_entities = entity::put(rows: &[EntityRow]) -> ();
+        locked put_entities = entity::put(rows: &[EntityRow]) -> ();
         /// Returns the deliveries of `objects` to `sink` and keeps them from being claimed or settled until the end
         /// of this transaction.
-        deliveries = outbox::read_locked(sink: ConnectionId, objects: &[(ObjectKind, i64)]) -> Vec<DeliveryRow>;
+        locked deliveries = outbox::read_locked(sink: ConnectionId, objects: &[(ObjectKind, i64)]) -> Vec<DeliveryRow>;
         /// Replaces what is noted as repaired in these records.
-        note_problems = problem::put(problems: &[(RecordKey, Vec<Problem>)]) -> ();
+        locked note_problems = problem::put(problems: &[(RecordKey, Vec<Problem>)]) -> ();
         /// Asks for things to be fetched: a new wish, or one more of a known one, which then is due at the earlier time.
-        want_fetches = fetch::want(rows: &[FetchRow]) -> ();
+        locked want_fetches = fetch::want(rows: &[FetchRow]) -> ();
         /// Writes our place in the stream `name`, with the items up to it (I24).
-        put_checkpoint = setting::put_checkpoint(connection: ConnectionId, name: &str, value: &str) -> ();
+        locked put_checkpoint = setting::put_checkpoint(connection: ConnectionId, name: &str, value: &str) -> ();
+    }
+
+    /// Returns the records that are held, of `keys`.
+    ///
+    /// # Errors
+    /// See [`WriteTx`].
+    pub async fn records(
+        &mut self,
+        tenant: TenantId,
+        keys: &[RecordKey],
+    ) -> Result<Vec<RecordRow>, StoreError> {
+        let is_kept = self.ahead().is_some_and(|ahead| ahead.has_record(keys));
+        record::read(&mut self.conn(is_kept).await?, tenant, keys).await
+    }
+
+    /// Writes records. An owner of another connection is a [`StoreError::Contradiction`].
+    ///
+    /// # Errors
+    /// See [`WriteTx`].
+    pub async fn put_records(&mut self, tenant: TenantId, rows: &[RecordRow]) -> Result<(), StoreError> {
+        if let Some(ahead) = self.ahead() {
+            ahead.put_records(rows);
+        }
+        record::put(&mut self.conn(false).await?, tenant, rows).await
+    }
+
+    /// Returns the nodes that are known, of `keys`, with their match keys.
+    ///
+    /// # Errors
+    /// See [`WriteTx`].
+    pub async fn nodes(
+        &mut self,
+        tenant: TenantId,
+        scope: i64,
+        keys: &[RecordKey],
+    ) -> Result<Vec<Node>, StoreError> {
+        let mut nodes = node::read(&mut self.conn(false).await?, tenant, scope, keys).await?;
+        if let Some(ahead) = self.ahead() {
+            ahead.correct_nodes(scope, &mut nodes, |node| keys.contains(&node.key));
+        }
+        Ok(nodes)
+    }
+
+    /// Returns for each key that any node has how many have it, counted up to 100.
+    ///
+    /// # Errors
+    /// See [`WriteTx`].
+    pub async fn match_key_counts(
+        &mut self,
+        tenant: TenantId,
+        scope: i64,
+        keys: &[MatchKey],
+    ) -> Result<Vec<(MatchKey, i64)>, StoreError> {
+        let is_kept = self.ahead().is_some_and(|ahead| ahead.has_nodes(scope));
+        node::key_counts(&mut self.conn(is_kept).await?, tenant, scope, keys).await
+    }
+
+    /// Returns the nodes that have one of `keys`, each once.
+    ///
+    /// # Errors
+    /// See [`WriteTx`].
+    pub async fn nodes_by_keys(
+        &mut self,
+        tenant: TenantId,
+        scope: i64,
+        keys: &[MatchKey],
+    ) -> Result<Vec<Node>, StoreError> {
+        let is_kept = self.ahead().is_some_and(|ahead| ahead.has_nodes(scope));
+        node::by_keys(&mut self.conn(is_kept).await?, tenant, scope, keys).await
+    }
+
+    /// Returns the nodes that belong to one of `relations`.
+    ///
+    /// # Errors
+    /// See [`WriteTx`].
+    pub async fn nodes_of(
+        &mut self,
+        tenant: TenantId,
+        scope: i64,
+        relations: &[RelationId],
+    ) -> Result<Vec<Node>, StoreError> {
+        let mut nodes = node::of_relations(&mut self.conn(false).await?, tenant, scope, relations).await?;
+        if let Some(ahead) = self.ahead() {
+            let wanted: BTreeSet<RelationId> = relations.iter().copied().collect();
+            ahead.correct_nodes(scope, &mut nodes, |node| {
+                node.relation.is_some_and(|relation| wanted.contains(&relation))
+            });
+        }
+        Ok(nodes)
+    }
+
+    /// Writes nodes, and their match keys where these changed.
+    ///
+    /// # Errors
+    /// See [`WriteTx`].
+    pub async fn put_nodes(
+        &mut self,
+        tenant: TenantId,
+        scope: i64,
+        nodes: &[PutNode],
+    ) -> Result<(), StoreError> {
+        let is_kept = self.ahead().is_some_and(|ahead| ahead.has_nodes(scope));
+        node::put(&mut self.conn(is_kept).await?, tenant, scope, nodes).await?;
+        if let Some(ahead) = self.ahead() {
+            let rows = nodes.iter().map(|put| (put.node.key, Some(put.node.clone())));
+            ahead.put_nodes(scope, rows);
+        }
+        Ok(())
+    }
+
+    /// Removes nodes and their match keys.
+    ///
+    /// # Errors
+    /// See [`WriteTx`].
+    pub async fn remove_nodes(
+        &mut self,
+        tenant: TenantId,
+        scope: i64,
+        keys: &[RecordKey],
+    ) -> Result<(), StoreError> {
+        let is_kept = self
+            .ahead()
+            .is_some_and(|ahead| keys.iter().any(|key| ahead.has_node(scope, *key)));
+        node::remove(&mut self.conn(is_kept).await?, tenant, scope, keys).await?;
+        if let Some(ahead) = self.ahead() {
+            ahead.put_nodes(scope, keys.iter().map(|key| (*key, None)));
+        }
+        Ok(())
+    }
+
+    /// Returns the first of `n` numbers in a row that were never given before under `name`, from 1 on. A number
+    /// of a transaction that was not committed may be given again.
+    ///
+    /// # Errors
+    /// See [`WriteTx`]. [`StoreError::WrongRows`] at the commit when somebody else took numbers of that name.
+    pub async fn next_numbers(&mut self, tenant: TenantId, name: &str, n: i64) -> Result<i64, StoreError> {
+        match &mut self.phase {
+            Phase::Ahead(ahead) => ahead.next_numbers(tenant, name, n).await,
+            Phase::Begun(tx) => relation::next_numbers(&mut tx.conn(), tenant, name, n).await,
+        }
+    }
+
+    /// Returns the relations that exist, of `ids`.
+    ///
+    /// # Errors
+    /// See [`WriteTx`].
+    pub async fn relations(
+        &mut self,
+        tenant: TenantId,
+        ids: &[RelationId],
+    ) -> Result<Vec<RelationRow>, StoreError> {
+        let mut rows = relation::read(&mut self.conn(false).await?, tenant, ids).await?;
+        if let Some(ahead) = self.ahead() {
+            ahead.correct_relations(ids, &mut rows);
+        }
+        Ok(rows)
+    }
+
+    /// Writes relations.
+    ///
+    /// # Errors
+    /// See [`WriteTx`].
+    pub async fn put_relations(&mut self, tenant: TenantId, rows: &[RelationRow]) -> Result<(), StoreError> {
+        if let Some(ahead) = self.ahead() {
+            ahead.put_relations(rows);
+        }
+        relation::put(&mut self.conn(false).await?, tenant, rows).await
     }
 
     /// Writes the desired part of deliveries: new rows whole; of known ones the wish, the desired version, digest
@@ -116,7 +287,8 @@ impl WriteTx {
     /// # Errors
     /// See [`WriteTx`].
     pub async fn put_deliveries(&mut self, tenant: TenantId, rows: &[DeliveryRow]) -> Result<(), StoreError> {
-        outbox::put(&mut self.tx.conn(), &mut self.totals, tenant, rows).await
+        let (mut conn, totals) = self.counting().await?;
+        outbox::put(&mut conn, totals, tenant, rows).await
     }
 
     /// Stores events beside other work, such as the items of a page with its checkpoint (T4). The answers stand in
@@ -125,7 +297,8 @@ impl WriteTx {
     /// # Errors
     /// See [`WriteTx`].
     pub async fn insert_events(&mut self, events: &[Event]) -> Result<Vec<Inserted>, StoreError> {
-        inbox::insert(&mut self.tx.conn(), &mut self.totals, events).await
+        let (mut conn, totals) = self.counting().await?;
+        inbox::insert(&mut conn, totals, events).await
     }
 
     /// Writes what became of waiting events.
@@ -133,7 +306,8 @@ impl WriteTx {
     /// # Errors
     /// [`StoreError::WrongRows`] when one of them does not wait any more: somebody else applied it.
     pub async fn finish_events(&mut self, tenant: TenantId, finished: &[Finished]) -> Result<(), StoreError> {
-        inbox::finish(&mut self.tx.conn(), &mut self.totals, tenant, finished).await
+        let (mut conn, totals) = self.counting().await?;
+        inbox::finish(&mut conn, totals, tenant, finished).await
     }
 
     /// Tells whether the lease `name` still has `epoch`, and keeps it from being taken until the end of this
@@ -142,7 +316,7 @@ impl WriteTx {
     /// # Errors
     /// See [`WriteTx`].
     pub async fn holds_lease(&mut self, name: &str, epoch: i64) -> Result<bool, StoreError> {
-        crate::lease::is_held(&mut self.conn(), name, epoch).await
+        crate::lease::is_held(&mut self.conn(true).await?, name, epoch).await
     }
 
     /// Makes everything durable, in one commit.
@@ -150,11 +324,46 @@ impl WriteTx {
     /// # Errors
     /// [`StoreError::Driver`]; when the connection broke during the commit it may have happened all the same.
     pub async fn commit(mut self) -> Result<(), StoreError> {
-        self.totals.flush(&mut self.tx.conn()).await?;
-        self.tx.commit().await
+        let (mut conn, totals) = self.counting().await?;
+        totals.flush(&mut conn).await?;
+        match self.phase {
+            Phase::Begun(tx) => tx.commit().await,
+            Phase::Ahead(_) => Ok(()),
+        }
     }
 
-    fn conn(&mut self) -> Conn<'_> {
-        self.tx.conn()
+    /// What is done without the lock, while it is not taken.
+    fn ahead(&mut self) -> Option<&mut Ahead> {
+        match &mut self.phase {
+            Phase::Ahead(ahead) => Some(ahead),
+            Phase::Begun(_) => None,
+        }
+    }
+
+    /// The connection, as long as the write lock is not needed.
+    async fn beside(&mut self) -> Result<Conn<'_>, StoreError> {
+        self.conn(false).await
+    }
+
+    /// The connection with the write lock.
+    async fn locked(&mut self) -> Result<Conn<'_>, StoreError> {
+        self.conn(true).await
+    }
+
+    /// The connection; takes the write lock first where it is needed, and writes what was kept aside.
+    async fn conn(&mut self, needs_lock: bool) -> Result<Conn<'_>, StoreError> {
+        if needs_lock && self.ahead().is_some() {
+            let tx = self.db.begin().await?;
+            if let Phase::Ahead(ahead) = std::mem::replace(&mut self.phase, Phase::Begun(tx)) {
+                ahead.write(&mut self.phase.conn()).await?;
+            }
+        }
+        Ok(self.phase.conn())
+    }
+
+    /// The connection with the write lock, beside the totals.
+    async fn counting(&mut self) -> Result<(Conn<'_>, &mut Totals), StoreError> {
+        self.locked().await?;
+        Ok((self.phase.conn(), &mut self.totals))
     }
 }

@@ -19,11 +19,6 @@ use crate::resolve::{self, NodeChanges, Resolved};
 pub(super) async fn apply(hub: &Hub, fence: Fence, events: &[Event]) -> Result<Stepped, StoreError> {
     let normalised = take::normalise_all(hub, events);
     let mut tx = hub.store.write().await?;
-    if let Fence::Epoch(epoch) = fence
-        && !tx.holds_lease(&super::lease_name(hub), epoch).await?
-    {
-        return Ok(Stepped::default());
-    }
     let mut taken = take::absorb(hub, &mut tx, events, normalised).await?;
     let mut stepped = Stepped {
         events: events.len(),
@@ -49,6 +44,12 @@ pub(super) async fn apply(hub: &Hub, fence: Fence, events: &[Event]) -> Result<S
     stepped.wanted = taken.wanted.len();
     tx.want_fetches(hub.tenant, &merge_wants(taken.wanted)).await?;
     tx.finish_events(hub.tenant, &taken.finished).await?;
+    // In the transaction that commits, so that who reads after the lease was taken reads all that was committed (I21).
+    if let Fence::Epoch(epoch) = fence
+        && !tx.holds_lease(&super::lease_name(hub), epoch).await?
+    {
+        return Ok(Stepped::default());
+    }
     tx.commit().await?;
     Ok(stepped)
 }

@@ -98,6 +98,8 @@ async fn records_are_found_by_owner_reference_and_label(store: Store) {
     ];
     let mut tx = store.write().await.unwrap();
     tx.put_records(TENANT, &rows).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = store.write().await.unwrap();
     let ids = |rows: Vec<crate::rows::RecordRow>| {
         let mut ids: Vec<i64> = rows.iter().map(|row| row.held.key.remote_id).collect();
         ids.sort_unstable();

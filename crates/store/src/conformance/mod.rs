@@ -8,6 +8,7 @@ pub(crate) mod plans;
 mod make;
 mod model;
 
+mod ahead;
 mod apply;
 mod crowd;
 mod deliver;
