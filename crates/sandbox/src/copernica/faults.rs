@@ -43,7 +43,7 @@ impl FaultKind {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::TooMany => "429",
+            Self::TooMany => "429 without Retry-After",
             Self::TooManyRetryAfter => "429 with Retry-After",
             Self::ErrorBefore => "500 before",
             Self::ErrorAfter => "500 after",

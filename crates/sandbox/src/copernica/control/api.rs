@@ -260,8 +260,8 @@ pub(super) fn faults(simulator: &Simulator) -> Value {
     let percent: Map<String, Value> = FaultKind::ALL
         .iter()
         .map(|kind| {
-            let shares = dice.faults.percent.iter().filter(|(known, _)| known == kind);
-            let share: f64 = shares.map(|(_, share)| share).sum();
+            let found = dice.faults.percent.iter().find(|(known, _)| known == kind);
+            let share = found.map_or(0.0, |(_, share)| *share);
             (kind.name().to_owned(), json!(share))
         })
         .collect();

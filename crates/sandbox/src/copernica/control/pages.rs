@@ -350,7 +350,7 @@ pub(super) async fn profile(State(simulator): State<Simulator>, Path(id): Path<u
                     line.push(button);
                 }
             }
-            page.raw(format!("<p>{}: {}</p>", row.id, line.join(" · ")));
+            page.raw(format!("<div>{}: {}</div>", row.id, line.join(" · ")));
         }
     }
     page.heading("Fields");
@@ -371,7 +371,9 @@ pub(super) async fn faults(State(simulator): State<Simulator>) -> Answer {
         .iter()
         .map(|kind| {
             let name = kind.name();
-            (name, text(&faults["percent"], name), text(&faults["hits"], name))
+            let share = faults["percent"][name].as_f64().unwrap_or(0.0);
+            let hits = faults["hits"][name].as_u64().unwrap_or(0);
+            (name, share.to_string(), hits.to_string())
         })
         .collect();
     page.heading("Shares of all calls");
@@ -408,10 +410,10 @@ pub(super) async fn faults(State(simulator): State<Simulator>) -> Answer {
         .map(|((name, label), value)| Input::Text(name, label, value))
         .collect();
     page.form("/control/api/faults", here, "Set", &inputs);
-    page.raw("<p>");
+    page.raw("<div>");
     let clear = [Input::Hidden("clear", "true")];
     page.form("/control/api/faults", here, "Nothing goes wrong", &clear);
-    page.raw("</p>");
+    page.raw("</div>");
     let waiting = list(&faults, "next").count();
     page.say(&format!("{waiting} of the next calls will go wrong."));
     page.heading("The network");

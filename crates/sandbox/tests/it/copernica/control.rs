@@ -108,11 +108,11 @@ async fn calls_are_logged_without_tokens() {
 #[tokio::test]
 async fn faults_are_set_by_call_and_by_click() {
     let hand = Hand::new().await;
-    let set = json!({"latency_ms": 5, "latency_percent": 50, "percent": {"429": 100, "HTML with 200": 0}});
+    let set = json!({"latency_ms": 5, "latency_percent": 50, "percent": {"429 without Retry-After": 100, "HTML with 200": 0}});
     hand.tell("faults", set).await;
     let faults = hand.read("faults").await;
     assert_eq!(
-        (&faults["latency_percent"], &faults["percent"]["429"]),
+        (&faults["latency_percent"], &faults["percent"]["429 without Retry-After"]),
         (&json!(50), &json!(100.0))
     );
     assert_eq!(hand.0.get("identity").await.status, StatusCode::TOO_MANY_REQUESTS);
@@ -121,7 +121,7 @@ async fn faults_are_set_by_call_and_by_click() {
             "POST",
             "/control/api/faults",
             "application/x-www-form-urlencoded",
-            "back=%2Fcontrol%2Ffaults&429=0&500+before=0".to_owned(),
+            "back=%2Fcontrol%2Ffaults&429+without+Retry-After=0&500+before=0".to_owned(),
         )
         .await;
     assert_eq!(
@@ -134,7 +134,7 @@ async fn faults_are_set_by_call_and_by_click() {
         assert_eq!(hand.0.get("identity").await.status.as_u16(), wanted);
     }
     assert_eq!(hand.read("faults").await["hits"]["load balancer 503"], 2);
-    for bad in [json!({"percent": {"429": 101}}), json!({"latency_ms": "soon"})] {
+    for bad in [json!({"percent": {"slow drip": 101}}), json!({"latency_ms": "soon"})] {
         assert_eq!(hand.tell("faults", bad).await.status, StatusCode::BAD_REQUEST);
     }
     hand.tell("outage", json!({"on": true})).await;
