@@ -1,6 +1,5 @@
 //! Bad input: each kind has its expected outcome, and none costs another record.
 
-
 use schakel_core::connector::Refused;
 use schakel_core::problem::Code;
 use schakel_engine::intake::NotAccepted;

@@ -15,7 +15,7 @@ use tokio::task::block_in_place;
 use crate::process::{END, Outside};
 
 /// Sends one request and gives the whole answer.
-fn send(to: SocketAddr, head: &str, body: &str) -> String {
+pub fn send(to: SocketAddr, head: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(to).unwrap();
     let length = body.len();
     write!(

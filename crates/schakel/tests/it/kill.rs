@@ -51,7 +51,7 @@ async fn twenty_kills_under_load_lose_nothing_and_double_nothing() {
         0,
         "the shop gave nothing up"
     );
-    until_quiet(&outside).await;
+    until_quiet(&database(&outside)).await;
     drop(hub);
     assert_both_ends_agree(&outside);
     let store = Store::open(&database(&outside), OpenOptions { is_read_only: true })
@@ -65,7 +65,7 @@ async fn twenty_kills_under_load_lose_nothing_and_double_nothing() {
 
 /// Traffic without two changes of one thing within one second: the shop's times have whole seconds, and which of
 /// two such payloads is the newer one only the next sweep can tell (architecture §3, Record).
-fn unambiguous() -> Mix {
+pub fn unambiguous() -> Mix {
     Mix {
         shipped_percent: 0,
         cancelled_percent: 0,
@@ -79,8 +79,8 @@ fn database(outside: &Outside) -> String {
 }
 
 /// Waits until the running hub has nothing left to do.
-async fn until_quiet(outside: &Outside) {
-    let store = Store::open(&database(outside), OpenOptions { is_read_only: true })
+pub async fn until_quiet(database: &str) {
+    let store = Store::open(database, OpenOptions { is_read_only: true })
         .await
         .unwrap();
     let tenant = schakel_core::id::TenantId(1);
@@ -105,7 +105,7 @@ async fn until_quiet(outside: &Outside) {
 }
 
 /// Compares the account with the shop itself; the hub's own books are not asked.
-fn assert_both_ends_agree(outside: &Outside) {
+pub fn assert_both_ends_agree(outside: &Outside) {
     let (shop, account) = (&outside.shop, &outside.account);
     assert_eq!(
         account.duplicates(DATABASE, &["RelationID"]),

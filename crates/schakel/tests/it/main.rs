@@ -10,3 +10,4 @@ mod demo;
 mod hooks;
 mod kill;
 mod process;
+mod two;
