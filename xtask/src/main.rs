@@ -12,6 +12,7 @@ mod bench;
 mod ci;
 mod deny;
 mod deps;
+mod fidelity;
 mod process;
 mod test;
 mod tidy;
@@ -28,6 +29,7 @@ cargo xtask COMMAND
   test [ARGS]  all tests, with the services that they need; ARGS go to the test runner
   bench [ARGS] speed and memory beside the rates of the machine; --json, --only NAME, --binary FILE
   deps         finds or installs what tests need: PostgreSQL, Chromium
+  fidelity     writes the report on the simulators from their tests; --check compares it
   tidy         import rules, file sizes, words, links, error codes
   licences     licences of all dependencies against deny.toml
   duplicates   crates that ship in two versions against deny.toml
@@ -50,7 +52,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &str, rest: &[String]) -> Result<()> {
-    if !["test", "bench"].contains(&command) && !rest.is_empty() {
+    if !["test", "bench", "fidelity"].contains(&command) && !rest.is_empty() {
         bail!("`{command}` takes no arguments, but got `{}`", rest.join(" "));
     }
     match command {
@@ -58,6 +60,7 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
         "test" => test::run(rest),
         "bench" => bench::run(rest),
         "deps" => deps::run(),
+        "fidelity" => fidelity::run(rest),
         "tidy" => tidy::run(),
         "licences" => deny::licences(),
         "duplicates" => deny::duplicates(),
