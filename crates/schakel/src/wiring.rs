@@ -161,6 +161,7 @@ struct Wiring {
     preset: Arc<Preset>,
     sources: BTreeMap<ConnectionId, SourceConnection>,
     shop_ids: BTreeMap<ConnectionId, i64>,
+    own_addresses: Vec<String>,
     sinks: BTreeMap<ConnectionId, SinkConnection>,
     routes: Vec<Route>,
     names: BTreeMap<String, ConnectionId>,
@@ -182,6 +183,7 @@ impl Wiring {
             preset: Arc::new(Preset::bookerz()),
             sources: BTreeMap::new(),
             shop_ids: BTreeMap::new(),
+            own_addresses: Vec::new(),
             sinks: BTreeMap::new(),
             routes: Vec::new(),
             names: BTreeMap::new(),
@@ -202,6 +204,7 @@ impl Wiring {
             Scope::Account => 0,
         };
         self.shop_ids.insert(id, settings.shop_id);
+        self.own_addresses.extend_from_slice(&settings.own_addresses);
         let source = Arc::new(Lightspeed::new(settings));
         self.sources.insert(
             id,
@@ -317,7 +320,7 @@ impl Wiring {
             sources: self.sources,
             sinks: self.sinks,
             routes: self.routes,
-            blocked: BlockList::standard(),
+            blocked: BlockList::standard().with_own(&self.own_addresses),
             hub_key: self.key.bytes(),
             clock: self.clock,
             dice: self.dice,
@@ -368,6 +371,7 @@ fn source_part(config: &LightspeedConfig) -> SourcePart {
     settings.language.clone_from(&config.language);
     settings.webhook_trust = Trust::parse(&config.webhook_trust).unwrap_or(Trust::Hint);
     settings.accept_unsigned = config.accept_unsigned;
+    settings.own_addresses.clone_from(&config.own_addresses);
     SourcePart {
         name: config.name.clone(),
         settings,

@@ -1,6 +1,7 @@
 //! Tests credentials and permissions one by one (A10). Reads only, and leaves nothing behind.
 
 use schakel_core::connector::{CheckLine, CheckReport, ConnectorError, Cx};
+use schakel_core::identity::{BlockList, MatchKey, fold_email};
 
 use super::call::{self, Answer, Call, Failure};
 use super::config::Settings;
@@ -18,8 +19,8 @@ pub(super) async fn check(cx: &Cx, settings: &Settings) -> Result<CheckReport, C
     };
     let answer: PermissionsAnswer = call::read(&answer)?;
     let mut lines = permission_lines(&answer.account_permissions);
-    let (identity, line) = shop(cx, settings).await?;
-    lines.push(line);
+    let (identity, shop_lines) = shop(cx, settings).await?;
+    lines.extend(shop_lines);
     lines.push(language(cx, settings).await?);
     Ok(CheckReport { identity, lines })
 }
@@ -92,8 +93,29 @@ fn read_line((section, grant): (&str, Grant)) -> CheckLine {
     }
 }
 
-/// Who answered, and whether it is the shop that was configured.
-async fn shop(cx: &Cx, settings: &Settings) -> Result<(String, CheckLine), ConnectorError> {
+/// Tells whether the shop's own address joins nobody; nothing when the shop names none.
+fn own_address_line(settings: &Settings, address: &str) -> Option<CheckLine> {
+    let key = MatchKey::email(address)?;
+    let is_blocked = BlockList::standard()
+        .with_own(&settings.own_addresses)
+        .blocks(&key);
+    Some(CheckLine {
+        subject: "the shop's own address joins nobody".to_owned(),
+        is_required: false,
+        is_granted: is_blocked,
+        note: if is_blocked {
+            String::new()
+        } else {
+            format!(
+                "add it to the connection: own_addresses = [\"{}\"]",
+                fold_email(address)
+            )
+        },
+    })
+}
+
+/// Who answered, whether it is the shop that was configured, and whether its own address is known.
+async fn shop(cx: &Cx, settings: &Settings) -> Result<(String, Vec<CheckLine>), ConnectorError> {
     let line = |is_granted, note: String| CheckLine {
         subject: format!("shop: {}", settings.shop_id),
         is_required: true,
@@ -104,7 +126,7 @@ async fn shop(cx: &Cx, settings: &Settings) -> Result<(String, CheckLine), Conne
         Ok(answer) => answer,
         Err(Failure::Other(ConnectorError::Rejected(_))) => {
             let note = format!("the shop could not be read, for want of `settings: read`; {WHERE}");
-            return Ok((format!("shop {}", settings.shop_id), line(false, note)));
+            return Ok((format!("shop {}", settings.shop_id), vec![line(false, note)]));
         }
         Err(failure) => return Err(failure.into_error(&settings.path_language())),
     };
@@ -124,7 +146,9 @@ async fn shop(cx: &Cx, settings: &Settings) -> Result<(String, CheckLine), Conne
             shop.id
         )
     };
-    Ok((identity, line(is_ours, note)))
+    let mut lines = vec![line(is_ours, note)];
+    lines.extend(own_address_line(settings, &shop.email));
+    Ok((identity, lines))
 }
 
 async fn language(cx: &Cx, settings: &Settings) -> Result<CheckLine, ConnectorError> {

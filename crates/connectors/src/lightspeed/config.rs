@@ -74,6 +74,9 @@ pub struct Settings {
     /// Whether a webhook without a signature is taken in, as a hint. A wrong signature is always refused.
     #[serde(default)]
     pub accept_unsigned: bool,
+    /// Addresses of the shop itself, which join nobody (mission, Identity); `check` names the one that the shop says.
+    #[serde(default)]
+    pub own_addresses: Vec<String>,
     /// Zone of times that come without an offset.
     #[serde(default = "default_zone")]
     pub zone: String,
@@ -105,6 +108,7 @@ impl Settings {
             language: default_language(),
             webhook_trust: default_trust(),
             accept_unsigned: false,
+            own_addresses: Vec::new(),
             zone: default_zone(),
         }
     }

@@ -109,6 +109,14 @@ impl BlockList {
         }
     }
 
+    /// Adds addresses of a shop itself, in any spelling: staff order with them for whoever has none.
+    #[must_use]
+    pub fn with_own(mut self, addresses: &[String]) -> Self {
+        self.emails
+            .extend(addresses.iter().map(|address| fold_email(address)));
+        self
+    }
+
     /// Tells whether `key` must not join anything.
     #[must_use]
     pub fn blocks(&self, key: &MatchKey) -> bool {

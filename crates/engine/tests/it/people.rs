@@ -45,6 +45,18 @@ async fn account_guest_subscriber_and_bare_order_with_one_address_are_one_person
 }
 
 #[tokio::test]
+async fn an_address_of_the_shop_itself_makes_nobody_one_person() {
+    let own = ["Winkel@Example.org".to_owned()];
+    let mut world = World::with(|hub| hub.blocked = hub.blocked.clone().with_own(&own)).await;
+    for id in [11, 12] {
+        let person = customer(id, "guest", "winkel@example.org", 5);
+        world.webhook("customers/created", id, &person).await;
+    }
+    world.run_until_idle().await;
+    assert_eq!(world.profiles().len(), 2);
+}
+
+#[tokio::test]
 async fn a_person_who_turns_out_to_be_one_moves_under_the_lowest_number() {
     let mut world = World::new().await;
     let guest = customer(12, "guest", "oud@example.org", 4);

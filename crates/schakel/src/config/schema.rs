@@ -101,6 +101,7 @@ pub(super) const LIGHTSPEED: &[Key] = &[
     key("language", Text, "'nl'"),
     key("webhook_trust", Word(&["payload", "hint"]), "'payload'"),
     key("accept_unsigned", Switch, "false"),
+    key("own_addresses", Texts, "[]"),
     key("scope", Word(&["shop", "account"]), "'shop'"),
     key("fetches", Number(1, 50), "8"),
 ];

@@ -86,6 +86,8 @@ pub(crate) struct LightspeedConfig {
     pub webhook_trust: String,
     /// Whether webhooks without a signature are taken as hints.
     pub accept_unsigned: bool,
+    /// Addresses of the shop itself, which join nobody.
+    pub own_addresses: Vec<String>,
     /// Within what a person is one relation.
     pub scope: Scope,
     /// Most fetches at once.

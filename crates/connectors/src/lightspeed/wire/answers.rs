@@ -77,6 +77,9 @@ pub struct Shop {
     /// Name below the platform's own domain.
     #[serde(deserialize_with = "text")]
     pub sub_domain: String,
+    /// The shop's own address.
+    #[serde(deserialize_with = "text")]
+    pub email: String,
 }
 
 /// `GET shop`.

@@ -1,12 +1,13 @@
 //! The calls: what is asked, and what each answer means. The network is a script.
 
+use schakel_connectors::lightspeed::{Lightspeed, Settings};
 use schakel_core::connector::{ConnectorError, Fetched, HttpError, Registration, Response, Source};
 use schakel_core::limits;
 use schakel_core::record::{Content, RecordKind};
 use schakel_core::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::world::{Script, answer, answer_with, doors, fetched, fixture, noon, shop};
+use super::world::{Script, answer, answer_with, doors, fetched, fixture, noon, settings, shop};
 
 type Answer = Result<Response, HttpError>;
 
@@ -229,6 +230,7 @@ fn check_reports_every_permission_the_shop_and_the_language() {
             ("tracking: read", true, true),
             ("customers: write", false, true),
             ("shop: 297541", true, true),
+            ("the shop's own address joins nobody", false, true),
             ("language: nl", true, true),
         ]
     );
@@ -240,6 +242,34 @@ fn check_reports_every_permission_the_shop_and_the_language() {
             "GET nl/languages.json"
         ]
     );
+}
+
+#[test]
+fn check_names_an_address_of_the_shop_that_would_join_strangers() {
+    let own = fixture("shop.json").replace("info@", "Winkel@");
+    let line = |settings: Settings| {
+        let script = Script::new(vec![
+            answer(200, fixture("account-permissions.json")),
+            answer(200, own.clone()),
+            answer(200, fixture("languages.json")),
+        ]);
+        let report = now(Lightspeed::new(settings).check(&doors(&script))).unwrap();
+        assert!(report.is_good(), "advice only");
+        let lines = report.lines.into_iter();
+        lines
+            .map(|line| (line.subject, line.is_granted, line.note))
+            .find(|(subject, ..)| subject.contains("own address"))
+    };
+    let (_, is_granted, note) = line(settings()).unwrap();
+    assert!(
+        !is_granted && note.contains("own_addresses = [\"winkel@tulpentandwiel.example\"]"),
+        "{note}"
+    );
+    let told = Settings {
+        own_addresses: vec![" WINKEL@tulpentandwiel.example".to_owned()],
+        ..settings()
+    };
+    assert!(line(told).unwrap().1);
 }
 
 #[test]
