@@ -59,6 +59,8 @@ CREATE TABLE event (
     -- The code for which it was set aside; empty for the others.
     reason TEXT NOT NULL,
     problems TEXT NOT NULL,
+    -- How often a process began with it and did not come to its end; counted only for what waits at a start.
+    starts BIGINT NOT NULL DEFAULT 0,
     headers TEXT NOT NULL,
     body_digest BYTEA NOT NULL,
     body BYTEA NOT NULL,
@@ -67,7 +69,8 @@ CREATE TABLE event (
 -- Finds repeats and all events of one thing. NULLs differ from each other on both engines, so only payloads are
 -- unique; the thing's id stands before the digest so that new entries land near each other.
 CREATE UNIQUE INDEX event_thing ON event (tenant_id, connection_id, remote_id, dedup_key);
-CREATE INDEX event_waiting ON event (tenant_id, id, connection_id) WHERE state = 'waiting';
+-- Answers to our own questions stand before what was sent, so that nothing is asked twice under a backlog.
+CREATE INDEX event_waiting ON event (tenant_id, (ordinal = 0), id, connection_id) WHERE state = 'waiting';
 CREATE INDEX event_quarantined ON event (tenant_id, reason, id) WHERE state = 'quarantined';
 
 -- What each source last said about one thing. Owner: record. Kept as long as the thing's person.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use schakel_core::event::{Event, EventState, Origin};
 use schakel_core::id::{ConnectionId, EventId, TenantId};
-use schakel_core::problem::Problem;
+use schakel_core::problem::{Code, Problem};
 
 use crate::Store;
 use crate::counter::Totals;
@@ -60,6 +60,30 @@ impl Store {
         tx.commit().await
     }
 
+    /// Counts one more start of each of `events`, before they are applied: when this process ends with them, the next
+    /// one knows (reliability.md §4).
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn begin_events(&self, tenant: TenantId, events: &[EventId]) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        let mut conn = tx.conn();
+        let events = last_of_each(events, |event| *event);
+        for chunk in key_chunks(&events) {
+            let sql = conn
+                .sql(
+                    "count starts of events",
+                    "UPDATE event SET starts = starts + 1 WHERE (tenant_id, id) IN (VALUES ",
+                )
+                .key_rows(chunk, |event, values| {
+                    values.put(tenant.0).put(event.0);
+                })
+                .push(")");
+            conn.execute(sql).await?;
+        }
+        tx.commit().await
+    }
+
     /// Lets quarantined events be applied again, a batch in each transaction; returns how many.
     ///
     /// # Errors
@@ -75,7 +99,7 @@ impl Store {
             let sql = conn
                 .sql(
                     "release events",
-                    "UPDATE event SET state = 'waiting', reason = '', problems = '[]'
+                    "UPDATE event SET state = 'waiting', reason = '', problems = '[]', starts = 0
                      WHERE state = 'quarantined' AND (tenant_id, id) IN (VALUES ",
                 )
                 .key_rows(chunk, |event, values| {
@@ -225,6 +249,41 @@ pub(crate) async fn finish(
             touched,
         })
     }
+}
+
+/// Sets applied events aside after all, because of `code`: what they say turned out to be about nobody.
+pub(crate) async fn set_aside(
+    conn: &mut Conn<'_>,
+    totals: &mut Totals,
+    tenant: TenantId,
+    code: Code,
+    events: &[EventId],
+) -> Result<(), StoreError> {
+    let problems = problems_to_json(&[Problem::new(code, "event")]);
+    let events = last_of_each(events, |event| *event);
+    for chunk in key_chunks(&events) {
+        let sql = conn
+            .sql(
+                "set applied events aside",
+                "UPDATE event SET state = 'quarantined', reason = ",
+            )
+            .bind(code.as_str())
+            .push(", problems = ")
+            .bind(problems.as_str())
+            .push(" WHERE state = 'applied' AND (tenant_id, id) IN (VALUES ")
+            .key_rows(chunk, |event, values| {
+                values.put(tenant.0).put(event.0);
+            })
+            .push(") RETURNING connection_id, origin");
+        for row in conn.fetch(sql).await? {
+            let mut cells = row.cells();
+            let connection = ConnectionId(cells.int()?);
+            let origin = cells.word("event", "origin", Origin::parse)?;
+            totals.inbox(tenant, connection, origin, EventState::Applied.as_str(), -1);
+            totals.inbox(tenant, connection, origin, EventState::Quarantined.as_str(), 1);
+        }
+    }
+    Ok(())
 }
 
 fn problems_to_json(problems: &[Problem]) -> String {

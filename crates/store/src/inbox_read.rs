@@ -1,5 +1,7 @@
 //! What the inbox holds: events to apply, events to show, numbers.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use schakel_core::event::{Action, Event, EventState, Origin, Trust};
 use schakel_core::id::{ConnectionId, EventId, TenantId};
@@ -10,7 +12,7 @@ use crate::db::{Row, contradiction};
 use crate::error::StoreError;
 use crate::inbox::{DUPLICATE, RECEIVED, REJECTED, problems_from_json};
 use crate::rows::{EventRow, InboxCounts, QuarantineFilter};
-use crate::sql::Sql;
+use crate::sql::{Sql, key_chunks};
 
 /// Reads whole events; the columns in the order in which [`event_row`] takes them.
 const SELECT: &str =
@@ -19,7 +21,8 @@ const SELECT: &str =
      FROM event ";
 
 impl Store {
-    /// Returns waiting events of `connections` after `after` in the order of their ids, at most `limit`.
+    /// Returns waiting events of `connections` after `after`, at most `limit`: the answers to our own questions first,
+    /// each in the order of their ids.
     ///
     /// Those of other connections are left waiting for a process that knows them.
     ///
@@ -35,24 +38,52 @@ impl Store {
         if connections.is_empty() {
             return Ok(Vec::new());
         }
-        // With the plus sign the index of what waits is used, and not that of all events of a connection.
+        // With the plus signs the index of what waits is used, in its order, and not that of all events.
         let sql = self
             .events("read waiting events")
             .push("WHERE tenant_id = ")
             .bind(tenant.0)
-            .push(" AND state = 'waiting' AND id > ")
+            .push(" AND state = 'waiting' AND +id > ")
             .bind(after.0)
             .push(" AND +connection_id IN (VALUES ")
             .key_rows(connections, |connection, values| {
                 values.put(connection.0);
             })
             .push(")")
-            .push(" ORDER BY id LIMIT ")
+            .push(" ORDER BY (ordinal = 0), id LIMIT ")
             .bind(limit_of(limit));
         let rows = self.db.read(sql).await?;
         rows.iter()
             .map(|row| event_row(row).map(|row| row.event))
             .collect()
+    }
+
+    /// Returns how often each of `events` was begun without an end ([`Store::begin_events`]).
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn event_starts(
+        &self,
+        tenant: TenantId,
+        events: &[EventId],
+    ) -> Result<BTreeMap<EventId, u32>, StoreError> {
+        let mut starts = BTreeMap::new();
+        for chunk in key_chunks(events) {
+            let sql = Sql::new(
+                self.db.dialect(),
+                "read the starts of events",
+                "SELECT id, starts FROM event WHERE (tenant_id, id) IN (VALUES ",
+            )
+            .key_rows(chunk, |event, values| {
+                values.put(tenant.0).put(event.0);
+            })
+            .push(")");
+            for row in self.db.read(sql).await? {
+                let mut cells = row.cells();
+                starts.insert(EventId(cells.int()?), cells.count()?);
+            }
+        }
+        Ok(starts)
     }
 
     /// Returns one event.

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use schakel_core::delivery::ObjectKind;
 use schakel_core::event::Event;
-use schakel_core::id::{ConnectionId, RelationId, TenantId};
+use schakel_core::id::{ConnectionId, EventId, RelationId, TenantId};
 use schakel_core::identity::{MatchKey, Node};
-use schakel_core::problem::Problem;
+use schakel_core::problem::{Code, Problem};
 use schakel_core::record::{RecordKey, RecordKind};
 
 use crate::ahead::Ahead;
@@ -308,6 +308,20 @@ impl WriteTx {
     pub async fn finish_events(&mut self, tenant: TenantId, finished: &[Finished]) -> Result<(), StoreError> {
         let (mut conn, totals) = self.counting().await?;
         inbox::finish(&mut conn, totals, tenant, finished).await
+    }
+
+    /// Sets applied events aside after all, because of `code`; others are left as they are.
+    ///
+    /// # Errors
+    /// See [`WriteTx`].
+    pub async fn set_aside_applied(
+        &mut self,
+        tenant: TenantId,
+        code: Code,
+        events: &[EventId],
+    ) -> Result<(), StoreError> {
+        let (mut conn, totals) = self.counting().await?;
+        inbox::set_aside(&mut conn, totals, tenant, code, events).await
     }
 
     /// Tells whether the lease `name` still has `epoch`, and keeps it from being taken until the end of this

@@ -155,7 +155,7 @@ impl Node {
     /// Makes the node of a record; `None` when the record says nothing about a person (yet).
     ///
     /// An order is a node only when it has no customer, or when `is_customer_unknown`: the shop no longer
-    /// knows the customer (mission, Where the seeds are silent).
+    /// knows the customer. One without an e-mail address is about nobody then (mission, Where the seeds are silent).
     #[must_use]
     pub fn of(held: &Held, is_customer_unknown: bool) -> Option<Self> {
         let (version, _, content) = held.live.as_ref()?;
@@ -170,7 +170,10 @@ impl Node {
                 subscription.created_at,
                 &subscription.email,
             ),
-            Content::Order(order) if order.customer_id == 0 || is_customer_unknown => {
+            Content::Order(order)
+                if (order.customer_id == 0 || is_customer_unknown)
+                    && !fold_email(&order.person.email).is_empty() =>
+            {
                 (SourceClass::Order, order.created_at, &order.person.email)
             }
             _ => return None,

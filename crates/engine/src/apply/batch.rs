@@ -6,6 +6,7 @@ use schakel_core::delivery::ObjectKind;
 use schakel_core::event::Event;
 use schakel_core::id::{ConnectionId, EventId};
 use schakel_core::identity::Node;
+use schakel_core::problem::Code;
 use schakel_core::record::{Content, RecordKey, RecordKind};
 use schakel_store::{FetchRow, StoreError, WriteTx};
 
@@ -44,6 +45,10 @@ pub(super) async fn apply(hub: &Hub, fence: Fence, events: &[Event]) -> Result<S
     stepped.wanted = taken.wanted.len();
     tx.want_fetches(hub.tenant, &merge_wants(taken.wanted)).await?;
     tx.finish_events(hub.tenant, &taken.finished).await?;
+    if !taken.nameless.is_empty() {
+        tx.set_aside_applied(hub.tenant, Code::OrderWithoutPerson, &taken.nameless)
+            .await?;
+    }
     // In the transaction that commits, so that who reads after the lease was taken reads all that was committed (I21).
     if let Fence::Epoch(epoch) = fence
         && !tx.holds_lease(&super::lease_name(hub), epoch).await?
@@ -104,6 +109,7 @@ async fn node_changes(
         {
             Some(node) => changes.put.push((node, event)),
             None => {
+                taken.note_nameless(&key);
                 changes.removed.insert(key);
             }
         }

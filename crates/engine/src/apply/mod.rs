@@ -5,7 +5,10 @@
 //! applied holds up nothing else (I18). Runs the pure stages normalise, resolve and plan; see docs/adr/0003.
 
 mod batch;
+mod begin;
 mod take;
+
+pub use begin::begin;
 
 use std::panic::AssertUnwindSafe;
 
@@ -59,10 +62,15 @@ pub async fn step(hub: &Hub, fence: Fence) -> Result<Stepped, StoreError> {
     if events.is_empty() {
         return Ok(Stepped::default());
     }
-    match apply(hub, fence, &events).await {
+    apply_all(hub, fence, &events).await
+}
+
+/// Applies `events`, together if that goes, else one by one.
+async fn apply_all(hub: &Hub, fence: Fence, events: &[Event]) -> Result<Stepped, StoreError> {
+    match apply(hub, fence, events).await {
         Applied::Done(stepped) => Ok(stepped),
         Applied::Later(error) => Err(error),
-        Applied::AtFault(_) if events.len() > 1 => one_by_one(hub, fence, &events).await,
+        Applied::AtFault(_) if events.len() > 1 => one_by_one(hub, fence, events).await,
         Applied::AtFault(why) => {
             set_aside(hub, events[0].id, &why).await?;
             Ok(Stepped {

@@ -31,6 +31,8 @@ pub(super) struct Taken {
     pub since: BTreeMap<RecordKey, Timestamp>,
     /// When the oldest event of the batch was received.
     pub since_any: Timestamp,
+    /// Events of orders that turned out to be about nobody: their customer is lost and they name no address.
+    pub nameless: Vec<EventId>,
     /// What became of each event.
     pub finished: Vec<Finished>,
     /// Things to fetch.
@@ -161,6 +163,17 @@ impl Taken {
     pub fn is_customer_lost(&self, order: &RecordKey) -> bool {
         self.customer_of(order)
             .is_some_and(|customer| self.is_lost(&customer))
+    }
+
+    /// Notes an order that is no node although the shop does not know its customer: it waits in quarantine (mission,
+    /// Where the seeds are silent).
+    pub fn note_nameless(&mut self, order: &RecordKey) {
+        if !self.is_customer_lost(order) {
+            return;
+        }
+        if let Some((_, event, _)) = self.held(order).and_then(|held| held.live.as_ref()) {
+            self.nameless.push(*event);
+        }
     }
 
     fn take(&mut self, hub: &Hub, event: &Event, normalised: Normalised) {

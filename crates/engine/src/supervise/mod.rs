@@ -111,9 +111,15 @@ impl Running {
 
 async fn apply_task(hub: Arc<Hub>, is_alone: bool, mut stopped: watch::Receiver<bool>) {
     let mut right = Right::new(is_alone);
+    let mut begun = None;
     while !*stopped.borrow() {
         let stepped = match right.hold(&hub).await {
-            Ok(Some(fence)) => apply::step(&hub, fence).await,
+            Ok(Some(fence)) if begun == Some(fence) => apply::step(&hub, fence).await,
+            Ok(Some(fence)) => {
+                let stepped = apply::begin(&hub, fence).await;
+                begun = stepped.is_ok().then_some(fence);
+                stepped
+            }
             Ok(None) => Ok(Stepped::default()),
             Err(error) => Err(error),
         };

@@ -10,6 +10,7 @@ mod bad_input;
 mod faults;
 mod payloads;
 mod people;
+mod poison;
 mod routes;
 mod story;
 mod world;

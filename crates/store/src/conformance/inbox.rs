@@ -22,6 +22,9 @@ on_both! {
     totals_equal_what_is_stored,
     another_tenant_sees_nothing,
     large_batches_are_stored_whole,
+    answers_of_our_own_stand_before_what_was_sent,
+    starts_are_counted_until_a_release,
+    what_was_applied_is_set_aside_after_all,
 }
 
 async fn finish(store: &Store, done: &[Finished]) -> Result<(), StoreError> {
@@ -287,4 +290,58 @@ async fn large_batches_are_stored_whole(store: Store) {
     let done: Vec<_> = (1..=613).map(|id| finished(id, EventState::Applied)).collect();
     finish(&store, &done).await.unwrap();
     assert_eq!(counts(&store).await.applied, 613);
+}
+
+async fn answers_of_our_own_stand_before_what_was_sent(store: Store) {
+    let mut late = answer(9, 3);
+    late.ordinal = 4;
+    store
+        .insert_events(&[event(1, 1, "a"), event(2, 2, "b"), late])
+        .await
+        .unwrap();
+    let waiting = store
+        .waiting_events(TENANT, &[SHOP], EventId(0), 2)
+        .await
+        .unwrap();
+    let ids: Vec<_> = waiting.iter().map(|event| event.id.0).collect();
+    assert_eq!(ids, [9, 1]);
+}
+
+async fn starts_are_counted_until_a_release(store: Store) {
+    store
+        .insert_events(&[event(1, 1, "a"), event(2, 2, "b")])
+        .await
+        .unwrap();
+    let both = [EventId(1), EventId(2)];
+    store.begin_events(TENANT, &both).await.unwrap();
+    store.begin_events(TENANT, &both[..1]).await.unwrap();
+    let starts = store.event_starts(TENANT, &both).await.unwrap();
+    assert_eq!((starts[&both[0]], starts[&both[1]]), (2, 1));
+    finish(&store, &[finished(1, EventState::Quarantined)])
+        .await
+        .unwrap();
+    let first = QuarantineFilter {
+        events: Some(both[..1].to_vec()),
+        ..QuarantineFilter::default()
+    };
+    assert_eq!(store.release(TENANT, &first).await.unwrap(), 1);
+    assert_eq!(store.event_starts(TENANT, &both).await.unwrap()[&both[0]], 0);
+}
+
+async fn what_was_applied_is_set_aside_after_all(store: Store) {
+    store
+        .insert_events(&[event(1, 1, "a"), event(2, 2, "b")])
+        .await
+        .unwrap();
+    finish(&store, &[finished(1, EventState::Applied)]).await.unwrap();
+    let mut tx = store.write().await.unwrap();
+    let both = [EventId(1), EventId(2)];
+    tx.set_aside_applied(TENANT, Code::OrderWithoutPerson, &both)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let counts = counts(&store).await;
+    assert_eq!((counts.quarantined, counts.applied, counts.waiting), (1, 0, 1));
+    let groups = store.quarantine_groups(TENANT).await.unwrap();
+    assert_eq!(groups, [("order_without_person".to_owned(), 1)]);
 }

@@ -110,7 +110,8 @@ impl<'a> Model<'a> {
                 customer.remote_id = order.customer_id;
                 let said = self.0.get(&customer);
                 let is_lost = said.is_some_and(|said| said.live.is_empty() && !said.gone.is_empty());
-                (order.customer_id == 0 || is_lost).then(|| fold(&order.person.email))
+                let email = fold(&order.person.email);
+                ((order.customer_id == 0 || is_lost) && !email.is_empty()).then_some(email)
             }
             _ => None,
         }

@@ -1,0 +1,71 @@
+//! Begin: what waits when a process starts to apply may be what ended the one before it.
+//!
+//! Starts are counted here and nowhere else, so that the everyday batch costs no statement more (docs/adr/0003): the
+//! events that a dead process was applying are the first ones that wait. Every start runs this, after a kill and after
+//! a clean stop (I23).
+
+use std::collections::BTreeMap;
+
+use schakel_core::event::Event;
+use schakel_core::id::{ConnectionId, EventId};
+use schakel_core::limits;
+use schakel_store::StoreError;
+
+use super::{Fence, Stepped, apply_all, set_aside};
+use crate::hub::Hub;
+
+/// Events that were begun once without an end are tried in groups of this size.
+const SUSPECTS: usize = 16;
+
+/// Applies the first waiting events with their starts counted: all together, at the next start in small groups, then
+/// alone; one that was begun [`limits::EVENT_STARTS`] times is set aside. Run it when this process gets the right to
+/// apply.
+///
+/// # Errors
+/// As [`super::step`].
+pub async fn begin(hub: &Hub, fence: Fence) -> Result<Stepped, StoreError> {
+    let known: Vec<ConnectionId> = hub.sources.keys().copied().collect();
+    let events = hub
+        .store
+        .waiting_events(hub.tenant, &known, EventId(0), limits::APPLY_BATCH)
+        .await?;
+    let ids: Vec<EventId> = events.iter().map(|event| event.id).collect();
+    let starts = hub.store.event_starts(hub.tenant, &ids).await?;
+    let mut total = Stepped::default();
+    let (ended, groups) = groups(events, &starts);
+    for event in ended {
+        set_aside(hub, event.id, "it ended the process several times").await?;
+        total.events += 1;
+    }
+    for group in groups {
+        let ids: Vec<EventId> = group.iter().map(|event| event.id).collect();
+        hub.store.begin_events(hub.tenant, &ids).await?;
+        let stepped = apply_all(hub, fence, &group).await?;
+        total.events += stepped.events;
+        total.deliveries += stepped.deliveries;
+        total.wanted += stepped.wanted;
+    }
+    Ok(total)
+}
+
+/// Gives the events that ended too many processes, and the others in groups, the least suspected first.
+fn groups(events: Vec<Event>, starts: &BTreeMap<EventId, u32>) -> (Vec<Event>, Vec<Vec<Event>>) {
+    let mut by_starts: BTreeMap<u32, Vec<Event>> = BTreeMap::new();
+    let mut ended = Vec::new();
+    for event in events {
+        match starts.get(&event.id).copied().unwrap_or(0) {
+            limits::EVENT_STARTS.. => ended.push(event),
+            begun => by_starts.entry(begun).or_default().push(event),
+        }
+    }
+    let mut groups = Vec::new();
+    for (begun, events) in by_starts {
+        let size = match begun {
+            0 => events.len(),
+            1 => SUSPECTS,
+            _ => 1,
+        };
+        groups.extend(events.chunks(size).map(<[Event]>::to_vec));
+    }
+    (ended, groups)
+}
