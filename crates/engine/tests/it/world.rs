@@ -177,7 +177,7 @@ pub struct World {
     entrance: Entrance,
     delivery: Loop,
     fetching: fetch::Loop,
-    tasks: JoinSet<()>,
+    _tasks: JoinSet<()>,
     _folder: schakel_testkit::TempDir,
 }
 
@@ -239,22 +239,9 @@ impl World {
             entrance,
             delivery,
             fetching,
-            tasks,
+            _tasks: tasks,
             _folder: folder,
         }
-    }
-
-    /// Closes the entrance, which writes down what it refused, and gives the numbers of the inbox.
-    pub async fn last_inbox(self) -> InboxCounts {
-        let Self {
-            hub,
-            entrance,
-            mut tasks,
-            ..
-        } = self;
-        drop(entrance);
-        while tasks.join_next().await.is_some() {}
-        hub.store.inbox_counts(hub.tenant, None, None).await.unwrap()
     }
 
     /// Sends a webhook, signed as the shop signs.
