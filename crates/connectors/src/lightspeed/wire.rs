@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 
 pub(super) use records::{
     AddressWire, CustomerWire, GroupsWire, ImageWire, InvoiceWire, MembershipWire, Named, OrderWire,
-    PersonWire, ProductWire, QuoteWire, RowWire, ShipmentWire, SubscriptionWire, VariantWire,
+    PersonWire, ProductWire, QuoteWire, RowWire, ShipmentWire, Stamps, SubscriptionWire, VariantWire,
 };
 
 /// The text of one JSON value, or nothing when the field was not there.
@@ -379,7 +379,7 @@ mod tests {
             r#"{"\u0073hipment":{"\u0069d":7}}"#,
         ] {
             let envelope = parse::<ShipmentWire<'_>>(json).unwrap();
-            assert_eq!(envelope.record.0.unwrap().id, Raw("7"), "{json}");
+            assert_eq!(envelope.record.0.unwrap().stamps.id, Raw("7"), "{json}");
         }
         assert!(parse::<ShipmentWire<'_>>("false").unwrap().record.0.is_none());
         assert!(parse::<ShipmentWire<'_>>("{").is_none());
@@ -392,7 +392,7 @@ mod tests {
             "products":{"resource":{"id":false,"url":"orders/1/products"}}}}"#;
         let order = parse::<OrderWire<'_>>(json).unwrap().record.0.unwrap();
         assert_eq!(order.customer.id(), Raw("4"));
-        assert_eq!(order.customer.0.unwrap().embedded.0.unwrap().id, Raw("5"));
+        assert_eq!(order.customer.0.unwrap().embedded.0.unwrap().stamps.id, Raw("5"));
         assert!(order.quote.0.is_none());
         assert_eq!(order.shipments.0.unwrap().embedded.0.unwrap().len(), 1);
         assert!(order.products.0.unwrap().embedded.0.is_none());

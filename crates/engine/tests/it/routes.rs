@@ -2,13 +2,38 @@
 
 use std::sync::Arc;
 
+use schakel_connectors::lightspeed::Lightspeed;
 use schakel_core::id::ConnectionId;
+use schakel_engine::hub::{Hub, Route, SourceConnection};
 use serde_json::{Value, json};
 
 use crate::payloads::{customer, plain_order, subscription};
-use crate::world::{SHOP, World, add_shop};
+use crate::world::{SHOP, SOURCE, World, lightspeed_settings};
 
 const OTHER: (ConnectionId, i64) = (ConnectionId(3), 4711);
+
+/// Adds the shop `shop` as the connection `id` to one scope with the first, with a route to the same sink.
+fn add_shop(hub: &mut Hub, id: ConnectionId, shop: i64) {
+    let first = hub.sources.get_mut(&SOURCE).unwrap();
+    first.scope = 0;
+    let mut settings = lightspeed_settings();
+    settings.shop_id = shop;
+    let second = SourceConnection {
+        id,
+        name: format!("shop {shop}"),
+        source: Arc::new(Lightspeed::new(settings)),
+        cx: first.cx.clone(),
+        scope: 0,
+        fetches: 4,
+    };
+    hub.sources.insert(id, second);
+    let route = Route {
+        source: id,
+        shop_id: shop,
+        ..hub.routes[0].clone()
+    };
+    hub.routes.push(route);
+}
 
 fn groups(customer: i64, memberships: &[(i64, i64)]) -> Value {
     let link =

@@ -36,7 +36,7 @@ pub const SECRET: &str = "9e8d7c6b5a4938271605f4e3d2c1b0a9";
 /// The settle delay of the sink in stories, in milliseconds.
 pub const SETTLE_MS: i64 = 30_000;
 
-const SOURCE: ConnectionId = ConnectionId(1);
+pub const SOURCE: ConnectionId = ConnectionId(1);
 const SINK: ConnectionId = ConnectionId(2);
 pub const DATABASE: &str = "schakel";
 
@@ -561,30 +561,8 @@ fn hub(store: Store, clock: &ManualClock, cx: Cx) -> Hub {
     }
 }
 
-/// Adds the shop `shop` as the connection `id` to one scope with the first, with a route to the same sink.
-pub fn add_shop(hub: &mut Hub, id: ConnectionId, shop: i64) {
-    let first = hub.sources.get_mut(&SOURCE).unwrap();
-    first.scope = 0;
-    let mut settings = lightspeed_settings();
-    settings.shop_id = shop;
-    let second = SourceConnection {
-        id,
-        name: format!("shop {shop}"),
-        source: Arc::new(Lightspeed::new(settings)),
-        cx: first.cx.clone(),
-        scope: 0,
-        fetches: 4,
-    };
-    hub.sources.insert(id, second);
-    let route = Route {
-        source: id,
-        shop_id: shop,
-        ..hub.routes[0].clone()
-    };
-    hub.routes.push(route);
-}
-
-fn lightspeed_settings() -> lightspeed::Settings {
+/// The settings of the first shop.
+pub fn lightspeed_settings() -> lightspeed::Settings {
     serde_json::from_value(json!({
         "base_url": "https://shop.test/", "api_key": "5b1d0c7e9f2a4836a1b2c3d4e5f60718", "api_secret": SECRET,
         "shop_id": SHOP, "language": "nl",

@@ -25,7 +25,7 @@ use schakel_core::time::{Timestamp, Zone};
 use self::read::{Notes, Place, Reader};
 use super::wire::{
     self, CustomerWire, Enveloped, InvoiceWire, Maybe, OrderWire, ProductWire, QuoteWire, Raw, ShipmentWire,
-    SubscriptionWire, VariantWire, Wire,
+    Stamps, SubscriptionWire, VariantWire, Wire,
 };
 use crate::util::strict_json;
 
@@ -66,13 +66,6 @@ struct Job<'e> {
     wanted: Vec<(RecordKind, i64)>,
     /// The order that embeds what is mapped now; 0 outside an order.
     order_id: i64,
-}
-
-/// The two times that say at which version a record stands.
-#[derive(Debug, Clone, Copy)]
-struct Times<'a> {
-    created: Raw<'a>,
-    updated: Raw<'a>,
 }
 
 /// The two times, read.
@@ -175,7 +168,7 @@ impl<'e> Job<'e> {
         if let wire::Many(Some(rows)) = envelope.rows {
             record.put_rows(rows);
         }
-        let Some(id) = self.main_id(place, record.id()) else {
+        let Some(id) = self.main_id(place, record.stamps().id) else {
             return;
         };
         if is_hint {
@@ -212,11 +205,11 @@ impl<'e> Job<'e> {
         }
     }
 
-    fn moments(&mut self, place: Place, times: Times<'_>) -> Moments {
+    fn moments(&mut self, place: Place, stamps: Stamps<'_>) -> Moments {
         let mut reader = self.reader(place);
         Moments {
-            created: reader.time("createdAt", times.created),
-            updated: reader.time("updatedAt", times.updated),
+            created: reader.time("createdAt", stamps.created_at),
+            updated: reader.time("updatedAt", stamps.updated_at),
         }
     }
 
@@ -241,8 +234,8 @@ trait Mapped<'a>: Wire<'a> + Enveloped {
     /// The canonical kind.
     const KIND: RecordKind;
 
-    /// The id, as written.
-    fn id(&self) -> Raw<'a>;
+    /// Its id and its times, as written.
+    fn stamps(&self) -> Stamps<'a>;
 
     /// Takes the rows that stand beside it; only orders have any.
     fn put_rows(&mut self, _rows: Vec<wire::RowWire<'a>>) {}

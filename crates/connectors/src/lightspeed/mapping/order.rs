@@ -6,9 +6,9 @@ use schakel_core::limits;
 use schakel_core::problem::Code;
 use schakel_core::record::{Content, Rank, RecordKind};
 
-use super::super::wire::{Link, Many, Maybe, OrderWire, Raw, RowWire, Scalar, method_of};
+use super::super::wire::{Link, Many, Maybe, OrderWire, Raw, RowWire, Scalar, Stamps, method_of};
 use super::read::{Place, Reader};
-use super::{Job, Mapped, Moments, Times, person, totals};
+use super::{Job, Mapped, Moments, person, totals};
 
 /// Where an order's rows stand.
 const ROWS: &str = "order.products";
@@ -16,8 +16,8 @@ const ROWS: &str = "order.products";
 impl<'a> Mapped<'a> for OrderWire<'a> {
     const KIND: RecordKind = RecordKind::Order;
 
-    fn id(&self) -> Raw<'a> {
-        self.id
+    fn stamps(&self) -> Stamps<'a> {
+        self.stamps
     }
 
     fn put_rows(&mut self, rows: Vec<RowWire<'a>>) {
@@ -28,11 +28,7 @@ impl<'a> Mapped<'a> for OrderWire<'a> {
     }
 
     fn map(&self, job: &mut Job<'_>, place: Place, id: i64, rank: Rank) -> Option<()> {
-        let times = Times {
-            created: self.created_at,
-            updated: self.updated_at,
-        };
-        let moments = job.moments(place, times);
+        let moments = job.moments(place, self.stamps);
         let mut order = order(&mut job.reader(place), self, moments);
         match &self.products {
             Maybe(Some(Link {
@@ -83,8 +79,8 @@ fn order(reader: &mut Reader<'_>, wire: &OrderWire<'_>, moments: Moments) -> Ord
         shipment_status: reader.text("shipmentStatus", wire.shipment_status),
         created_at: moments.created,
         updated_at: moments.updated,
-        customer_id: linked_id(reader, "customer", &wire.customer, |customer| customer.id),
-        quote_id: linked_id(reader, "quote", &wire.quote, |quote| quote.id),
+        customer_id: linked_id(reader, "customer", &wire.customer, |customer| customer.stamps.id),
+        quote_id: linked_id(reader, "quote", &wire.quote, |quote| quote.stamps.id),
         person: person::person(reader, &wire.person),
         newsletter_ticked: Reader::flag(wire.newsletter_subscribed),
         ..Order::default()
@@ -196,7 +192,7 @@ fn embedded(job: &mut Job<'_>, wire: &OrderWire<'_>, order_id: i64) {
 fn one<'a, R: Mapped<'a>>(job: &mut Job<'_>, place: Place, record: Option<&R>, link_id: Raw<'_>) {
     let Some(record) = record else { return };
     let mut reader = job.reader(place);
-    let id = match reader.id("id", record.id()) {
+    let id = match reader.id("id", record.stamps().id) {
         0 => reader.id("id", link_id),
         id => id,
     };

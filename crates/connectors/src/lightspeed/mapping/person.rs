@@ -3,23 +3,19 @@
 use schakel_core::entity::{Address, Customer, Person, Subscription};
 use schakel_core::record::{Content, Rank, RecordKind};
 
-use super::super::wire::{AddressWire, CustomerWire, Maybe, PersonWire, Raw, SubscriptionWire};
+use super::super::wire::{AddressWire, CustomerWire, Maybe, PersonWire, Stamps, SubscriptionWire};
 use super::read::{Place, Reader};
-use super::{Job, Mapped, Times};
+use super::{Job, Mapped};
 
 impl<'a> Mapped<'a> for CustomerWire<'a> {
     const KIND: RecordKind = RecordKind::Customer;
 
-    fn id(&self) -> Raw<'a> {
-        self.id
+    fn stamps(&self) -> Stamps<'a> {
+        self.stamps
     }
 
     fn map(&self, job: &mut Job<'_>, place: Place, id: i64, rank: Rank) -> Option<()> {
-        let times = Times {
-            created: self.created_at,
-            updated: self.updated_at,
-        };
-        let moments = job.moments(place, times);
+        let moments = job.moments(place, self.stamps);
         let mut reader = job.reader(place);
         let customer = Customer {
             person: person(&mut reader, &self.person),
@@ -36,16 +32,12 @@ impl<'a> Mapped<'a> for CustomerWire<'a> {
 impl<'a> Mapped<'a> for SubscriptionWire<'a> {
     const KIND: RecordKind = RecordKind::Subscription;
 
-    fn id(&self) -> Raw<'a> {
-        self.id
+    fn stamps(&self) -> Stamps<'a> {
+        self.stamps
     }
 
     fn map(&self, job: &mut Job<'_>, place: Place, id: i64, rank: Rank) -> Option<()> {
-        let times = Times {
-            created: self.created_at,
-            updated: self.updated_at,
-        };
-        let moments = job.moments(place, times);
+        let moments = job.moments(place, self.stamps);
         let mut reader = job.reader(place);
         let subscription = Subscription {
             email: reader.email("email", self.email),

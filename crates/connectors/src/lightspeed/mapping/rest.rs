@@ -5,24 +5,20 @@ use schakel_core::problem::Code;
 use schakel_core::record::{Content, Rank, RecordKind};
 
 use super::super::wire::{
-    ImageWire, InvoiceWire, Maybe, ProductWire, QuoteWire, Raw, ShipmentWire, VariantWire,
+    ImageWire, InvoiceWire, Maybe, ProductWire, QuoteWire, Raw, ShipmentWire, Stamps, VariantWire,
 };
 use super::read::{Place, Reader};
-use super::{Job, Mapped, Times};
+use super::{Job, Mapped};
 
 impl<'a> Mapped<'a> for QuoteWire<'a> {
     const KIND: RecordKind = RecordKind::Quote;
 
-    fn id(&self) -> Raw<'a> {
-        self.id
+    fn stamps(&self) -> Stamps<'a> {
+        self.stamps
     }
 
     fn map(&self, job: &mut Job<'_>, place: Place, id: i64, rank: Rank) -> Option<()> {
-        let times = Times {
-            created: self.created_at,
-            updated: self.updated_at,
-        };
-        let moments = job.moments(place, times);
+        let moments = job.moments(place, self.stamps);
         let mut reader = job.reader(place);
         let quote = Quote {
             customer_id: reader.id("customer", self.customer.id()),
@@ -37,16 +33,12 @@ impl<'a> Mapped<'a> for QuoteWire<'a> {
 impl<'a> Mapped<'a> for ShipmentWire<'a> {
     const KIND: RecordKind = RecordKind::Shipment;
 
-    fn id(&self) -> Raw<'a> {
-        self.id
+    fn stamps(&self) -> Stamps<'a> {
+        self.stamps
     }
 
     fn map(&self, job: &mut Job<'_>, place: Place, id: i64, rank: Rank) -> Option<()> {
-        let times = Times {
-            created: self.created_at,
-            updated: self.updated_at,
-        };
-        let moments = job.moments(place, times);
+        let moments = job.moments(place, self.stamps);
         let embedding = job.order_id;
         let mut reader = job.reader(place);
         let shipment = Shipment {
@@ -64,16 +56,12 @@ impl<'a> Mapped<'a> for ShipmentWire<'a> {
 impl<'a> Mapped<'a> for InvoiceWire<'a> {
     const KIND: RecordKind = RecordKind::Invoice;
 
-    fn id(&self) -> Raw<'a> {
-        self.id
+    fn stamps(&self) -> Stamps<'a> {
+        self.stamps
     }
 
     fn map(&self, job: &mut Job<'_>, place: Place, id: i64, rank: Rank) -> Option<()> {
-        let times = Times {
-            created: self.created_at,
-            updated: self.updated_at,
-        };
-        let moments = job.moments(place, times);
+        let moments = job.moments(place, self.stamps);
         let embedding = job.order_id;
         let mut reader = job.reader(place);
         let invoice = Invoice {
@@ -98,16 +86,12 @@ fn order_of(reader: &mut Reader<'_>, raw: Raw<'_>, embedding: i64) -> i64 {
 impl<'a> Mapped<'a> for ProductWire<'a> {
     const KIND: RecordKind = RecordKind::Product;
 
-    fn id(&self) -> Raw<'a> {
-        self.id
+    fn stamps(&self) -> Stamps<'a> {
+        self.stamps
     }
 
     fn map(&self, job: &mut Job<'_>, place: Place, id: i64, rank: Rank) -> Option<()> {
-        let times = Times {
-            created: self.created_at,
-            updated: self.updated_at,
-        };
-        let moments = job.moments(place, times);
+        let moments = job.moments(place, self.stamps);
         let mut reader = job.reader(place);
         let product = Product {
             url: reader.text("url", self.url),
@@ -121,16 +105,12 @@ impl<'a> Mapped<'a> for ProductWire<'a> {
 impl<'a> Mapped<'a> for VariantWire<'a> {
     const KIND: RecordKind = RecordKind::Variant;
 
-    fn id(&self) -> Raw<'a> {
-        self.id
+    fn stamps(&self) -> Stamps<'a> {
+        self.stamps
     }
 
     fn map(&self, job: &mut Job<'_>, place: Place, id: i64, rank: Rank) -> Option<()> {
-        let times = Times {
-            created: self.created_at,
-            updated: self.updated_at,
-        };
-        let moments = job.moments(place, times);
+        let moments = job.moments(place, self.stamps);
         let mut reader = job.reader(place);
         let variant = Variant {
             product_id: reader.id("product", self.product.id()),

@@ -6,6 +6,26 @@ use serde::de::MapAccess;
 
 use super::{Enveloped, GROUPS_KEY, Link, Many, Maybe, Plain, Raw, Wire};
 
+/// What every record has: its id and its two times.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Stamps<'a> {
+    pub id: Raw<'a>,
+    pub created_at: Raw<'a>,
+    pub updated_at: Raw<'a>,
+}
+
+impl<'de> Wire<'de> for Stamps<'de> {
+    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        match key {
+            "id" => self.id = map.next_value()?,
+            "createdAt" => self.created_at = map.next_value()?,
+            "updatedAt" => self.updated_at = map.next_value()?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
 /// A country, language or region: a code with a name.
 #[derive(Debug, Clone, Default)]
 pub struct Named<'a> {
@@ -112,9 +132,7 @@ impl<'de> Wire<'de> for PersonWire<'de> {
 /// A customer (§5.4).
 #[derive(Debug, Clone, Default)]
 pub struct CustomerWire<'a> {
-    pub id: Raw<'a>,
-    pub created_at: Raw<'a>,
-    pub updated_at: Raw<'a>,
+    pub stamps: Stamps<'a>,
     pub last_online_at: Raw<'a>,
     pub kind: Raw<'a>,
     pub is_confirmed: Raw<'a>,
@@ -128,13 +146,10 @@ impl Enveloped for CustomerWire<'_> {
 impl<'de> Wire<'de> for CustomerWire<'de> {
     fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
         match key {
-            "id" => self.id = map.next_value()?,
-            "createdAt" => self.created_at = map.next_value()?,
-            "updatedAt" => self.updated_at = map.next_value()?,
             "lastOnlineAt" => self.last_online_at = map.next_value()?,
             "type" => self.kind = map.next_value()?,
             "isConfirmed" => self.is_confirmed = map.next_value()?,
-            _ => return self.person.read(key, map),
+            _ => return Ok(self.stamps.read(key, map)? || self.person.read(key, map)?),
         }
         Ok(true)
     }
@@ -143,9 +158,7 @@ impl<'de> Wire<'de> for CustomerWire<'de> {
 /// A newsletter subscription (§5.6).
 #[derive(Debug, Clone, Default)]
 pub struct SubscriptionWire<'a> {
-    pub id: Raw<'a>,
-    pub created_at: Raw<'a>,
-    pub updated_at: Raw<'a>,
+    pub stamps: Stamps<'a>,
     pub is_confirmed: Raw<'a>,
     pub email: Raw<'a>,
     pub firstname: Raw<'a>,
@@ -160,15 +173,12 @@ impl Enveloped for SubscriptionWire<'_> {
 impl<'de> Wire<'de> for SubscriptionWire<'de> {
     fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
         match key {
-            "id" => self.id = map.next_value()?,
-            "createdAt" => self.created_at = map.next_value()?,
-            "updatedAt" => self.updated_at = map.next_value()?,
             "isConfirmed" => self.is_confirmed = map.next_value()?,
             "email" => self.email = map.next_value()?,
             "firstname" => self.firstname = map.next_value()?,
             "lastname" => self.lastname = map.next_value()?,
             "language" => self.language = map.next_value()?,
-            _ => return Ok(false),
+            _ => return self.stamps.read(key, map),
         }
         Ok(true)
     }
@@ -177,9 +187,7 @@ impl<'de> Wire<'de> for SubscriptionWire<'de> {
 /// An order (§5.7).
 #[derive(Debug, Clone, Default)]
 pub struct OrderWire<'a> {
-    pub id: Raw<'a>,
-    pub created_at: Raw<'a>,
-    pub updated_at: Raw<'a>,
+    pub stamps: Stamps<'a>,
     pub number: Raw<'a>,
     pub status: Raw<'a>,
     pub channel: Raw<'a>,
@@ -220,9 +228,6 @@ impl Enveloped for OrderWire<'_> {
 impl<'de> Wire<'de> for OrderWire<'de> {
     fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
         match key {
-            "id" => self.id = map.next_value()?,
-            "createdAt" => self.created_at = map.next_value()?,
-            "updatedAt" => self.updated_at = map.next_value()?,
             "number" => self.number = map.next_value()?,
             "status" => self.status = map.next_value()?,
             "channel" => self.channel = map.next_value()?,
@@ -253,7 +258,7 @@ impl<'de> Wire<'de> for OrderWire<'de> {
             "shipments" => self.shipments = map.next_value()?,
             "invoices" => self.invoices = map.next_value()?,
             "products" => self.products = map.next_value()?,
-            _ => return self.person.read(key, map),
+            _ => return Ok(self.stamps.read(key, map)? || self.person.read(key, map)?),
         }
         Ok(true)
     }
@@ -328,9 +333,7 @@ impl<'de> Wire<'de> for RowWire<'de> {
 /// A shopping cart (§5.10).
 #[derive(Debug, Clone, Default)]
 pub struct QuoteWire<'a> {
-    pub id: Raw<'a>,
-    pub created_at: Raw<'a>,
-    pub updated_at: Raw<'a>,
+    pub stamps: Stamps<'a>,
     pub recovery_hash: Raw<'a>,
     pub customer: Maybe<Link<'a, Plain>>,
 }
@@ -342,12 +345,9 @@ impl Enveloped for QuoteWire<'_> {
 impl<'de> Wire<'de> for QuoteWire<'de> {
     fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
         match key {
-            "id" => self.id = map.next_value()?,
-            "createdAt" => self.created_at = map.next_value()?,
-            "updatedAt" => self.updated_at = map.next_value()?,
             "recoveryHash" => self.recovery_hash = map.next_value()?,
             "customer" => self.customer = map.next_value()?,
-            _ => return Ok(false),
+            _ => return self.stamps.read(key, map),
         }
         Ok(true)
     }
@@ -356,9 +356,7 @@ impl<'de> Wire<'de> for QuoteWire<'de> {
 /// A shipment (§5.13).
 #[derive(Debug, Clone, Default)]
 pub struct ShipmentWire<'a> {
-    pub id: Raw<'a>,
-    pub created_at: Raw<'a>,
-    pub updated_at: Raw<'a>,
+    pub stamps: Stamps<'a>,
     pub status: Raw<'a>,
     pub tracking_code: Raw<'a>,
     pub notify_shipped: Raw<'a>,
@@ -373,15 +371,12 @@ impl Enveloped for ShipmentWire<'_> {
 impl<'de> Wire<'de> for ShipmentWire<'de> {
     fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
         match key {
-            "id" => self.id = map.next_value()?,
-            "createdAt" => self.created_at = map.next_value()?,
-            "updatedAt" => self.updated_at = map.next_value()?,
             "status" => self.status = map.next_value()?,
             "trackingCode" => self.tracking_code = map.next_value()?,
             "doNotifyShipped" => self.notify_shipped = map.next_value()?,
             "doNotifyTrackingCode" => self.notify_tracking_code = map.next_value()?,
             "order" => self.order = map.next_value()?,
-            _ => return Ok(false),
+            _ => return self.stamps.read(key, map),
         }
         Ok(true)
     }
@@ -390,9 +385,7 @@ impl<'de> Wire<'de> for ShipmentWire<'de> {
 /// An invoice (§5.13).
 #[derive(Debug, Clone, Default)]
 pub struct InvoiceWire<'a> {
-    pub id: Raw<'a>,
-    pub created_at: Raw<'a>,
-    pub updated_at: Raw<'a>,
+    pub stamps: Stamps<'a>,
     pub number: Raw<'a>,
     pub status: Raw<'a>,
     pub is_credit_note: Raw<'a>,
@@ -406,14 +399,11 @@ impl Enveloped for InvoiceWire<'_> {
 impl<'de> Wire<'de> for InvoiceWire<'de> {
     fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
         match key {
-            "id" => self.id = map.next_value()?,
-            "createdAt" => self.created_at = map.next_value()?,
-            "updatedAt" => self.updated_at = map.next_value()?,
             "number" => self.number = map.next_value()?,
             "status" => self.status = map.next_value()?,
             "isCreditNote" => self.is_credit_note = map.next_value()?,
             "order" => self.order = map.next_value()?,
-            _ => return Ok(false),
+            _ => return self.stamps.read(key, map),
         }
         Ok(true)
     }
@@ -440,9 +430,7 @@ impl<'de> Wire<'de> for ImageWire<'de> {
 /// A product (§5.11).
 #[derive(Debug, Clone, Default)]
 pub struct ProductWire<'a> {
-    pub id: Raw<'a>,
-    pub created_at: Raw<'a>,
-    pub updated_at: Raw<'a>,
+    pub stamps: Stamps<'a>,
     pub url: Raw<'a>,
     pub title: Raw<'a>,
     pub image: Maybe<ImageWire<'a>>,
@@ -455,13 +443,10 @@ impl Enveloped for ProductWire<'_> {
 impl<'de> Wire<'de> for ProductWire<'de> {
     fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
         match key {
-            "id" => self.id = map.next_value()?,
-            "createdAt" => self.created_at = map.next_value()?,
-            "updatedAt" => self.updated_at = map.next_value()?,
             "url" => self.url = map.next_value()?,
             "title" => self.title = map.next_value()?,
             "image" => self.image = map.next_value()?,
-            _ => return Ok(false),
+            _ => return self.stamps.read(key, map),
         }
         Ok(true)
     }
@@ -470,9 +455,7 @@ impl<'de> Wire<'de> for ProductWire<'de> {
 /// A variant (§5.12).
 #[derive(Debug, Clone, Default)]
 pub struct VariantWire<'a> {
-    pub id: Raw<'a>,
-    pub created_at: Raw<'a>,
-    pub updated_at: Raw<'a>,
+    pub stamps: Stamps<'a>,
     pub title: Raw<'a>,
     pub image: Maybe<ImageWire<'a>>,
     pub product: Maybe<Link<'a, Plain>>,
@@ -485,13 +468,10 @@ impl Enveloped for VariantWire<'_> {
 impl<'de> Wire<'de> for VariantWire<'de> {
     fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
         match key {
-            "id" => self.id = map.next_value()?,
-            "createdAt" => self.created_at = map.next_value()?,
-            "updatedAt" => self.updated_at = map.next_value()?,
             "title" => self.title = map.next_value()?,
             "image" => self.image = map.next_value()?,
             "product" => self.product = map.next_value()?,
-            _ => return Ok(false),
+            _ => return self.stamps.read(key, map),
         }
         Ok(true)
     }

@@ -8,6 +8,7 @@
 mod account;
 mod answers;
 mod door;
+mod removed;
 mod scripted;
 mod simulator;
 mod world;
