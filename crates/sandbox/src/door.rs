@@ -13,6 +13,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+/// How long calls that are running may take when a port is closed.
+const GRACE: Duration = Duration::from_millis(250);
 /// How long a port that somebody else took in an outage is left alone.
 const BIND_AGAIN: Duration = Duration::from_millis(50);
 
@@ -163,16 +165,17 @@ pub fn serve_until(listener: TcpListener, router: Router, outage: &Outage) -> st
         let mut open = Some(listener);
         loop {
             if let Some(listener) = open.take() {
-                let (mut stopped, mut switch) = (stopped.clone(), switch.clone());
-                let end = async move {
-                    tokio::select! {
-                        _ = stopped.wait_for(|is_stopped| *is_stopped) => {}
-                        Ok(_) = switch.wait_for(|is_off| *is_off) => {}
-                    }
+                let serving = axum::serve(listener, router.clone());
+                let serving = serving.with_graceful_shutdown(closing(stopped.clone(), switch.clone()));
+                // A call that is never answered does not keep the port from opening again.
+                let patience = async {
+                    closing(stopped.clone(), switch.clone()).await;
+                    tokio::time::sleep(GRACE).await;
                 };
-                let _ = axum::serve(listener, router.clone())
-                    .with_graceful_shutdown(end)
-                    .await;
+                tokio::select! {
+                    _ = serving => {}
+                    () = patience => {}
+                }
             }
             tokio::select! {
                 _ = stopped.wait_for(|is_stopped| *is_stopped) => return,
@@ -185,4 +188,12 @@ pub fn serve_until(listener: TcpListener, router: Router, outage: &Outage) -> st
         }
     });
     Ok(Served { addr, stop, task })
+}
+
+/// Waits until a port has to be closed, for good or for an outage.
+async fn closing(mut stopped: watch::Receiver<bool>, mut switch: watch::Receiver<bool>) {
+    tokio::select! {
+        _ = stopped.wait_for(|is_stopped| *is_stopped) => {}
+        Ok(_) = switch.wait_for(|is_off| *is_off) => {}
+    }
 }

@@ -112,7 +112,10 @@ async fn faults_are_set_by_call_and_by_click() {
     hand.tell("faults", set).await;
     let faults = hand.read("faults").await;
     assert_eq!(
-        (&faults["latency_percent"], &faults["percent"]["429 without Retry-After"]),
+        (
+            &faults["latency_percent"],
+            &faults["percent"]["429 without Retry-After"]
+        ),
         (&json!(50), &json!(100.0))
     );
     assert_eq!(hand.0.get("identity").await.status, StatusCode::TOO_MANY_REQUESTS);
@@ -134,7 +137,10 @@ async fn faults_are_set_by_call_and_by_click() {
         assert_eq!(hand.0.get("identity").await.status.as_u16(), wanted);
     }
     assert_eq!(hand.read("faults").await["hits"]["load balancer 503"], 2);
-    for bad in [json!({"percent": {"slow drip": 101}}), json!({"latency_ms": "soon"})] {
+    for bad in [
+        json!({"percent": {"slow drip": 101}}),
+        json!({"latency_ms": "soon"}),
+    ] {
         assert_eq!(hand.tell("faults", bad).await.status, StatusCode::BAD_REQUEST);
     }
     hand.tell("outage", json!({"on": true})).await;

@@ -370,3 +370,21 @@ async fn failed_deliveries_are_in_a_log_file() {
         StatusCode::BAD_REQUEST
     );
 }
+
+#[tokio::test]
+async fn the_deliverer_finds_new_work_by_itself() {
+    let told = Told::about(&["create"], Options::default()).await;
+    let work = async {
+        for count in 1..3 {
+            told.world.profile(json!({})).await;
+            while told.inbox.lock().expect("nobody panics").len() < count {
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    tokio::select! {
+        () = told.world.simulator.run_webhooks() => panic!("it goes on for ever"),
+        () = work => {}
+    }
+    assert!(told.world.simulator.webhook_counts().accepted > 0);
+}

@@ -240,3 +240,30 @@ async fn slow_and_silent_answers() {
     world.pass_seconds(2);
     assert_eq!(world.simulator.counts().profiles, 2);
 }
+
+#[tokio::test]
+async fn an_outage_ends_though_a_call_hangs() {
+    let world = World::new().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let outage = world.simulator.outage();
+    let served = serve_until(listener, world.simulator.router(), &outage).expect("an address");
+    world.simulator.fail_next(FaultKind::DelayedSilent, 1);
+    let mut hanging = TcpStream::connect(served.addr).await.expect("it listens");
+    let head = format!(
+        "GET /v4/identity HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\n\r\n",
+        world.bearer
+    );
+    hanging.write_all(head.as_bytes()).await.expect("it reads");
+    while world.simulator.counts().waiting == 0 {
+        tokio::task::yield_now().await;
+    }
+    outage.begin();
+    while TcpStream::connect(served.addr).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    outage.end();
+    while TcpStream::connect(served.addr).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    served.stop().await;
+}
