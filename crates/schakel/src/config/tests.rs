@@ -246,6 +246,13 @@ fn secrets_are_never_shown_and_plain_ones_are_warned_about() {
 }
 
 #[test]
+fn a_sink_is_always_given_time_to_settle() {
+    let text = read(GOOD, &[("SCHAKEL_CONNECTION__MAIL__SETTLE_MS", "0")], &[]).unwrap_err();
+    let text = text.lines().join("\n");
+    assert!(text.contains("`settle_ms` must lie between 1000 and"), "{text}");
+}
+
+#[test]
 fn a_secret_comes_from_its_file_beside_the_configuration() {
     let folder = schakel_testkit::tempdir();
     let file = folder.path().join("schakel.toml");
