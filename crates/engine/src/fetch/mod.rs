@@ -5,6 +5,7 @@
 //! tried again and never taken for one; what an answer is worth is decided by what was known before the call.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -17,7 +18,6 @@ use schakel_core::time::Timestamp;
 use schakel_store::{AfterFetch, ClaimedFetch, FetchRow, StoreError};
 
 use crate::hub::{Hub, SourceConnection};
-use crate::normalise;
 
 /// How long a claim on a fetch holds, in milliseconds; longer than any call takes.
 const CLAIM_MS: i64 = 120_000;
@@ -209,7 +209,7 @@ async fn fetch_one(
 
 /// Gives the time that an answer's content bears; what can't be read is set aside by apply, so it counts as new.
 fn said_at(source: &SourceConnection, event: &Event, key: RecordKey) -> Timestamp {
-    let normalised = normalise::normalise(&*source.source, event);
+    let normalised = catch_unwind(AssertUnwindSafe(|| source.source.normalise(event))).unwrap_or_default();
     let own = normalised.records.iter().find(|record| record.key == key);
     own.map_or(event.received_at, |record| record.version.at)
 }

@@ -325,7 +325,7 @@ impl World {
         self.shop.lock().unwrap().remove(path);
     }
 
-    /// Lets the shop answer everything with a status and a `Retry-After`; `None` makes it well again.
+    /// Lets the shop answer everything with a status and a `Retry-After`.
     pub fn shop_refuses(&self, refusal: Option<(u16, u32)>) {
         *self.refusal.lock().unwrap() = refusal;
     }
@@ -501,16 +501,12 @@ fn living_shop() -> BTreeMap<String, Value> {
     let permissions = json!({"accountPermissions": {"content": read, "products": read, "customers": read,
         "orders": read, "settings": read, "tracking": read}});
     let languages = json!({"languages": [{"code": "nl", "isActive": true}]});
-    [
-        ("/nl/account/permissions.json", permissions),
-        (
-            "/nl/shop.json",
-            json!({"shop": {"id": SHOP, "mainDomain": "shop.example.org"}}),
-        ),
-        ("/nl/languages.json", languages),
-    ]
-    .map(|(path, body)| (path.to_owned(), body))
-    .into()
+    let shop = json!({"shop": {"id": SHOP, "mainDomain": "shop.example.org"}});
+    BTreeMap::from([
+        ("/nl/account/permissions.json".to_owned(), permissions),
+        ("/nl/shop.json".to_owned(), shop),
+        ("/nl/languages.json".to_owned(), languages),
+    ])
 }
 
 fn hub(store: Store, clock: &ManualClock, cx: Cx) -> Hub {

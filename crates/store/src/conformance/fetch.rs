@@ -51,11 +51,9 @@ fn done(row: &FetchRow, event: i64) -> Ended {
     (row.clone(), AfterFetch::Done, Some(answer))
 }
 
-fn because(reason: &str, row: FetchRow) -> FetchRow {
-    FetchRow {
-        reason: reason.to_owned(),
-        ..row
-    }
+fn because(reason: &str, mut row: FetchRow) -> FetchRow {
+    reason.clone_into(&mut row.reason);
+    row
 }
 
 async fn a_second_wish_joins_the_first(store: Store) {
