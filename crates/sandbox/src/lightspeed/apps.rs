@@ -39,7 +39,9 @@ impl Simulator {
     pub fn install_app(&self, key: &str) -> Option<String> {
         let (place, app) = self.app(key)?;
         let mut shop = self.shop();
-        let token = format!("{:016x}{:016x}", shop.seed.next_u64(), shop.seed.next_u64());
+        // The number keeps the tokens of two shops of one seed apart.
+        let random = format!("{:016x}", shop.seed.next_u64());
+        let token = md5_hex(&[&random, &shop.id.to_string()]);
         let secret = secret_of(app, &token);
         shop.installed[place] = Some(token);
         Some(secret)

@@ -11,7 +11,7 @@ use crate::lightspeed::plain;
 /// Calls that the page of the log shows.
 const CALLS_SHOWN: usize = 200;
 /// Records on a page.
-const PAGE_RECORDS: usize = 50;
+const PAGE_RECORDS: u64 = 50;
 /// The collections that are not plain resources.
 const KINDS: [&str; 15] = [
     "customers",
@@ -31,7 +31,7 @@ const KINDS: [&str; 15] = [
     "languages",
 ];
 /// Members that make a good column, in this order.
-const COLUMNS: [&str; 19] = [
+const COLUMNS: [&str; 17] = [
     "id",
     "number",
     "status",
@@ -40,7 +40,6 @@ const COLUMNS: [&str; 19] = [
     "type",
     "email",
     "firstname",
-    "middlename",
     "lastname",
     "title",
     "name",
@@ -49,7 +48,6 @@ const COLUMNS: [&str; 19] = [
     "address",
     "isActive",
     "priceIncl",
-    "createdAt",
     "updatedAt",
 ];
 
@@ -79,7 +77,7 @@ pub(super) async fn overview(State(simulator): State<Simulator>) -> Answer {
     let rows = facts
         .iter()
         .map(|(label, key)| vec![escaped(label), shown(&state[*key])]);
-    page.table(&["", ""], rows);
+    page.table(&["Fact", "Value"], rows);
     page.heading("What is in it");
     let counts = state["counts"].as_object().cloned().unwrap_or_default();
     let rows = counts.iter().map(|(name, count)| {
@@ -126,8 +124,7 @@ pub(super) async fn acts() -> Answer {
     page.say("Without an id an act is about the newest record; whoever is not described is invented.");
     for (kind, acts) in ACTS {
         page.heading(kind);
-        let rows = acts.iter().map(|act| vec![escaped(act.1), act_form(act, &[])]);
-        page.table(&["Act", ""], rows);
+        page.table(&["Act"], acts.iter().map(|act| vec![act_form(act, &[])]));
     }
     Ok(page.finish())
 }
@@ -175,8 +172,15 @@ pub(super) async fn records(
     Path(path): Path<String>,
     given: Given,
 ) -> Answer {
-    let number: usize = given.number("page")?.unwrap_or(1).max(1);
-    let query = format!("limit={PAGE_RECORDS}&page={number}");
+    let number: u64 = given.number("page")?.unwrap_or(1).max(1);
+    let count = api::peek(&simulator, &format!("{path}/count"), "");
+    let count = count.and_then(|count| count["count"].as_u64()).unwrap_or(0);
+    // The newest come first: the last page of the API is the first here.
+    let pages = count.div_ceil(PAGE_RECORDS).max(1);
+    let query = format!(
+        "limit={PAGE_RECORDS}&page={}",
+        (pages + 1).saturating_sub(number).max(1)
+    );
     let found = api::peek(&simulator, &path, &query).ok_or_else(|| Trouble::unknown("record"))?;
     let list = match &found {
         Value::Array(list) => Some(list),
@@ -184,16 +188,16 @@ pub(super) async fn records(
         _ => None,
     };
     match list {
-        Some(list) => Ok(list_page(&path, number, list)),
+        Some(list) => Ok(list_page(&path, (number, pages), list)),
         None => Ok(record_page(&path, &found)),
     }
 }
 
-fn list_page(path: &str, number: usize, list: &[Value]) -> http::Response<axum::body::Body> {
+fn list_page(path: &str, (number, pages): (u64, u64), list: &[Value]) -> http::Response<axum::body::Body> {
     let mut page = page(path);
     let has = |column: &&&str| list.iter().any(|record| record.get(**column).is_some());
     let columns: Vec<&str> = COLUMNS.iter().filter(has).copied().collect();
-    let rows = list.iter().map(|record| {
+    let rows = list.iter().rev().map(|record| {
         let cell = |column: &&str| {
             let value = shown(&record[*column]);
             if *column == "id" {
@@ -209,8 +213,8 @@ fn list_page(path: &str, number: usize, list: &[Value]) -> http::Response<axum::
     if number > 1 {
         page.raw(format!("<a href=\"?page={}\">previous</a> ", number - 1));
     }
-    page.raw(format!("page {number}"));
-    if list.len() == PAGE_RECORDS {
+    page.raw(format!("page {number} of {pages}"));
+    if number < pages {
         page.raw(format!(" <a href=\"?page={}\">next</a>", number + 1));
     }
     page.raw("</p>");

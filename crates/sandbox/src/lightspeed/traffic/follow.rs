@@ -112,13 +112,20 @@ impl Generator {
         }
     }
 
-    /// Deletes an account, or an order that waits.
+    /// Picks any order that exists.
+    fn any_order(&mut self) -> Option<u64> {
+        let shop = self.simulator.shop();
+        let at = usize::try_from(self.seed.below(shop.orders.positions() as u64)).ok()?;
+        shop.orders.get(at).map(|_| shop.orders.id(at))
+    }
+
+    /// Deletes an account or an order.
     fn delete_something(&mut self) {
         if self.seed.percent(50)
             && let Some(customer) = take_one(&mut self.registered, &mut self.seed)
         {
             self.simulator.delete_customer(customer);
-        } else if let Some(order) = take_one(&mut self.follow.orders, &mut self.seed) {
+        } else if let Some(order) = self.any_order() {
             self.simulator.delete_order(order);
         }
     }

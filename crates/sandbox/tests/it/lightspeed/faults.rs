@@ -1,5 +1,7 @@
 //! §9.1: faults on demand.
 
+use base64::Engine;
+use http::Method;
 use schakel_sandbox::door::serve;
 use schakel_sandbox::lightspeed::{Buyer, RestFault, RestFaults};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -7,6 +9,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::{open, person};
 
+/// On demand an order is not found once and then is there.
+///
+/// Fidelity: lightspeed-ecom.md 20 — exact
 #[tokio::test]
 async fn l020_an_order_is_missing_once_and_then_there() {
     let world = open();
@@ -18,6 +23,9 @@ async fn l020_an_order_is_missing_once_and_then_there() {
     assert_eq!(world.get(&path).await.status, 200);
 }
 
+/// On demand a server error comes as a page, late, or as a broken connection.
+///
+/// Fidelity: lightspeed-ecom.md 21 — exact
 #[tokio::test]
 async fn l021_server_errors_come_as_pages() {
     let world = open();
@@ -32,7 +40,7 @@ async fn l021_server_errors_come_as_pages() {
 }
 
 #[tokio::test]
-async fn l021_a_cut_connection_ends_in_the_middle() {
+async fn a_cut_connection_ends_in_the_middle() {
     let world = open();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let served = serve(listener, world.shop.router()).unwrap();
@@ -50,6 +58,9 @@ async fn l021_a_cut_connection_ends_in_the_middle() {
     served.stop().await;
 }
 
+/// On demand 429 says when to come back in seconds, as a date, or not at all.
+///
+/// Fidelity: lightspeed-ecom.md 22 — exact
 #[tokio::test]
 async fn l022_retry_after_comes_as_seconds_as_a_date_or_not() {
     let world = open();
@@ -64,6 +75,59 @@ async fn l022_retry_after_comes_as_seconds_as_a_date_or_not() {
         waits.push(answer.header("retry-after").to_owned());
     }
     assert_eq!(waits, ["7", "Tue, 12 May 2026 15:26:37 GMT", ""]);
+}
+
+#[tokio::test]
+async fn what_a_fault_leaves_behind() {
+    let world = open();
+    let create = |n: u32| {
+        format!(r#"{{"customer":{{"email":"fout.{n}@example.org","firstname":"F","lastname":"Out"}}}}"#)
+    };
+    for (n, fault, is_done) in [
+        (0, RestFault::ServerError(500), false),
+        (1, RestFault::ServerErrorAfter(500), true),
+        (2, RestFault::HtmlOk, false),
+        (3, RestFault::LoadBalancer, false),
+        (4, RestFault::TooManyBare, false),
+        (5, RestFault::Drip(1), true),
+    ] {
+        let before = world.shop.counts().customers;
+        world.shop.fail_next(fault, 1);
+        let answer = world.call(Method::POST, "/nl/customers.json", &create(n)).await;
+        let made = world.shop.counts().customers - before;
+        assert_eq!(made, u64::from(is_done), "{fault:?}");
+        if fault == RestFault::Drip(1) {
+            assert_eq!(answer.json()["customer"]["email"], "fout.5@example.org");
+        }
+        if fault == RestFault::HtmlOk {
+            assert_eq!(answer.status, 200);
+            assert!(answer.text.starts_with("<html>"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_lost_after_the_call_is_done() {
+    let world = open();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let served = serve(listener, world.shop.router()).unwrap();
+    let customer = world.customer("verloren@example.org");
+    for (fault, is_done) in [(RestFault::Reset, false), (RestFault::AnswerLost, true)] {
+        world.shop.fail_next(fault, 1);
+        let options = world.shop.options();
+        let pair = format!("{}:{}", options.api_key, options.api_secret);
+        let basic = base64::engine::general_purpose::STANDARD.encode(pair);
+        let request = format!(
+            "DELETE /nl/customers/{customer}.json HTTP/1.1\r\nhost: shop\r\nauthorization: Basic {basic}\r\n\r\n"
+        );
+        let mut stream = TcpStream::connect(served.addr).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut got = Vec::new();
+        let _ = stream.read_to_end(&mut got).await;
+        assert!(got.is_empty(), "{fault:?}: {}", String::from_utf8_lossy(&got));
+        assert_eq!(world.shop.person(customer).is_none(), is_done, "{fault:?}");
+    }
+    served.stop().await;
 }
 
 #[tokio::test]

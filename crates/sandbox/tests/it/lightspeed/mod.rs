@@ -4,11 +4,17 @@
 //! connections.
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic like tests")]
 
+mod apps;
+mod checkout;
+mod control;
 mod door;
 mod faults;
 mod lists;
+mod plain;
 mod receiver;
 mod shapes;
+mod shipments;
+mod snapshot;
 mod story;
 mod values;
 mod webhooks;

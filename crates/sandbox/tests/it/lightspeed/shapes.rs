@@ -85,7 +85,9 @@ fn written(text: &str, path: &[&str]) -> String {
     keys(text, path).join(" ")
 }
 
-/// An order from a cart: what the platform sends for it, and each record as the API answers it.
+/// An order is told with its relations one level deep.
+///
+/// Fidelity: lightspeed-ecom.md 76 — exact
 #[tokio::test]
 async fn l076_an_order_webhook_has_the_keys_of_the_capture_in_their_order() {
     let world = open();
@@ -127,7 +129,7 @@ async fn l076_an_order_webhook_has_the_keys_of_the_capture_in_their_order() {
 }
 
 #[tokio::test]
-async fn l038_answers_have_the_keys_of_the_samples_and_links_only() {
+async fn answers_have_the_keys_of_the_samples_and_links_only() {
     let world = open();
     let receiver = Receiver::open().await;
     let hook = world.hook("orders", "created", &receiver.address).await;

@@ -13,45 +13,72 @@ async fn post(world: &World, path: &str, body: &str) -> Value {
     answer.json()
 }
 
+/// A customer is created with an id and answered whole.
+///
+/// Fidelity: lightspeed-ecom.md 53 — exact
 #[tokio::test]
-async fn l053_l059_a_customer_is_created_and_codes_become_objects() {
+async fn l053_a_customer_is_created() {
     let world = open();
-    let body = r#"{"customer":{"email":"nieuw@example.org","firstname":"N","lastname":"Ieuw",
-        "language":"de","addressBillingCountry":"be","gender":"male","isCompany":true}}"#;
+    let body =
+        r#"{"customer":{"email":"nieuw@example.org","firstname":"N","lastname":"Ieuw","isCompany":true}}"#;
     let json = post(&world, "/nl/customers.json", body).await;
     let customer = &json["customer"];
     assert_eq!(customer["type"], "registered");
-    assert_eq!(customer["language"]["locale"], "de_DE");
-    assert_eq!(customer["addressBillingCountry"]["code3"], "bel");
-    assert_eq!(customer["gender"], "male");
-    assert_eq!(world.shop.counts().customers, 1);
-}
-
-#[tokio::test]
-async fn l054_l055_incomplete_and_taken_are_refused() {
-    let world = open();
-    world.customer("bezet@example.org");
-    for (body, status) in [
-        (r#"{"email":"a@example.org"}"#, 400),
-        (r#"{"customer":{"firstname":"A","lastname":"B"}}"#, 400),
-        (
-            r#"{"customer":{"firstname":"A","lastname":"B","email":"BEZET@example.org"}}"#,
-            422,
-        ),
-        (
-            r#"{"customer":{"firstname":"A","lastname":"B","email":"b@example.org","language":"xx"}}"#,
-            400,
-        ),
-        ("not json", 400),
-    ] {
-        let answer = world.call(Method::POST, "/nl/customers.json", body).await;
-        assert_eq!(answer.status, status, "{body}");
+    assert_eq!(customer["isCompany"], true);
+    let path = format!("/nl/customers/{}.json", customer["id"]);
+    assert_eq!(world.get(&path).await.json(), json);
+    for needed in ["email", "firstname", "lastname"] {
+        let body = body.replace(&format!("\"{needed}\""), "\"other\"");
+        let refused = world.call(Method::POST, "/nl/customers.json", &body).await;
+        assert_eq!(refused.status, 400, "{needed}");
     }
     assert_eq!(world.shop.counts().customers, 1);
-    let empty = world.call(Method::POST, "/nl/customers.json", "{}").await;
-    assert_eq!(empty.message(), "Invalid data input");
 }
 
+/// A body without its envelope or without what is needed is refused.
+///
+/// Fidelity: lightspeed-ecom.md 54 — exact
+#[tokio::test]
+async fn l054_incomplete_bodies_are_refused() {
+    let world = open();
+    for body in [
+        "{}",
+        r#"{"email":"a@example.org"}"#,
+        r#"{"customer":{"firstname":"A","lastname":"B"}}"#,
+        r#"{"customer":{"firstname":"A","lastname":"B","email":"b@example.org","language":"xx"}}"#,
+        "not json",
+    ] {
+        let answer = world.call(Method::POST, "/nl/customers.json", body).await;
+        assert_eq!(answer.status, 400, "{body}");
+        assert_eq!(answer.message(), "Invalid data input");
+    }
+    assert_eq!(world.shop.counts().customers, 0);
+}
+
+/// An address belongs to one account.
+///
+/// Fidelity: lightspeed-ecom.md 55 — approximated: 422 is a choice of the reference between 400 and 422
+#[tokio::test]
+async fn l055_an_address_belongs_to_one_account() {
+    let world = open();
+    world.customer("bezet@example.org");
+    world.order(Buyer::Guest(person("vrij@example.org")));
+    let body =
+        |email: &str| format!(r#"{{"customer":{{"firstname":"A","lastname":"B","email":"{email}"}}}}"#);
+    let taken = world
+        .call(Method::POST, "/nl/customers.json", &body("BEZET@example.org"))
+        .await;
+    assert_eq!(taken.status, 422);
+    assert_eq!(taken.json()["error"]["code"], 422);
+    let free = world
+        .call(Method::POST, "/nl/customers.json", &body("vrij@example.org"))
+        .await;
+    assert_eq!(free.status, 201, "that of a guest is free");
+}
+
+/// A form with bracket names is read like JSON.
+///
+/// Fidelity: lightspeed-ecom.md 56 — exact
 #[tokio::test]
 async fn l056_forms_are_read_like_json() {
     let world = open();
@@ -67,6 +94,9 @@ async fn l056_forms_are_read_like_json() {
     assert_eq!(answer.json()["customer"]["isCompany"], true);
 }
 
+/// Only the field that was sent changes, and the time of change.
+///
+/// Fidelity: lightspeed-ecom.md 57 — exact
 #[tokio::test]
 async fn l057_only_the_field_that_was_sent_changes() {
     let world = open();
@@ -86,8 +116,11 @@ async fn l057_only_the_field_that_was_sent_changes() {
     assert_eq!(after, before);
 }
 
+/// A deletion is answered with nothing, is final and is told.
+///
+/// Fidelity: lightspeed-ecom.md 58 — exact
 #[tokio::test]
-async fn l058_l083_a_deletion_is_told_and_final() {
+async fn l058_a_deletion_is_final() {
     let world = open();
     let receiver = Receiver::open().await;
     world.hook("customers", "*", &receiver.address).await;
@@ -103,6 +136,42 @@ async fn l058_l083_a_deletion_is_told_and_final() {
     assert_eq!(events, ["customers/created", "customers/deleted"]);
 }
 
+/// A write through the API is told like any other change.
+///
+/// Fidelity: lightspeed-ecom.md 83 — approximated: a choice of the reference
+#[tokio::test]
+async fn l083_a_write_comes_back_as_an_echo() {
+    let world = open();
+    let receiver = Receiver::open().await;
+    world.hook("customers", "updated", &receiver.address).await;
+    let customer = world.customer("echo@example.org");
+    let path = format!("/nl/customers/{customer}.json");
+    world
+        .call(Method::PUT, &path, r#"{"customer":{"phone":"1"}}"#)
+        .await;
+    world.shop.webhooks_idle().await;
+    assert_eq!(receiver.events(), ["customers/updated"]);
+    assert!(receiver.got()[0].text().contains(r#""phone":"1""#));
+}
+
+/// Codes are written and objects are read back.
+///
+/// Fidelity: lightspeed-ecom.md 59 — exact
+#[tokio::test]
+async fn l059_codes_are_written_and_objects_read() {
+    let world = open();
+    let customer = world.customer("code@example.org");
+    let path = format!("/nl/customers/{customer}.json");
+    let body = r#"{"customer":{"language":"de","addressBillingCountry":"be"}}"#;
+    let json = world.call(Method::PUT, &path, body).await.json();
+    assert_eq!(json["customer"]["language"]["locale"], "de_DE");
+    assert_eq!(json["customer"]["addressBillingCountry"]["code3"], "bel");
+    assert_eq!(json["customer"]["addressShippingCountry"]["code"], "nl");
+}
+
+/// A membership is made with links and without times.
+///
+/// Fidelity: lightspeed-ecom.md 60 — exact
 #[tokio::test]
 async fn l060_memberships_are_made_and_ended() {
     let world = open();
@@ -127,6 +196,9 @@ async fn l060_memberships_are_made_and_ended() {
     );
 }
 
+/// A shipment that is shipped takes the order with it.
+///
+/// Fidelity: lightspeed-ecom.md 61 — approximated: how much follows is a choice of the reference
 #[tokio::test]
 async fn l061_shipping_cascades() {
     let world = open();
@@ -168,6 +240,9 @@ async fn l061_shipping_cascades() {
     assert_eq!(told, expected);
 }
 
+/// An order that is paid takes its invoice with it.
+///
+/// Fidelity: lightspeed-ecom.md 62 — approximated: how much follows is a choice of the reference
 #[tokio::test]
 async fn l062_payment_cascades() {
     let world = open();
@@ -207,18 +282,81 @@ async fn l062_payment_cascades() {
     );
 }
 
+/// A credit makes a credit invoice and raises what was refunded.
+///
+/// Fidelity: lightspeed-ecom.md 63 — approximated: the answer's body and the sign of the amounts are not known
 #[tokio::test]
-async fn l064_stock_is_set() {
+async fn l063_a_credit_gives_pieces_back() {
     let world = open();
-    let variant = world.shop.ids(schakel_sandbox::lightspeed::Kind::Variant)[0];
-    let body = r#"{"variant":{"stockLevel":-4,"priceIncl":12.5}}"#;
-    let answer = world
-        .call(Method::PUT, &format!("/nl/variants/{variant}.json"), body)
-        .await;
-    assert_eq!(answer.json()["variant"]["stockLevel"], -4);
-    assert_eq!(answer.json()["variant"]["priceIncl"], 12.5);
+    let receiver = Receiver::open().await;
+    world.hook("invoices", "created", &receiver.address).await;
+    let order = world.order(Buyer::Guest(person("terug@example.org")));
+    let facts = world.shop.order(order).unwrap();
+    let body = |count: u32| {
+        format!(
+            r#"{{"credit":{{"creditPayment":false,"creditShipment":false,"notifyNew":false,"updateStock":true,"orderProducts":[{{"id":{},"quantity":{count}}}]}}}}"#,
+            facts.rows[1].id
+        )
+    };
+    let path = format!("/nl/orders/{order}/credit.json");
+    assert_eq!(world.call(Method::POST, &path, &body(3)).await.status, 400);
+    let credit = post(&world, &path, &body(1)).await["credit"].clone();
+    assert_eq!(credit["isCreditNote"], true);
+    assert_eq!(credit["invoice"]["resource"]["id"], facts.invoice);
+    let price = facts.rows[1].price_incl_e4 as f64 / 10_000.0;
+    assert_eq!(credit["priceIncl"].as_f64(), Some(-price));
+    let invoice = world
+        .get(&format!("/nl/invoices/{}.json", facts.invoice))
+        .await
+        .json();
+    assert_eq!(invoice["invoice"]["creditNote"]["resource"]["id"], credit["id"]);
+    let rows = world
+        .get(&format!("/nl/orders/{order}/products.json"))
+        .await
+        .json();
+    assert_eq!(rows["orderProducts"][1]["quantityRefunded"], 1);
+    let both = world
+        .get(&format!("/nl/invoices.json?order={order}"))
+        .await
+        .json();
+    assert_eq!(both["invoices"].as_array().unwrap().len(), 2);
+    let items = world
+        .get(&format!("/nl/invoices/{}/items.json", credit["id"]))
+        .await
+        .json();
+    assert_eq!(items["invoiceItems"].as_array().unwrap().len(), 1);
+    world.shop.webhooks_idle().await;
+    assert_eq!(receiver.events(), ["invoices/created", "invoices/created"]);
 }
 
+/// A stock that is set leaves a movement of the difference.
+///
+/// Fidelity: lightspeed-ecom.md 64 — approximated: the channel of the movement and what is told are choices of the reference
+#[tokio::test]
+async fn l064_stock_moves_by_the_difference() {
+    let world = open();
+    let receiver = Receiver::open().await;
+    world.hook("variants", "updated", &receiver.address).await;
+    let variant = world.shop.ids(schakel_sandbox::lightspeed::Kind::Variant)[0];
+    let path = format!("/nl/variants/{variant}.json");
+    let before = world.get(&path).await.json()["variant"]["stockLevel"]
+        .as_i64()
+        .unwrap();
+    let body = r#"{"variant":{"stockLevel":4}}"#;
+    let answer = world.call(Method::PUT, &path, body).await;
+    assert_eq!(answer.json()["variant"]["stockLevel"], 4);
+    let moved = world
+        .get(&format!("/nl/variants/movements.json?variant={variant}"))
+        .await
+        .json();
+    assert_eq!(moved["variantsMovements"][0]["stockLevelChange"], 4 - before);
+    world.shop.webhooks_idle().await;
+    assert_eq!(receiver.events(), ["variants/updated"]);
+}
+
+/// The same registration twice is two registrations and two deliveries.
+///
+/// Fidelity: lightspeed-ecom.md 65 — exact
 #[tokio::test]
 async fn l065_the_same_registration_twice_delivers_twice() {
     let world = open();
@@ -231,31 +369,54 @@ async fn l065_the_same_registration_twice_delivers_twice() {
     assert_eq!(receiver.events(), ["customers/created", "customers/created"]);
 }
 
+fn registration(group: &str, action: &str, language: &str, address: &str) -> String {
+    format!(
+        r#"{{"webhook":{{"isActive":true,"itemGroup":"{group}","itemAction":"{action}","language":"{language}","format":"json","address":"{address}"}}}}"#
+    )
+}
+
+/// A registration for a group that does not exist is refused.
+///
+/// Fidelity: lightspeed-ecom.md 66 — approximated: 400 is a choice of the reference
 #[tokio::test]
-async fn l066_l067_registrations_are_checked() {
+async fn l066_a_group_that_does_not_exist_is_refused() {
     let world = open();
-    let body = |group: &str, action: &str, language: &str, address: &str| {
-        format!(
-            r#"{{"webhook":{{"isActive":true,"itemGroup":"{group}","itemAction":"{action}","language":"{language}","format":"json","address":"{address}"}}}}"#
-        )
-    };
     let good = "http://127.0.0.1:9/hooks";
     for (group, action, language, address) in [
         ("checkouts", "*", "nl", good),
+        ("groups", "*", "nl", good),
         ("customers", "paid", "nl", good),
         ("orders", "opened", "nl", good),
         ("orders", "*", "xx", good),
         ("orders", "*", "nl", "hooks/relative"),
     ] {
-        let body = body(group, action, language, address);
+        let body = registration(group, action, language, address);
         assert_eq!(
             world.call(Method::POST, "/nl/webhooks.json", &body).await.status,
             400,
             "{body}"
         );
     }
-    let json = post(&world, "/nl/webhooks.json", &body("orders", "paid", "NL", good)).await;
+    assert_eq!(world.get("/nl/webhooks.json").await.text, r#"{"webhooks":[]}"#);
+}
+
+/// The language of a registration may be written in capitals.
+///
+/// Fidelity: lightspeed-ecom.md 67 — exact
+#[tokio::test]
+async fn l067_a_language_may_be_written_large() {
+    let world = open();
+    let body = registration("orders", "paid", "NL", "http://127.0.0.1:9/hooks");
+    let json = post(&world, "/nl/webhooks.json", &body).await;
     assert_eq!(json["webhook"]["language"]["code"], "nl");
+    assert_eq!(json["webhook"]["language"]["locale"], "nl_NL");
+}
+
+#[tokio::test]
+async fn a_registration_is_changed_and_removed() {
+    let world = open();
+    let body = registration("orders", "paid", "nl", "http://127.0.0.1:9/hooks");
+    let json = post(&world, "/nl/webhooks.json", &body).await;
     let path = format!("/nl/webhooks/{}.json", json["webhook"]["id"]);
     let off = world
         .call(Method::PUT, &path, r#"{"webhook":{"isActive":false}}"#)
