@@ -1,4 +1,4 @@
-//! A small HTTP client for deliveries: plain `http`, one kept-alive connection per worker and receiver.
+//! A small HTTP client for deliveries: one kept-alive connection per worker and receiver, TLS where asked for.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 
 /// Answers are read up to this size, in bytes; a longer one costs the connection.
@@ -20,6 +23,8 @@ pub(crate) struct Target {
     pub(crate) host: HeaderValue,
     /// Path and query.
     pub(crate) path: Uri,
+    /// The whole address.
+    url: Uri,
     is_plain: bool,
 }
 
@@ -40,6 +45,7 @@ impl Target {
             authority: format!("{}:{port}", authority.host()),
             host,
             path: path.parse().ok()?,
+            url: uri.clone(),
             is_plain,
         })
     }
@@ -48,9 +54,9 @@ impl Target {
 /// Why an attempt failed before there was an answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SendError {
-    /// The receiver wants TLS, which this client does not speak.
-    #[error("receiver is not reachable over plain http")]
-    NotPlain,
+    /// No exchange over TLS: no connection, no trusted certificate, or no HTTP.
+    #[error("exchange with receiver over TLS")]
+    Tls(#[from] hyper_util::client::legacy::Error),
     /// No connection.
     #[error("connect to receiver")]
     Connect(#[from] std::io::Error),
@@ -63,6 +69,8 @@ pub(crate) enum SendError {
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     open: HashMap<String, SendRequest<Full<Bytes>>>,
+    /// Made for the first receiver that wants TLS; it keeps connections by itself.
+    tls: Option<Client<HttpsConnector<HttpConnector>, Full<Bytes>>>,
 }
 
 impl Lines {
@@ -76,6 +84,9 @@ impl Lines {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<StatusCode, SendError> {
+        if !target.is_plain {
+            return self.post_tls(target, headers, body).await;
+        }
         let mut line = self.line(target).await?;
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
@@ -90,11 +101,24 @@ impl Lines {
         Ok(status)
     }
 
+    async fn post_tls(
+        &mut self,
+        target: &Target,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<StatusCode, SendError> {
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = target.url.clone();
+        *request.headers_mut() = headers;
+        let answer = self.tls.get_or_insert_with(tls_client).request(request).await?;
+        let status = answer.status();
+        drain(answer.into_body()).await?;
+        Ok(status)
+    }
+
     /// Takes the open connection out, so that one abandoned half-way is never used again.
     async fn line(&mut self, target: &Target) -> Result<SendRequest<Full<Bytes>>, SendError> {
-        if !target.is_plain {
-            return Err(SendError::NotPlain);
-        }
         if let Some(mut line) = self.open.remove(&target.authority)
             && line.ready().await.is_ok()
         {
@@ -106,6 +130,18 @@ impl Lines {
         drive(connection);
         Ok(line)
     }
+}
+
+/// Makes a client that trusts the public authorities.
+fn tls_client() -> Client<HttpsConnector<HttpConnector>, Full<Bytes>> {
+    // A provider that is installed already is the same one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let connector = HttpsConnectorBuilder::new()
+        .with_webpki_roots()
+        .https_only()
+        .enable_http1()
+        .build();
+    Client::builder(TokioExecutor::new()).build(connector)
 }
 
 #[expect(

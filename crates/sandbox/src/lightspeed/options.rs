@@ -154,8 +154,6 @@ pub struct WebhookOptions {
     pub deletion_body: DeletionBody,
     /// Deliveries given up in a row after which a registration is switched off; never when `None`.
     pub deactivate_after: Option<u32>,
-    /// Certificates (DER) of authorities that receivers on `https` may show, beside the public ones.
-    pub trusted_roots: Vec<Vec<u8>>,
 }
 
 impl Default for WebhookOptions {
@@ -170,7 +168,6 @@ impl Default for WebhookOptions {
             pending_hard_limit: 20_000,
             deletion_body: DeletionBody::Empty,
             deactivate_after: None,
-            trusted_roots: Vec::new(),
         }
     }
 }

@@ -5,6 +5,8 @@ use schakel_sandbox::lightspeed::{
     Buyer, DeletionBody, Kind, Options, ProductChange, WebhookFaults, WebhookOptions,
 };
 
+use tokio::io::AsyncReadExt;
+
 use super::receiver::{Received, Receiver};
 use super::{World, open, open_with, person, subscription};
 
@@ -408,4 +410,21 @@ async fn l079_an_answer_that_never_comes_is_a_failed_attempt() {
     world.shop.webhooks_idle().await;
     let counts = world.shop.webhook_counts();
     assert_eq!((counts.sent, counts.failed_attempts, counts.given_up), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn a_receiver_on_https_is_greeted_with_tls() {
+    let world = open_with(hasty(1));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("https://{}/hooks", listener.local_addr().unwrap());
+    world.hook("customers", "*", &address).await;
+    world.customer("geheim@example.org");
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut first = [0; 3];
+    stream.read_exact(&mut first).await.unwrap();
+    // A handshake record of TLS begins so; the certificate that never comes is a failed attempt.
+    assert_eq!(first[..2], [0x16, 0x03]);
+    drop(stream);
+    world.shop.webhooks_idle().await;
+    assert_eq!(world.shop.webhook_counts().given_up, 1);
 }
