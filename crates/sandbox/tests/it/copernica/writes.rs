@@ -189,7 +189,7 @@ async fn c044_modified_moves_with_stored_values_only() {
     assert_eq!(modified().await, json!("2024-05-02 11:30:20"));
 }
 
-/// A PUT of one profile redirects on v2, token included, and is a bare 204 on v4.
+/// A PUT of one profile redirects on v2, token included, and is a bare 204 on v3 and v4.
 ///
 /// Fidelity: copernica.md 45 — exact
 #[tokio::test]
@@ -201,6 +201,10 @@ async fn c045_put_of_one_thing_redirects_on_v2() {
     assert_eq!((answer.status, answer.body.len()), (StatusCode::SEE_OTHER, 0));
     let wanted = format!("https://api.copernica.com/profile/{id}?access_token=sandbox-token");
     assert_eq!(answer.header("location"), Some(wanted.as_str()));
+    let bytes = json!({"fields": {"LastName": "y"}}).to_string().into_bytes();
+    let path = format!("/v3/profile/{id}?access_token=sandbox-token");
+    let answer = world.call("PUT", &path, "application/json", bytes).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
     let answer = world.v4("PUT", &format!("profile/{id}"), body).await;
     assert_eq!(
         (answer.status, answer.header("location")),
