@@ -36,6 +36,7 @@ async fn l068_a_checkout_becomes_an_order() {
     assert_eq!(errors["validated"], false);
     assert_eq!(errors["errors"]["shipping_address.address1.required"], "required");
     assert_eq!(errors["errors"]["shipment_method.required"], "required");
+    assert_eq!(errors["errors"]["terms.required"], "required");
     let order = format!("{checkout}/order.json");
     assert_eq!(world.call(Method::POST, &order, "").await.status, 400);
     let methods = world

@@ -165,15 +165,21 @@ async fn l010_the_five_minutes_run_out_and_begin_anew() {
 ///
 /// Fidelity: lightspeed-ecom.md 11 — exact
 #[tokio::test]
-async fn l011_the_day_runs_out() {
-    let world = open_with(Options {
-        limits: [300, 3_000, 2],
-        ..Options::default()
-    });
-    world.get("/nl/shop.json").await;
-    world.get("/nl/shop.json").await;
-    let refused = world.get("/nl/shop.json").await;
-    assert_eq!(refused.header("x-ratelimit-remaining"), "298/2998/-1");
+async fn l011_the_hour_and_the_day_run_out() {
+    for (limits, remaining) in [
+        ([300, 2, 12_000], "298/-1/11998"),
+        ([300, 3_000, 2], "298/2998/-1"),
+    ] {
+        let world = open_with(Options {
+            limits,
+            ..Options::default()
+        });
+        world.get("/nl/shop.json").await;
+        world.get("/nl/shop.json").await;
+        let refused = world.get("/nl/shop.json").await;
+        assert_eq!(refused.status, 429);
+        assert_eq!(refused.header("x-ratelimit-remaining"), remaining);
+    }
 }
 
 /// The twenty-first call of a second is refused without a figure below zero.

@@ -23,7 +23,7 @@ async fn l020_an_order_is_missing_once_and_then_there() {
     assert_eq!(world.get(&path).await.status, 200);
 }
 
-/// On demand a server error comes as a page, late, or as a broken connection.
+/// On demand a server error comes as a page; late and broken answers have tests of their own below.
 ///
 /// Fidelity: lightspeed-ecom.md 21 — exact
 #[tokio::test]
