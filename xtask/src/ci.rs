@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{deny, process, test, tidy};
+use crate::{deny, fidelity, process, test, tidy};
 
 /// Runs all checks and all tests; the first failure ends it.
 ///
@@ -12,6 +12,7 @@ use crate::{deny, process, test, tidy};
 pub(crate) fn run() -> Result<()> {
     process::run(&mut process::command("cargo", &["fmt", "--all", "--check"]))?;
     tidy::run()?;
+    fidelity::run(&["--check".to_owned()])?;
     deny::licences()?;
     deny::duplicates()?;
     deny::bans()?;

@@ -105,10 +105,9 @@ pub struct Served {
 }
 
 impl Served {
-    /// Stops accepting connections and ends the task.
+    /// Stops accepting connections, and gives the calls that are running a moment to end.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
-        self.task.abort();
         let _ = self.task.await;
     }
 }

@@ -272,12 +272,25 @@ pub(crate) struct SandboxArgs {
     /// Address with port of the first simulator, the next one takes the next port; port 0 picks free ones
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8470")]
     pub listen: std::net::SocketAddr,
+    /// Address with port of the first control port, the next one takes the next port; by default ten ports behind
+    /// --listen, on this machine only
+    #[arg(long, value_name = "ADDR")]
+    pub control: Option<std::net::SocketAddr>,
     /// Seed of the simulated world
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
+    /// File that keeps the state between runs, for `all` a folder; without it the state ends with the process
+    #[arg(long, value_name = "PATH")]
+    pub data: Option<PathBuf>,
     /// Orders that shoppers place per second, with everything around them
     #[arg(long, value_name = "RATE")]
     pub traffic: Option<u32>,
+    /// Calls that the shop allows per five minutes, hour and day; without it far more than any plan
+    #[arg(long, value_name = "A,B,C", value_parser = three)]
+    pub limits: Option<[u32; 3]>,
+    /// Page of an app that the shop can install; without it the shop knows no app
+    #[arg(long, value_name = "URL")]
+    pub app_url: Option<String>,
 }
 
 /// What to show of the configuration.
@@ -303,6 +316,13 @@ fn kind(text: &str) -> Result<ObjectKind, String> {
         let words = ObjectKind::ALL.map(ObjectKind::as_str).join(", ");
         format!("the kinds are {words}")
     })
+}
+
+/// Reads three numbers.
+fn three(text: &str) -> Result<[u32; 3], String> {
+    let numbers: Option<Vec<u32>> = text.split(',').map(|word| word.trim().parse().ok()).collect();
+    let numbers = numbers.and_then(|numbers| numbers.try_into().ok());
+    numbers.ok_or_else(|| "write three numbers, such as 300,3000,12000".to_owned())
 }
 
 /// Reads `KEY=VALUE`.

@@ -1,79 +1,281 @@
 //! `schakel sandbox`: simulators of the outside systems, on their own, until stopped.
+//!
+//! Each simulator has two ports, its API and its control port, and may have a file that keeps its state between runs.
+//! The manual is docs/sandbox.md.
 
+use std::future::pending;
+use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
-use schakel_sandbox::copernica;
-use schakel_sandbox::door::{MachineClock, Seed, Served, serve};
-use schakel_sandbox::lightspeed;
-use schakel_sandbox::lightspeed::traffic::{Generator, Mix};
+use schakel_sandbox::door::{MachineClock, Seed, Served, serve, serve_until};
+use schakel_sandbox::keep::DataFile;
+use schakel_sandbox::lightspeed::traffic::Mix;
+use schakel_sandbox::{copernica, lightspeed};
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 
 use super::serve::signal;
 use crate::cli::{SandboxArgs, SandboxSystem};
 use crate::error::{Exit, Failure};
 use crate::output::Output;
 
+/// How often a state that changed is saved.
+const SAVE_EVERY: Duration = Duration::from_secs(2);
+/// How far behind the first API the first control port is, when the command line names none.
+const CONTROL_OFFSET: u16 = 10;
+/// What a shop allows unless told otherwise: more than any plan, so that nobody waits by accident.
+const LIMITS: [u32; 3] = [1_000_000, 10_000_000, 100_000_000];
+const PER_SECOND: u32 = 100_000;
+/// Key and secret of the app that `--app-url` puts into the App Store.
+const APP_KEY: &str = "7c1e5a90b3d24f6881a2c3e4f5061728";
+const APP_SECRET: &str = "f0e1d2c3b4a5968778695a4b3c2d1e0f";
+
 /// Runs the simulators and prints where they are and what lets one in.
 pub(crate) async fn run(args: &SandboxArgs, output: Output) -> anyhow::Result<Exit> {
-    let mut next = args.listen;
-    let mut served = Vec::new();
-    let mut shop = None;
+    if let (SandboxSystem::All, Some(folder)) = (args.system, &args.data) {
+        std::fs::create_dir_all(folder).map_err(|error| cannot_save(folder, error))?;
+    }
+    let mut doors = Doors {
+        api: args.listen,
+        control: control_at(args),
+    };
+    let (mut shop, mut account) = (None, None);
     if args.system != SandboxSystem::Copernica {
-        let options = lightspeed::Options {
-            // The largest plan: budgets are tried out with a plan of their own.
-            limits: [1_000_000, 10_000_000, 100_000_000],
-            per_second: 100_000,
-            ..lightspeed::Options::default()
-        };
-        let simulator = lightspeed::Simulator::new(options, Arc::new(MachineClock), Seed::new(args.seed));
-        let listener = bind(&mut next).await?;
-        served.push(serve(listener, simulator.router())?);
-        say_shop(&simulator, served[served.len() - 1].addr, output);
-        shop = Some(simulator);
+        shop = Some(start_shop(args, &mut doors).await?);
     }
     if args.system != SandboxSystem::Lightspeed {
-        let listener = bind(&mut next).await?;
-        let address = listener.local_addr()?;
-        let options = copernica::Options {
-            base_url: format!("http://{address}"),
-            ..copernica::Options::default()
-        };
-        let token = options.access_tokens.join(" ");
-        let simulator = copernica::Simulator::new(options, Arc::new(MachineClock), args.seed);
-        served.push(serve(listener, simulator.router())?);
-        say_account(&token, address, output);
+        account = Some(start_account(args, &mut doors).await?);
     }
-    match (shop, args.traffic) {
-        (Some(shop), Some(rate)) => with_traffic(&shop, args.seed, rate).await?,
-        _ => signal().await?,
+    for world in [&shop, &account].into_iter().flatten() {
+        world.say(output);
     }
-    for simulator in served {
-        Served::stop(simulator).await;
+    output.line("\nCtrl-C stops them.");
+    let end = tokio::select! {
+        end = signal() => end,
+        failure = keep(shop.as_ref()) => Err(failure.into()),
+        failure = keep(account.as_ref()) => Err(failure.into()),
+        () = deliver(account.as_ref()) => Ok(()),
+    };
+    let mut saved = Ok(());
+    for world in [shop, account].into_iter().flatten() {
+        saved = saved.and(world.stop().await);
     }
+    end?;
+    saved?;
     Ok(Exit::Good)
 }
 
-/// Lets shoppers shop until the process is told to stop.
-async fn with_traffic(shop: &lightspeed::Simulator, seed: u64, rate: u32) -> anyhow::Result<()> {
-    let mut generator = Generator::new(shop, Seed::new(seed), Mix::default());
-    let (stop, stopped) = watch::channel(false);
-    tokio::select! {
-        () = generator.run_rate(rate, stopped) => {}
-        end = signal() => end?,
+/// One of the two simulated systems.
+enum Simulated {
+    Shop(lightspeed::Simulator),
+    Account(copernica::Simulator),
+}
+
+impl Simulated {
+    fn revision(&self) -> u64 {
+        match self {
+            Self::Shop(shop) => shop.revision(),
+            Self::Account(account) => account.revision(),
+        }
     }
-    drop(stop);
-    Ok(())
+
+    fn save(&self, into: &mut dyn Write) -> std::io::Result<()> {
+        match self {
+            Self::Shop(shop) => shop.save(into),
+            Self::Account(account) => account.save(into),
+        }
+    }
+}
+
+/// A simulator with its ports and its file.
+struct World {
+    simulated: Simulated,
+    api: Served,
+    control: Served,
+    file: Option<DataFile>,
+    /// What is printed, in this order.
+    facts: Vec<(&'static str, Value)>,
+}
+
+impl World {
+    /// Prints one line of JSON, or a block of lines.
+    fn say(&self, output: Output) {
+        let object: serde_json::Map<String, Value> = self
+            .facts
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect();
+        output.value(&object);
+        for (name, value) in &self.facts {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            if *name == "simulator" {
+                output.line(value);
+            } else {
+                output.line(format!("  {name:<14}{value}"));
+            }
+        }
+    }
+
+    /// Lets calls under way end, then saves for the last time.
+    async fn stop(self) -> Result<(), Failure> {
+        if let Simulated::Shop(shop) = &self.simulated {
+            shop.stop_traffic();
+        }
+        self.control.stop().await;
+        self.api.stop().await;
+        let Some(file) = self.file else { return Ok(()) };
+        file.replace(|into| self.simulated.save(into))
+            .map_err(|error| cannot_save(file.path(), error))
+    }
+}
+
+/// Saves whenever something changed; ends only with a failure.
+async fn keep(world: Option<&World>) -> Failure {
+    let Some((world, file)) = world.and_then(|world| Some((world, world.file.as_ref()?))) else {
+        return pending().await;
+    };
+    let revision = || world.simulated.revision();
+    let error = file
+        .keep(SAVE_EVERY, revision, |into| world.simulated.save(into))
+        .await;
+    cannot_save(file.path(), error)
+}
+
+/// Delivers the webhooks of the account; those of the shop start by themselves.
+async fn deliver(world: Option<&World>) {
+    match world.map(|world| &world.simulated) {
+        Some(Simulated::Account(account)) => account.run_webhooks().await,
+        _ => pending().await,
+    }
+}
+
+async fn start_shop(args: &SandboxArgs, doors: &mut Doors) -> anyhow::Result<World> {
+    let app = args.app_url.as_ref().map(|url| lightspeed::App {
+        key: APP_KEY.to_owned(),
+        secret: APP_SECRET.to_owned(),
+        success_url: url.clone(),
+        permissions: lightspeed::Permissions::default(),
+    });
+    let options = lightspeed::Options {
+        limits: args.limits.unwrap_or(LIMITS),
+        per_second: args
+            .limits
+            .map_or(PER_SECOND, |_| lightspeed::Options::default().per_second),
+        apps: app.into_iter().collect(),
+        ..lightspeed::Options::default()
+    };
+    let file = data_file(args, "lightspeed");
+    let (clock, seed) = (Arc::new(MachineClock), Seed::new(args.seed));
+    let simulator = match file.as_ref().map(opened).transpose()?.flatten() {
+        Some(mut from) => lightspeed::Simulator::load(options, clock, seed, &mut from)
+            .map_err(|error| cannot_load(file.as_ref(), error))?,
+        None => lightspeed::Simulator::new(options, clock, seed),
+    };
+    let (api, control) = doors.next().await?;
+    let api = serve_until(api, simulator.router(), &simulator.outage())?;
+    let control = serve(control, simulator.control())?;
+    if let Some(rate) = args.traffic {
+        simulator.start_traffic(rate, args.seed, Mix::lively());
+    }
+    let options = simulator.options();
+    let mut facts = vec![
+        ("simulator", json!("lightspeed")),
+        ("base_url", json!(format!("http://{}", api.addr))),
+        ("control_url", json!(control_url(control.addr))),
+        ("cluster", json!(options.cluster.id())),
+        ("shop_id", json!(options.shop_id)),
+        ("api_key", json!(options.api_key)),
+        ("api_secret", json!(options.api_secret)),
+    ];
+    for app in &options.apps {
+        facts.extend([("app_key", json!(app.key)), ("app_secret", json!(app.secret))]);
+    }
+    facts.extend(said_of(file.as_ref()));
+    Ok(World {
+        simulated: Simulated::Shop(simulator),
+        api,
+        control,
+        file,
+        facts,
+    })
+}
+
+async fn start_account(args: &SandboxArgs, doors: &mut Doors) -> anyhow::Result<World> {
+    let (api, control) = doors.next().await?;
+    let base_url = format!("http://{}", api.local_addr()?);
+    let options = copernica::Options {
+        base_url: base_url.clone(),
+        ..copernica::Options::default()
+    };
+    let token = options.access_tokens.join(" ");
+    let application = options.application.clone();
+    let file = data_file(args, "copernica");
+    let clock = Arc::new(MachineClock);
+    let simulator = match file.as_ref().map(opened).transpose()?.flatten() {
+        Some(mut from) => copernica::Simulator::load(options, clock, args.seed, &mut from)
+            .map_err(|error| cannot_load(file.as_ref(), error))?,
+        None => copernica::Simulator::new(options, clock, args.seed),
+    };
+    let api = serve_until(api, simulator.router(), &simulator.outage())?;
+    let control = serve(control, simulator.control())?;
+    let mut facts = vec![
+        ("simulator", json!("copernica")),
+        ("base_url", json!(base_url)),
+        ("auth_url", json!(format!("{base_url}/authenticate"))),
+        ("control_url", json!(control_url(control.addr))),
+        ("access_token", json!(token)),
+        ("client_id", json!(application.key)),
+        ("client_secret", json!(application.secret)),
+    ];
+    facts.extend(said_of(file.as_ref()));
+    Ok(World {
+        simulated: Simulated::Account(simulator),
+        api,
+        control,
+        file,
+        facts,
+    })
+}
+
+/// The addresses of the next simulator.
+struct Doors {
+    api: SocketAddr,
+    control: SocketAddr,
+}
+
+impl Doors {
+    /// Opens both ports of a simulator.
+    async fn next(&mut self) -> anyhow::Result<(TcpListener, TcpListener)> {
+        Ok((
+            bind(&mut self.api, "--listen").await?,
+            bind(&mut self.control, "--control").await?,
+        ))
+    }
+}
+
+/// Gives the address of the first control port: on this machine only, unless the command line says otherwise.
+fn control_at(args: &SandboxArgs) -> SocketAddr {
+    args.control.unwrap_or_else(|| {
+        let port = match args.listen.port() {
+            0 => 0,
+            port => port.saturating_add(CONTROL_OFFSET),
+        };
+        SocketAddr::from(([127, 0, 0, 1], port))
+    })
 }
 
 /// Opens a socket at `next`, and moves `next` to the port behind it; port 0 stays 0.
-async fn bind(next: &mut SocketAddr) -> anyhow::Result<TcpListener> {
+async fn bind(next: &mut SocketAddr, argument: &str) -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind(*next).await.map_err(|error| {
         Failure::new("SCH-0105", format!("cannot listen on {next}"))
             .caused_by(error)
-            .hint("another program may have that port; choose another with `--listen ADDR`")
+            .hint(format!(
+                "another program may have that port; choose another with `{argument} ADDR`"
+            ))
     })?;
     if next.port() != 0 {
         next.set_port(
@@ -85,36 +287,40 @@ async fn bind(next: &mut SocketAddr) -> anyhow::Result<TcpListener> {
     Ok(listener)
 }
 
-fn say_shop(shop: &lightspeed::Simulator, address: SocketAddr, output: Output) {
-    let options = shop.options();
-    let url = format!("http://{address}");
-    output.value(&serde_json::json!({
-        "simulator": "lightspeed",
-        "base_url": url,
-        "cluster": options.cluster.id(),
-        "shop_id": options.shop_id,
-        "api_key": options.api_key,
-        "api_secret": options.api_secret,
-    }));
-    output.line(format!(
-        "lightspeed base_url={url} cluster={} shop_id={} api_key={} api_secret={}",
-        options.cluster.id(),
-        options.shop_id,
-        options.api_key,
-        options.api_secret
-    ));
+fn control_url(address: SocketAddr) -> String {
+    format!("http://{address}/control/")
 }
 
-fn say_account(token: &str, address: SocketAddr, output: Output) {
-    let url = format!("http://{address}");
-    let auth_url = format!("{url}/authenticate");
-    output.value(&serde_json::json!({
-        "simulator": "copernica",
-        "base_url": url,
-        "auth_url": auth_url,
-        "access_token": token,
-    }));
-    output.line(format!(
-        "copernica base_url={url} auth_url={auth_url} access_token={token}"
-    ));
+/// Names the file of a simulator: the one that was asked for, or one in the folder that was.
+fn data_file(args: &SandboxArgs, name: &str) -> Option<DataFile> {
+    let path = args.data.as_ref()?;
+    Some(DataFile::at(if path.is_dir() {
+        path.join(format!("{name}.state"))
+    } else {
+        path.clone()
+    }))
+}
+
+fn said_of(file: Option<&DataFile>) -> Option<(&'static str, Value)> {
+    file.map(|file| ("data", json!(file.path().display().to_string())))
+}
+
+fn opened(file: &DataFile) -> Result<Option<impl std::io::Read + use<>>, Failure> {
+    file.open().map_err(|error| cannot_load(Some(file), error))
+}
+
+fn cannot_load(file: Option<&DataFile>, error: impl std::error::Error + Send + Sync + 'static) -> Failure {
+    let path = file.map_or_else(String::new, |file| file.path().display().to_string());
+    Failure::new("SCH-0108", format!("the state in {path} cannot be used"))
+        .caused_by(error)
+        .hint("the file was not touched; name another with `--data`, or move it away to begin anew")
+}
+
+fn cannot_save(path: &Path, error: std::io::Error) -> Failure {
+    Failure::new(
+        "SCH-0109",
+        format!("the state cannot be kept in {}", path.display()),
+    )
+    .caused_by(error)
+    .hint("check the rights of the folder, and that the disk has room")
 }

@@ -10,4 +10,6 @@ mod demo;
 mod hooks;
 mod kill;
 mod process;
+mod sandbox;
+mod sandbox_manual;
 mod two;

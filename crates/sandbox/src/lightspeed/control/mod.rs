@@ -100,12 +100,12 @@ pub(super) struct Running {
 }
 
 impl Simulator {
-    /// Starts traffic at `rate` orders per second, in place of any that runs.
+    /// Starts traffic at `rate` orders per second, in place of any that runs; the control port shows it.
     #[expect(
         clippy::disallowed_methods,
         reason = "a simulator is a process of its own; nobody supervises it"
     )]
-    fn start_traffic(&self, rate: u32, seed: u64, mix: super::traffic::Mix) {
+    pub fn start_traffic(&self, rate: u32, seed: u64, mix: super::traffic::Mix) {
         let (stop, stopped) = tokio::sync::watch::channel(false);
         let mut generator = super::traffic::Generator::resumed(self, crate::door::Seed::new(seed), mix);
         tokio::spawn(async move { generator.run_rate(rate, stopped).await });
@@ -119,8 +119,8 @@ impl Simulator {
         });
     }
 
-    /// Stops the traffic that the control port started.
-    fn stop_traffic(&self) {
+    /// Stops the traffic that was started here or on the control port.
+    pub fn stop_traffic(&self) {
         if let Some(running) = locked(&self.inner.traffic).take() {
             running.stop.send_replace(true);
         }
