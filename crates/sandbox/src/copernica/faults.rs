@@ -127,6 +127,8 @@ pub(crate) struct Dice {
     seed: Seed,
     next: VecDeque<FaultKind>,
     pub(crate) hits: BTreeMap<FaultKind, u64>,
+    /// Calls that waited for a latency.
+    pub(crate) slowed: u64,
 }
 
 impl Dice {
@@ -137,6 +139,7 @@ impl Dice {
             seed: Seed::new(seed),
             next: VecDeque::new(),
             hits: BTreeMap::new(),
+            slowed: 0,
         }
     }
 
@@ -156,6 +159,7 @@ impl Dice {
         let may_wait = self.faults.latency_ms > 0 && !is_authentication;
         let waits = may_wait
             && (self.faults.latency_percent >= 100 || self.seed.percent(self.faults.latency_percent));
+        self.slowed += u64::from(waits);
         let settings = fault.map(|_| self.faults.clone()).unwrap_or_default();
         let faults = Faults {
             latency_ms: if waits { self.faults.latency_ms } else { 0 },

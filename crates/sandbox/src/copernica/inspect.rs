@@ -19,6 +19,8 @@ pub struct Counts {
     pub calls_by_kind: BTreeMap<&'static str, u64>,
     /// Calls that a fault hit, by its kind; these include calls that never reached the account.
     pub faults: BTreeMap<FaultKind, u64>,
+    /// Calls that had to wait for a latency.
+    pub slowed: u64,
     /// Rows made by calls.
     pub rows_created: u64,
     /// Writes that changed a row.
@@ -140,7 +142,10 @@ impl Simulator {
     /// Gives what came in and what is stored.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let faults = lock(&self.0.dice).hits.clone();
+        let (faults, slowed) = {
+            let dice = lock(&self.0.dice);
+            (dice.hits.clone(), dice.slowed)
+        };
         let account = self.account();
         let mut subprofiles = BTreeMap::new();
         for collection in &account.collections {
@@ -150,6 +155,7 @@ impl Simulator {
             calls: account.tally.calls,
             calls_by_kind: account.calls_by_kind.clone(),
             faults,
+            slowed,
             rows_created: account.tally.created,
             rows_changed: account.tally.changed,
             rows_unchanged: account.tally.unchanged,

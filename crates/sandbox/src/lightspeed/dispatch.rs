@@ -62,6 +62,14 @@ pub struct WebhookCounts {
     pub dropped: u64,
     /// Deliveries not settled yet.
     pub pending: u64,
+    /// Deliveries that were followed by a second copy on purpose.
+    pub duplicated: u64,
+    /// Deliveries sent late on purpose.
+    pub delayed: u64,
+    /// Messages of a stranger; they count neither as queued nor as sent.
+    pub forged: u64,
+    /// Of these, those that the receiver refused with a status of its own.
+    pub forgeries_refused: u64,
 }
 
 #[derive(Debug, Default)]
@@ -73,12 +81,18 @@ struct Counters {
     given_up: AtomicU64,
     lost: AtomicU64,
     dropped: AtomicU64,
+    duplicated: AtomicU64,
+    delayed: AtomicU64,
+    forged: AtomicU64,
+    forgeries_refused: AtomicU64,
 }
 
 #[derive(Debug)]
 struct Job {
     delivery: Arc<Delivery>,
     failed: u8,
+    /// A stranger sends it: once, whatever the answer.
+    is_forgery: bool,
 }
 
 /// A job that waits for its time; the earliest is the greatest.
@@ -222,12 +236,19 @@ impl Dispatcher {
         let delay = |queue: &mut Queue| Duration::from_millis(1 + queue.seed.below(faults.delay_ms_max));
         let is_delayed = queue.seed.percent(u64::from(faults.delayed_percent));
         let first = is_delayed.then(|| delay(&mut queue));
+        self.counters
+            .delayed
+            .fetch_add(u64::from(is_delayed), Ordering::Relaxed);
+        if queue.seed.percent(u64::from(faults.forged_too_percent)) {
+            self.forge(&mut queue, &delivery);
+        }
         self.enqueue(&mut queue, Arc::clone(&delivery), first);
         if faults.send_twice {
             self.enqueue(&mut queue, Arc::clone(&delivery), first);
         }
         if queue.seed.percent(u64::from(faults.duplicated_percent)) {
             let later = delay(&mut queue);
+            self.counters.duplicated.fetch_add(1, Ordering::Relaxed);
             self.enqueue(&mut queue, delivery, Some(later));
         }
         drop(queue);
@@ -242,11 +263,35 @@ impl Dispatcher {
         }
         self.counters.queued.fetch_add(1, Ordering::Relaxed);
         self.pending.fetch_add(1, Ordering::SeqCst);
-        let job = Job { delivery, failed: 0 };
+        let job = Job {
+            delivery,
+            failed: 0,
+            is_forgery: false,
+        };
         match delay {
             None => queue.ready.push_back(job),
             Some(delay) => wait(queue, job, delay),
         }
+    }
+
+    /// Lets a stranger tell the receiver of `delivery` about other people, before it arrives.
+    fn forge(&self, queue: &mut Queue, delivery: &Delivery) {
+        if self.pending.load(Ordering::Relaxed) >= self.options.pending_hard_limit {
+            return;
+        }
+        let body = String::from_utf8_lossy(&delivery.body).replace('@', "@forged.");
+        let forged = Delivery {
+            body: Bytes::from(body),
+            signature: Some(FORGED.to_owned()),
+            ..delivery.clone()
+        };
+        self.counters.forged.fetch_add(1, Ordering::Relaxed);
+        self.pending.fetch_add(1, Ordering::SeqCst);
+        queue.ready.push_back(Job {
+            delivery: Arc::new(forged),
+            failed: 0,
+            is_forgery: true,
+        });
     }
 
     /// Starts the workers once, if the caller is inside a runtime.
@@ -307,6 +352,10 @@ impl Dispatcher {
             given_up: read(&self.counters.given_up),
             lost: read(&self.counters.lost),
             dropped: read(&self.counters.dropped),
+            duplicated: read(&self.counters.duplicated),
+            delayed: read(&self.counters.delayed),
+            forged: read(&self.counters.forged),
+            forgeries_refused: read(&self.counters.forgeries_refused),
             pending: self.pending.load(Ordering::SeqCst) as u64,
         }
     }
@@ -347,7 +396,9 @@ impl Dispatcher {
     }
 
     async fn attempt(&self, lines: &mut Lines, mut job: Job) {
-        self.counters.sent.fetch_add(1, Ordering::Relaxed);
+        if !job.is_forgery {
+            self.counters.sent.fetch_add(1, Ordering::Relaxed);
+        }
         let headers = self.headers(&job.delivery);
         let body = job.delivery.body.clone();
         let limit = Duration::from_millis(self.options.timeout_ms);
@@ -358,6 +409,13 @@ impl Dispatcher {
             Err(_) => "no answer in time".to_owned(),
         };
         self.note(&job.delivery, job.failed.saturating_add(1), outcome);
+        if job.is_forgery {
+            if matches!(sent, Ok(Ok(status)) if status.is_client_error()) {
+                self.counters.forgeries_refused.fetch_add(1, Ordering::SeqCst);
+            }
+            self.settle();
+            return;
+        }
         if matches!(sent, Ok(Ok(status)) if status.is_success()) {
             self.counters.acknowledged.fetch_add(1, Ordering::SeqCst);
             locked(&self.log).took(job.delivery.webhook);

@@ -31,11 +31,13 @@ pub enum RestFault {
     LoadBalancer,
     /// The call is done; its answer comes in ten parts, this many milliseconds apart.
     Drip(u32),
+    /// The call waits this many milliseconds and is then done.
+    Late(u32),
 }
 
 impl RestFault {
     /// Every kind, with the figures the control port gives them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::TooManySeconds(2),
         Self::TooManyDate(2),
         Self::TooManyBare,
@@ -47,6 +49,7 @@ impl RestFault {
         Self::HtmlOk,
         Self::LoadBalancer,
         Self::Drip(100),
+        Self::Late(500),
         Self::OrderNotFound,
     ];
 
@@ -66,6 +69,7 @@ impl RestFault {
             Self::HtmlOk => "HTML with 200",
             Self::LoadBalancer => "load balancer 503",
             Self::Drip(_) => "slow drip",
+            Self::Late(_) => "latency",
         }
     }
 }
@@ -94,6 +98,8 @@ pub struct WebhookFaults {
     pub wrong_signature_percent: u8,
     /// Sent without a signature.
     pub unsigned_percent: u8,
+    /// Accompanied by one that a stranger sends, once: with other e-mail addresses and a signature of no secret.
+    pub forged_too_percent: u8,
     /// Every delivery is sent twice, at the same time.
     pub send_twice: bool,
 }

@@ -135,6 +135,12 @@ impl Simulator {
         self.inner.dispatcher.counts()
     }
 
+    /// Returns how often each fault of the API hit, by its name on the control port.
+    #[must_use]
+    pub fn fault_hits(&self) -> BTreeMap<&'static str, u64> {
+        locked(&self.inner.faults).hits().clone()
+    }
+
     /// Returns the calls served so far per resource, refused ones included.
     #[must_use]
     pub fn calls_by_resource(&self) -> BTreeMap<String, u64> {

@@ -108,11 +108,13 @@ pub(super) fn webhooks(simulator: &Simulator) -> Value {
     json!({
         "lose": faults.lost_percent, "duplicate": faults.duplicated_percent, "reorder": faults.delayed_percent,
         "forge": faults.wrong_signature_percent, "unsigned": faults.unsigned_percent,
+        "forge_too": faults.forged_too_percent,
         "delay_ms_max": faults.delay_ms_max,
         "counts": {
             "queued": counts.queued, "sent": counts.sent, "acknowledged": counts.acknowledged,
             "failed_attempts": counts.failed_attempts, "given_up": counts.given_up, "lost": counts.lost,
-            "dropped": counts.dropped, "pending": counts.pending,
+            "dropped": counts.dropped, "pending": counts.pending, "duplicated": counts.duplicated,
+            "delayed": counts.delayed, "forged": counts.forged, "forgeries_refused": counts.forgeries_refused,
         },
         "attempts": attempts,
     })

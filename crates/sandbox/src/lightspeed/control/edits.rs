@@ -98,6 +98,7 @@ pub(super) async fn set_webhook_faults(State(simulator): State<Simulator>, given
         delayed_percent: share("reorder", old.delayed_percent)?,
         wrong_signature_percent: share("forge", old.wrong_signature_percent)?,
         unsigned_percent: share("unsigned", old.unsigned_percent)?,
+        forged_too_percent: share("forge_too", old.forged_too_percent)?,
         delay_ms_max: given.number("delay_ms_max")?.unwrap_or(old.delay_ms_max.max(500)),
         send_twice: old.send_twice,
     });

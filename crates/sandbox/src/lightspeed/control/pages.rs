@@ -341,6 +341,7 @@ pub(super) async fn webhooks(State(simulator): State<Simulator>) -> Answer {
         "reorder",
         "forge",
         "unsigned",
+        "forge_too",
         "delay_ms_max",
     ];
     let values: Vec<String> = names.iter().map(|name| shown(&state[*name])).collect();

@@ -147,7 +147,12 @@ impl Simulator {
         let is_order = segments.first() == Some(&"orders") && segments.len() > 1;
         let (fault, latency_ms) = {
             let mut faults = locked(&self.inner.faults);
-            (faults.take(is_order), faults.latency_ms())
+            let fault = faults.take(is_order);
+            let late_ms = match fault {
+                Some(RestFault::Late(late_ms)) => u64::from(late_ms),
+                _ => 0,
+            };
+            (fault, faults.latency_ms() + late_ms)
         };
         if latency_ms > 0 {
             tokio::time::sleep(Duration::from_millis(latency_ms)).await;

@@ -40,6 +40,15 @@ async fn l021_server_errors_come_as_pages() {
 }
 
 #[tokio::test]
+async fn a_late_answer_is_a_right_one_and_is_counted() {
+    let world = open();
+    world.shop.fail_next(RestFault::Late(1), 1);
+    assert_eq!(world.get("/nl/shop.json").await.status, 200);
+    assert_eq!(world.get("/nl/shop.json").await.status, 200);
+    assert_eq!(world.shop.fault_hits().get("latency"), Some(&1));
+}
+
+#[tokio::test]
 async fn a_cut_connection_ends_in_the_middle() {
     let world = open();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -319,6 +319,33 @@ async fn delays_change_the_order() {
     assert_ne!(order, ids);
     order.sort_unstable();
     assert_eq!(order, ids);
+    assert!((1..=40).contains(&world.shop.webhook_counts().delayed));
+}
+
+#[tokio::test]
+async fn a_stranger_sends_once_and_keeps_nothing_away() {
+    let world = open();
+    let receiver = Receiver::open().await;
+    world.hook("customers", "*", &receiver.address).await;
+    world.shop.set_webhook_faults(WebhookFaults {
+        forged_too_percent: 100,
+        ..WebhookFaults::default()
+    });
+    world.customer("echt@example.org");
+    world.shop.webhooks_idle().await;
+    let got = receiver.got();
+    let (right, wrong): (Vec<_>, Vec<_>) = got
+        .iter()
+        .partition(|each| each.header("x-signature") == signature(&world, &each.body));
+    assert_eq!((right.len(), wrong.len()), (1, 1));
+    assert!(String::from_utf8_lossy(&wrong[0].body).contains("echt@forged.example.org"));
+    let counts = world.shop.webhook_counts();
+    assert_eq!((counts.sent, counts.queued, counts.acknowledged), (1, 1, 1));
+    assert_eq!(
+        (counts.forged, counts.forgeries_refused),
+        (1, 0),
+        "this receiver takes everything"
+    );
 }
 
 /// An inactive registration hears nothing, and too many failures may switch one off.
