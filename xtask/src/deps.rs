@@ -1,4 +1,4 @@
-//! `cargo xtask deps`: what the tests need besides Rust, from the distribution's packages.
+//! `cargo xtask deps`: what the tests need besides Rust, from the distribution's packages, and foreign clients.
 //!
 //! Installing needs root and `apt-get` (Debian, Ubuntu). Where that is not to be had, the command says what will be
 //! skipped and goes on; with `CI` set that is an error, since a run that skipped half its tests proves nothing.
@@ -6,9 +6,9 @@
 use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
-use schakel_testkit::{browser, find_program, postgres, tempdir, variable};
+use schakel_testkit::{browser, find_program, outside as outside_clients, postgres, tempdir, variable};
 
-use crate::process;
+use crate::{outside, process};
 
 /// One thing that tests need.
 struct Service {
@@ -19,7 +19,7 @@ struct Service {
     find: fn() -> Option<String>,
 }
 
-const SERVICES: [Service; 2] = [
+const SERVICES: [Service; 4] = [
     Service {
         name: "PostgreSQL",
         packages: &["postgresql"],
@@ -31,6 +31,18 @@ const SERVICES: [Service; 2] = [
         packages: &["chromium", "chromium-driver", "fonts-dejavu"],
         advice: browser::ADVICE,
         find: find_browser,
+    },
+    Service {
+        name: "Node.js",
+        packages: &["nodejs", "npm"],
+        advice: outside_clients::NODE_ADVICE,
+        find: outside::find_node,
+    },
+    Service {
+        name: "Python",
+        packages: &["python3", "python3-venv"],
+        advice: outside_clients::PYTHON_ADVICE,
+        find: outside::find_python,
     },
 ];
 
@@ -62,6 +74,7 @@ pub(crate) fn run() -> Result<()> {
             }
         }
     }
+    absent.extend(outside::install());
     if !absent.is_empty() && is_ci() {
         bail!(
             "CI is set, so tests may not be skipped, but there is no {}",

@@ -13,6 +13,7 @@ mod ci;
 mod deny;
 mod deps;
 mod fidelity;
+mod outside;
 mod process;
 mod test;
 mod tidy;
@@ -28,7 +29,7 @@ cargo xtask COMMAND
   ci           everything that the project demands of a change, quick checks first
   test [ARGS]  all tests, with the services that they need; ARGS go to the test runner
   bench [ARGS] speed and memory beside the rates of the machine; --json, --only NAME, --binary FILE
-  deps         finds or installs what tests need: PostgreSQL, Chromium
+  deps         finds or installs what tests need: PostgreSQL, Chromium, foreign clients
   fidelity     writes the report on the simulators from their tests; --check compares it
   tidy         import rules, file sizes, words, links, error codes
   licences     licences of all dependencies against deny.toml

@@ -1,4 +1,4 @@
-//! What tests need around them: a PostgreSQL server, a browser, temporary folders and patience.
+//! What tests need around them: a PostgreSQL server, a browser, foreign clients, temporary folders and patience.
 //!
 //! For tests and `xtask` only; nothing that ships depends on this crate (`cargo xtask tidy` checks it). It knows
 //! nothing of Schakel and has no dependencies, so every other crate may use it.
@@ -9,6 +9,7 @@
 
 pub mod browser;
 mod folder;
+pub mod outside;
 mod patience;
 pub mod postgres;
 mod variable;

@@ -1,4 +1,5 @@
 //! The simulators, seen from outside.
 
+mod clients;
 mod copernica;
 mod lightspeed;

@@ -1,5 +1,6 @@
 //! The Copernica simulator against the fidelity list of copernica.md §11; `c035_…` is its number 35.
 
+mod clients;
 mod control;
 mod extras;
 mod lists;

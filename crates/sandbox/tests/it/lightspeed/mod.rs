@@ -6,6 +6,7 @@
 
 mod apps;
 mod checkout;
+mod clients;
 mod control;
 mod door;
 mod faults;
