@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, Request};
+use axum::middleware::Next;
 use axum::response::IntoResponse;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use percent_encoding::percent_decode_str;
@@ -20,6 +21,8 @@ use serde_json::{Map, Value, json};
 
 /// The largest body of a control call, in bytes.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// How a browser sends a form.
+const FORM: &str = "application/x-www-form-urlencoded";
 /// How many calls a log keeps.
 const LOG_MAX: usize = 1000;
 /// The longest target that a log keeps, in characters.
@@ -93,7 +96,7 @@ impl<S: Send + Sync> FromRequest<S> for Given {
             .get(header::CONTENT_TYPE)
             .and_then(|kind| kind.to_str().ok())
             .unwrap_or("");
-        given.is_form = kind.starts_with("application/x-www-form-urlencoded");
+        given.is_form = kind.starts_with(FORM);
         if given.is_form {
             given.add_pairs(&String::from_utf8_lossy(&bytes));
         } else if !bytes.is_empty() {
@@ -194,9 +197,9 @@ header a{color:#cfe0ff;text-decoration:none}header a:hover{text-decoration:under
 main{padding:1rem 1.5rem;max-width:90rem}h1{font-size:1.35rem;margin:.4rem 0}\
 h2{font-size:1.05rem;margin:1.6rem 0 .4rem}.wide{overflow-x:auto}\
 table{border-collapse:collapse;background:#fff;font-size:.9rem}\
-th,td{border:1px solid #d9dde5;padding:.25rem .6rem;text-align:left;vertical-align:top}th{background:#edf0f5}\
+th,td{border:1px solid #d9dde5;padding:.25rem .6rem;text-align:left;vertical-align:middle}th{background:#edf0f5}\
 td.n{text-align:right;font-variant-numeric:tabular-nums}\
-form.row{display:inline-flex;gap:.4rem;align-items:end;flex-wrap:wrap;margin:.2rem .8rem .2rem 0}\
+form.row{display:inline-flex;gap:.4rem;align-items:end;vertical-align:bottom;flex-wrap:wrap;margin:.2rem .8rem .2rem 0}\
 label{display:inline-flex;flex-direction:column;font-size:.8rem;color:#4a5365}\
 input,select,button{font:inherit;padding:.2rem .4rem}input.s{width:6rem}\
 button{cursor:pointer;border:1px solid #3b5bdb;background:#3b5bdb;color:#fff;border-radius:4px}\
@@ -239,23 +242,29 @@ impl Page {
 
     /// Appends a table; the cells of `rows` are HTML that is already safe.
     pub(crate) fn table(&mut self, heads: &[&str], rows: impl Iterator<Item = Vec<String>>) -> &mut Self {
-        self.raw("<div class=\"wide\"><table><thead><tr>");
-        for head in heads {
-            self.raw(format!("<th>{}</th>", escaped(head)));
+        self.raw("<div class=\"wide\"><table>");
+        if !heads.is_empty() {
+            self.raw("<thead><tr>");
+            for head in heads {
+                self.raw(format!("<th>{}</th>", escaped(head)));
+            }
+            self.raw("</tr></thead>");
         }
-        self.raw("</tr></thead><tbody>");
-        let mut is_empty = true;
-        for row in rows {
-            is_empty = false;
+        self.raw("<tbody>");
+        let rows: Vec<Vec<String>> = rows.collect();
+        let columns = rows.first().map_or(0, Vec::len);
+        // A number among words stands like the words.
+        let classes: Vec<&str> = (0..columns)
+            .map(|column| ["", " class=\"n\""][usize::from(is_of_numbers(&rows, column))])
+            .collect();
+        for row in &rows {
             self.raw("<tr>");
-            for cell in row {
-                let is_number = !cell.is_empty() && cell.bytes().all(|byte| byte.is_ascii_digit());
-                let class = if is_number { " class=\"n\"" } else { "" };
+            for (cell, class) in row.iter().zip(&classes) {
                 self.raw(format!("<td{class}>{cell}</td>"));
             }
             self.raw("</tr>");
         }
-        if is_empty {
+        if rows.is_empty() {
             self.raw(format!(
                 "<tr><td colspan=\"{}\" class=\"mute\">nothing</td></tr>",
                 heads.len()
@@ -286,6 +295,34 @@ impl Page {
         );
         response
     }
+}
+
+/// Says whether a column holds numbers and nothing else.
+fn is_of_numbers(rows: &[Vec<String>], column: usize) -> bool {
+    let mut cells = rows.iter().filter_map(|row| row.get(column));
+    cells.all(|cell| cell.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Answers a form that was refused with a page: a person sent it.
+pub(crate) async fn refusals_for_people(request: Request, next: Next) -> Response<Body> {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    let is_form = kind.is_some_and(|kind| kind.as_bytes().starts_with(FORM.as_bytes()));
+    let response = next.run(request).await;
+    let status = response.status();
+    if !is_form || !status.is_client_error() {
+        return response;
+    }
+    let bytes = to_bytes(response.into_body(), BODY_BYTES_MAX)
+        .await
+        .unwrap_or_default();
+    let said: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let message = said["error"]["message"].as_str().unwrap_or("it cannot be done");
+    let mut page = Page::new("Schakel", &[("/control/", "Overview")], "That did not work");
+    page.raw(format!("<p class=\"bad\">{}.</p>", escaped(message)));
+    page.say("Nothing was changed. Your browser's way back leads to the form.");
+    let mut response = page.finish();
+    *response.status_mut() = status;
+    response
 }
 
 /// One input of a form.

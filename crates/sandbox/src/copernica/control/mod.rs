@@ -11,10 +11,11 @@ mod pages;
 
 use axum::Router;
 use axum::extract::{Path, State};
+use axum::middleware;
 use axum::routing::{get, post};
 
 use super::Simulator;
-use crate::control::{Given, data, log_json};
+use crate::control::{Given, data, log_json, refusals_for_people};
 
 impl Simulator {
     /// Gives the router of the control port; serve it on a port of its own, never beside the simulated API.
@@ -55,7 +56,8 @@ impl Simulator {
             .route("/control/api/delete", post(edits::delete))
             .route("/control/api/profiles/remove", post(edits::remove_profile))
             .route("/control/api/subprofiles/remove", post(edits::remove_subprofile));
-        pages.merge(read).merge(write).with_state(self.clone())
+        let all = pages.merge(read).merge(write).with_state(self.clone());
+        all.layer(middleware::from_fn(refusals_for_people))
     }
 }
 

@@ -13,10 +13,11 @@ mod pages;
 
 use axum::Router;
 use axum::extract::{Path, State};
+use axum::middleware;
 use axum::routing::{get, post};
 
 use super::{Simulator, locked};
-use crate::control::{Given, Trouble, data, log_json};
+use crate::control::{Given, Trouble, data, log_json, refusals_for_people};
 use crate::door::Outage;
 
 type Answer = Result<http::Response<axum::body::Body>, Trouble>;
@@ -47,7 +48,8 @@ impl Simulator {
                 "/control/api/webhooks",
                 get(webhooks).post(edits::set_webhook_faults),
             );
-        pages.merge(api).with_state(self.clone())
+        let all = pages.merge(api).with_state(self.clone());
+        all.layer(middleware::from_fn(refusals_for_people))
     }
 
     /// Returns the switch that takes the served API off the network; give it to

@@ -124,7 +124,7 @@ pub(super) async fn acts() -> Answer {
     page.say("Without an id an act is about the newest record; whoever is not described is invented.");
     for (kind, acts) in ACTS {
         page.heading(kind);
-        page.table(&["Act"], acts.iter().map(|act| vec![act_form(act, &[])]));
+        page.table(&[], acts.iter().map(|act| vec![act_form(act, &[])]));
     }
     Ok(page.finish())
 }
@@ -270,8 +270,17 @@ fn shown(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => escaped(text),
+        Value::Array(words) if words.iter().all(Value::is_string) => {
+            let words: Vec<String> = words.iter().map(shown).collect();
+            words.join(", ")
+        }
         other => escaped(&other.to_string()),
     }
+}
+
+/// Writes how often something happened.
+fn count(value: &Value) -> String {
+    value.as_u64().unwrap_or(0).to_string()
 }
 
 /// Shows the faults of the API.
@@ -291,8 +300,8 @@ pub(super) async fn faults(State(simulator): State<Simulator>) -> Answer {
         ];
         vec![
             escaped(name),
-            shown(&faults["hits"][name]),
-            shown(&faults["next"][name]),
+            count(&faults["hits"][name]),
+            count(&faults["next"][name]),
             forms.concat(),
         ]
     });
@@ -336,19 +345,19 @@ pub(super) async fn webhooks(State(simulator): State<Simulator>) -> Answer {
     page.table(&columns, rows);
     page.heading("Faults, in percent of the deliveries");
     let names = [
-        "lose",
-        "duplicate",
-        "reorder",
-        "forge",
-        "unsigned",
-        "forge_too",
-        "delay_ms_max",
+        ("lose", "lost"),
+        ("duplicate", "sent twice"),
+        ("reorder", "late"),
+        ("delay_ms_max", "late by up to, ms"),
+        ("forge", "signed wrongly"),
+        ("unsigned", "without signature"),
+        ("forge_too", "forged one beside it"),
     ];
-    let values: Vec<String> = names.iter().map(|name| shown(&state[*name])).collect();
+    let values: Vec<String> = names.iter().map(|(name, _)| shown(&state[*name])).collect();
     let inputs: Vec<Input<'_>> = names
         .iter()
         .zip(&values)
-        .map(|(name, value)| Input::Text(name, name, value))
+        .map(|((name, label), value)| Input::Text(name, label, value))
         .collect();
     page.form("/control/api/webhooks", here, "Set", &inputs);
     page.heading("What became of them");

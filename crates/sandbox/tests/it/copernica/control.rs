@@ -227,3 +227,20 @@ async fn pages_of_other_sites_change_nothing() {
     assert_eq!(hand.answer(request).await.status, StatusCode::FORBIDDEN);
     assert_eq!(hand.0.get("databases").await.json()["total"], 1);
 }
+
+#[tokio::test]
+async fn a_refused_form_is_answered_with_a_page_and_a_refused_call_with_json() {
+    let hand = Hand::new().await;
+    let path = "/control/api/profiles/remove";
+    let form = "application/x-www-form-urlencoded";
+    let answer = hand.send("POST", path, form, "id=99".to_owned()).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    let page = String::from_utf8(answer.body).expect("a page is text");
+    assert!(page.contains("there is no such living profile."), "{page}");
+    let answer = hand.tell("profiles/remove", json!({"id": 99})).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        answer.json()["error"]["message"],
+        "there is no such living profile"
+    );
+}
