@@ -51,8 +51,9 @@ pub const RETRY_CAP_MS: i64 = 15 * 60 * 1000;
 /// Entity faults after which a delivery is a dead letter (reliability.md §6).
 pub const ENTITY_FAULTS: u32 = 8;
 
-/// Failures in a row, a round trip apart, after which a connection is left alone (docs/spec/delivery.md).
-pub const BREAKER_FAILURES: u32 = 5;
+/// Failures in a row, a round trip apart, after which a connection is left alone: so many that a connection which
+/// spoils every other call is never left alone by chance (docs/spec/delivery.md).
+pub const BREAKER_FAILURES: u32 = 20;
 
 /// How long a connection is left alone before one call tries it again, in milliseconds (reliability.md §7).
 pub const BREAKER_MS: i64 = 30_000;

@@ -21,6 +21,12 @@ const TIMEOUT_MS: u64 = 30_000;
 /// Wait after a 429 that says nothing of its own, in milliseconds (§8 #34).
 const UNTOLD_WAIT_MS: i64 = 60_000;
 
+/// Wait after a 429 of the limit per second, in milliseconds: the only one that has no header (§2.1).
+const SECOND_WAIT_MS: i64 = 1_000;
+
+/// Windows of which the headers tell: five minutes, an hour and a day (§2.1).
+const WINDOWS: usize = 3;
+
 /// The message of a 404 that is about the language of the path, not about the record (§1.1).
 const LANGUAGE_OFF: &str = "inactive language";
 
@@ -220,7 +226,7 @@ fn described(section: &str, body: &[u8]) -> String {
 }
 
 /// How long a 429 asks to wait: `Retry-After` (seconds or a date), else the reset of the window that is used up,
-/// else a minute.
+/// else a second when no window is, else a minute.
 fn wait_ms(now: Timestamp, response: &Response) -> i64 {
     response
         .header("retry-after")
@@ -239,7 +245,7 @@ fn asked_ms(now: Timestamp, text: &str) -> Option<i64> {
 }
 
 /// The longest reset among the windows with nothing left, from headers such as `-1/2700/9800` and
-/// `187/1987/23587` (§2.1).
+/// `187/1987/23587` (§2.1); a second when all of them have something left.
 fn reset_ms(response: &Response) -> Option<i64> {
     let numbers = |name: &str| -> Vec<i64> {
         let header = response.header(name).unwrap_or_default();
@@ -249,6 +255,9 @@ fn reset_ms(response: &Response) -> Option<i64> {
             .collect()
     };
     let (remaining, reset) = (numbers("x-ratelimit-remaining"), numbers("x-ratelimit-reset"));
+    if remaining.len() == WINDOWS && remaining.iter().all(|calls| *calls > 0) {
+        return Some(SECOND_WAIT_MS);
+    }
     remaining
         .iter()
         .zip(&reset)

@@ -162,6 +162,15 @@ fn each_answer_has_its_meaning() {
         ),
         (limited(&[("retry-after", "-5")]), wait(0)),
         (limited(&resets), wait(300_000)),
+        // Nothing is used up but the second, which has no header.
+        (
+            limited(&[("x-ratelimit-remaining", "5/400/9000"), resets[1]]),
+            wait(1_000),
+        ),
+        (
+            limited(&[("x-ratelimit-remaining", "5"), resets[1]]),
+            wait(60_000),
+        ),
         (limited(&[]), wait(60_000)),
         (
             error("error-400.json"),
