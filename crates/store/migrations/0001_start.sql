@@ -167,7 +167,6 @@ CREATE TABLE entity (
 );
 CREATE UNIQUE INDEX entity_thing ON entity (tenant_id, connection_id, kind, remote_id);
 CREATE INDEX entity_relation ON entity (tenant_id, relation_id);
-CREATE INDEX entity_parent ON entity (tenant_id, connection_id, kind, parent_id) WHERE parent_id <> 0;
 CREATE INDEX entity_ref ON entity (tenant_id, connection_id, kind, ref_id) WHERE ref_id <> 0;
 
 -- The outbox: what each sink shall hold of each object, and what it confirmed. Owner: outbox. Kept as long as the

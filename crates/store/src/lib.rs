@@ -21,6 +21,7 @@ pub mod rows;
 
 mod dialect;
 mod sql;
+mod statistics;
 #[macro_use]
 mod db;
 

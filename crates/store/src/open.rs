@@ -40,7 +40,7 @@ const KEEP_COMMITS: &str = "SELECT set_config('synchronous_commit', 'on', FALSE)
      WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
 
 /// Page cache of the writer, in KiB; the hub as a whole stays below 200 MB.
-const WRITER_CACHE: &str = "-48000";
+const WRITER_CACHE: &str = "-32000";
 
 /// Page cache of one reader, in KiB.
 const READER_CACHE: &str = "-8000";

@@ -33,6 +33,9 @@ const RECOVERY_US: i64 = 5_000_000;
 const APPLY_LEASE_MS: i64 = 15_000;
 /// How long a stage that keeps up waits before its next transaction, so that more shares it.
 const GATHER: Duration = Duration::from_millis(4);
+/// Shortest and longest time between two looks at the engine's statistics.
+const STATISTICS_MIN: Duration = Duration::from_millis(500);
+const STATISTICS_MAX: Duration = Duration::from_secs(60);
 /// Pause after the store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -63,6 +66,10 @@ pub fn start(hub: &Arc<Hub>, is_alone: bool) -> Running {
             fetch_task(one.clone(), connection, is_alone, end.clone())
         }));
     }
+    let (one, end) = (hub.clone(), stopped.clone());
+    tasks.spawn(keep("statistics", end.clone(), move || {
+        statistics_task(one.clone(), end.clone())
+    }));
     let mut gauges = Vec::new();
     for sink in hub.sinks.keys().copied() {
         let gauge = Gauge::default();
@@ -179,6 +186,25 @@ impl Right {
             .await?;
         self.until = now.plus_ms(APPLY_LEASE_MS / 3);
         Ok(self.epoch.map(Fence::Epoch))
+    }
+}
+
+/// Keeps the engine's statistics fresh: often while tables grow by much, seldom when they do not.
+async fn statistics_task(hub: Arc<Hub>, mut stopped: watch::Receiver<bool>) {
+    let mut wait = STATISTICS_MIN;
+    while !*stopped.borrow() {
+        wait = match hub.store.refresh_statistics().await {
+            Ok(0) => (wait * 2).min(STATISTICS_MAX),
+            Ok(_) => STATISTICS_MIN,
+            Err(error) => {
+                tracing::warn!(%error, "statistics could not be made, queries may be slow until the database makes them");
+                STATISTICS_MAX
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            _ = stopped.changed() => return,
+        }
     }
 }
 

@@ -13,6 +13,7 @@ on_both! {
     a_checkpoint_moves_with_its_items,
     a_lease_has_one_holder_and_rising_epochs,
     a_transaction_knows_a_lost_lease,
+    tables_that_grew_get_statistics,
 }
 
 async fn a_setting_keeps_its_first_value(store: Store) {
@@ -95,4 +96,23 @@ async fn a_transaction_knows_a_lost_lease(store: Store) {
     assert!(held(epoch).await);
     store.take_lease("apply", "b", at(9), 1_000).await.unwrap();
     assert!(!held(epoch).await);
+}
+
+async fn tables_that_grew_get_statistics(store: Store) {
+    let events: Vec<_> = (1..=300).map(|id| event(id, id, "a")).collect();
+    store.insert_events(&events).await.unwrap();
+    if store.db.dialect() == crate::dialect::Dialect::Lite {
+        assert_eq!(store.refresh_statistics().await.unwrap(), 0);
+        return;
+    }
+    // The server tells of changes a moment after the commit.
+    let mut refreshed = 0;
+    for _ in 0..600 {
+        refreshed = store.refresh_statistics().await.unwrap();
+        if refreshed > 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(refreshed, 1);
 }
