@@ -46,15 +46,23 @@ pub(crate) fn percentile(values: &mut [f64], percent: usize) -> f64 {
 /// Returns the processor time of all children that have ended, user and system, in seconds; `None` where the system
 /// has no `/proc`.
 pub(crate) fn cpu_of_children_s() -> Option<f64> {
-    of_children(&std::fs::read_to_string("/proc/self/stat").ok()?)
+    fields_s(&std::fs::read_to_string("/proc/self/stat").ok()?, [16, 17])
 }
 
-fn of_children(stat: &str) -> Option<f64> {
+/// Returns the processor time that `process` has used so far, user and system, in seconds; `None` where the system has
+/// no `/proc`.
+pub(crate) fn cpu_of_s(process: u32) -> Option<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    fields_s(&stat, [14, 15])
+}
+
+/// Adds up two fields of `stat`, by their numbers in proc(5), in seconds.
+fn fields_s(stat: &str, numbers: [usize; 2]) -> Option<f64> {
     // The second field is the program's name in brackets and may hold blanks; what follows is numbered from 3.
     let (_, rest) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = rest.split_whitespace().collect();
     let ticks = |number: usize| fields.get(number - 3)?.parse::<f64>().ok();
-    Some((ticks(16)? + ticks(17)?) / TICKS_PER_S)
+    Some((ticks(numbers[0])? + ticks(numbers[1])?) / TICKS_PER_S)
 }
 
 #[cfg(test)]
@@ -62,10 +70,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_the_time_of_children_behind_any_name() {
+    fn reads_times_behind_any_name() {
         let stat = "17 (a ) b) S 1 17 17 0 -1 4194304 100 200 0 0 11 12 250 50 20 0 1 0 300 0 0";
-        assert_eq!(of_children(stat), Some(3.0));
-        assert_eq!(of_children("17 (x) S 1"), None);
+        assert_eq!(fields_s(stat, [16, 17]), Some(3.0));
+        assert_eq!(fields_s(stat, [14, 15]), Some(0.23));
+        assert_eq!(fields_s("17 (x) S 1", [16, 17]), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod clock;
 mod demo;
 mod http;
 mod machine;
+mod sandbox;
 mod stage;
 mod webhooks;
 
@@ -20,6 +21,9 @@ use machine::Machine;
 
 /// The load on the webhook entrance, for `--only`.
 const WEBHOOKS: &str = "webhooks";
+
+/// The simulators by themselves, for `--only`.
+const SANDBOX: &str = "sandbox";
 
 /// The machine's own rates and nothing else, for `--only`.
 const MACHINE: &str = "machine";
@@ -58,12 +62,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         runs.extend(variant.run(&binary)?);
     }
     let answers = is_wanted(WEBHOOKS).then(|| load(&binary, &machine)).transpose()?;
+    let simulators = is_wanted(SANDBOX).then(|| alone(&binary)).transpose()?;
     if options.is_json {
+        let simulators = simulators.as_ref().map(sandbox::Figures::value);
         let runs: Vec<Value> = runs.iter().map(Run::value).collect();
         let answers = answers.as_ref().map(webhooks::Answers::value);
         println!(
             "{}",
-            json!({ "machine": machine.value(), "runs": runs, "webhooks": answers })
+            json!({ "machine": machine.value(), "runs": runs, "webhooks": answers, "sandbox": simulators })
         );
         return Ok(());
     }
@@ -71,7 +77,15 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     if let Some(answers) = answers {
         answers.say();
     }
+    if let Some(simulators) = simulators {
+        simulators.say();
+    }
     Ok(())
+}
+
+fn alone(binary: &Path) -> Result<sandbox::Figures> {
+    eprintln!("running `{SANDBOX}`");
+    sandbox::run(binary)
 }
 
 fn load(binary: &Path, machine: &Machine) -> Result<webhooks::Answers> {
@@ -147,7 +161,7 @@ fn parse(arguments: &[String]) -> Result<Options> {
             "--only" => {
                 let name = words.next().context("`--only` needs a name")?;
                 let mut names: Vec<&str> = VARIANTS.iter().map(|variant| variant.name).collect();
-                names.extend([WEBHOOKS, MACHINE]);
+                names.extend([WEBHOOKS, SANDBOX, MACHINE]);
                 if !names.contains(&name.as_str()) {
                     bail!("there is no run `{name}`; there are {}", names.join(", "));
                 }

@@ -43,6 +43,47 @@ pub(crate) struct Shop {
     pub(crate) api_secret: String,
 }
 
+/// Both simulators as a process; it ends when this goes out of scope.
+pub(crate) struct Simulators {
+    process: Running,
+    /// What the simulated shop says of itself.
+    pub(crate) shop: Value,
+    /// What the simulated account says of itself.
+    pub(crate) account: Value,
+}
+
+impl Simulators {
+    /// Starts them on free ports and waits until they listen.
+    ///
+    /// # Errors
+    ///
+    /// The process cannot be started, or says nothing that can be read.
+    pub(crate) fn start(binary: &Path) -> Result<Self> {
+        let mut command = process::command(&binary.to_string_lossy(), &["sandbox", "all", "--json"]);
+        command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
+        let mut process = Running(command.spawn().context("cannot start the simulators")?);
+        let lines = process.0.stdout.take().context("the simulators have no output")?;
+        let mut lines = BufReader::new(lines).lines();
+        let mut said = || -> Result<Value> {
+            let line = lines
+                .next()
+                .context("the simulators ended before they said where they are")??;
+            serde_json::from_str(&line).context("the simulators speak no JSON")
+        };
+        let (shop, account) = (said()?, said()?);
+        Ok(Self {
+            process,
+            shop,
+            account,
+        })
+    }
+
+    /// Returns the number of the process.
+    pub(crate) fn process(&self) -> u32 {
+        self.process.0.id()
+    }
+}
+
 /// Simulators, and a hub between them that has been set up and listens.
 pub(crate) struct Stage {
     binary: PathBuf,
@@ -51,7 +92,7 @@ pub(crate) struct Stage {
     token: String,
     hooks: String,
     hub: Option<Running>,
-    _sandbox: Running,
+    _simulators: Simulators,
     // The last field: the folder goes when nobody uses it any more.
     folder: TempDir,
 }
@@ -64,17 +105,8 @@ impl Stage {
     /// A process cannot be started or ends with a failure.
     pub(crate) fn start(binary: &Path) -> Result<Self> {
         let folder = tempdir();
-        let mut sandbox = process::command(&binary.to_string_lossy(), &["sandbox", "all", "--json"]);
-        sandbox.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
-        let mut sandbox = Running(sandbox.spawn().context("cannot start the simulators")?);
-        let lines = sandbox.0.stdout.take().context("the simulators have no output")?;
-        let mut said = Vec::new();
-        for line in BufReader::new(lines).lines().take(2) {
-            said.push(serde_json::from_str::<Value>(&line?).context("the simulators speak no JSON")?);
-        }
-        let [shop, account] = said.as_slice() else {
-            bail!("the simulators ended before they said where they are");
-        };
+        let simulators = Simulators::start(binary)?;
+        let (shop, account) = (&simulators.shop, &simulators.account);
         let hooks = free_address()?;
         std::fs::write(
             folder.path().join("schakel.toml"),
@@ -92,7 +124,7 @@ impl Stage {
             token: text(account, "access_token").to_owned(),
             hooks,
             hub: None,
-            _sandbox: sandbox,
+            _simulators: simulators,
             folder,
         };
         process::output(&mut stage.schakel(&["--json", "setup"]))?;

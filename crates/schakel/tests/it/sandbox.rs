@@ -217,7 +217,14 @@ fn the_app_of_the_command_line_can_be_installed() {
 
 /// Answers the first request of a connection with 200 and gives what it said.
 fn received(listener: &TcpListener) -> String {
-    let (mut stream, _) = listener.accept().unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let mut accepted = None;
+    assert!(wait_until(END, || {
+        accepted = listener.accept().ok();
+        accepted.is_some()
+    }));
+    let (mut stream, _) = accepted.unwrap();
+    stream.set_nonblocking(false).unwrap();
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let (mut head, mut length) = (String::new(), 0);
     loop {
