@@ -1,6 +1,6 @@
 //! A file that holds the state of a simulator between runs, always whole.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,6 +27,25 @@ impl DataFile {
         &self.0
     }
 
+    /// Keeps other processes out for as long as the returned file is open; `None` when one is in already.
+    ///
+    /// # Errors
+    /// When the folder refuses a file beside this one.
+    pub fn lock(&self) -> io::Result<Option<File>> {
+        let file = File::create(self.beside(".lock"))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn beside(&self, ending: &str) -> PathBuf {
+        let mut name = self.0.clone().into_os_string();
+        name.push(ending);
+        PathBuf::from(name)
+    }
+
     /// Opens it for reading; `None` when there is none yet.
     ///
     /// # Errors
@@ -44,9 +63,7 @@ impl DataFile {
     /// # Errors
     /// When the folder or the disk refuses; the old file is as it was.
     pub fn replace(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-        let mut name = self.0.clone().into_os_string();
-        name.push(".new");
-        let beside = PathBuf::from(name);
+        let beside = self.beside(".new");
         let mut into = BufWriter::with_capacity(BUFFER_BYTES, File::create(&beside)?);
         write(&mut into)?;
         into.into_inner()?.sync_all()?;

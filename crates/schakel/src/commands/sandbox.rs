@@ -3,8 +3,9 @@
 //! Each simulator has two ports, its API and its control port, and may have a file that keeps its state between runs.
 //! The manual is docs/sandbox.md.
 
+use std::fs::File;
 use std::future::pending;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -96,7 +97,7 @@ struct World {
     simulated: Simulated,
     api: Served,
     control: Served,
-    file: Option<DataFile>,
+    file: Option<Held>,
     /// What is printed, in this order.
     facts: Vec<(&'static str, Value)>,
 }
@@ -128,9 +129,16 @@ impl World {
         self.control.stop().await;
         self.api.stop().await;
         let Some(file) = self.file else { return Ok(()) };
-        file.replace(|into| self.simulated.save(into))
-            .map_err(|error| cannot_save(file.path(), error))
+        file.data
+            .replace(|into| self.simulated.save(into))
+            .map_err(|error| cannot_save(file.data.path(), error))
     }
+}
+
+/// The file of a simulator, with the lock that keeps other processes out.
+struct Held {
+    data: DataFile,
+    _lock: File,
 }
 
 /// Saves whenever something changed; ends only with a failure.
@@ -139,10 +147,9 @@ async fn keep(world: Option<&World>) -> Failure {
         return pending().await;
     };
     let revision = || world.simulated.revision();
-    let error = file
-        .keep(SAVE_EVERY, revision, |into| world.simulated.save(into))
-        .await;
-    cannot_save(file.path(), error)
+    let save = |into: &mut dyn Write| world.simulated.save(into);
+    let error = file.data.keep(SAVE_EVERY, revision, save).await;
+    cannot_save(file.data.path(), error)
 }
 
 /// Delivers the webhooks of the account; those of the shop start by themselves.
@@ -168,13 +175,12 @@ async fn start_shop(args: &SandboxArgs, doors: &mut Doors) -> anyhow::Result<Wor
         apps: app.into_iter().collect(),
         ..lightspeed::Options::default()
     };
-    let file = data_file(args, "lightspeed");
+    let file = data_file(args, "lightspeed")?;
     let (clock, seed) = (Arc::new(MachineClock), Seed::new(args.seed));
-    let simulator = match file.as_ref().map(opened).transpose()?.flatten() {
-        Some(mut from) => lightspeed::Simulator::load(options, clock, seed, &mut from)
-            .map_err(|error| cannot_load(file.as_ref(), error))?,
-        None => lightspeed::Simulator::new(options, clock, seed),
-    };
+    let kept = Held::load(file.as_ref(), |from| {
+        lightspeed::Simulator::load(options.clone(), clock.clone(), seed.clone(), from)
+    })?;
+    let simulator = kept.unwrap_or_else(|| lightspeed::Simulator::new(options, clock, seed));
     let (api, control) = doors.next().await?;
     let api = serve_until(api, simulator.router(), &simulator.outage())?;
     let control = serve(control, simulator.control())?;
@@ -194,7 +200,7 @@ async fn start_shop(args: &SandboxArgs, doors: &mut Doors) -> anyhow::Result<Wor
     for app in &options.apps {
         facts.extend([("app_key", json!(app.key)), ("app_secret", json!(app.secret))]);
     }
-    facts.extend(said_of(file.as_ref()));
+    facts.extend(file.as_ref().map(Held::said));
     Ok(World {
         simulated: Simulated::Shop(simulator),
         api,
@@ -213,13 +219,12 @@ async fn start_account(args: &SandboxArgs, doors: &mut Doors) -> anyhow::Result<
     };
     let token = options.access_tokens.join(" ");
     let application = options.application.clone();
-    let file = data_file(args, "copernica");
+    let file = data_file(args, "copernica")?;
     let clock = Arc::new(MachineClock);
-    let simulator = match file.as_ref().map(opened).transpose()?.flatten() {
-        Some(mut from) => copernica::Simulator::load(options, clock, args.seed, &mut from)
-            .map_err(|error| cannot_load(file.as_ref(), error))?,
-        None => copernica::Simulator::new(options, clock, args.seed),
-    };
+    let kept = Held::load(file.as_ref(), |from| {
+        copernica::Simulator::load(options.clone(), clock.clone(), args.seed, from)
+    })?;
+    let simulator = kept.unwrap_or_else(|| copernica::Simulator::new(options, clock, args.seed));
     let api = serve_until(api, simulator.router(), &simulator.outage())?;
     let control = serve(control, simulator.control())?;
     let mut facts = vec![
@@ -231,7 +236,7 @@ async fn start_account(args: &SandboxArgs, doors: &mut Doors) -> anyhow::Result<
         ("client_id", json!(application.key)),
         ("client_secret", json!(application.secret)),
     ];
-    facts.extend(said_of(file.as_ref()));
+    facts.extend(file.as_ref().map(Held::said));
     Ok(World {
         simulated: Simulated::Account(simulator),
         api,
@@ -291,29 +296,53 @@ fn control_url(address: SocketAddr) -> String {
     format!("http://{address}/control/")
 }
 
-/// Names the file of a simulator: the one that was asked for, or one in the folder that was.
-fn data_file(args: &SandboxArgs, name: &str) -> Option<DataFile> {
-    let path = args.data.as_ref()?;
-    Some(DataFile::at(if path.is_dir() {
+/// Takes the file of a simulator: the one that was asked for, or one in the folder that was.
+fn data_file(args: &SandboxArgs, name: &str) -> Result<Option<Held>, Failure> {
+    let Some(path) = &args.data else { return Ok(None) };
+    let data = DataFile::at(if path.is_dir() {
         path.join(format!("{name}.state"))
     } else {
         path.clone()
-    }))
+    });
+    let lock = data.lock().map_err(|error| cannot_save(data.path(), error))?;
+    let lock = lock.ok_or_else(|| {
+        let used = std::io::Error::other("another process keeps its state there");
+        cannot_load(data.path(), used)
+    })?;
+    Ok(Some(Held { data, _lock: lock }))
 }
 
-fn said_of(file: Option<&DataFile>) -> Option<(&'static str, Value)> {
-    file.map(|file| ("data", json!(file.path().display().to_string())))
+impl Held {
+    /// Reads what was kept with `load`; `None` when there is nothing yet.
+    fn load<T, E>(
+        file: Option<&Self>,
+        load: impl FnOnce(&mut dyn Read) -> Result<T, E>,
+    ) -> Result<Option<T>, Failure>
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        let Some(Self { data, .. }) = file else {
+            return Ok(None);
+        };
+        let from = data.open().map_err(|error| cannot_load(data.path(), error))?;
+        from.map(|mut from| load(&mut from))
+            .transpose()
+            .map_err(|error| cannot_load(data.path(), error))
+    }
+
+    /// Gives what is printed of it.
+    fn said(&self) -> (&'static str, Value) {
+        ("data", json!(self.data.path().display().to_string()))
+    }
 }
 
-fn opened(file: &DataFile) -> Result<Option<impl std::io::Read + use<>>, Failure> {
-    file.open().map_err(|error| cannot_load(Some(file), error))
-}
-
-fn cannot_load(file: Option<&DataFile>, error: impl std::error::Error + Send + Sync + 'static) -> Failure {
-    let path = file.map_or_else(String::new, |file| file.path().display().to_string());
-    Failure::new("SCH-0108", format!("the state in {path} cannot be used"))
-        .caused_by(error)
-        .hint("the file was not touched; name another with `--data`, or move it away to begin anew")
+fn cannot_load(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Failure {
+    Failure::new(
+        "SCH-0108",
+        format!("the state in {} cannot be used", path.display()),
+    )
+    .caused_by(error)
+    .hint("the file was not touched; name another with `--data`, or move it away to begin anew")
 }
 
 fn cannot_save(path: &Path, error: std::io::Error) -> Failure {

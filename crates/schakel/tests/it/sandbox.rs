@@ -151,6 +151,28 @@ fn a_damaged_state_is_refused_and_left_alone() {
 }
 
 #[test]
+fn a_state_has_one_process_at_a_time() {
+    let folder = tempdir();
+    let data = folder.path().display().to_string();
+    let (_sandbox, ..) = start_both(folder.path());
+    let output = schakel()
+        .args([
+            "--json",
+            "sandbox",
+            "copernica",
+            "--listen",
+            "127.0.0.1:0",
+            "--data",
+            &data,
+        ])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said: Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(said["error"]["code"], "SCH-0108", "{said}");
+}
+
+#[test]
 fn a_state_that_cannot_be_kept_ends_the_simulator() {
     let folder = tempdir();
     let path = folder.path().join("nowhere").join("shop.state");
