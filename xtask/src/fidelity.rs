@@ -62,7 +62,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let is_check = match arguments {
         [] => false,
         [one] if one == "--check" => true,
-        _ => bail!("`fidelity` takes --check or nothing, but got `{}`", arguments.join(" ")),
+        _ => bail!(
+            "`fidelity` takes --check or nothing, but got `{}`",
+            arguments.join(" ")
+        ),
     };
     let files = workspace::text_files()?;
     let report = report(&files)?;
@@ -196,7 +199,10 @@ fn shown_by(docs: &[&str], list: &List, own: u32, test: &str) -> Result<Vec<(u32
             .strip_prefix(list.page)
             .and_then(|rest| rest.trim_start().split_once(" — "));
         let Some((item, state)) = read else {
-            bail!("`{test}`: `Fidelity: {rest}` is not `Fidelity: {} ITEM — STATE`", list.page);
+            bail!(
+                "`{test}`: `Fidelity: {rest}` is not `Fidelity: {} ITEM — STATE`",
+                list.page
+            );
         };
         let item: u32 = item
             .trim()
@@ -211,7 +217,10 @@ fn shown_by(docs: &[&str], list: &List, own: u32, test: &str) -> Result<Vec<(u32
         all.push((item, Shown { says, state, test }));
     }
     if says.is_empty() || !all.iter().any(|(item, _)| *item == own) {
-        bail!("`{test}` has no sentence or no line `Fidelity: {} {own} — STATE`", list.page);
+        bail!(
+            "`{test}` has no sentence or no line `Fidelity: {} {own} — STATE`",
+            list.page
+        );
     }
     Ok(all)
 }
@@ -264,6 +273,9 @@ mod tests {
         let items =
             read("/// One | two.\n///\n/// Fidelity: sample.md 1 — exact\n#[test]\nfn s001_bar() {").unwrap();
         write_list(&mut text, &LIST, &items).unwrap();
-        assert!(text.ends_with("| 1 | One \\| two. | exact | `s001_bar` |\n"), "{text}");
+        assert!(
+            text.ends_with("| 1 | One \\| two. | exact | `s001_bar` |\n"),
+            "{text}"
+        );
     }
 }
