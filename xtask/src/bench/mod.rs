@@ -7,6 +7,7 @@ mod demo;
 mod http;
 mod machine;
 mod sandbox;
+mod scale;
 mod stage;
 mod webhooks;
 
@@ -21,6 +22,9 @@ use machine::Machine;
 
 /// The load on the webhook entrance, for `--only`.
 const WEBHOOKS: &str = "webhooks";
+
+/// The hub among few and many persons, for `--only`.
+const SCALE: &str = "scale";
 
 /// The simulators by themselves, for `--only`.
 const SANDBOX: &str = "sandbox";
@@ -62,14 +66,19 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         runs.extend(variant.run(&binary)?);
     }
     let answers = is_wanted(WEBHOOKS).then(|| load(&binary, &machine)).transpose()?;
+    let growth = is_wanted(SCALE).then(|| grown(&binary)).transpose()?;
     let simulators = is_wanted(SANDBOX).then(|| alone(&binary)).transpose()?;
     if options.is_json {
         let simulators = simulators.as_ref().map(sandbox::Figures::value);
         let runs: Vec<Value> = runs.iter().map(Run::value).collect();
         let answers = answers.as_ref().map(webhooks::Answers::value);
+        let growth = growth.as_ref().map(scale::Growth::value);
         println!(
             "{}",
-            json!({ "machine": machine.value(), "runs": runs, "webhooks": answers, "sandbox": simulators })
+            json!({
+                "machine": machine.value(), "runs": runs, "webhooks": answers, "scale": growth,
+                "sandbox": simulators,
+            })
         );
         return Ok(());
     }
@@ -77,10 +86,18 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     if let Some(answers) = answers {
         answers.say();
     }
+    if let Some(growth) = growth {
+        growth.say();
+    }
     if let Some(simulators) = simulators {
         simulators.say();
     }
     Ok(())
+}
+
+fn grown(binary: &Path) -> Result<scale::Growth> {
+    eprintln!("running `{SCALE}`");
+    scale::run(binary)
 }
 
 fn alone(binary: &Path) -> Result<sandbox::Figures> {
@@ -161,7 +178,7 @@ fn parse(arguments: &[String]) -> Result<Options> {
             "--only" => {
                 let name = words.next().context("`--only` needs a name")?;
                 let mut names: Vec<&str> = VARIANTS.iter().map(|variant| variant.name).collect();
-                names.extend([WEBHOOKS, SANDBOX, MACHINE]);
+                names.extend([WEBHOOKS, SCALE, SANDBOX, MACHINE]);
                 if !names.contains(&name.as_str()) {
                     bail!("there is no run `{name}`; there are {}", names.join(", "));
                 }

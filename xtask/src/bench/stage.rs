@@ -163,12 +163,24 @@ impl Stage {
     ///
     /// `schakel status` fails.
     pub(crate) fn received(&self) -> Result<u64> {
-        let output = process::output(&mut self.schakel(&["--json", "status"]))?;
-        let status: Value =
-            serde_json::from_str(output.trim()).context("`schakel status` printed no JSON")?;
-        status["inbox"]["received"]
+        self.status()?["inbox"]["received"]
             .as_u64()
             .context("`schakel status` does not say how much was received")
+    }
+
+    /// Reads the hub's numbers from its database.
+    ///
+    /// # Errors
+    ///
+    /// `schakel status` fails.
+    pub(crate) fn status(&self) -> Result<Value> {
+        let output = process::output(&mut self.schakel(&["--json", "status"]))?;
+        serde_json::from_str(output.trim()).context("`schakel status` printed no JSON")
+    }
+
+    /// Returns the number of the hub's process, while it runs.
+    pub(crate) fn hub_process(&self) -> Option<u32> {
+        self.hub.as_ref().map(|hub| hub.0.id())
     }
 
     fn schakel(&self, arguments: &[&str]) -> Command {

@@ -51,9 +51,9 @@ type Measured = (Vec<f64>, usize);
 /// A process does not start, a connection breaks, or the hub lost something that it acknowledged.
 pub(crate) fn run(binary: &std::path::Path, machine: &Machine) -> Result<Answers> {
     let mut stage = Stage::start(binary)?;
-    let (address, path) = stage.entrance()?;
-    let requests = requests(&stage.shop, &address, &path);
-    let (mut times, good, elapsed_s) = send(&address, &requests)?;
+    let entrance = stage.entrance()?;
+    let requests = requests(&stage.shop, &entrance);
+    let (mut times, good, elapsed_s) = send(&entrance.0, &requests)?;
     stage.kill_hub();
     let kept = stage.received()?;
     if kept < good as u64 {
@@ -73,30 +73,55 @@ pub(crate) fn run(binary: &std::path::Path, machine: &Machine) -> Result<Answers
 }
 
 /// Makes all requests beforehand, so that the load itself costs little: each is about another subscriber.
-fn requests(shop: &Shop, address: &str, path: &str) -> Vec<Vec<u8>> {
+fn requests(shop: &Shop, entrance: &(String, String)) -> Vec<Vec<u8>> {
     (0..RATE * DURATION_S)
-        .map(|number| request(shop, address, path, 30_000_000 + number))
+        .map(|number| subscription(shop, entrance, number))
         .collect()
 }
 
-fn request(shop: &Shop, address: &str, path: &str, id: u32) -> Vec<u8> {
+/// A confirmed subscription of one more person.
+pub(crate) fn subscription(shop: &Shop, entrance: &(String, String), number: u32) -> Vec<u8> {
+    let id = 30_000_000 + number;
     let body = json!({ "subscription": {
         "id": id,
         "createdAt": "2026-05-12T17:24:59+02:00",
         "updatedAt": "2026-05-12T17:24:59+02:00",
         "isConfirmed": true,
-        "email": format!("reader-{id}@example.org"),
+        "email": email(number),
         "firstname": "Fenna",
         "lastname": "Bijl",
         "doNotifyConfirmed": false,
         "language": { "id": 1, "code": "nl", "locale": "nl_NL", "title": "Nederlands" },
-    }})
-    .to_string();
+    }});
+    request(
+        shop,
+        entrance,
+        ("subscriptions/created", "Subscription"),
+        id,
+        &body,
+    )
+}
+
+/// The address of a person by number.
+pub(crate) fn email(number: u32) -> String {
+    format!("reader-{number}@example.org")
+}
+
+/// A signed webhook about the thing `id`; `event` and the word in the header that names the thing (lightspeed-ecom.md
+/// §4.2); `entrance` is address and path.
+pub(crate) fn request(
+    shop: &Shop,
+    (address, path): &(String, String),
+    (event, thing): (&str, &str),
+    id: u32,
+    body: &Value,
+) -> Vec<u8> {
+    let body = body.to_string();
     let signature = signature(&body, &shop.api_secret);
     format!(
         "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nX-Cluster-Id: {}\r\n\
-         X-Shop-Id: {}\r\nX-Event: subscriptions/created\r\nX-Format: json\r\nX-Language: nl\r\n\
-         X-Subscription-Id: {id}\r\nX-Signature: {signature}\r\nContent-Length: {}\r\n\r\n{body}",
+         X-Shop-Id: {}\r\nX-Event: {event}\r\nX-Format: json\r\nX-Language: nl\r\n\
+         X-{thing}-Id: {id}\r\nX-Signature: {signature}\r\nContent-Length: {}\r\n\r\n{body}",
         shop.cluster,
         shop.shop_id,
         body.len(),
