@@ -95,6 +95,19 @@ pub(crate) struct DemoArgs {
     /// Send every webhook two times at once
     #[arg(long)]
     pub twice: bool,
+    /// Let so many of 100 calls to both simulated systems go wrong in each of these ways while orders run: latency,
+    /// 429 with and without Retry-After, 500 before and after the call is done, answer lost, done later than answered,
+    /// HTML with 200, slow drip, connection reset, page of a load balancer; and so many of 100 webhooks come twice,
+    /// late, and beside a forged one. At most 8, as a call goes wrong in one way; 5 already spoils every other call. The
+    /// settle delay is 1 s instead of 2. Faults stay on to the end: both ends are compared without any call
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        default_value_t = 0,
+        conflicts_with_all = ["sink_latency_ms", "twice"],
+        value_parser = clap::value_parser!(u8).range(0..=8)
+    )]
+    pub faults: u8,
 }
 
 /// Arguments of `serve`.

@@ -1,6 +1,7 @@
 //! `schakel demo`: a simulated shop and mailing tool with the hub between them, in one process.
 
 mod compare;
+mod faults;
 mod summary;
 mod world;
 
@@ -26,6 +27,8 @@ const RATE: u32 = 5;
 const LOOK: Duration = Duration::from_millis(25);
 /// Looks without any change after which the demo gives up: five minutes.
 const PATIENCE: u32 = 12_000;
+/// The same with faults, also without any call: 20 minutes, longer than a delivery or a connection is ever left alone.
+const PATIENCE_FAULTS: u32 = 48_000;
 
 /// Runs the demo.
 ///
@@ -34,6 +37,7 @@ const PATIENCE: u32 = 12_000;
 pub(crate) async fn run(args: DemoArgs, output: Output) -> anyhow::Result<Exit> {
     crate::logging::start("warn", false);
     let world = World::start(&args, output).await?;
+    faults::begin(&world.shop, &world.account, args.faults);
     if args.exit {
         let summary = finite(&world, &args, output).await?;
         let faults = summary.faults();
@@ -96,22 +100,28 @@ async fn finite(world: &World, args: &DemoArgs, output: Output) -> anyhow::Resul
     }
     bar.finish_and_clear();
     world.shop.webhooks_idle().await;
-    let waited_us = wait_for_rest(world).await?;
+    let waited_us = wait_for_rest(world, args.faults > 0).await?;
     let elapsed_s = (clock.monotonic_us() - started_us - waited_us) as f64 / 1e6;
     let calls = Calls {
         lightspeed: world.shop.calls() - shop_calls_before,
         copernica: world.account.counts().calls - calls_before,
     };
-    sum_up(world, elapsed_s, calls).await
+    let mut summary = sum_up(world, elapsed_s, calls).await?;
+    summary.hits = faults::hits(&world.shop, &world.account, args.faults);
+    Ok(summary)
 }
 
 /// Waits until nothing is waiting, wanted or on its way; returns the time it took to notice, in microseconds.
-async fn wait_for_rest(world: &World) -> anyhow::Result<i64> {
+async fn wait_for_rest(world: &World, has_faults: bool) -> anyhow::Result<i64> {
     let (store, tenant) = (&world.wired.hub.store, world.wired.hub.tenant);
-    let mut last = (i64::MAX, i64::MAX, i64::MAX);
+    let patience = if has_faults { PATIENCE_FAULTS } else { PATIENCE };
+    let mut last = (i64::MAX, i64::MAX, i64::MAX, u64::MAX);
     let mut looks_without_change = 0;
     loop {
-        let waiting = store.inbox_counts(tenant, None, None).await?.waiting;
+        let inbox = store.inbox_counts(tenant, None, None).await?;
+        // Refusals are written down after a moment.
+        let refused = i64::try_from(world.shop.webhook_counts().forgeries_refused).unwrap_or(i64::MAX);
+        let waiting = inbox.waiting + (refused - inbox.rejected).max(0);
         let wanted = store.fetch_count(tenant).await?;
         let counts = store.delivery_counts(tenant).await?;
         let is_open = |state| !matches!(state, DeliveryState::Clean | DeliveryState::Dead);
@@ -120,21 +130,31 @@ async fn wait_for_rest(world: &World) -> anyhow::Result<i64> {
             .filter(|count| is_open(count.state))
             .map(|count| count.count)
             .sum();
-        if waiting + wanted + open == 0 {
+        // What the account does late would be missed.
+        let is_late = has_faults && world.account.counts().waiting > 0;
+        if waiting + wanted + open == 0 && !is_late {
             return Ok(i64::try_from(LOOK.as_micros()).unwrap_or(0) / 2);
         }
-        looks_without_change = if last == (waiting, wanted, open) {
+        // With faults a call that was spoilt changes nothing else.
+        let calls = if has_faults { calls_made(world) } else { 0 };
+        looks_without_change = if last == (waiting, wanted, open, calls) {
             looks_without_change + 1
         } else {
             0
         };
-        last = (waiting, wanted, open);
+        last = (waiting, wanted, open, calls);
         anyhow::ensure!(
-            looks_without_change < PATIENCE,
+            looks_without_change < patience,
             "nothing moves any more: {waiting} events wait, {wanted} things are wanted, {open} deliveries are open"
         );
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// Counts the calls to the simulators, also those that never reached the account.
+fn calls_made(world: &World) -> u64 {
+    let counts = world.account.counts();
+    world.shop.calls() + counts.calls + counts.faults.values().sum::<u64>()
 }
 
 async fn sum_up(world: &World, elapsed_s: f64, calls: Calls) -> anyhow::Result<Summary> {
@@ -183,6 +203,7 @@ async fn sum_up(world: &World, elapsed_s: f64, calls: Calls) -> anyhow::Result<S
         duplicate: inbox.duplicate,
         superseded: inbox.superseded,
         quarantined: inbox.quarantined,
+        rejected: inbox.rejected,
         waiting: inbox.waiting,
         set_aside_of_fetches: fetched.quarantined,
         dead,
@@ -197,6 +218,7 @@ async fn sum_up(world: &World, elapsed_s: f64, calls: Calls) -> anyhow::Result<S
             p99: round(percentile(&latencies, 99)),
         },
         rss_mb,
+        hits: None,
     })
 }
 

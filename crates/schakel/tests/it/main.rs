@@ -7,6 +7,7 @@
 
 mod aside;
 mod demo;
+mod faulty;
 mod hooks;
 mod kill;
 mod process;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::compare::SinkFigures;
+use super::faults::Hits;
 use crate::output::Output;
 
 /// Calls to the outside systems, as the simulators counted them.
@@ -38,6 +39,8 @@ pub struct Summary {
     pub superseded: i64,
     /// Set aside.
     pub quarantined: i64,
+    /// Refused at the entrance; they don't count as received.
+    pub rejected: i64,
     /// Still waiting.
     pub waiting: i64,
     /// Answers to own questions that were set aside.
@@ -60,6 +63,9 @@ pub struct Summary {
     pub latency_ms: Latency,
     /// Peak of the process's resident memory, in megabytes (1,000,000 bytes).
     pub rss_mb: f64,
+    /// What went wrong on purpose, with `--faults`.
+    #[serde(rename = "faults", skip_serializing_if = "Option::is_none")]
+    pub hits: Option<Hits>,
 }
 
 impl Summary {
@@ -77,7 +83,14 @@ impl Summary {
         if self.waiting != 0 {
             faults.push(format!("{} webhooks are still waiting", self.waiting));
         }
-        // The simulated shop sends nothing that is wrong, and the simulated account refuses nothing.
+        let forged = self.hits.as_ref().map_or(0, Hits::forged);
+        if i64::try_from(forged).ok() != Some(self.rejected) {
+            faults.push(format!(
+                "{} webhooks were refused, but {forged} were forged",
+                self.rejected
+            ));
+        }
+        // The simulated shop itself sends nothing that is wrong, and the simulated account refuses nothing.
         for (count, what) in [
             (
                 self.quarantined + self.set_aside_of_fetches,
@@ -105,7 +118,7 @@ impl Summary {
     /// Says the figures to a person.
     pub fn say(&self, output: Output) {
         let row = |name: &str, value: String| vec![name.to_owned(), value];
-        let rows = [
+        let mut rows = vec![
             row("orders placed", self.orders.to_string()),
             row("webhooks received", self.received.to_string()),
             row("  applied", self.applied.to_string()),
@@ -113,6 +126,7 @@ impl Summary {
             row("  superseded", self.superseded.to_string()),
             row("  quarantined", self.quarantined.to_string()),
             row("  waiting", self.waiting.to_string()),
+            row("webhooks refused", self.rejected.to_string()),
             row("given up", self.dead.to_string()),
             row("people", self.relations.to_string()),
             row("merges", self.merges.to_string()),
@@ -133,6 +147,13 @@ impl Summary {
             row("latency p99, ms", self.latency_ms.p99.to_string()),
             row("peak memory, MB", self.rss_mb.to_string()),
         ];
+        for (system, kinds) in self.hits.iter().flat_map(Hits::by_system) {
+            rows.extend(
+                kinds
+                    .iter()
+                    .map(|(kind, count)| row(&format!("{system}: {kind}"), count.to_string())),
+            );
+        }
         output.table(&["figure", "value"], &rows);
         match self.faults().as_slice() {
             [] => output.line("both ends agree"),

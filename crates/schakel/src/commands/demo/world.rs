@@ -30,6 +30,8 @@ const LOCAL: &str = "127.0.0.1:0";
 const PAGES: &str = "127.0.0.1:8080";
 /// The simulated account executes nothing later than it answers, so a short settle delay is long enough.
 const SETTLE_MS: i64 = 2_000;
+/// The shortest settle delay that a configuration may ask for; with `--faults` calls are done late, but not that late.
+pub(super) const SETTLE_FAULTS_MS: i64 = 1_000;
 
 /// Everything that runs in a demo.
 pub(super) struct World {
@@ -66,7 +68,7 @@ impl World {
         }
         let (shop, shop_at) = start_shop(args).await?;
         let (account, account_at) = start_account(args).await?;
-        let parts = parts(&shop, &shop_at, &account_at);
+        let parts = parts(args, &shop, &shop_at, &account_at);
         let key = HubKey::open(&store, &Secret::default(), &folder.path).await?;
         let wired = wiring::wire(store, key, parts).await?;
         let pages = if args.exit || TcpListener::bind(PAGES).await.is_err() {
@@ -163,7 +165,15 @@ async fn start_account(args: &DemoArgs) -> anyhow::Result<(account::Simulator, S
     Ok((account, served))
 }
 
-fn parts(shop: &shop::Simulator, shop_at: &Served, account_at: &Served) -> Parts {
+fn settle_ms(args: &DemoArgs) -> i64 {
+    if args.faults > 0 {
+        SETTLE_FAULTS_MS
+    } else {
+        SETTLE_MS
+    }
+}
+
+fn parts(args: &DemoArgs, shop: &shop::Simulator, shop_at: &Served, account_at: &Served) -> Parts {
     let options = shop.options();
     let mut from = lightspeed::Settings::new(
         i64::try_from(options.shop_id).unwrap_or(0),
@@ -186,7 +196,7 @@ fn parts(shop: &shop::Simulator, shop_at: &Served, account_at: &Served) -> Parts
             name: ACCOUNT.to_owned(),
             settings: to,
             attempt_ms: 30_000,
-            settle_ms: SETTLE_MS,
+            settle_ms: settle_ms(args),
             concurrency: 200,
         }],
         routes: vec![RoutePart {
