@@ -27,20 +27,23 @@ pub enum Decision {
 /// Decides what follows `error` at the `attempt`-th attempt in a row (from 1); `dice` is a random number.
 #[must_use]
 pub fn decide(error: &ConnectorError, attempt: u32, faults: u32, dice: u64) -> Decision {
-    let wait_ms = retry_wait_ms(attempt, dice);
+    let soon = wait_up_to(limits::RETRY_SOON_CAP_MS, attempt, dice);
     match error {
         ConnectorError::RateLimited { retry_after_ms } => {
             let asked = retry_after_ms.unwrap_or(0).clamp(0, limits::RETRY_AFTER_MS);
             Decision::Again {
-                wait_ms: asked.max(wait_ms),
+                wait_ms: asked.max(soon),
             }
         }
-        ConnectorError::Unavailable(_) => Decision::Again { wait_ms },
+        ConnectorError::Unavailable(_) => Decision::Again { wait_ms: soon },
         ConnectorError::Uncertain(_) | ConnectorError::Malformed(_) => Decision::Settle,
         ConnectorError::Missing(_) | ConnectorError::Rejected(_) if faults + 1 >= limits::ENTITY_FAULTS => {
             Decision::Dead
         }
-        ConnectorError::Missing(_) | ConnectorError::Rejected(_) => Decision::Fault { wait_ms },
+        // What the connection did meanwhile is not held against the object.
+        ConnectorError::Missing(_) | ConnectorError::Rejected(_) => Decision::Fault {
+            wait_ms: retry_wait_ms(faults + 1, dice),
+        },
         ConnectorError::Unauthorised(_) | ConnectorError::Structure(_) => Decision::Block,
         ConnectorError::Unsupported(_) => Decision::Dead,
     }
@@ -49,10 +52,12 @@ pub fn decide(error: &ConnectorError, attempt: u32, faults: u32, dice: u64) -> D
 /// Gives a wait with full jitter in milliseconds: base 1 s, doubling, cap 15 minutes, never 0.
 #[must_use]
 pub fn retry_wait_ms(attempt: u32, dice: u64) -> i64 {
+    wait_up_to(limits::RETRY_CAP_MS, attempt, dice)
+}
+
+fn wait_up_to(cap_ms: i64, attempt: u32, dice: u64) -> i64 {
     let doublings = attempt.saturating_sub(1).min(20);
-    let ceiling = limits::RETRY_BASE_MS
-        .saturating_mul(1 << doublings)
-        .min(limits::RETRY_CAP_MS);
+    let ceiling = limits::RETRY_BASE_MS.saturating_mul(1 << doublings).min(cap_ms);
     let ceiling = u64::try_from(ceiling).unwrap_or(1).max(1);
     i64::try_from(dice % ceiling).unwrap_or(0) + 1
 }
@@ -118,6 +123,11 @@ mod tests {
                 prop_assert!(wait_ms >= asked.min(limits::RETRY_AFTER_MS));
                 prop_assert!(wait_ms <= limits::RETRY_AFTER_MS);
             }
+            let down = ConnectorError::Unavailable(String::new());
+            let Decision::Again { wait_ms: soon } = decide(&down, attempt, 0, dice) else {
+                return Err(TestCaseError::fail("an outage is waited for"));
+            };
+            prop_assert!((1..=limits::RETRY_SOON_CAP_MS).contains(&soon));
         }
     }
 }

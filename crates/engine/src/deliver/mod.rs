@@ -39,6 +39,8 @@ pub struct Loop {
 
 /// Margin of a claim over the longest attempt, in milliseconds.
 const LEASE_MARGIN_MS: i64 = 5_000;
+/// An attempt that ends unknown after this time ran into a time-out, in microseconds.
+const TIMEOUT_US: i64 = 10_000_000;
 /// Wait before a blocked sink is asked again, in milliseconds: grows with each block.
 const BLOCK_MS: i64 = 30_000;
 
@@ -206,12 +208,11 @@ impl Loop {
     }
 
     fn settle_one(&mut self, sink: &SinkConnection, sent: &Sent) -> Settle {
+        // An answer that was lost or broken says nothing of the load; one that never came does (reliability.md §7).
+        let is_timeout = sent.took_us >= TIMEOUT_US;
         let pressure = match &sent.result {
-            Err(
-                ConnectorError::RateLimited { .. }
-                | ConnectorError::Uncertain(_)
-                | ConnectorError::Unavailable(_),
-            ) => Pressure::Overload,
+            Err(ConnectorError::RateLimited { .. } | ConnectorError::Unavailable(_)) => Pressure::Overload,
+            Err(ConnectorError::Uncertain(_)) if is_timeout => Pressure::Overload,
             _ => Pressure::Fine,
         };
         if let Some(signal) = Signal::of(&sent.result) {

@@ -255,6 +255,8 @@ const fn stream_of(kind: RecordKind) -> &'static str {
 }
 
 async fn again(hub: &Hub, row: &FetchRow, error: &ConnectorError) -> Result<(), StoreError> {
+    // The long backoff, also for what may ail the whole shop: one record that always fails must not eat the calls of a
+    // day.
     let backoff = retry_wait_ms(row.attempts + 1, hub.dice.roll());
     let wait_ms = match error {
         ConnectorError::RateLimited { retry_after_ms } => retry_after_ms.unwrap_or(0).max(backoff),
