@@ -48,9 +48,9 @@ pub const RETRY_BASE_MS: i64 = 1_000;
 /// Longest wait of the backoff, in milliseconds: 15 minutes (reliability.md §6).
 pub const RETRY_CAP_MS: i64 = 15 * 60 * 1000;
 
-/// Longest wait of one object for a connection that fails as a whole, in milliseconds: half a minute. The pause and the
+/// Longest wait of one object for a connection that fails as a whole, in milliseconds: ten seconds. The pause and the
 /// breaker of the connection hold back the crowd, so that an object need not be far away when it comes back.
-pub const RETRY_SOON_CAP_MS: i64 = 30 * 1000;
+pub const RETRY_SOON_CAP_MS: i64 = 10 * 1000;
 
 /// Entity faults after which a delivery is a dead letter (reliability.md §6).
 pub const ENTITY_FAULTS: u32 = 8;
