@@ -81,6 +81,12 @@ impl Checkout {
             .unwrap_or("")
     }
 
+    /// Says whether a box is ticked: `true`, 1 or "1".
+    pub(crate) fn has_ticked(&self, key: &str) -> bool {
+        let sent = self.members.get(key);
+        sent.is_some_and(|sent| sent == 1 || sent == true || sent == "1")
+    }
+
     /// Returns what stands between this checkout and an order, as keys of the errors map.
     pub(crate) fn missing(&self, quote: Option<&Quote>) -> Vec<String> {
         let mut missing = Vec::new();
@@ -104,8 +110,7 @@ impl Checkout {
                 missing.push(format!("{key}.required"));
             }
         }
-        let terms = self.members.get("terms");
-        if !terms.is_some_and(|terms| terms == 1 || terms == true || terms == "1") {
+        if !self.has_ticked("terms") {
             missing.push("terms.required".to_owned());
         }
         missing

@@ -6,9 +6,11 @@ use super::query::Query;
 use super::read::counted;
 use super::{Call, Refusal, Reply, body};
 use crate::lightspeed::Simulator;
-use crate::lightspeed::acts::{Buyer, Goods, NewOrder};
+use crate::lightspeed::acts::{Buyer, Goods, NewOrder, NewSubscription};
 use crate::lightspeed::checkout::{self, Checkout, PAYMENT_METHODS, SHIPMENT_METHODS};
 use crate::lightspeed::json::Out;
+use crate::lightspeed::language::Language;
+use crate::lightspeed::person::{Person, Text};
 use crate::lightspeed::records::Row;
 use crate::lightspeed::state::Shop;
 use crate::lightspeed::write::For;
@@ -64,7 +66,7 @@ impl Simulator {
             ("GET", ["shipment_methods"]) => Ok(Reply::ok(SHIPMENT_METHODS.into())),
             ("GET", ["payment_methods"]) => self.payment_methods(at),
             ("GET", ["validate"]) => Ok(Reply::ok(self.validated(at))),
-            ("POST", ["order"]) => self.order_checkout(at),
+            ("POST", ["order"]) => self.order_checkout(call, at),
             (_, ["products", rest @ ..]) => self.checkout_rows(call, at, rest),
             (_, ["shipment_methods" | "payment_methods" | "validate" | "order"] | []) => Err(Refusal::METHOD),
             _ => Err(Refusal::NOT_FOUND),
@@ -126,7 +128,7 @@ impl Simulator {
             .into_bytes()
     }
 
-    fn order_checkout(&self, at: usize) -> Result<Reply, Refusal> {
+    fn order_checkout(&self, call: &Call<'_>, at: usize) -> Result<Reply, Refusal> {
         if !self.missing(at).is_empty() {
             return Err(Refusal::INVALID);
         }
@@ -144,14 +146,19 @@ impl Simulator {
                     .get("customer")
                     .and_then(|customer| customer.get("id"));
                 let known = customer.and_then(Value::as_u64);
-                self.place_order(NewOrder {
+                let is_newsletter = record.has_ticked("newsletter");
+                let placed = self.place_order(NewOrder {
                     buyer: known.map_or_else(|| Buyer::Guest(record.person()), Buyer::Customer),
                     goods,
                     quote: Some(quote),
-                    is_newsletter: record.members.get("newsletter") == Some(&Value::Bool(true)),
+                    is_newsletter,
                     discount_percent: 0,
-                })
-                .ok_or(Refusal::INVALID)?
+                });
+                let order = placed.ok_or(Refusal::INVALID)?;
+                if is_newsletter {
+                    self.subscribe_buyer(&record.person(), call.language);
+                }
+                order
             }
         };
         let now_s = self.now_s();
@@ -166,6 +173,24 @@ impl Simulator {
             "payment_provider": "seoshoppayments",
         });
         Ok(Reply::created(answer.to_string().into_bytes()))
+    }
+
+    /// Subscribes who ticked the newsletter (lightspeed-ecom.md §9.4 #85), unless the address is subscribed already.
+    fn subscribe_buyer(&self, buyer: &Person, language: Language) {
+        let is_known = self
+            .shop()
+            .subscriptions
+            .iter()
+            .any(|(_, known)| known.email.eq_ignore_ascii_case(buyer.email()));
+        if !is_known {
+            self.subscribe(NewSubscription {
+                email: buyer.email().to_owned(),
+                firstname: buyer.text(Text::Firstname).to_owned(),
+                lastname: buyer.text(Text::Lastname).to_owned(),
+                language: Some(language.code().to_owned()),
+                is_confirmed: false,
+            });
+        }
     }
 
     fn checkout_rows(&self, call: &Call<'_>, checkout: usize, rest: &[&str]) -> Result<Reply, Refusal> {

@@ -17,6 +17,20 @@ async fn open_checkout(world: &World) -> String {
     format!("/nl/checkouts/{}", made.json()["id"])
 }
 
+/// Brings a checkout of one product so far that it can become an order.
+pub async fn ready_checkout(world: &World) -> String {
+    let checkout = open_checkout(world).await;
+    let goods = format!(r#"{{"variant_id":{}}}"#, world.shop.ids(Kind::Variant)[0]);
+    world
+        .call(Method::POST, &format!("{checkout}/products.json"), &goods)
+        .await;
+    let chosen = r#"{"shipment_method":"core|85518|424529","payment_method":{"id":"pickup"},"terms":1,
+        "shipping_address":{"name":"Sam Gast","address1":"Teststraat","number":"27","zipcode":"1234 AB","city":"Voorbeeldstad","country":"nl"}}"#;
+    let changed = world.call(Method::PUT, &format!("{checkout}.json"), chosen).await;
+    assert_eq!(changed.status, 200, "{}", changed.text);
+    checkout
+}
+
 /// A checkout goes from its first product to its order without envelopes.
 ///
 /// Fidelity: lightspeed-ecom.md 68 — approximated: the keys of the errors other than those of addresses are invented

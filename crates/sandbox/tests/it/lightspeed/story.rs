@@ -8,8 +8,9 @@ use schakel_sandbox::lightspeed::{
 };
 use tokio::sync::watch;
 
+use super::checkout::ready_checkout;
 use super::receiver::Receiver;
-use super::{World, open, person, subscription};
+use super::{World, open, person};
 
 async fn heard(world: &World, receiver: &Receiver) -> Vec<String> {
     world.shop.webhooks_idle().await;
@@ -26,7 +27,19 @@ async fn l085_a_newsletter_from_tick_to_unsubscribe() {
     let world = open();
     let receiver = Receiver::open().await;
     world.hook("subscriptions", "*", &receiver.address).await;
-    let id = world.shop.subscribe(subscription("Nieuws@example.org"));
+    for _ in 0..2 {
+        let checkout = ready_checkout(&world).await;
+        let order = world
+            .call(Method::POST, &format!("{checkout}/order.json"), "")
+            .await;
+        assert_eq!(order.status, 201, "{}", order.text);
+    }
+    let list = world.get("/nl/subscriptions.json").await.json();
+    let list = list["subscriptions"].as_array().unwrap();
+    assert_eq!(list.len(), 1, "a second tick is no second subscription");
+    assert_eq!(list[0]["email"], "sam.gast@example.net");
+    assert_eq!(list[0]["lastname"], "Gast");
+    let id = list[0]["id"].as_u64().unwrap();
     assert!(world.shop.confirm_subscription(id));
     assert!(world.shop.unsubscribe(id));
     assert!(!world.shop.unsubscribe(id));
