@@ -12,3 +12,4 @@ pub mod copernica;
 pub mod door;
 pub mod keep;
 pub mod lightspeed;
+mod shares;

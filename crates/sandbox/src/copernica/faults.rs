@@ -8,6 +8,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use super::body::Body;
 use super::call::plain;
 use crate::door::Seed;
+use crate::shares;
 
 /// One way in which a call goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -173,16 +174,8 @@ impl Dice {
         if is_authentication && !self.faults.hit_authentication {
             return None;
         }
-        let hit = self.next.pop_front().or_else(|| {
-            if self.faults.percent.is_empty() {
-                return None;
-            }
-            let mut thrown = self.seed.below(1_000_000) as f64 / 10_000.0;
-            self.faults.percent.iter().find_map(|(kind, percent)| {
-                thrown -= percent;
-                (thrown < 0.0).then_some(*kind)
-            })
-        })?;
+        let waiting = self.next.pop_front();
+        let hit = waiting.or_else(|| shares::thrown(&mut self.seed, &self.faults.percent))?;
         *self.hits.entry(hit).or_default() += 1;
         Some(hit)
     }

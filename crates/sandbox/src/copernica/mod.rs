@@ -232,7 +232,11 @@ impl Simulator {
     }
 
     /// Makes calls go wrong from now on.
+    ///
+    /// # Panics
+    /// When the shares are more than 100 together: calls could not get what was asked for.
     pub fn set_faults(&self, faults: Faults) {
+        assert!(crate::shares::is_whole(&faults.percent), "shares over 100");
         lock(&self.0.dice).faults = faults;
     }
 

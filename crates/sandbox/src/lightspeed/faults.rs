@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::door::Seed;
+use crate::shares;
 
 /// Something that goes wrong with the answer to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,12 +76,12 @@ impl RestFault {
 }
 
 /// Standing faults of the API.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct RestFaults {
     /// Every answer takes this long, in milliseconds.
     pub latency_ms: u64,
-    /// Answers of this kind, in percent of the calls.
-    pub percent: Vec<(RestFault, u8)>,
+    /// Answers of this kind, in percent of the calls; a call goes wrong in one way at most.
+    pub percent: Vec<(RestFault, f64)>,
 }
 
 /// Standing faults of webhooks; each in percent of the deliveries.
@@ -179,11 +180,6 @@ impl RestPlan {
             self.next.retain(|(_, count)| *count > 0);
             return Some(fault);
         }
-        for (fault, percent) in &self.standing.percent {
-            if suits(*fault) && self.seed.percent(u64::from(*percent)) {
-                return Some(*fault);
-            }
-        }
-        None
+        shares::thrown(&mut self.seed, &self.standing.percent).filter(|fault| suits(*fault))
     }
 }

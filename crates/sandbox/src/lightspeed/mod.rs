@@ -195,7 +195,11 @@ impl Simulator {
     }
 
     /// Replaces the standing faults of the API.
+    ///
+    /// # Panics
+    /// When the shares are more than 100 together: calls could not get what was asked for.
     pub fn set_rest_faults(&self, faults: RestFaults) {
+        assert!(crate::shares::is_whole(&faults.percent), "shares over 100");
         locked(&self.inner.faults).set(faults);
     }
 

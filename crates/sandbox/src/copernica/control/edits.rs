@@ -1,7 +1,7 @@
 //! What the control port changes: faults, and what a person would edit in the user interface.
 
 use axum::extract::State;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::deliver::WebhookFaults;
 use super::super::faults::{FaultKind, Faults};
@@ -10,6 +10,7 @@ use super::super::rules::{Removal, Restriction};
 use super::super::{Simulator, lock};
 use super::{Answer, api};
 use crate::control::{Given, Trouble, done};
+use crate::shares;
 
 impl From<HandError> for Trouble {
     fn from(error: HandError) -> Self {
@@ -63,25 +64,8 @@ pub(super) async fn set_faults(State(simulator): State<Simulator>, given: Given)
     if let Some(text) = given.text("hit_authentication") {
         faults.hit_authentication = text == "true";
     }
-    for kind in FaultKind::ALL {
-        let in_object = given
-            .value("percent")
-            .and_then(|shares| shares.get(kind.name()))
-            .and_then(Value::as_f64);
-        let share = match in_object {
-            Some(share) => Some(share),
-            None => given.number(kind.name())?,
-        };
-        if let Some(share) = share {
-            if !(0.0..=100.0).contains(&share) {
-                return Err(Trouble::new("a share is between 0 and 100"));
-            }
-            faults.percent.retain(|(known, _)| *known != kind);
-            if share > 0.0 {
-                faults.percent.push((kind, share));
-            }
-        }
-    }
+    let kinds = FaultKind::ALL.map(|kind| (kind.name(), kind));
+    shares::take_over(&given, &kinds, &mut faults.percent, |one, other| one == other)?;
     simulator.set_faults(faults);
     Ok(done(&given, "/control/faults", &api::faults(&simulator)))
 }

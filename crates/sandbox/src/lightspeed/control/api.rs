@@ -80,9 +80,9 @@ pub(super) fn faults(simulator: &Simulator) -> Value {
         .iter()
         .map(|kind| {
             let shares = plan.standing().percent.iter();
-            let share: u64 = shares
+            let share: f64 = shares
                 .filter(|(known, _)| known.name() == kind.name())
-                .map(|(_, share)| u64::from(*share))
+                .map(|(_, share)| *share)
                 .sum();
             (kind.name().to_owned(), json!(share))
         })

@@ -1,13 +1,13 @@
 //! Traffic and faults: what is switched on and off.
 
 use axum::extract::State;
-use serde_json::Value;
 
 use super::{Answer, Simulator, api};
 use crate::control::{Given, Trouble, done};
 use crate::lightspeed::faults::{RestFault, WebhookFaults};
 use crate::lightspeed::locked;
 use crate::lightspeed::traffic::Mix;
+use crate::shares;
 
 /// The most orders per second that may be asked for.
 const RATE_MAX: u32 = 10_000;
@@ -47,20 +47,10 @@ pub(super) async fn set_faults(State(simulator): State<Simulator>, given: Given)
         faults = crate::lightspeed::RestFaults::default();
     }
     faults.latency_ms = given.number("latency_ms")?.unwrap_or(faults.latency_ms);
-    for kind in RestFault::ALL {
-        let in_object = given.value("percent").and_then(|shares| shares.get(kind.name()));
-        let share = match in_object.and_then(Value::as_u64) {
-            Some(share) => Some(share),
-            None => given.number(kind.name())?,
-        };
-        let Some(share) = share else { continue };
-        let share = u8::try_from(share).ok().filter(|share| *share <= 100);
-        let share = share.ok_or_else(|| Trouble::new("a share is between 0 and 100"))?;
-        faults.percent.retain(|(known, _)| known.name() != kind.name());
-        if share > 0 {
-            faults.percent.push((kind, share));
-        }
-    }
+    let kinds = RestFault::ALL.map(|kind| (kind.name(), kind));
+    shares::take_over(&given, &kinds, &mut faults.percent, |one, other| {
+        one.name() == other.name()
+    })?;
     simulator.set_rest_faults(faults);
     Ok(done(&given, "/control/faults", &api::faults(&simulator)))
 }

@@ -122,7 +122,7 @@ async fn traffic_is_started_and_stopped() {
 async fn faults_are_set_and_hit() {
     let world = open();
     let set = tell(&world, "faults", &json!({"percent": {"500 before": 100}})).await;
-    assert_eq!(set["percent"]["500 before"], 100);
+    assert_eq!(set["percent"]["500 before"], 100.0);
     assert_eq!(world.get("/nl/shop.json").await.status, 500);
     let cleared = tell(&world, "faults", &json!({"clear": true})).await;
     assert_eq!(cleared["hits"]["500 before"], 1);

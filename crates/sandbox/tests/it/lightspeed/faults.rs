@@ -139,10 +139,39 @@ async fn an_answer_is_lost_after_the_call_is_done() {
     served.stop().await;
 }
 
+/// Two halves are a whole: every call goes wrong, and about as many in either way.
+#[tokio::test]
+async fn shares_of_two_kinds_are_shares_of_one_throw() {
+    let world = open();
+    world.shop.set_rest_faults(RestFaults {
+        latency_ms: 0,
+        percent: vec![(RestFault::TooManyBare, 49.5), (RestFault::LoadBalancer, 50.5)],
+    });
+    let mut hits = [0; 2];
+    for _ in 0..400 {
+        match world.get("/nl/shop.json").await.status.as_u16() {
+            429 => hits[0] += 1,
+            503 => hits[1] += 1,
+            other => panic!("{other} is neither"),
+        }
+    }
+    assert!((150..250).contains(&hits[0]), "{hits:?}");
+    assert_eq!(hits[0] + hits[1], 400);
+}
+
+#[tokio::test]
+#[should_panic(expected = "shares over 100")]
+async fn shares_over_100_are_refused_aloud() {
+    open().shop.set_rest_faults(RestFaults {
+        latency_ms: 0,
+        percent: vec![(RestFault::TooManyBare, 60.0), (RestFault::LoadBalancer, 60.0)],
+    });
+}
+
 #[tokio::test]
 async fn standing_faults_hit_their_share() {
     let world = open();
-    let percent = vec![(RestFault::ServerError(502), 100)];
+    let percent = vec![(RestFault::ServerError(502), 100.0)];
     world.shop.set_rest_faults(RestFaults {
         latency_ms: 0,
         percent,
