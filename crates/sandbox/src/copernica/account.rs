@@ -1,7 +1,7 @@
 //! The account behind the calls: databases, collections, rows and what is still to be done later.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 
 use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,8 @@ use super::cell::Patch;
 use super::dates::LocalClock;
 use super::deliver::Failure;
 use super::field::{Coercion, TooLong};
-use super::hooks::{Notice, Webhook};
+use super::hooks::Webhook;
+use super::outbox::Outbox;
 use super::imports::Import;
 use super::interests::Interest;
 use super::requests::DataRequest;
@@ -76,7 +77,7 @@ pub(crate) struct Account {
     pub(crate) webhooks: Vec<Webhook>,
     pub(crate) last_webhook: u32,
     /// Messages of webhooks that wait for their delivery.
-    pub(crate) outbox: VecDeque<Notice>,
+    pub(crate) outbox: Outbox,
     /// Selections of profiles, then miniselections.
     pub(crate) views: [Vec<View>; 2],
     pub(crate) last_view: u32,
@@ -126,7 +127,7 @@ impl Account {
             imports: Vec::new(),
             webhooks: Vec::new(),
             last_webhook: 0,
-            outbox: VecDeque::new(),
+            outbox: Outbox::default(),
             views: [Vec::new(), Vec::new()],
             last_view: 0,
             last_rule: 0,

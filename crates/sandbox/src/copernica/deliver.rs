@@ -1,13 +1,15 @@
-//! Delivery of webhooks: signed, one at a time, with faults on demand (copernica.md §8.4, §8.5).
+//! Delivery of webhooks: signed, with faults on demand (copernica.md §8.4, §8.5).
 //!
-//! The reference knows neither retries nor an order, so a message is tried once, in the order of the events. The
-//! clock of the account stamps it.
+//! The reference knows neither retries nor an order, so a message is tried once. A receiver gets its messages one at
+//! a time, in the order of the events; receivers do not wait for each other. The clock of the account stamps a message.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
 
-use super::hooks::Notice;
+use super::outbox::Notice;
 use super::sign::{Stamp, WebhookKey};
 use super::{Simulator, lock};
 use crate::client::{Lines, Target};
@@ -85,6 +87,28 @@ impl Post {
     }
 }
 
+/// The deliveries under way, one for each receiver, and the connections of those that rest.
+#[derive(Debug, Default)]
+struct Lanes {
+    running: JoinSet<(String, Lines)>,
+    busy: BTreeSet<String>,
+    idle: BTreeMap<String, Lines>,
+}
+
+impl Lanes {
+    /// Waits until a delivery ends, but never long.
+    async fn look(&mut self) {
+        if self.running.is_empty() {
+            tokio::time::sleep(LOOK).await;
+            return;
+        }
+        if let Ok(Some(Ok((handler, lines)))) = tokio::time::timeout(LOOK, self.running.join_next()).await {
+            self.busy.remove(&handler);
+            self.idle.insert(handler, lines);
+        }
+    }
+}
+
 /// What is done with one message.
 enum Fate {
     Lose,
@@ -119,26 +143,50 @@ impl Simulator {
 
     /// Delivers what waits, and what comes meanwhile, until nothing waits.
     pub async fn deliver_webhooks(&self) {
-        self.deliver_waiting(&mut Lines::default()).await;
+        let mut lanes = Lanes::default();
+        loop {
+            self.start_lanes(&mut lanes);
+            if lanes.busy.is_empty() {
+                return;
+            }
+            lanes.look().await;
+        }
     }
 
     /// Delivers webhooks for ever, and does what was put off when it is due.
     pub async fn run_webhooks(&self) {
-        let mut lines = Lines::default();
+        let mut lanes = Lanes::default();
         loop {
-            self.deliver_waiting(&mut lines).await;
-            tokio::time::sleep(LOOK).await;
+            self.start_lanes(&mut lanes);
+            lanes.look().await;
         }
     }
 
-    async fn deliver_waiting(&self, lines: &mut Lines) {
+    /// Starts a delivery for each receiver for whom something waits and nothing is under way.
+    fn start_lanes(&self, lanes: &mut Lanes) {
+        let waiting: Vec<String> = self.account().outbox.handlers().cloned().collect();
+        for handler in waiting {
+            if !lanes.busy.insert(handler.clone()) {
+                continue;
+            }
+            let simulator = self.clone();
+            let mut lines = lanes.idle.remove(&handler).unwrap_or_default();
+            lanes.running.spawn(async move {
+                simulator.deliver_to(&handler, &mut lines).await;
+                (handler, lines)
+            });
+        }
+    }
+
+    /// Delivers to one receiver until nothing waits for it.
+    async fn deliver_to(&self, handler: &str, lines: &mut Lines) {
         loop {
-            let Some(notice) = self.account().outbox.pop_front() else {
+            let Some(notice) = self.account().outbox.pop(handler) else {
                 return;
             };
             match self.fate(&notice) {
                 Fate::Lose => {}
-                Fate::HoldBack => self.account().outbox.push_back(Notice {
+                Fate::HoldBack => self.account().outbox.push(Notice {
                     was_held_back: true,
                     ..notice
                 }),
@@ -159,7 +207,7 @@ impl Simulator {
     }
 
     fn fate(&self, notice: &Notice) -> Fate {
-        let has_others = !self.account().outbox.is_empty();
+        let has_others = self.account().outbox.has(&notice.handler);
         let mut post = lock(&self.0.post);
         let faults = post.faults;
         if notice.was_held_back {

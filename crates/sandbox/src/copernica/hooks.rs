@@ -8,6 +8,7 @@ use super::account::{Account, Space, id_of};
 use super::call::{Call, Refusal, Reply, Verb};
 use super::cell::Patch;
 use super::out::Out;
+use super::outbox::Notice;
 use super::structure::text_of;
 use super::table::{Row, Table};
 use super::wire::Json;
@@ -17,8 +18,6 @@ use crate::client::Target;
 const TRIGGERS: [&str; 8] = [
     "create", "update", "delete", "click", "delivery", "open", "bounce", "failure",
 ];
-/// How many messages wait at most; further ones are lost, as when a receiver is away for days.
-const WAITING_MAX: usize = 1_000_000;
 /// What a form leaves as it is.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
@@ -31,15 +30,6 @@ pub(crate) struct Webhook {
     callers: Vec<String>,
     database: Option<u32>,
     collection: Option<u32>,
-}
-
-/// One message that waits for its delivery.
-#[derive(Debug, Clone)]
-pub(crate) struct Notice {
-    pub(crate) handler: String,
-    pub(crate) body: Bytes,
-    /// Whether a later message was let past it already.
-    pub(crate) was_held_back: bool,
 }
 
 /// What happened to a row.
@@ -177,13 +167,11 @@ impl Account {
         };
         let body = self.message(trigger, (space, id, row), (database, table), patch);
         for handler in handlers {
-            if self.outbox.len() < WAITING_MAX {
-                self.outbox.push_back(Notice {
-                    handler,
-                    body: body.clone(),
-                    was_held_back: false,
-                });
-            }
+            self.outbox.push(Notice {
+                handler,
+                body: body.clone(),
+                was_held_back: false,
+            });
         }
     }
 

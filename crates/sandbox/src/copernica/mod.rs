@@ -39,6 +39,7 @@ mod interests;
 mod listing;
 mod oauth;
 mod out;
+mod outbox;
 mod profiles;
 mod requests;
 mod routes;

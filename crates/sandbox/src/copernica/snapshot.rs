@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use super::account::Account;
 use super::call::Call;
-use super::hooks::Notice;
+use super::outbox::Notice;
 use super::table::{Row, Rows};
 use super::{Options, Simulator, lock};
 use crate::door::SimClock;

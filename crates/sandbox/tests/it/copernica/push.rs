@@ -371,6 +371,40 @@ async fn failed_deliveries_are_in_a_log_file() {
     );
 }
 
+/// Opens a receiver that answers only once another one got `count` messages.
+async fn late_receiver(inbox: &Inbox, count: usize) -> Served {
+    let inbox = Arc::clone(inbox);
+    let router = Router::new().fallback(move || {
+        let inbox = Arc::clone(&inbox);
+        async move {
+            while inbox.lock().expect("nobody panics").len() < count {
+                tokio::task::yield_now().await;
+            }
+            StatusCode::OK
+        }
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    serve(listener, router).expect("the listener has an address")
+}
+
+#[tokio::test]
+async fn a_silent_receiver_holds_nobody_else_up() {
+    let told = Told::about(&[], Options::default()).await;
+    let late = late_receiver(&told.inbox, 3).await;
+    for handler in [format!("http://{}/", late.addr), told.handler.clone()] {
+        let hook = json!({"handler": handler, "trigger": "create"});
+        told.world.post("webhooks", hook).await.created();
+    }
+    for _ in 0..3 {
+        told.world.profile(json!({})).await;
+    }
+    let messages = told.messages().await;
+    let ids: Vec<String> = messages.iter().filter_map(|each| each.get("profile")).collect();
+    assert_eq!(ids, ["1", "2", "3"], "the order of one receiver stays");
+    let counts = told.world.simulator.webhook_counts();
+    assert_eq!((counts.accepted, counts.refused), (6, 0));
+}
+
 #[tokio::test]
 async fn the_deliverer_finds_new_work_by_itself() {
     let told = Told::about(&["create"], Options::default()).await;
