@@ -283,10 +283,9 @@ pub(crate) fn answer(call: &Call, base_url: &str, reply: Result<Reply, Refusal>)
             put_header(&mut response, "x-location", &place);
             response
         }
-        Reply::Put if is_old && call.verb == Verb::Put => {
-            let query = if call.raw_query.is_empty() { "" } else { "?" };
-            see_other(&format!("{base_url}/{}{query}{}", call.raw_path, call.raw_query))
-        }
+        Reply::Put if is_old && call.verb == Verb::Put => see_itself(call, base_url),
+        // The place that v2 names here tells nothing (copernica.md §6.3).
+        Reply::PutCreated { names_id: false, .. } if is_old => see_itself(call, base_url),
         Reply::Put | Reply::PutMany => bare(StatusCode::OK),
         Reply::PutCreated { entity, id, names_id } => {
             let mut response = if is_old {
@@ -314,9 +313,9 @@ pub(crate) fn answer(call: &Call, base_url: &str, reply: Result<Reply, Refusal>)
 /// Writes the error envelope; v3 puts a prefix before the message.
 pub(crate) fn refuse(version: Version, refusal: &Refusal) -> Response<Body> {
     let prefix = if version == Version::V3 {
-        "Copernica REST API Error 400: "
+        format!("Copernica REST API Error {}: ", refusal.status.as_u16())
     } else {
-        ""
+        String::new()
     };
     let mut out = super::out::Out::default();
     out.open(b'{')
@@ -349,6 +348,12 @@ fn see_other(place: &str) -> Response<Body> {
     let mut response = plain(StatusCode::SEE_OTHER);
     put_header(&mut response, "location", place);
     response
+}
+
+/// Sends the caller to the place he called.
+fn see_itself(call: &Call, base_url: &str) -> Response<Body> {
+    let query = if call.raw_query.is_empty() { "" } else { "?" };
+    see_other(&format!("{base_url}/{}{query}{}", call.raw_path, call.raw_query))
 }
 
 fn name_id(response: &mut Response<Body>, id: u64) {

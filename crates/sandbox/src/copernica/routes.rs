@@ -1,7 +1,7 @@
 //! Finds out what a path means (copernica.md §1.8).
 
 use super::account::{Account, Space, id_of};
-use super::call::{Call, Refusal, Reply, Verb};
+use super::call::{Call, Refusal, Reply, Verb, Version};
 use super::out::Out;
 use super::profiles::Show;
 use super::structure::Owner;
@@ -42,8 +42,8 @@ impl Account {
             "profile" => self.profile(call),
             "subprofile" => self.subprofile(call),
             "interest" => self.interest(call),
-            "imports" => self.imports_call(call),
-            "import" => self.import_call(call),
+            "imports" if call.version != Version::V2 => self.imports_call(call),
+            "import" if call.version != Version::V2 => self.import_call(call),
             "webhooks" => self.webhooks_call(call),
             "webhook" => self.webhook_call(call),
             "view" => self.view_call(Space::Profiles, call),
@@ -58,7 +58,7 @@ impl Account {
             "datarequest" => self.data_request_call(call),
             "logfiles" => self.log_files_call(call),
             "logfile" => self.log_file_call(call),
-            "identity" if call.verb == Verb::Get => Ok(self.identity()),
+            "identity" if call.verb == Verb::Get => Ok(self.identity(call.version)),
             "consumption" if call.verb == Verb::Get => self.consumption(call),
             _ => Err(Refusal::invalid_method()),
         }
@@ -103,7 +103,7 @@ impl Account {
             ("fields", _) => self.fields_call(owner, call),
             ("field", _) => self.field_call(owner, call),
             ("subprofiles", Verb::Get) => Ok(self.list_subprofiles(place, None, call, Show::Objects)),
-            ("subprofiles", Verb::Put) => self.put_subprofiles(place, call),
+            ("subprofiles", Verb::Put) if call.version != Version::V2 => self.put_subprofiles(place, call),
             ("subprofileids", Verb::Get) => Ok(self.list_subprofiles(place, None, call, Show::Ids)),
             ("miniviews", _) => {
                 let collection = &self.collections[place];
@@ -174,7 +174,8 @@ impl Account {
         }
     }
 
-    fn identity(&self) -> Reply {
+    /// Answers `GET identity`; v3 says more than the others (copernica.md §9.2), though not what.
+    fn identity(&self, version: Version) -> Reply {
         let mut out = Out::default();
         out.open(b'{')
             .key("id")
@@ -184,8 +185,13 @@ impl Account {
         out.key("description")
             .text("")
             .key("company")
-            .text(&self.options.account_name)
-            .close(b'}');
+            .text(&self.options.account_name);
+        if version == Version::V3 {
+            for key in ["customer", "usedBy", "license"] {
+                out.key(key).text("");
+            }
+        }
+        out.close(b'}');
         Reply::Json(out.finish())
     }
 

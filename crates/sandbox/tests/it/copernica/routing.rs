@@ -237,6 +237,39 @@ async fn c012_some_paths_cannot_be_read() {
     }
 }
 
+/// What came with v3 is not there on v2, and `identity` is longest on v3 (copernica.md §1.1, §9.2).
+#[tokio::test]
+async fn versions_differ_in_what_they_offer() {
+    let world = World::new().await;
+    let put = "collection/1/subprofiles?fields[]=order_id==7";
+    for (method, path) in [("POST", "imports"), ("PUT", put), ("GET", "import/1")] {
+        let answer = world.v2(method, path, Some(json!({}))).await;
+        assert_eq!(answer.message(), "Invalid method", "{method} {path}");
+    }
+    assert_eq!(world.put(put, json!({})).await.status, StatusCode::NO_CONTENT);
+    let keys = |answer: Answer| answer.json().as_object().expect("an object").len();
+    assert_eq!(keys(world.v2("GET", "identity", None).await), 4);
+    assert_eq!(keys(world.get("identity").await), 4);
+    let token = "/v3/identity?access_token=sandbox-token";
+    let on_v3 = world.call("GET", token, "", Vec::new()).await.json();
+    for key in ["customer", "usedBy", "license"] {
+        assert!(on_v3.get(key).is_some(), "{key}");
+    }
+}
+
+/// The prefix of a message on v3 has the status of its answer.
+#[tokio::test]
+async fn the_prefix_of_v3_names_the_status() {
+    let world = World::new().await;
+    for (path, wanted) in [("nowhere", 400), ("datarequest/9/data", 404)] {
+        let path = format!("/v3/{path}?access_token=sandbox-token");
+        let answer = world.call("GET", &path, "", Vec::new()).await;
+        assert_eq!(answer.status.as_u16(), wanted, "{answer:?}");
+        let prefix = format!("Copernica REST API Error {wanted}: ");
+        assert!(answer.message().starts_with(&prefix), "{answer:?}");
+    }
+}
+
 /// Subprofiles are not created on the collection.
 ///
 /// Fidelity: copernica.md 13 — exact

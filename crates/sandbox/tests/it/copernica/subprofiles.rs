@@ -2,6 +2,21 @@
 
 use super::*;
 
+/// On v2 an upsert of a subprofile does not say which one it made (copernica.md §6.3).
+#[tokio::test]
+async fn an_upsert_on_v2_does_not_tell_the_subprofile() {
+    let world = World::new().await;
+    let profile = world.profile(json!({})).await;
+    let path = format!("profile/{profile}/subprofiles/1?fields[]=order_id==7&create=1");
+    let answer = world.v2("PUT", &path, Some(json!({"order_id": 7}))).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    assert_eq!(answer.header("x-created"), None);
+    let location = answer.header("location").expect("a 303 has one");
+    assert!(!location.contains("/subprofile/"), "{location}");
+    let made: u64 = world.simulator.counts().subprofiles.values().sum();
+    assert_eq!(made, 1);
+}
+
 /// A subprofile is created from a flat body; a wrapped one creates an empty row.
 ///
 /// Fidelity: copernica.md 55 — exact
