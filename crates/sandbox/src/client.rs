@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full};
@@ -10,6 +12,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use percent_encoding::percent_decode_str;
 use tokio::net::TcpStream;
 
 /// Answers are read up to this size, in bytes; a longer one costs the connection.
@@ -21,9 +24,11 @@ pub(crate) struct Target {
     authority: String,
     /// What the header `Host` says.
     pub(crate) host: HeaderValue,
+    /// What the header `Authorization` says, when the address has a name and a password.
+    credentials: Option<HeaderValue>,
     /// Path and query.
     pub(crate) path: Uri,
-    /// The whole address.
+    /// The address without name and password.
     url: Uri,
     is_plain: bool,
 }
@@ -38,14 +43,22 @@ impl Target {
             _ => return None,
         };
         let authority = uri.authority()?;
-        let host = HeaderValue::from_str(authority.as_str()).ok()?;
+        let whole = authority.as_str();
+        let (credentials, host) = match whole.rsplit_once('@') {
+            Some((credentials, host)) => (Some(basic(credentials)?), host),
+            None => (None, whole),
+        };
+        let host = HeaderValue::from_str(host).ok()?;
         let port = authority.port_u16().unwrap_or(if is_plain { 80 } else { 443 });
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         Some(Self {
             authority: format!("{}:{port}", authority.host()),
+            url: format!("{}://{}{path}", uri.scheme_str()?, host.to_str().ok()?)
+                .parse()
+                .ok()?,
             host,
+            credentials,
             path: path.parse().ok()?,
-            url: uri.clone(),
             is_plain,
         })
     }
@@ -93,6 +106,7 @@ impl Lines {
         *request.uri_mut() = target.path.clone();
         *request.headers_mut() = headers;
         request.headers_mut().insert(header::HOST, target.host.clone());
+        authorise(&mut request, target);
         let answer = line.send_request(request).await?;
         let status = answer.status();
         if drain(answer.into_body()).await? {
@@ -111,6 +125,7 @@ impl Lines {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = target.url.clone();
         *request.headers_mut() = headers;
+        authorise(&mut request, target);
         let answer = self.tls.get_or_insert_with(tls_client).request(request).await?;
         let status = answer.status();
         drain(answer.into_body()).await?;
@@ -129,6 +144,21 @@ impl Lines {
         let (line, connection) = http1::handshake(TokioIo::new(stream)).await?;
         drive(connection);
         Ok(line)
+    }
+}
+
+/// Makes Basic authentication of `name:password` as an address has it.
+fn basic(credentials: &str) -> Option<HeaderValue> {
+    let plain: Vec<u8> = percent_decode_str(credentials).collect();
+    let mut value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(plain))).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+fn authorise(request: &mut Request<Full<Bytes>>, target: &Target) {
+    if let Some(credentials) = &target.credentials {
+        let headers = request.headers_mut();
+        headers.insert(header::AUTHORIZATION, credentials.clone());
     }
 }
 

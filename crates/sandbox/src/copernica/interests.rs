@@ -1,9 +1,12 @@
 //! Interests: named switches on profiles (copernica.md §4.3, §5.3).
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use super::account::{Account, Database, id_of};
+use super::account::{Account, Database, Space, id_of};
 use super::call::{Call, Refusal, Reply, Verb};
+use super::hooks::Trigger;
 use super::out::Out;
 use super::table::same_text;
 use super::wire::Json;
@@ -62,6 +65,24 @@ impl Account {
         }
     }
 
+    /// Switches interests like [`merge_interests`](Self::merge_interests), and tells when that changes any.
+    pub(crate) fn change_interests(&mut self, place: usize, profile: u32, given: Option<&Json<'_>>) {
+        let before = self.interest_ids(profile);
+        self.merge_interests(place, profile, given);
+        self.tell_interests(profile, &before);
+    }
+
+    fn interest_ids(&self, profile: u32) -> BTreeSet<u32> {
+        let on = self.interested.get(&profile);
+        on.into_iter().flatten().copied().collect()
+    }
+
+    fn tell_interests(&mut self, profile: u32, before: &BTreeSet<u32>) {
+        if self.interest_ids(profile) != *before {
+            self.tell(Trigger::Update, Space::Profiles, profile, None);
+        }
+    }
+
     /// Answers the calls on `profile/{id}/interests`.
     ///
     /// # Errors
@@ -73,13 +94,15 @@ impl Account {
         match call.verb {
             Verb::Get => Ok(self.get_profile_interests(place, profile, call)),
             Verb::Post => {
-                self.merge_interests(place, profile, Some(&call.json()?));
+                self.change_interests(place, profile, Some(&call.json()?));
                 Ok(Reply::PutMany)
             }
             Verb::Put => {
                 let body = call.json()?;
+                let before = self.interest_ids(profile);
                 self.interested.remove(&profile);
                 self.merge_interests(place, profile, Some(&body));
+                self.tell_interests(profile, &before);
                 Ok(Reply::Put)
             }
             _ => Err(Refusal::invalid_method()),

@@ -202,7 +202,7 @@ impl Account {
         }
         for id in ids {
             self.write_to_profile(place, id, &patch);
-            self.merge_interests(place, id, body.member("interests"));
+            self.change_interests(place, id, body.member("interests"));
         }
         Ok(Reply::PutMany)
     }
@@ -277,7 +277,7 @@ impl Account {
             self.secrets[Space::Profiles as usize].insert(id, secret_text(secret));
         }
         if let Some(place) = self.place_of_profile(id) {
-            self.merge_interests(place, id, body.member("interests"));
+            self.change_interests(place, id, body.member("interests"));
         }
         Ok(Reply::Put)
     }

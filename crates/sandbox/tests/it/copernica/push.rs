@@ -371,6 +371,48 @@ async fn failed_deliveries_are_in_a_log_file() {
     );
 }
 
+/// A name and a password in the address of a receiver are for its door, not part of its host.
+#[tokio::test]
+async fn credentials_in_an_address_become_basic() {
+    let told = Told::about(&[], Options::default()).await;
+    let handler = told.handler.replace("http://", "http://naam:ge%40heim@");
+    let hook = json!({"handler": handler, "trigger": "create"});
+    told.world.post("webhooks", hook).await.created();
+    told.world.profile(json!({})).await;
+    let message = told.messages().await.remove(0);
+    let host = told
+        .handler
+        .strip_prefix("http://")
+        .and_then(|rest| rest.split('/').next());
+    assert_eq!(Some(message.header("host").as_str()), host);
+    let basic = format!("Basic {}", STANDARD.encode("naam:ge@heim"));
+    assert_eq!(message.header("authorization"), basic);
+    let record = told.world.simulator.webhook_key().record;
+    assert_eq!(message.check(&record, told.now()), Ok(()));
+}
+
+/// A change of interests is an update; the same ones again are none.
+#[tokio::test]
+async fn interests_that_change_are_told() {
+    let told = Told::about(&["update"], Options::default()).await;
+    let interest = json!({"name": "news"});
+    told.world.post("database/1/interests", interest).await.created();
+    let profile = told.world.profile(json!({})).await;
+    let path = format!("profile/{profile}/interests");
+    for (body, count) in [
+        (json!({"news": true}), 1),
+        (json!({"news": true}), 0),
+        (json!({"news": false}), 1),
+    ] {
+        let answer = told.world.post(&path, body.clone()).await;
+        assert!(answer.status.is_success(), "{answer:?}");
+        assert_eq!(told.messages().await.len(), count, "{body}");
+    }
+    let put = json!({"fields": {}, "interests": ["news"]});
+    told.world.put(&format!("profile/{profile}"), put).await;
+    assert_eq!(told.messages().await.len(), 1);
+}
+
 /// Opens a receiver that answers only once another one got `count` messages.
 async fn late_receiver(inbox: &Inbox, count: usize) -> Served {
     let inbox = Arc::clone(inbox);
