@@ -32,6 +32,7 @@ pub mod traffic;
 mod wall;
 mod webhooks;
 mod write;
+mod written;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -9,6 +9,7 @@ use super::records::{
     Credit, Customer, EVENTS_MAX, Group, Membership, Movement, Order, Parcel, Quote, ROWS_MAX, Row,
     Subscription, Table, Webhook,
 };
+use super::written::Written;
 use crate::door::Seed;
 
 /// Costs of sending an order, with tax, in ten-thousandths.
@@ -48,6 +49,9 @@ pub(crate) struct Shop {
     pub(crate) plain: Plain,
     /// What a write changed of the shop's own fields.
     pub(crate) own: ShopTexts,
+    /// Members that come back as they were sent.
+    #[serde(default)]
+    pub(crate) written: Written,
     /// The token of each app that is installed, in the order of the options.
     pub(crate) installed: Vec<Option<String>>,
     pub(crate) seed: Seed,
@@ -125,6 +129,7 @@ impl Shop {
             checkouts: Table::starting_at(3_628_777 + spread),
             plain,
             own: ShopTexts::default(),
+            written: Written::default(),
             installed: vec![None; options.apps.len()],
             seed,
             revision: 0,

@@ -1,9 +1,14 @@
 //! Bodies of writes: JSON, or a form with bracket names (lightspeed-ecom.md §3.1).
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::query::pairs;
 use super::{Call, Refusal};
+use crate::lightspeed::json::push_amount;
+use crate::lightspeed::state::Shop;
+use crate::lightspeed::written::{self, Form};
 
 /// The members inside the envelope of a write.
 pub(super) struct Fields(Map<String, Value>);
@@ -100,6 +105,32 @@ impl Fields {
         let e4 = format!("{whole}{digits}").parse().map_err(|_| Refusal::INVALID)?;
         Ok(Some(e4))
     }
+}
+
+/// Keeps the members that come back as they were sent (see [`crate::lightspeed::written`]).
+///
+/// # Errors
+/// When one is not of its kind; then none is kept.
+pub(super) fn keep(shop: &mut Shop, (resource, id): (&str, u64), fields: &Fields) -> Result<(), Refusal> {
+    let mut changes = BTreeMap::new();
+    for (key, form) in written::members(resource) {
+        let json = match form {
+            Form::Flag => fields.flag(key)?.map(|flag| flag.to_string()),
+            Form::Whole => fields.int(key)?.map(|whole| whole.to_string()),
+            Form::Amount => fields.amount_e4(key)?.map(|e4| {
+                let mut json = Vec::new();
+                push_amount(&mut json, i64::from(e4));
+                String::from_utf8_lossy(&json).into_owned()
+            }),
+            Form::TextOrFalse if fields.text(key)?.is_some_and(|text| text.is_empty()) => {
+                Some("false".to_owned())
+            }
+            Form::Text | Form::TextOrFalse => fields.text(key)?.map(|text| Value::from(text).to_string()),
+        };
+        changes.extend(json.map(|json| ((*key).to_owned(), json)));
+    }
+    shop.written.keep((resource, id), changes);
+    Ok(())
 }
 
 /// Reads a body that has no envelope, as those of checkouts.

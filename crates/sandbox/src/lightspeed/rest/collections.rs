@@ -261,10 +261,17 @@ static VARIANTS: Collection = Collection {
                 && query.text_fits("sku", &record.sku)
                 && query.text_fits("article_code", &record.article_code)
                 && query.text_fits("ean", &record.ean)
+                && query.text_fits("hs", &hs_of(shop, at))
         })
     },
     write: |out, shop, at, _| write::variant(out, shop, at),
 };
+
+/// Returns the code of the Harmonised System that was written for the variant at `at`.
+fn hs_of(shop: &Shop, at: usize) -> String {
+    let kept = shop.written.of("variants", shop.variants.id(at));
+    kept.text("hs").unwrap_or_default()
+}
 
 static WEBHOOKS: Collection = Collection {
     singular: "webhook",

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::body::Fields;
+use super::body::{self, Fields};
 use super::collections::{Collection, collection};
 use super::read::position;
 use super::{Call, Refusal, Reply};
@@ -182,6 +182,8 @@ impl Simulator {
         };
         account(&fields, &mut record)?;
         let at = shop.customers.push(record);
+        let id = shop.customers.id(at);
+        body::keep(&mut shop, ("customers", id), &fields)?;
         self.tell(&mut shop, Item::Customer, "created", at);
         Ok(Reply::created(self.written(call, &shop, named("customers")?, at)))
     }
@@ -201,6 +203,8 @@ impl Simulator {
             return Err(EMAIL_TAKEN);
         }
         account(&fields, &mut record)?;
+        let id = shop.customers.id(at);
+        body::keep(&mut shop, ("customers", id), &fields)?;
         record.person = Arc::new(person);
         record.updated_s = self.now_s();
         if let Some(known) = shop.customers.get_mut(at) {

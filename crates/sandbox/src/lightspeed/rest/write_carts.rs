@@ -33,6 +33,8 @@ impl Simulator {
         let (zipcode, comment) = (fields.text("shipmentZipcode")?, fields.text("comment")?);
         let code = fields.text("language")?.map(|code| language(&code)).transpose()?;
         let at = known.unwrap_or_else(|| self.open_cart(&mut shop, customer, &[]));
+        let id = shop.quotes.id(at);
+        body::keep(&mut shop, ("quotes", id), &fields)?;
         if let Some(quote) = shop.quotes.get_mut(at) {
             quote.customer = customer.and_then(|at| u32::try_from(at).ok()).or(quote.customer);
             quote.zipcode = zipcode.map(String::into_boxed_str).or(quote.zipcode.take());

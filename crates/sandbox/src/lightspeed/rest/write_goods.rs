@@ -14,6 +14,7 @@ use crate::lightspeed::plain;
 use crate::lightspeed::records::Movement;
 use crate::lightspeed::state::Shop;
 use crate::lightspeed::webhooks::Item;
+use crate::lightspeed::write::tax_e4_of;
 
 /// Members of a product that have a translation each.
 const TRANSLATED: [&str; 5] = ["title", "fulltitle", "description", "content", "url"];
@@ -94,6 +95,8 @@ impl Simulator {
         change_variant(&mut variant, &fields)?;
         variant.stock = fields.int("stockLevel")?.unwrap_or(0);
         let at = shop.variants.push(variant);
+        let id = shop.variants.id(at);
+        keep_variant(&mut shop, (id, product), &fields)?;
         if let Some(product) = shop.products.get_mut(product) {
             product.variants.1 += 1;
             product.updated_s = now_s;
@@ -131,6 +134,8 @@ impl Simulator {
         let mut variant = shop.variants.get(at).cloned().ok_or(Refusal::NOT_FOUND)?;
         change_variant(&mut variant, fields)?;
         variant.updated_s = now_s;
+        let id = shop.variants.id(at);
+        keep_variant(shop, (id, variant.product as usize), fields)?;
         let change = fields.int("stockLevel")?.map_or(0, |level| level - variant.stock);
         if let Some(known) = shop.variants.get_mut(at) {
             *known = variant;
@@ -251,8 +256,26 @@ fn empty_variant(product: usize, now_s: i64) -> Variant {
     }
 }
 
+/// Keeps what comes back as it was sent, and follows whether the stock is tracked.
+fn keep_variant(shop: &mut Shop, (id, product): (u64, usize), fields: &Fields) -> Result<(), Refusal> {
+    let tracking = fields.text("stockTracking")?;
+    let is_known = |word: &str| matches!(word, "enabled" | "disabled" | "indicator");
+    if tracking.as_deref().is_some_and(|word| !is_known(word)) {
+        return Err(Refusal::INVALID);
+    }
+    body::keep(shop, ("variants", id), fields)?;
+    if let (Some(word), Some(product)) = (tracking, shop.products.get_mut(product)) {
+        product.is_stock_tracked = word != "disabled";
+    }
+    Ok(())
+}
+
 /// Takes over what was sent, except the stock, which moves.
 fn change_variant(variant: &mut Variant, fields: &Fields) -> Result<(), Refusal> {
+    if let Some(tax) = fields.members().get("tax") {
+        let tax = body::id_of(tax).and_then(tax_e4_of);
+        variant.tax_e4 = tax.ok_or(Refusal::INVALID)?;
+    }
     if let Some(excl_e4) = fields.amount_e4("priceExcl")? {
         variant.price_incl_e4 = with_tax_e4(excl_e4, variant.tax_e4);
     }

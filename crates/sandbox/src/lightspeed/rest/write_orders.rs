@@ -29,6 +29,8 @@ impl Simulator {
         let (payment, sending) = (payment.transpose()?, sending.transpose()?);
         let custom_status = fields.int("customStatusId")?;
         let memo = word("memo")?;
+        let id = shop.orders.id(at);
+        body::keep(&mut shop, ("orders", id), &fields)?;
         let now_s = self.now_s();
         if let Some(order) = shop.orders.get_mut(at) {
             order.updated_s = now_s;
@@ -69,6 +71,7 @@ impl Simulator {
             .text("status")?
             .map(|word| Sending::of(&word).ok_or(Refusal::INVALID));
         let status = status.transpose()?;
+        body::keep(&mut shop, ("shipments", number(id)?), &fields)?;
         let parcel = at.checked_sub(shop.orders.positions());
         let is_shipped = status == Some(Sending::Shipped);
         let is_told = is_shipped
@@ -113,10 +116,12 @@ impl Simulator {
         let mut shop = self.shop();
         let of = named("invoices")?;
         let at = position(&shop, of, id).ok_or(Refusal::NOT_FOUND)?;
-        let status = Fields::of(call, "invoice")?
+        let fields = Fields::of(call, "invoice")?;
+        let status = fields
             .text("status")?
             .map(|word| Payment::of(&word).ok_or(Refusal::INVALID));
         let status = status.transpose()?;
+        body::keep(&mut shop, ("invoices", number(id)?), &fields)?;
         let now_s = self.now_s();
         match at.checked_sub(shop.orders.positions()) {
             Some(place) => {
@@ -180,4 +185,9 @@ impl Simulator {
         }
         Ok(Reply::gone())
     }
+}
+
+/// Reads the id of a path.
+fn number(id: &str) -> Result<u64, Refusal> {
+    id.parse().map_err(|_| Refusal::NOT_FOUND)
 }

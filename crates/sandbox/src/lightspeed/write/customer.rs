@@ -36,7 +36,7 @@ pub(crate) fn customer(out: &mut Out<'_>, shop: &Shop, at: usize) {
             super::USER_AGENT
         },
     );
-    out.raw("referralId", "false");
+    shop.written.of("customers", id).write(out, "referralId", "false");
     person_head(out, &record.person);
     person_company(out, &record.person);
     addresses(out, &record.person, Regions::Absent);

@@ -8,6 +8,7 @@ use super::{For, USER_AGENT};
 use crate::lightspeed::json::{Out, push_amount};
 use crate::lightspeed::records::{Order, Payment};
 use crate::lightspeed::state::{Shop, Totals};
+use crate::lightspeed::written::Kept;
 
 /// Writes the order at `at` as an object.
 pub(crate) fn order(out: &mut Out<'_>, shop: &Shop, at: usize, target: For) {
@@ -19,9 +20,10 @@ pub(crate) fn order(out: &mut Out<'_>, shop: &Shop, at: usize, target: For) {
     out.bool("newsletterSubscribed", record.is_newsletter);
     person_company(out, &record.person);
     addresses(out, &record.person, Regions::Written);
-    payment(out, record);
-    sending(out, record, &totals);
-    tail(out, record, &totals);
+    let kept = shop.written.of("orders", shop.orders.id(at));
+    payment(out, record, kept);
+    sending(out, record, &totals, kept);
+    tail(out, record, &totals, kept);
     match target {
         For::Answer => links(out, shop, at, record),
         For::Webhook => embedded(out, shop, at, record),
@@ -43,7 +45,8 @@ fn head(out: &mut Out<'_>, shop: &Shop, at: usize, record: &Order, totals: &Tota
     out.text("channel", "main");
     super::remote_ip(out, record.remote_ip);
     out.text("userAgent", USER_AGENT);
-    out.raw("referralId", "false");
+    let kept = shop.written.of("orders", shop.orders.id(at));
+    kept.write(out, "referralId", "false");
     out.amount("priceCost", totals.cost);
     out.amount("priceExcl", totals.excl);
     out.amount("priceIncl", totals.incl);
@@ -52,8 +55,8 @@ fn head(out: &mut Out<'_>, shop: &Shop, at: usize, record: &Order, totals: &Tota
     out.raw("colli", "0");
 }
 
-fn payment(out: &mut Out<'_>, record: &Order) {
-    out.text("paymentId", "seoshoppayments");
+fn payment(out: &mut Out<'_>, record: &Order, kept: Kept<'_>) {
+    kept.write(out, "paymentId", "\"seoshoppayments\"");
     out.text("paymentStatus", record.payment.word());
     out.raw("paymentIsPost", "false");
     out.raw("paymentIsInvoiceExternal", "false");
@@ -75,8 +78,8 @@ fn payment(out: &mut Out<'_>, record: &Order) {
     );
 }
 
-fn sending(out: &mut Out<'_>, record: &Order, totals: &Totals) {
-    out.text("shipmentId", "core|85518|424529");
+fn sending(out: &mut Out<'_>, record: &Order, totals: &Totals, kept: Kept<'_>) {
+    kept.write(out, "shipmentId", "\"core|85518|424529\"");
     out.text("shipmentStatus", record.sending.word());
     out.raw("shipmentIsCashOnDelivery", "false");
     out.raw("shipmentIsPickup", "false");
@@ -99,7 +102,7 @@ fn sending(out: &mut Out<'_>, record: &Order, totals: &Totals) {
     out.raw("deliveryDate", "null");
 }
 
-fn tail(out: &mut Out<'_>, record: &Order, totals: &Totals) {
+fn tail(out: &mut Out<'_>, record: &Order, totals: &Totals, kept: Kept<'_>) {
     out.bool("isDiscounted", record.coupon.is_some());
     out.text(
         "discountType",
@@ -127,10 +130,10 @@ fn tail(out: &mut Out<'_>, record: &Order, totals: &Totals) {
     out.bool("isNewCustomer", record.is_new_customer);
     out.text("comment", "");
     out.text("memo", &record.memo);
-    out.raw("allowNotifications", "false");
-    out.raw("doNotifyNew", "true");
-    out.raw("doNotifyReminder", "false");
-    out.raw("doNotifyCancelled", "false");
+    kept.write(out, "allowNotifications", "false");
+    kept.write(out, "doNotifyNew", "true");
+    kept.write(out, "doNotifyReminder", "false");
+    kept.write(out, "doNotifyCancelled", "false");
     out.raw("language", record.language.json());
 }
 

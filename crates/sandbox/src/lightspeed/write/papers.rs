@@ -75,8 +75,9 @@ fn write_invoice(out: &mut Out<'_>, shop: &Shop, (at, order): (usize, &Order), h
     out.raw("isVatShifted", "false");
     out.amount("priceExcl", head.totals.excl);
     out.amount("priceIncl", head.totals.incl);
-    out.raw("doNotifyNew", "false");
-    out.raw("doNotifyPaid", "false");
+    let kept = shop.written.of("invoices", head.id);
+    kept.write(out, "doNotifyNew", "false");
+    kept.write(out, "doNotifyPaid", "false");
     link_or_false(out, "invoice", "invoices", head.credits);
     out.bool("isCreditNote", head.credits.is_some());
     link_or_false(out, "creditNote", "invoices", head.credited_by);
@@ -194,9 +195,10 @@ fn write_shipment(
     out.text("number", &head.number);
     out.text("status", head.status);
     out.text("trackingCode", head.tracking_code);
-    out.raw("doNotifyShipped", "true");
-    out.raw("doNotifyReadyForPickup", "false");
-    out.raw("doNotifyTrackingCode", "true");
+    let kept = shop.written.of("shipments", head.id);
+    kept.write(out, "doNotifyShipped", "true");
+    kept.write(out, "doNotifyReadyForPickup", "false");
+    kept.write(out, "doNotifyTrackingCode", "true");
     if target == For::Answer {
         out.int("totalWeight", head.weight);
         for key in ["totalSizeX", "totalSizeY", "totalSizeZ"] {

@@ -12,6 +12,12 @@ const BRAND_FIRST_ID: u64 = 5_120_011;
 /// The tax records the variants point to: the high rate, then the low.
 const TAX_IDS: [u64; 2] = [1_207_266, 1_207_267];
 
+/// Returns the rate of a tax record, in hundredths of a percent; `None` for one that no variant can have.
+pub(crate) fn tax_e4_of(id: u64) -> Option<u32> {
+    let place = TAX_IDS.iter().position(|known| *known == id)?;
+    Some([2_100, 900][place])
+}
+
 /// Returns the id of a brand, given its place among the brands.
 pub(crate) fn brand_id(place: usize) -> u64 {
     BRAND_FIRST_ID + place as u64
@@ -177,32 +183,31 @@ pub(crate) fn variant(out: &mut Out<'_>, shop: &Shop, at: usize) {
     out.text("articleCode", &record.article_code);
     out.text("ean", &record.ean);
     out.text("sku", &record.sku);
-    out.raw("hs", "null");
+    let kept = shop.written.of("variants", id);
+    kept.write(out, "hs", "null");
     out.raw("unitPrice", "0");
-    out.text("unitUnit", "");
+    kept.write(out, "unitUnit", "\"\"");
     out.amount("priceExcl", without_tax_e4(incl, record.tax_e4));
     out.amount("priceIncl", incl);
     out.amount("priceCost", i64::from(record.price_cost_e4));
-    out.raw("oldPriceExcl", "0");
-    out.raw("oldPriceIncl", "0");
-    out.text(
-        "stockTracking",
-        if product.is_stock_tracked {
-            "enabled"
-        } else {
-            "disabled"
-        },
-    );
+    kept.write(out, "oldPriceExcl", "0");
+    kept.write(out, "oldPriceIncl", "0");
+    let tracking = if product.is_stock_tracked {
+        "\"enabled\""
+    } else {
+        "\"disabled\""
+    };
+    kept.write(out, "stockTracking", tracking);
     out.raw("stockLevel", &record.stock.to_string());
-    out.raw("stockAlert", "10");
+    kept.write(out, "stockAlert", "10");
     out.raw("stockMinimum", "0");
     out.int("stockSold", record.sold);
     out.raw("stockBuyMininum", "1");
     out.raw("stockBuyMinimum", "1");
     out.raw("stockBuyMaximum", "10000");
     out.int("weight", record.weight);
-    out.text("weightValue", &format!("{}.000", record.weight));
-    out.text("weightUnit", "g");
+    kept.write(out, "weightValue", &format!("\"{}.000\"", record.weight));
+    kept.write(out, "weightUnit", "\"g\"");
     out.raw("volume", "0");
     out.raw("volumeValue", "0");
     out.text("volumeUnit", "ml");

@@ -23,7 +23,8 @@ pub(crate) fn quote(out: &mut Out<'_>, shop: &Shop, at: usize) {
     out.raw("discountPercentage", "0");
     out.text("discountShipment", "default");
     out.text("discountMinimumAmount", "0.00");
-    out.text("discountCouponCode", "");
+    let kept = shop.written.of("quotes", shop.quotes.id(at));
+    kept.write(out, "discountCouponCode", "\"\"");
     match &record.comment {
         Some(comment) => out.text("comment", comment),
         None => out.raw("comment", if record.is_ordered { "\"\"" } else { "null" }),
@@ -45,12 +46,13 @@ fn head(out: &mut Out<'_>, shop: &Shop, at: usize, record: &Quote, totals: &Tota
     out.time("createdAt", record.created_s);
     out.time("updatedAt", record.updated_s);
     out.time("recalculatedAt", record.updated_s);
-    out.raw("isLocked", "false");
+    let kept = shop.written.of("quotes", shop.quotes.id(at));
+    kept.write(out, "isLocked", "false");
     out.text("channel", "main");
     out.text("recoveryHash", &hex::encode(record.recovery_hash));
     super::remote_ip(out, record.remote_ip);
     out.text("userAgent", USER_AGENT);
-    out.raw("referralId", "false");
+    kept.write(out, "referralId", "false");
     out.int("weight", totals.weight);
     out.raw("volume", "0");
     out.raw("colli", "0");

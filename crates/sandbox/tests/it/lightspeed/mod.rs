@@ -20,6 +20,7 @@ mod story;
 mod values;
 mod webhooks;
 mod writes;
+mod written;
 
 use std::sync::Arc;
 
