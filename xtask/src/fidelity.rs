@@ -146,15 +146,18 @@ fn items(files: &[TextFile], list: &List) -> Result<Items> {
 /// Takes the tests of one list out of a file.
 fn collect(file: &TextFile, list: &List, items: &mut Items) -> Result<()> {
     let mut docs: Vec<&str> = Vec::new();
+    let mut attributes: Vec<&str> = Vec::new();
     for line in file.text.lines().map(str::trim) {
         if let Some(doc) = line.strip_prefix("///") {
             docs.push(doc.trim());
             continue;
         }
         if line.starts_with("#[") {
+            attributes.push(line);
             continue;
         }
         if let Some((item, test)) = test_of(line, list.letter) {
+            check_runs(&attributes, test)?;
             for (item, shown) in shown_by(&docs, list, item, test)? {
                 if item == 0 || item > list.items {
                     bail!("`{test}`: {} has no item {item}", list.page);
@@ -163,6 +166,19 @@ fn collect(file: &TextFile, list: &List, items: &mut Items) -> Result<()> {
             }
         }
         docs.clear();
+        attributes.clear();
+    }
+    Ok(())
+}
+
+/// Refuses a function that no test run ever calls.
+fn check_runs(attributes: &[&str], test: &str) -> Result<()> {
+    let has = |start: &str| attributes.iter().any(|line| line.starts_with(start));
+    if !has("#[test]") && !has("#[tokio::test") {
+        bail!("`{test}` has the name of a test and is none");
+    }
+    if has(concat!("#[", "ignore")) {
+        bail!("`{test}` is never run");
     }
     Ok(())
 }
@@ -265,6 +281,16 @@ mod tests {
         assert!(read(vague).is_err());
         let beyond = "/// Ten rows.\n///\n/// Fidelity: sample.md 3 — exact\n#[test]\nfn s003_ten_rows() {";
         assert!(read(beyond).is_err());
+    }
+
+    #[test]
+    fn what_never_runs_is_refused() {
+        let doc = "/// Ten rows.\n///\n/// Fidelity: sample.md 1 — exact\n";
+        let name = "fn s001_ten_rows() {";
+        assert!(read(&format!("{doc}#[test]\n{name}")).is_ok());
+        assert!(read(&format!("{doc}{name}")).is_err());
+        let skipped = concat!("#[", "ignore]");
+        assert!(read(&format!("{doc}#[test]\n{skipped}\n{name}")).is_err());
     }
 
     #[test]
