@@ -80,10 +80,8 @@ pub(super) fn faults(simulator: &Simulator) -> Value {
         .iter()
         .map(|kind| {
             let shares = plan.standing().percent.iter();
-            let share: f64 = shares
-                .filter(|(known, _)| known.name() == kind.name())
-                .map(|(_, share)| *share)
-                .sum();
+            let mut known = shares.filter(|(known, _)| known.name() == kind.name());
+            let share = known.next().map_or(0.0, |(_, share)| *share);
             (kind.name().to_owned(), json!(share))
         })
         .collect();
