@@ -106,7 +106,8 @@ fn refusal(response: &Response) -> ConnectorError {
         None => format!("HTTP {}", response.status),
     };
     match response.status {
-        401 | 403 => ConnectorError::Unauthorised(said()),
+        401 => ConnectorError::Unauthorised(said()),
+        // A 403 without a word about the token may be about this one object; it must not stop the whole sink.
         408 | 425 | 429 => throttled(response),
         400..500 => message
             .as_deref()

@@ -115,7 +115,7 @@ fn every_status_has_an_outcome_and_an_unknown_one_is_no_success() {
     for status in 100..1000 {
         let outcome = put(ApiVersion::V4, &answer(status, &[], PAGE));
         let is_right = match status {
-            401 | 403 => matches!(outcome, Err(ConnectorError::Unauthorised(_))),
+            401 => matches!(outcome, Err(ConnectorError::Unauthorised(_))),
             408 | 425 | 429 => matches!(outcome, Err(ConnectorError::RateLimited { .. })),
             300..500 => matches!(outcome, Err(ConnectorError::Rejected(_))),
             _ => matches!(outcome, Err(ConnectorError::Uncertain(_))),
@@ -163,7 +163,10 @@ fn a_delete_is_believed_only_about_the_row_it_was_for() {
 fn only_a_refused_token_is_worth_a_new_one() {
     assert!(is_token_refused(&error("Invalid access token")));
     assert!(is_token_refused(&answer(401, &[], "")));
-    assert!(is_token_refused(&answer(403, &[], "")));
+    let forbidden = |message: &str| answer(403, &[], &format!("{{\"error\":{{\"message\":\"{message}\"}}}}"));
+    assert!(is_token_refused(&forbidden("Invalid access token")));
+    assert!(!is_token_refused(&forbidden("You may not edit this profile")));
+    assert!(!is_token_refused(&answer(403, &[], PAGE)));
     assert!(!is_token_refused(&error("Failed to create profile")));
     assert!(!is_token_refused(&answer(204, &[], "")));
 }
