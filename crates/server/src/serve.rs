@@ -19,6 +19,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
+use crate::hooks::guard::network;
+
 /// Longest time for the head of a request, and longest rest between two requests of a connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest head of a request, in bytes.
@@ -115,15 +117,15 @@ async fn answer(
     let _ = connection.await;
 }
 
-/// How many connections each address has. Not larger than there are connections.
+/// How many connections each stranger has: an address of IPv4, a network of IPv6. Not larger than there are connections.
 #[derive(Debug, Clone, Default)]
-struct Guests(Arc<Mutex<BTreeMap<IpAddr, usize>>>);
+struct Guests(Arc<Mutex<BTreeMap<u128, usize>>>);
 
 /// One connection of an address, for as long as it lives.
 #[derive(Debug)]
 struct Stay {
     guests: Guests,
-    address: IpAddr,
+    network: u128,
 }
 
 impl Guests {
@@ -131,15 +133,16 @@ impl Guests {
     /// through which everybody comes.
     fn enter(&self, address: IpAddr) -> Option<Stay> {
         let address = address.to_canonical();
+        let network = network(address);
         let mut guests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let connections = guests.entry(address).or_default();
+        let connections = guests.entry(network).or_default();
         if *connections >= CONNECTIONS_PER_ADDRESS && !is_ours(address) {
             return None;
         }
         *connections += 1;
         Some(Stay {
             guests: self.clone(),
-            address,
+            network,
         })
     }
 }
@@ -147,10 +150,10 @@ impl Guests {
 impl Drop for Stay {
     fn drop(&mut self) {
         let mut guests = self.guests.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(connections) = guests.get_mut(&self.address) {
+        if let Some(connections) = guests.get_mut(&self.network) {
             *connections -= 1;
             if *connections == 0 {
-                guests.remove(&self.address);
+                guests.remove(&self.network);
             }
         }
     }
@@ -183,7 +186,10 @@ mod tests {
         for proxy in ["127.0.0.1", "10.1.2.3", "::1", "fd00::1"] {
             assert_eq!(fill(proxy).len(), CONNECTIONS, "{proxy}");
         }
-        drop(stays);
+        let network = fill("2001:db8:1:2::1");
+        assert_eq!(network.len(), CONNECTIONS_PER_ADDRESS);
+        assert!(fill("2001:db8:1:2::2").is_empty(), "it is the same customer");
+        drop((stays, network));
         assert_eq!(fill("203.0.113.9").len(), CONNECTIONS_PER_ADDRESS);
         assert!(guests.0.lock().unwrap().is_empty(), "nobody is remembered");
     }

@@ -43,7 +43,7 @@ impl Guard {
 }
 
 /// Gives what one stranger has: an address of IPv4, or the network of 64 bits that IPv6 gives to each customer.
-fn network(address: IpAddr) -> u128 {
+pub(crate) fn network(address: IpAddr) -> u128 {
     match address.to_canonical() {
         IpAddr::V4(address) => u128::from(u32::from(address)),
         IpAddr::V6(address) => u128::from(address) >> 64 | 1 << 64,

@@ -5,7 +5,7 @@
 //! for too long hears 429 instead, and his connection is closed. A 200 goes out after the event is durable, see
 //! `schakel_engine::intake`.
 
-mod guard;
+pub(crate) mod guard;
 mod paths;
 
 #[cfg(test)]
