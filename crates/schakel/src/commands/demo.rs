@@ -8,6 +8,7 @@ mod world;
 use std::time::Duration;
 
 use schakel_core::delivery::DeliveryState;
+use schakel_sandbox::copernica::Counts;
 use schakel_sandbox::door::Seed;
 use schakel_sandbox::lightspeed::traffic::{Generator, Mix};
 use tokio::sync::watch;
@@ -87,7 +88,7 @@ fn generator(world: &World, args: &DemoArgs) -> Generator {
 async fn finite(world: &World, args: &DemoArgs, output: Output) -> anyhow::Result<Summary> {
     let orders = args.orders.unwrap_or(ORDERS);
     let clock = world.wired.hub.clock.clone();
-    let calls_before = world.account.counts().calls;
+    let account_before = world.account.counts();
     let shop_calls_before = world.shop.calls();
     let started_us = clock.monotonic_us();
     let bar = output.progress(orders, "orders");
@@ -102,9 +103,12 @@ async fn finite(world: &World, args: &DemoArgs, output: Output) -> anyhow::Resul
     world.shop.webhooks_idle().await;
     let waited_us = wait_for_rest(world, args.faults > 0).await?;
     let elapsed_s = (clock.monotonic_us() - started_us - waited_us) as f64 / 1e6;
+    let account = world.account.counts();
+    let needed = |counts: &Counts| counts.rows_created + counts.rows_changed + counts.rows_removed;
     let calls = Calls {
         lightspeed: world.shop.calls() - shop_calls_before,
-        copernica: world.account.counts().calls - calls_before,
+        copernica: account.calls - account_before.calls,
+        copernica_needed: needed(&account) - needed(&account_before),
     };
     let mut summary = sum_up(world, elapsed_s, calls).await?;
     summary.hits = faults::hits(&world.shop, &world.account, args.faults);

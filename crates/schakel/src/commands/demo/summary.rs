@@ -13,6 +13,8 @@ pub struct Calls {
     pub lightspeed: u64,
     /// To Copernica, after the set-up.
     pub copernica: u64,
+    /// Those of them that made, changed or removed a row there: what could not be saved.
+    pub copernica_needed: u64,
 }
 
 /// Latencies from the first byte of a webhook to the confirmation of the last object it touched, in milliseconds.
