@@ -16,13 +16,13 @@ use crate::inbox;
 use crate::inbox_read::limit_of;
 use crate::record::{key_of, put_key};
 use crate::relation::next_numbers;
-use crate::rows::{AfterFetch, ClaimedFetch, FetchRow};
+use crate::rows::{AfterFetch, ClaimedFetch, FetchRow, Hold};
 use crate::setting::one;
 use crate::sql::{Sql, insert_chunks, key_chunks, last_of_each};
 
 /// Writes down that things shall be fetched.
 ///
-/// A hint, a deletion that the source tells of, or a meeting to confirm, during a running fetch makes another one: what
+/// A hint, a deletion that the source tells of, a meeting to confirm, or groups that changed, during a running fetch makes another one: what
 /// runs may have started before (I4). Whoever only misses a thing gets the answer of the fetch that runs, or that came
 /// a moment ago and waits in the inbox. No wish shortens a back-off, and none is paid within
 /// [`limits::FETCH_QUOTA_MS`] of the last answer.
@@ -57,12 +57,12 @@ pub(crate) async fn want(conn: &mut Conn<'_>, tenant: TenantId, rows: &[FetchRow
 /// How a wish joins the row that is there.
 const JOIN_WISHES: &str = " ON CONFLICT (tenant_id, connection_id, kind, remote_id) DO UPDATE SET
      wanted = wanted_fetch.wanted
-         + CASE WHEN excluded.reason IN ('hint', 'confirm', 'deleted') THEN 1 ELSE 0 END,
+         + CASE WHEN excluded.reason IN ('hint', 'confirm', 'groups', 'deleted') THEN 1 ELSE 0 END,
      reason = CASE WHEN wanted_fetch.due_at IS NULL OR excluded.reason = 'deleted' THEN excluded.reason
          ELSE wanted_fetch.reason END,
      due_at = CASE
          WHEN wanted_fetch.due_at IS NULL AND wanted_fetch.not_before > excluded.due_at
-             AND excluded.reason NOT IN ('hint', 'confirm', 'deleted') THEN NULL
+             AND excluded.reason NOT IN ('hint', 'confirm', 'groups', 'deleted') THEN NULL
          WHEN wanted_fetch.due_at <= excluded.due_at THEN wanted_fetch.due_at
          WHEN wanted_fetch.not_before > excluded.due_at THEN wanted_fetch.not_before
          ELSE excluded.due_at END";
@@ -81,24 +81,19 @@ fn each_once(rows: &[FetchRow]) -> Vec<FetchRow> {
 }
 
 impl Store {
-    /// Gives `owner` the fetches of `connection` that are due, until `lease_until`; at most `limit`, earliest first.
+    /// Gives the worker of `hold` the fetches of `connection` that are due; at most `limit`, earliest first.
     ///
     /// Fetches whose worker let its lease pass are given again.
     ///
     /// # Errors
     /// [`StoreError::Driver`]; [`StoreError::Contradiction`].
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is of another type or plainly named; a struct would be built in one place only"
-    )]
     pub async fn claim_fetches(
         &self,
         tenant: TenantId,
         connection: ConnectionId,
         now: Timestamp,
         limit: usize,
-        owner: &str,
-        lease_until: Timestamp,
+        hold: &Hold,
     ) -> Result<Vec<ClaimedFetch>, StoreError> {
         if !self.has_due_fetch(tenant, connection, now).await? {
             return Ok(Vec::new());
@@ -127,9 +122,9 @@ impl Store {
             .bind(limit_of(limit))
             .push(conn.dialect().for_update_of_d_skip_locked())
             .push(") UPDATE wanted_fetch SET owner = ")
-            .bind(owner)
+            .bind(hold.owner.as_str())
             .push(", lease_until = ")
-            .bind(lease_until)
+            .bind(hold.until)
             .push(
                 " FROM due WHERE tenant_id = due_tenant AND connection_id = due_connection
                      AND kind = due_kind AND remote_id = due_id
@@ -165,11 +160,15 @@ impl Store {
     /// connection, and every fetch goes its way. One that was wanted again meanwhile is due again as soon as
     /// [`limits::FETCH_QUOTA_MS`] after `now` have passed.
     ///
+    /// The answer of a fetch that another worker got after `hold` ended is dropped: it may be older than the other's,
+    /// and would get the newer ordinal (I21).
+    ///
     /// # Errors
     /// [`StoreError::Driver`].
     pub async fn finish_fetches(
         &self,
         tenant: TenantId,
+        hold: &Hold,
         answers: Vec<(FetchRow, AfterFetch, Option<Event>)>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
@@ -178,30 +177,36 @@ impl Store {
         }
         let (mut rows, mut events) = (Vec::with_capacity(answers.len()), Vec::new());
         for (row, after, event) in answers {
+            events.extend(event.map(|event| (row.key, event)));
             rows.push((row, after));
-            events.extend(event);
         }
         let mut tx = self.db.begin().await?;
         let mut conn = tx.conn();
+        let rows = last_of_each(&rows, |(row, _)| row.key);
+        // First: it locks the rows, and tells which of them are still ours.
+        let mut ended = BTreeSet::new();
+        for chunk in key_chunks(&rows) {
+            end_chunk(&mut conn, tenant, hold, chunk, now, &mut ended).await?;
+        }
+        let counting = events.into_iter().filter(|(key, _)| ended.contains(key));
+        let mut events: Vec<Event> = counting.map(|(_, event)| event).collect();
         number_events(&mut conn, tenant, &mut events).await?;
         let mut totals = Totals::default();
         inbox::insert(&mut conn, &mut totals, &events).await?;
-        let rows = last_of_each(&rows, |(row, _)| row.key);
-        for chunk in key_chunks(&rows) {
-            end_chunk(&mut conn, tenant, chunk, now).await?;
-        }
         forget_answered(&mut conn, tenant, &rows, now).await?;
         totals.flush(&mut conn).await?;
         tx.commit().await
     }
 
     /// Puts a fetch back until `due_at` because of `error`, which holds no personal data. No wish makes it due earlier.
+    /// One that another worker got after `hold` ended stays with that one.
     ///
     /// # Errors
     /// [`StoreError::Driver`].
     pub async fn retry_fetch(
         &self,
         tenant: TenantId,
+        hold: &Hold,
         row: &FetchRow,
         due_at: Timestamp,
         error: &str,
@@ -212,7 +217,8 @@ impl Store {
             "put a fetch back",
             "UPDATE wanted_fetch SET owner = NULL, lease_until = NULL, due_at = $5, not_before = $5, error = $6,
                  attempts = attempts + 1
-             WHERE tenant_id = $1 AND connection_id = $2 AND kind = $3 AND remote_id = $4",
+             WHERE tenant_id = $1 AND connection_id = $2 AND kind = $3 AND remote_id = $4
+                 AND owner = $7 AND lease_until = $8",
         );
         let sql = sql
             .arg(tenant.0)
@@ -220,7 +226,9 @@ impl Store {
             .arg(row.key.kind.as_str())
             .arg(row.key.remote_id)
             .arg(due_at)
-            .arg(error);
+            .arg(error)
+            .arg(hold.owner.as_str())
+            .arg(hold.until);
         conn.execute(sql).await?;
         tx.commit().await
     }
@@ -288,12 +296,14 @@ async fn number_events(
     Ok(())
 }
 
-/// Lets fetches go their ways after an answer.
+/// Lets fetches go their ways after an answer, those that `hold` still holds; adds them to `ended`.
 async fn end_chunk(
     conn: &mut Conn<'_>,
     tenant: TenantId,
+    hold: &Hold,
     rows: &[&(FetchRow, AfterFetch)],
     now: Timestamp,
+    ended: &mut BTreeSet<RecordKey>,
 ) -> Result<(), StoreError> {
     let sql = conn
         .sql(
@@ -320,9 +330,17 @@ async fn end_chunk(
         .bind(now.plus_ms(limits::FETCH_QUOTA_MS))
         .push(
             " END, doubts = CASE WHEN is_doubted = 1 THEN doubts + 1 ELSE 0 END, missing_since = since
-             FROM done WHERE tenant_id = tenant AND connection_id = connection AND kind = thing AND remote_id = thing_id",
-        );
-    conn.execute(sql).await.map(|_| ())
+             FROM done WHERE tenant_id = tenant AND connection_id = connection AND kind = thing AND remote_id = thing_id
+                 AND owner = ",
+        )
+        .bind(hold.owner.as_str())
+        .push(" AND lease_until = ")
+        .bind(hold.until)
+        .push(" RETURNING connection_id, kind, remote_id");
+    for row in conn.fetch(sql).await? {
+        ended.insert(key_of(&mut row.cells(), "wanted_fetch")?);
+    }
+    Ok(())
 }
 
 /// Removes what was answered long enough ago.

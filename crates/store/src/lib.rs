@@ -63,8 +63,8 @@ pub use lock::{Durability, ProcessLock};
 pub use open::OpenOptions;
 pub use rows::{
     AfterFetch, AttemptRow, Claim, Claimed, ClaimedFetch, ConnectionRow, DeadFilter, DeadLetter,
-    DeliveryCount, DeliveryRow, EntityKey, EntityRow, EventRow, FetchRow, Finished, InboxCounts, Inserted,
-    MergeRow, Outcome, PutNode, QuarantineFilter, RecordRow, RelationCounts, RelationRow, Settle,
+    DeliveryCount, DeliveryRow, EntityKey, EntityRow, EventRow, FetchRow, Finished, Hold, InboxCounts,
+    Inserted, MergeRow, Outcome, PutNode, QuarantineFilter, RecordRow, RelationCounts, RelationRow, Settle,
 };
 pub use write::WriteTx;
 

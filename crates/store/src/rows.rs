@@ -254,6 +254,15 @@ pub struct FetchRow {
     pub wanted: i64,
 }
 
+/// The right of a worker to run some fetches; lost when another worker gets them after `until`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// The worker.
+    pub owner: String,
+    /// When others may get them.
+    pub until: Timestamp,
+}
+
 /// A fetch that a worker may run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimedFetch {

@@ -30,26 +30,26 @@ const STALE: &str = "SELECT relname::text FROM pg_stat_user_tables
      WHERE schemaname = CURRENT_SCHEMA() AND n_mod_since_analyze > 100 AND n_mod_since_analyze * 3 > n_live_tup";
 
 impl Store {
-    /// Makes new statistics of the tables that grew by much; returns of how many. On SQLite there is nothing to do.
+    /// Makes new statistics of the tables that grew by much; returns of which. On SQLite there is nothing to do.
     ///
     /// # Errors
     /// [`StoreError::Driver`], also when the user of the database does not own the tables.
-    pub async fn refresh_statistics(&self) -> Result<usize, StoreError> {
+    pub async fn refresh_statistics(&self) -> Result<Vec<&'static str>, StoreError> {
         if self.db.dialect() == Dialect::Lite {
-            return Ok(0);
+            return Ok(Vec::new());
         }
         let stale = self
             .db
             .read(Sql::new(Dialect::Pg, "look at the age of statistics", STALE))
             .await?;
-        let mut refreshed = 0;
+        let mut refreshed = Vec::new();
         for row in &stale {
             let name = row.cells().text()?;
-            if let Some((_, analyze)) = TABLES.iter().find(|(table, _)| *table == name) {
+            if let Some((table, analyze)) = TABLES.iter().find(|(table, _)| *table == name) {
                 let mut tx = self.db.begin().await?;
                 make(&mut tx.conn(), analyze).await?;
                 tx.commit().await?;
-                refreshed += 1;
+                refreshed.push(*table);
             }
         }
         Ok(refreshed)

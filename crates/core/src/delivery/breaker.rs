@@ -71,7 +71,9 @@ impl Flow {
 /// Pause and breaker of one connection; its times are monotonic microseconds.
 ///
 /// A failure counts when its call began after the failure before was seen, so that the calls which were out together
-/// count once: overshooting a sink's capacity is the concurrency's business. [`limits::BREAKER_FAILURES`] in a row
+/// count once: overshooting a sink's capacity is the concurrency's business. Nor does one count that is about the same
+/// thing as the failure before, while the flow is not broken: one bad record says nothing of the connection.
+/// [`limits::BREAKER_FAILURES`] in a row
 /// break the flow for [`limits::BREAKER_MS`], which doubles with every probe that fails. Any other answer of a call
 /// that began since then ends it. A 429 pauses everything for the time that it asks for; one that asks for
 /// none pauses only when the next round of calls gets another.
@@ -85,6 +87,8 @@ pub struct Breaker {
     until_us: i64,
     /// When the newest failure or 429 was counted: what began until then says nothing new.
     counted_us: i64,
+    /// What the newest failure was about.
+    failed_about: Option<i64>,
 }
 
 impl Default for Breaker {
@@ -95,13 +99,15 @@ impl Default for Breaker {
             breaks: 0,
             until_us: 0,
             counted_us: -1,
+            failed_about: None,
         }
     }
 }
 
 impl Breaker {
-    /// Takes in the answer to a call that began at `started_us` and was seen at `now_us`; `dice` is a random number.
-    pub fn answered(&mut self, signal: Signal, started_us: i64, now_us: i64, dice: u64) {
+    /// Takes in the answer to a call that began at `started_us` and was seen at `now_us`; `about` is the number of the
+    /// thing that the call was about, `dice` is a random number.
+    pub fn answered(&mut self, signal: Signal, about: i64, started_us: i64, now_us: i64, dice: u64) {
         let is_new = started_us > self.counted_us;
         match signal {
             Signal::Well if is_new => {
@@ -111,7 +117,7 @@ impl Breaker {
             Signal::Well if self.breaks == 0 => self.failures = 0,
             Signal::Well => {}
             Signal::Throttled { retry_after_ms } => self.throttled(retry_after_ms, is_new, now_us, dice),
-            Signal::Failed if is_new => self.failed(now_us, dice),
+            Signal::Failed if is_new => self.failed(about, now_us, dice),
             Signal::Failed => {}
         }
     }
@@ -132,7 +138,11 @@ impl Breaker {
         self.wait(asked_ms.max(own_ms), now_us);
     }
 
-    fn failed(&mut self, now_us: i64, dice: u64) {
+    fn failed(&mut self, about: i64, now_us: i64, dice: u64) {
+        let is_repeat = self.failed_about.replace(about) == Some(about) && self.failures > 0;
+        if is_repeat && self.breaks == 0 {
+            return;
+        }
         self.counted_us = now_us;
         self.failures = self.failures.saturating_add(1);
         if self.breaks == 0 && self.failures < limits::BREAKER_FAILURES {
@@ -157,6 +167,12 @@ impl Breaker {
             Flow::Paused | Flow::Broken => 0,
             Flow::Probing => 1_usize.saturating_sub(in_flight),
         }
+    }
+
+    /// Gives how long no call may go out, in microseconds; 0 when one may go now.
+    #[must_use]
+    pub fn closed_us(&self, now_us: i64) -> i64 {
+        self.until_us.saturating_sub(now_us).max(0)
     }
 
     /// Tells whether calls may go out now.
@@ -185,7 +201,7 @@ mod tests {
         for _ in 0..limits::BREAKER_FAILURES {
             assert_eq!(breaker.flow(now_us), Flow::Open);
             now_us += SECOND;
-            breaker.answered(Signal::Failed, now_us - 10, now_us, 0);
+            breaker.answered(Signal::Failed, now_us, now_us - 10, now_us, 0);
         }
         (breaker, now_us)
     }
@@ -197,43 +213,72 @@ mod tests {
         assert_eq!(breaker.room(0, until_us - 1), 0);
         assert_eq!((breaker.room(0, until_us), breaker.room(1, until_us)), (1, 0));
         // What began before it broke proves nothing.
-        breaker.answered(Signal::Well, at_us - 5 * SECOND, until_us, 0);
+        breaker.answered(Signal::Well, 1, at_us - 5 * SECOND, until_us, 0);
         assert_eq!(breaker.flow(until_us), Flow::Probing);
-        breaker.answered(Signal::Failed, until_us, until_us + SECOND, 0);
+        breaker.answered(Signal::Failed, 1, until_us, until_us + SECOND, 0);
         let again_us = until_us + SECOND + 2 * limits::BREAKER_MS * 1000;
         assert_eq!(breaker.flow(again_us - 1), Flow::Broken);
-        breaker.answered(Signal::Well, again_us, again_us + SECOND, 0);
+        breaker.answered(Signal::Well, 1, again_us, again_us + SECOND, 0);
         assert_eq!(breaker.room(7, again_us + SECOND), usize::MAX);
     }
 
     #[test]
     fn calls_that_were_out_together_count_once() {
         let mut breaker = Breaker::default();
-        for _ in 0..200 {
-            breaker.answered(Signal::Failed, 0, SECOND, 0);
+        for about in 0..200 {
+            breaker.answered(Signal::Failed, about, 0, SECOND, 0);
         }
         assert_eq!(breaker.flow(SECOND), Flow::Open);
-        breaker.answered(Signal::Well, 0, SECOND, 0);
+        breaker.answered(Signal::Well, 1, 0, SECOND, 0);
         for round in 2..=i64::from(limits::BREAKER_FAILURES) {
-            breaker.answered(Signal::Failed, round * SECOND, round * SECOND, 0);
+            breaker.answered(Signal::Failed, round, round * SECOND, round * SECOND, 0);
         }
         let now_us = i64::from(limits::BREAKER_FAILURES) * SECOND;
         assert_eq!(breaker.flow(now_us), Flow::Open, "one answer was good");
     }
 
     #[test]
+    fn one_thing_that_always_fails_breaks_nothing_and_several_do() {
+        let mut breaker = Breaker::default();
+        let mut now_us = 0;
+        for _ in 0..10 * limits::BREAKER_FAILURES {
+            now_us += SECOND;
+            breaker.answered(Signal::Failed, 7, now_us - 10, now_us, 0);
+            assert_eq!(breaker.flow(now_us), Flow::Open);
+        }
+        for about in 1..i64::from(limits::BREAKER_FAILURES) {
+            assert_eq!(breaker.flow(now_us), Flow::Open);
+            now_us += SECOND;
+            breaker.answered(Signal::Failed, about % 2, now_us - 10, now_us, 0);
+        }
+        assert_eq!(breaker.flow(now_us), Flow::Broken);
+        // The probe of a broken flow counts, whatever it is about.
+        now_us += 2 * limits::BREAKER_MS * 1000;
+        for _ in 0..2 {
+            assert_eq!(breaker.flow(now_us), Flow::Probing);
+            breaker.answered(Signal::Failed, 1, now_us, now_us + 1, 0);
+            assert_eq!(breaker.flow(now_us + 1), Flow::Broken);
+            now_us += limits::BREAKER_CAP_MS * 2000;
+        }
+    }
+
+    #[test]
     fn a_429_pauses_as_long_as_it_asks() {
         let mut breaker = Breaker::default();
         let asks = |ms| Signal::Throttled { retry_after_ms: ms };
-        breaker.answered(asks(Some(7_000)), 0, SECOND, 9);
+        breaker.answered(asks(Some(7_000)), 1, 0, SECOND, 9);
         assert_eq!(breaker.flow(8 * SECOND - 1), Flow::Paused);
+        assert_eq!(
+            (breaker.closed_us(2 * SECOND), breaker.closed_us(9 * SECOND)),
+            (6 * SECOND, 0)
+        );
         assert_eq!(breaker.flow(8 * SECOND), Flow::Open);
         let mut breaker = Breaker::default();
-        breaker.answered(asks(None), 0, SECOND, 999);
+        breaker.answered(asks(None), 1, 0, SECOND, 999);
         assert_eq!(breaker.flow(SECOND), Flow::Open, "one without a wish only slows");
-        breaker.answered(asks(None), 0, SECOND, 999);
+        breaker.answered(asks(None), 1, 0, SECOND, 999);
         assert_eq!(breaker.flow(SECOND), Flow::Open, "it was out with the first");
-        breaker.answered(asks(None), SECOND + 1, 2 * SECOND, 999);
+        breaker.answered(asks(None), 1, SECOND + 1, 2 * SECOND, 999);
         assert_eq!(breaker.flow(2 * SECOND + 999_000), Flow::Paused);
     }
 
@@ -254,13 +299,13 @@ mod tests {
                     2 => Signal::Throttled { retry_after_ms: Some(5_000) },
                     _ => Signal::Failed,
                 };
-                breaker.answered(signal, started_us, now_us, dice);
+                breaker.answered(signal, i64::from(kind), started_us, now_us, dice);
                 prop_assert!(breaker.until_us <= now_us + limits::RETRY_CAP_MS * 1000);
                 prop_assert!(breaker.room(1, now_us) == 0 || breaker.flow(now_us) == Flow::Open);
             }
             now_us += limits::RETRY_CAP_MS * 1000;
             prop_assert!(breaker.room(0, now_us) >= 1);
-            breaker.answered(Signal::Well, now_us, now_us + 1, 0);
+            breaker.answered(Signal::Well, 1, now_us, now_us + 1, 0);
             prop_assert_eq!(breaker.room(50, now_us + 1), usize::MAX);
         }
     }

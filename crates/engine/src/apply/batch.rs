@@ -16,8 +16,8 @@ use crate::hub::Hub;
 use crate::plan::{self, Input};
 use crate::resolve::{self, NodeChanges, Resolved};
 
-/// Applies `events` in one transaction.
-pub(super) async fn apply(hub: &Hub, fence: Fence, events: &[Event]) -> Result<Stepped, StoreError> {
+/// Applies `events` in one transaction; `None` when the right to apply was lost, and nothing is changed.
+pub(super) async fn apply(hub: &Hub, fence: Fence, events: &[Event]) -> Result<Option<Stepped>, StoreError> {
     let normalised = take::normalise_all(hub, events);
     let mut tx = hub.store.write().await?;
     let mut taken = take::absorb(hub, &mut tx, events, normalised).await?;
@@ -49,14 +49,8 @@ pub(super) async fn apply(hub: &Hub, fence: Fence, events: &[Event]) -> Result<S
         tx.set_aside_applied(hub.tenant, Code::OrderWithoutPerson, &taken.nameless)
             .await?;
     }
-    // In the transaction that commits, so that who reads after the lease was taken reads all that was committed (I21).
-    if let Fence::Epoch(epoch) = fence
-        && !tx.holds_lease(&super::lease_name(hub), epoch).await?
-    {
-        return Ok(Stepped::default());
-    }
-    tx.commit().await?;
-    Ok(stepped)
+    let is_ours = super::commit(hub, fence, tx).await?;
+    Ok(is_ours.then_some(stepped))
 }
 
 /// One wish per thing, the first reason wins.

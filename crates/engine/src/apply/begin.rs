@@ -4,7 +4,7 @@
 //! events that a dead process was applying are the first ones that wait. Every start runs this, after a kill and after
 //! a clean stop (I23).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schakel_core::event::Event;
 use schakel_core::id::{ConnectionId, EventId};
@@ -21,26 +21,40 @@ const SUSPECTS: usize = 16;
 /// alone; one that was begun [`limits::EVENT_STARTS`] times is set aside. Run it when this process gets the right to
 /// apply.
 ///
+/// `counted` holds the events whose start this process counted: a start is one process that began with them, however
+/// often it had to try because the store could not take the batch (a full disk, a lost lease).
+///
 /// # Errors
 /// As [`super::step`].
-pub async fn begin(hub: &Hub, fence: Fence) -> Result<Stepped, StoreError> {
+pub async fn begin(hub: &Hub, fence: Fence, counted: &mut BTreeSet<EventId>) -> Result<Stepped, StoreError> {
     let known: Vec<ConnectionId> = hub.sources.keys().copied().collect();
     let events = hub
         .store
         .waiting_events(hub.tenant, &known, EventId(0), limits::APPLY_BATCH)
         .await?;
     let ids: Vec<EventId> = events.iter().map(|event| event.id).collect();
-    let starts = hub.store.event_starts(hub.tenant, &ids).await?;
+    let mut starts = hub.store.event_starts(hub.tenant, &ids).await?;
+    for (id, begun) in &mut starts {
+        *begun = begun.saturating_sub(u32::from(counted.contains(id)));
+    }
     let mut total = Stepped::default();
     let (ended, groups) = groups(events, &starts);
     for event in ended {
-        set_aside(hub, event.id, "it ended the process several times").await?;
+        if !set_aside(hub, fence, event.id, "it ended the process several times").await? {
+            return Ok(total);
+        }
         total.events += 1;
     }
     for group in groups {
-        let ids: Vec<EventId> = group.iter().map(|event| event.id).collect();
-        hub.store.begin_events(hub.tenant, &ids).await?;
-        let stepped = apply_all(hub, fence, &group).await?;
+        let ids = group.iter().map(|event| event.id);
+        let new: Vec<EventId> = ids.filter(|id| !counted.contains(id)).collect();
+        if !new.is_empty() {
+            hub.store.begin_events(hub.tenant, &new).await?;
+            counted.extend(new);
+        }
+        let Some(stepped) = apply_all(hub, fence, &group).await? else {
+            return Ok(total);
+        };
         total.events += stepped.events;
         total.deliveries += stepped.deliveries;
         total.wanted += stepped.wanted;

@@ -17,7 +17,7 @@ use schakel_core::event::{Event, EventState};
 use schakel_core::id::{ConnectionId, EventId};
 use schakel_core::limits;
 use schakel_core::problem::{Code, Problem};
-use schakel_store::{Finished, StoreError};
+use schakel_store::{Finished, StoreError, WriteTx};
 
 use crate::hub::Hub;
 
@@ -62,21 +62,22 @@ pub async fn step(hub: &Hub, fence: Fence) -> Result<Stepped, StoreError> {
     if events.is_empty() {
         return Ok(Stepped::default());
     }
-    apply_all(hub, fence, &events).await
+    Ok(apply_all(hub, fence, &events).await?.unwrap_or_default())
 }
 
-/// Applies `events`, together if that goes, else one by one.
-async fn apply_all(hub: &Hub, fence: Fence, events: &[Event]) -> Result<Stepped, StoreError> {
+/// Applies `events`, together if that goes, else one by one; `None` when the right to apply was lost on the way.
+async fn apply_all(hub: &Hub, fence: Fence, events: &[Event]) -> Result<Option<Stepped>, StoreError> {
     match apply(hub, fence, events).await {
-        Applied::Done(stepped) => Ok(stepped),
+        Applied::Done(stepped) => Ok(Some(stepped)),
+        Applied::Lost => Ok(None),
         Applied::Later(error) => Err(error),
         Applied::AtFault(_) if events.len() > 1 => one_by_one(hub, fence, events).await,
         Applied::AtFault(why) => {
-            set_aside(hub, events[0].id, &why).await?;
-            Ok(Stepped {
+            let is_ours = set_aside(hub, fence, events[0].id, &why).await?;
+            Ok(is_ours.then_some(Stepped {
                 events: 1,
                 ..Stepped::default()
-            })
+            }))
         }
     }
 }
@@ -85,6 +86,8 @@ async fn apply_all(hub: &Hub, fence: Fence, events: &[Event]) -> Result<Stepped,
 enum Applied {
     /// It is committed.
     Done(Stepped),
+    /// Another process has the right to apply: nothing was changed.
+    Lost,
     /// The store can't do it now.
     Later(StoreError),
     /// Something in it can't be applied: it broke a rule of the store, or the code.
@@ -96,14 +99,15 @@ async fn apply(hub: &Hub, fence: Fence, events: &[Event]) -> Applied {
         .catch_unwind()
         .await
     {
-        Ok(Ok(stepped)) => Applied::Done(stepped),
+        Ok(Ok(Some(stepped))) => Applied::Done(stepped),
+        Ok(Ok(None)) => Applied::Lost,
         Ok(Err(error)) if error.is_of_data() => Applied::AtFault(error.to_string()),
         Ok(Err(error)) => Applied::Later(error),
         Err(_) => Applied::AtFault("applying it failed on our side".to_owned()),
     }
 }
 
-async fn one_by_one(hub: &Hub, fence: Fence, events: &[Event]) -> Result<Stepped, StoreError> {
+async fn one_by_one(hub: &Hub, fence: Fence, events: &[Event]) -> Result<Option<Stepped>, StoreError> {
     let mut total = Stepped::default();
     for event in events {
         match apply(hub, fence, std::slice::from_ref(event)).await {
@@ -111,16 +115,21 @@ async fn one_by_one(hub: &Hub, fence: Fence, events: &[Event]) -> Result<Stepped
                 total.deliveries += stepped.deliveries;
                 total.wanted += stepped.wanted;
             }
+            Applied::Lost => return Ok(None),
             Applied::Later(error) => return Err(error),
-            Applied::AtFault(why) => set_aside(hub, event.id, &why).await?,
+            Applied::AtFault(why) => {
+                if !set_aside(hub, fence, event.id, &why).await? {
+                    return Ok(None);
+                }
+            }
         }
         total.events += 1;
     }
-    Ok(total)
+    Ok(Some(total))
 }
 
-async fn set_aside(hub: &Hub, event: EventId, why: &str) -> Result<(), StoreError> {
-    tracing::error!(event.id = %event, why, "event {event} could not be applied and was set aside");
+/// Sets one event aside; returns whether this process still had the right to.
+async fn set_aside(hub: &Hub, fence: Fence, event: EventId, why: &str) -> Result<bool, StoreError> {
     let mut tx = hub.store.write().await?;
     let problems = vec![Problem::new(Code::Poison, "event")];
     tx.finish_events(
@@ -132,5 +141,21 @@ async fn set_aside(hub: &Hub, event: EventId, why: &str) -> Result<(), StoreErro
         }],
     )
     .await?;
-    tx.commit().await
+    let is_ours = commit(hub, fence, tx).await?;
+    if is_ours {
+        tracing::error!(event.id = %event, why, "event {event} could not be applied and was set aside");
+    }
+    Ok(is_ours)
+}
+
+/// Commits what only the applying process may change, unless another one became it.
+async fn commit(hub: &Hub, fence: Fence, mut tx: WriteTx) -> Result<bool, StoreError> {
+    // In the transaction that commits, so that who reads after the lease was taken reads all that was committed (I21).
+    if let Fence::Epoch(epoch) = fence
+        && !tx.holds_lease(&lease_name(hub), epoch).await?
+    {
+        return Ok(false);
+    }
+    tx.commit().await?;
+    Ok(true)
 }

@@ -251,6 +251,16 @@ impl Taken {
             });
         let shown = shown_content(&row.held);
         if !row.held.absorb(record) {
+            // Unless this very event said what is held: it was applied, set aside after all and let go again.
+            let own = row
+                .held
+                .live
+                .as_ref()
+                .is_some_and(|(_, said, _)| *said == event.id);
+            if own && !row.held.is_deleted() {
+                self.note_change(key, event);
+                return true;
+            }
             return false;
         }
         let is_shown_same = shown.is_some() && shown == shown_content(&row.held);
@@ -261,10 +271,14 @@ impl Taken {
             self.rewritten.insert(key);
             return true;
         }
+        self.note_change(key, event);
+        true
+    }
+
+    fn note_change(&mut self, key: RecordKey, event: &Event) {
         self.changed.entry(key).or_insert(event.id);
         let since = self.since.entry(key).or_insert(event.received_at);
         *since = (*since).min(event.received_at);
-        true
     }
 }
 

@@ -64,8 +64,10 @@ impl Gauge {
     }
 
     /// Takes in what an answer says about the sink as a whole; see [`Breaker::answered`].
-    pub(super) fn answered(&self, signal: Signal, started_us: i64, ended_us: i64, dice: u64) {
-        self.lock().breaker.answered(signal, started_us, ended_us, dice);
+    pub(super) fn answered(&self, signal: Signal, about: i64, started_us: i64, ended_us: i64, dice: u64) {
+        self.lock()
+            .breaker
+            .answered(signal, about, started_us, ended_us, dice);
     }
 
     /// Gives how many more calls the sink's health allows now, beside `in_flight`; notes it for the reading.
@@ -73,6 +75,11 @@ impl Gauge {
         let mut inner = self.lock();
         inner.reading.flow = inner.breaker.flow(now_us);
         inner.breaker.room(in_flight, now_us)
+    }
+
+    /// Gives how long the sink's health allows no call, in microseconds.
+    pub(super) fn closed_us(&self, now_us: i64) -> i64 {
+        self.lock().breaker.closed_us(now_us)
     }
 
     pub(super) fn confirmed(&self, since: Timestamp, at: Timestamp) {

@@ -101,6 +101,7 @@ impl Loop {
         let back = std::mem::take(&mut self.back);
         let settles = self.settle(sink, &back);
         let claim = self.claim(sink, is_open);
+        self.show();
         if settles.is_empty() && claim.is_none() {
             return Ok(false);
         }
@@ -123,9 +124,14 @@ impl Loop {
         }
         let did_something = !settles.is_empty() || !claimed.is_empty();
         self.send(claimed);
-        let (limit, in_flight) = (self.aimd.limit(), self.calls.len());
-        self.gauge.read(limit, in_flight, !is_open);
+        self.show();
         Ok(did_something)
+    }
+
+    /// Writes the reading, also of a step that does nothing: a sink is paused for a while.
+    fn show(&self) {
+        let is_blocked = self.is_reconnect_due || self.hub.clock.now() < self.blocked_until;
+        self.gauge.read(self.aimd.limit(), self.calls.len(), is_blocked);
     }
 
     /// Waits until a call comes back, which the next step settles; for ever when none is out.
@@ -143,6 +149,14 @@ impl Loop {
     pub async fn drain(&mut self) -> Result<(), StoreError> {
         self.is_ending = true;
         self.step().await.map(drop)
+    }
+
+    /// Gives how long nothing may be sent, in microseconds: the sink is blocked, paused or broken.
+    #[must_use]
+    pub fn closed_us(&self) -> i64 {
+        let blocked_us = self.blocked_until.as_micros() - self.hub.clock.now().as_micros();
+        let broken_us = self.gauge.closed_us(self.hub.clock.monotonic_us());
+        blocked_us.max(broken_us).max(0)
     }
 
     /// Gives the number of calls that are out.
@@ -217,8 +231,13 @@ impl Loop {
         };
         if let Some(signal) = Signal::of(&sent.result) {
             let started_us = sent.ended_us - sent.took_us;
-            self.gauge
-                .answered(signal, started_us, sent.ended_us, self.hub.dice.roll());
+            self.gauge.answered(
+                signal,
+                sent.claimed.id.0,
+                started_us,
+                sent.ended_us,
+                self.hub.dice.roll(),
+            );
         }
         self.aimd
             .answered(pressure, sent.took_us, sent.in_flight, sent.ended_us);

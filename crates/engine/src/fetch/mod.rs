@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use schakel_core::connector::{ConnectorError, Fetched};
 use schakel_core::delivery::{Breaker, Flow, Signal, retry_wait_ms};
@@ -15,7 +16,7 @@ use schakel_core::event::{Action, Event, Origin, Trust};
 use schakel_core::id::{ConnectionId, EventId};
 use schakel_core::record::{Asked, Held, RecordKey, RecordKind, Worth, judge};
 use schakel_core::time::Timestamp;
-use schakel_store::{AfterFetch, ClaimedFetch, FetchRow, StoreError};
+use schakel_store::{AfterFetch, ClaimedFetch, FetchRow, Hold, StoreError};
 
 use crate::hub::{Hub, SourceConnection};
 
@@ -31,6 +32,8 @@ pub struct Loop {
     breaker: Breaker,
     /// When the source last answered a question with what was asked for.
     alive_at: Timestamp,
+    /// How the source's own check ended in this step; one is enough for all that it misses.
+    checked: Option<Result<(), ConnectorError>>,
 }
 
 /// What became of one fetch: its row goes this way, with this event.
@@ -45,6 +48,7 @@ impl Loop {
             connection,
             breaker: Breaker::default(),
             alive_at: Timestamp::ZERO,
+            checked: None,
         }
     }
 
@@ -58,21 +62,26 @@ impl Loop {
         let Some(source) = hub.sources.get(&self.connection) else {
             return Ok(0);
         };
-        let claimed = self.claim(source).await?;
+        let hold = Hold {
+            owner: hub.worker.clone(),
+            until: hub.clock.now().plus_ms(CLAIM_MS),
+        };
+        let claimed = self.claim(source, &hold).await?;
         if claimed.is_empty() {
             return Ok(0);
         }
         let tried = claimed.len();
         // Before the calls begin: an answer is newer than all that is known now.
         let held = held(&hub, &claimed).await?;
-        let started_us = hub.clock.monotonic_us();
+        self.checked = None;
+        let (asked_at, started_us) = (hub.clock.now(), hub.clock.monotonic_us());
         let answers = join_all(claimed.into_iter().map(|one| fetch_one(source, one))).await;
         self.notice(started_us, &answers);
         let mut ended = Vec::new();
         for (claimed, answer) in answers {
             let known = held.get(&claimed.row.key);
             let end = match answer {
-                Ok(fetched) => self.weigh(source, &claimed, fetched, known).await,
+                Ok(fetched) => self.weigh(source, &claimed, asked_at, fetched, known).await,
                 Err(error) => Err(error),
             };
             match end {
@@ -84,17 +93,17 @@ impl Loop {
                     );
                     ended.push((claimed.row, AfterFetch::Done, None));
                 }
-                Err(error) => again(&hub, &claimed.row, &error).await?,
+                Err(error) => again(&hub, &hold, &claimed.row, &error).await?,
             }
         }
         hub.store
-            .finish_fetches(hub.tenant, ended, hub.clock.now())
+            .finish_fetches(hub.tenant, &hold, ended, hub.clock.now())
             .await?;
         hub.wake.inbox.notify_one();
         Ok(tried)
     }
 
-    async fn claim(&self, source: &SourceConnection) -> Result<Vec<ClaimedFetch>, StoreError> {
+    async fn claim(&self, source: &SourceConnection, hold: &Hold) -> Result<Vec<ClaimedFetch>, StoreError> {
         let hub = &self.hub;
         let room = self.breaker.room(0, hub.clock.monotonic_us()).min(source.fetches);
         if room == 0 {
@@ -102,21 +111,14 @@ impl Loop {
         }
         let now = hub.clock.now();
         hub.store
-            .claim_fetches(
-                hub.tenant,
-                self.connection,
-                now,
-                room,
-                &hub.worker,
-                now.plus_ms(CLAIM_MS),
-            )
+            .claim_fetches(hub.tenant, self.connection, now, room, hold)
             .await
     }
 
     /// Lets the answers of one round move the health of the connection.
     fn notice(&mut self, started_us: i64, answers: &[(ClaimedFetch, Result<Fetched, ConnectorError>)]) {
         let now_us = self.hub.clock.monotonic_us();
-        for (_, answer) in answers {
+        for (claimed, answer) in answers {
             if answer.as_ref().is_ok_and(|fetched| fetched.status == 200) {
                 self.alive_at = self.hub.clock.now();
             }
@@ -125,8 +127,9 @@ impl Loop {
                 other => Signal::of(other),
             };
             if let Some(signal) = signal {
+                let about = claimed.row.key.remote_id;
                 self.breaker
-                    .answered(signal, started_us, now_us, self.hub.dice.roll());
+                    .answered(signal, about, started_us, now_us, self.hub.dice.roll());
             }
         }
         let flow = self.breaker.flow(now_us);
@@ -140,6 +143,7 @@ impl Loop {
         &mut self,
         source: &SourceConnection,
         claimed: &ClaimedFetch,
+        asked_at: Timestamp,
         fetched: Fetched,
         held: Option<&Held>,
     ) -> Result<Ended, ConnectorError> {
@@ -155,6 +159,10 @@ impl Loop {
         };
         let date = fetched.at;
         let mut event = event(&self.hub, row, fetched, now);
+        if event.status == 200 && row.key.kind == RecordKind::Groups {
+            // They have no time of their own, and are compared with whole seconds: as old as the question.
+            event.floor = asked_at.plus_ms(-1_000);
+        }
         let said = (event.status == 200).then(|| said_at(source, &event, row.key));
         let (floor, after) = match judge(&asked, said, date) {
             Worth::Counts { floor } => (floor, AfterFetch::Done),
@@ -168,7 +176,7 @@ impl Loop {
                 return Ok((row.clone(), AfterFetch::Missing { since, again_at }, None));
             }
         };
-        event.floor = floor;
+        event.floor = event.floor.max(floor);
         Ok((row.clone(), after, Some(event)))
     }
 
@@ -182,14 +190,32 @@ impl Loop {
         if missing_since.is_some_and(|since| self.alive_at > since) {
             return Ok(());
         }
-        let report = source.source.check(&source.cx).await?;
-        if !report.is_good() {
-            let why = "it finds nothing and does not pass its check".to_owned();
-            return Err(ConnectorError::Unavailable(why));
+        if let Some(checked) = &self.checked {
+            return checked.clone();
         }
-        self.alive_at = self.hub.clock.now();
-        Ok(())
+        let started_us = self.hub.clock.monotonic_us();
+        let checked = check(source).await;
+        if let Some(signal) = Signal::of(&checked) {
+            let now_us = self.hub.clock.monotonic_us();
+            self.breaker
+                .answered(signal, 0, started_us, now_us, self.hub.dice.roll());
+        }
+        if checked.is_ok() {
+            self.alive_at = self.hub.clock.now();
+        }
+        self.checked = Some(checked.clone());
+        checked
     }
+}
+
+/// Lets the source check itself; an error unless all is well.
+async fn check(source: &SourceConnection) -> Result<(), ConnectorError> {
+    let report = source.source.check(&source.cx).await?;
+    if report.is_good() {
+        return Ok(());
+    }
+    let why = "it finds nothing and does not pass its check".to_owned();
+    Err(ConnectorError::Unavailable(why))
 }
 
 async fn held(hub: &Hub, claimed: &[ClaimedFetch]) -> Result<BTreeMap<RecordKey, Held>, StoreError> {
@@ -203,7 +229,12 @@ async fn fetch_one(
     claimed: ClaimedFetch,
 ) -> (ClaimedFetch, Result<Fetched, ConnectorError>) {
     let key = claimed.row.key;
-    let answer = source.source.fetch(&source.cx, key.kind, key.remote_id).await;
+    let call = async { source.source.fetch(&source.cx, key.kind, key.remote_id).await };
+    // One that fails on our side must not take along those that are out with it.
+    let answer = AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|_| {
+        let why = "reading the answer failed on our side".to_owned();
+        Err(ConnectorError::Malformed(why))
+    });
     (claimed, answer)
 }
 
@@ -254,7 +285,7 @@ const fn stream_of(kind: RecordKind) -> &'static str {
     }
 }
 
-async fn again(hub: &Hub, row: &FetchRow, error: &ConnectorError) -> Result<(), StoreError> {
+async fn again(hub: &Hub, hold: &Hold, row: &FetchRow, error: &ConnectorError) -> Result<(), StoreError> {
     // The long backoff, also for what may ail the whole shop: one record that always fails must not eat the calls of a
     // day.
     let backoff = retry_wait_ms(row.attempts + 1, hub.dice.roll());
@@ -270,6 +301,7 @@ async fn again(hub: &Hub, row: &FetchRow, error: &ConnectorError) -> Result<(), 
     hub.store
         .retry_fetch(
             hub.tenant,
+            hold,
             row,
             hub.clock.now().plus_ms(wait_ms),
             &error.to_string(),

@@ -4,6 +4,7 @@
 //! The only module that sees all stages. Every task is crash-only: a start after a failure runs the same code as
 //! the first start (I23). Wake-ups are hints; every task also polls.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -118,12 +119,12 @@ impl Running {
 
 async fn apply_task(hub: Arc<Hub>, is_alone: bool, mut stopped: watch::Receiver<bool>) {
     let mut right = Right::new(is_alone);
-    let mut begun = None;
+    let (mut begun, mut counted) = (None, BTreeSet::new());
     while !*stopped.borrow() {
         let stepped = match right.hold(&hub).await {
             Ok(Some(fence)) if begun == Some(fence) => apply::step(&hub, fence).await,
             Ok(Some(fence)) => {
-                let stepped = apply::begin(&hub, fence).await;
+                let stepped = apply::begin(&hub, fence, &mut counted).await;
                 begun = stepped.is_ok().then_some(fence);
                 stepped
             }
@@ -191,11 +192,16 @@ impl Right {
 
 /// Keeps the engine's statistics fresh: often while tables grow by much, seldom when they do not.
 async fn statistics_task(hub: Arc<Hub>, mut stopped: watch::Receiver<bool>) {
-    let mut wait = STATISTICS_MIN;
+    let (mut wait, mut last) = (STATISTICS_MIN, Vec::new());
     while !*stopped.borrow() {
         wait = match hub.store.refresh_statistics().await {
-            Ok(0) => (wait * 2).min(STATISTICS_MAX),
-            Ok(_) => STATISTICS_MIN,
+            // The same ones as before: they grow by the same part in twice the time, or this user does not own them, so
+            // that the engine only warns.
+            Ok(tables) if tables.is_empty() || tables == last => (wait * 2).min(STATISTICS_MAX),
+            Ok(tables) => {
+                last = tables;
+                STATISTICS_MIN
+            }
             Err(error) => {
                 tracing::warn!(%error, "statistics could not be made, queries may be slow until the database makes them");
                 STATISTICS_MAX
@@ -272,7 +278,10 @@ async fn idle(hub: &Hub, sink: ConnectionId, delivery: &mut Loop, stopped: &mut 
     let wait_ms = due.map_or(i64::MAX, |at| {
         (at.as_micros() - hub.clock.now().as_micros()) / 1000
     });
-    let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0)).clamp(PAUSE, POLL);
+    // What is due can't go while the sink is closed; then it is no reason to look every moment.
+    let closed = Duration::from_micros(u64::try_from(delivery.closed_us()).unwrap_or(0));
+    let wait =
+        Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0)).clamp(PAUSE.max(closed.min(POLL)), POLL);
     tokio::select! {
         () = hub.wake.outbox.notified() => {}
         () = delivery.until_answer() => {}

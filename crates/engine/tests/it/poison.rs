@@ -1,10 +1,12 @@
 //! Events that end the process, and orders that turn out to be about nobody: set aside, and nothing else with them.
 
+use std::collections::BTreeSet;
+
 use schakel_core::event::EventState;
 use schakel_core::id::EventId;
 use schakel_core::limits;
-use schakel_engine::apply::{self, Fence};
-use schakel_store::QuarantineFilter;
+use schakel_engine::apply::{self, Fence, Stepped};
+use schakel_store::{QuarantineFilter, StoreError};
 use serde_json::json;
 
 use crate::payloads::{NewOrder, customer, order, plain_order, row};
@@ -21,6 +23,11 @@ async fn die_with(world: &World, n: usize) -> Vec<EventId> {
     let ids: Vec<EventId> = waiting.iter().map(|event| event.id).collect();
     store.begin_events(world.hub.tenant, &ids[..n]).await.unwrap();
     ids
+}
+
+/// Begins as a process does that was just started.
+async fn begin(world: &World, fence: Fence) -> Result<Stepped, StoreError> {
+    apply::begin(&world.hub, fence, &mut BTreeSet::new()).await
 }
 
 async fn state(world: &World, event: EventId) -> EventState {
@@ -40,7 +47,7 @@ async fn an_event_that_ends_the_process_again_and_again_is_set_aside() {
         // With both at first, then with the first one alone.
         ids = die_with(&world, if start < 2 { 2 } else { 1 }).await;
     }
-    let begun = apply::begin(&world.hub, Fence::Alone).await.unwrap();
+    let begun = begin(&world, Fence::Alone).await.unwrap();
     assert_eq!(begun.events, 2);
     assert_eq!(state(&world, ids[0]).await, EventState::Quarantined);
     assert_eq!(state(&world, ids[1]).await, EventState::Applied);
@@ -48,9 +55,71 @@ async fn an_event_that_ends_the_process_again_and_again_is_set_aside() {
     let all = QuarantineFilter::default();
     let released = world.hub.store.release(world.hub.tenant, &all).await;
     assert_eq!(released.unwrap(), 1);
-    apply::begin(&world.hub, Fence::Alone).await.unwrap();
+    begin(&world, Fence::Alone).await.unwrap();
     assert_eq!(state(&world, ids[0]).await, EventState::Applied);
     assert_eq!(world.inbox().await.quarantined, 0);
+}
+
+/// A fence of an epoch that this process does not have (any more).
+const LOST: Fence = Fence::Epoch(99);
+
+#[tokio::test]
+async fn a_process_that_cannot_commit_counts_one_start_however_often_it_tries() {
+    let world = World::new().await;
+    let person = customer(11, "registered", "p@example.org", 5);
+    world.webhook("customers/created", 11, &person).await;
+    // Two processes ended before this one, for whatever reason.
+    die_with(&world, 1).await;
+    let ids = die_with(&world, 1).await;
+    let mut counted = BTreeSet::new();
+    for _ in 0..5 {
+        let begun = apply::begin(&world.hub, LOST, &mut counted).await.unwrap();
+        assert_eq!(begun.events, 0);
+    }
+    let starts = world.hub.store.event_starts(world.hub.tenant, &ids).await;
+    assert_eq!(starts.unwrap()[&ids[0]], 3);
+    apply::begin(&world.hub, Fence::Alone, &mut counted)
+        .await
+        .unwrap();
+    assert_eq!(state(&world, ids[0]).await, EventState::Applied);
+}
+
+#[tokio::test]
+async fn a_process_that_lost_the_right_to_apply_sets_nothing_aside() {
+    let world = World::new().await;
+    let person = customer(11, "registered", "p@example.org", 5);
+    world.webhook("customers/created", 11, &person).await;
+    let mut ids = Vec::new();
+    for _ in 0..limits::EVENT_STARTS {
+        ids = die_with(&world, 1).await;
+    }
+    assert_eq!(begin(&world, LOST).await.unwrap().events, 0);
+    assert_eq!(state(&world, ids[0]).await, EventState::Waiting);
+    begin(&world, Fence::Alone).await.unwrap();
+    assert_eq!(state(&world, ids[0]).await, EventState::Quarantined);
+}
+
+#[tokio::test]
+async fn an_order_that_was_set_aside_and_still_is_about_nobody_does_not_vanish_when_it_is_released() {
+    let mut world = World::new().await;
+    let mut nameless = order(&NewOrder {
+        id: 900,
+        customer: None,
+        email: String::new(),
+        rows: vec![row(9000, 0)],
+        quote: None,
+        updated: 6,
+        status: "new".to_owned(),
+    });
+    nameless["customer"] = json!({"resource": {"id": 11, "url": "customers/11", "link": ""}});
+    world.webhook("orders/created", 900, &nameless).await;
+    world.run_until_idle().await;
+    let aside = world.inbox().await.quarantined;
+    let all = QuarantineFilter::default();
+    let released = world.hub.store.release(world.hub.tenant, &all).await;
+    assert_eq!((aside, released.unwrap()), (1, 1));
+    world.run_until_idle().await;
+    assert_eq!(world.inbox().await.quarantined, 1);
 }
 
 #[tokio::test]

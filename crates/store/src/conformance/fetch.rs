@@ -3,18 +3,20 @@
 use schakel_core::event::{Event, Origin};
 use schakel_core::id::{ConnectionId, EventId, TenantId};
 
-use super::make::{SHOP, TENANT, answer, at, order, wanted};
+use super::make::{SHOP, TENANT, answer, at, hold, order, wanted};
 use super::on_both;
 use crate::Store;
-use crate::rows::{AfterFetch, FetchRow};
+use crate::rows::{AfterFetch, FetchRow, Hold};
 
 on_both! {
     a_second_wish_joins_the_first,
     due_fetches_are_claimed_once,
     an_answer_goes_into_the_inbox_with_a_number,
     a_wish_during_a_fetch_makes_another_one,
+    groups_that_change_during_a_fetch_are_asked_for_again,
     a_failed_fetch_waits,
     fetches_of_the_gone_are_given_again,
+    an_answer_that_comes_after_its_hold_is_lost_changes_nothing,
     many_answers_are_stored_at_once,
     a_wish_shortens_no_back_off,
     a_thing_is_asked_for_once_in_a_few_seconds,
@@ -30,9 +32,14 @@ async fn want(store: &Store, rows: &[FetchRow]) {
     tx.commit().await.unwrap();
 }
 
+/// The hold of the worker that takes and finishes, unless a test says otherwise.
+fn held() -> Hold {
+    hold("worker", 1_000)
+}
+
 async fn take(store: &Store, now: i64, limit: usize) -> Vec<FetchRow> {
     store
-        .claim_fetches(TENANT, SHOP, at(now), limit, "worker", at(now + 30))
+        .claim_fetches(TENANT, SHOP, at(now), limit, &held())
         .await
         .unwrap()
         .into_iter()
@@ -43,7 +50,10 @@ async fn take(store: &Store, now: i64, limit: usize) -> Vec<FetchRow> {
 type Ended = (FetchRow, AfterFetch, Option<Event>);
 
 async fn finish(store: &Store, now: i64, ended: Vec<Ended>) {
-    store.finish_fetches(TENANT, ended, at(now)).await.unwrap();
+    store
+        .finish_fetches(TENANT, &held(), ended, at(now))
+        .await
+        .unwrap();
 }
 
 fn done(row: &FetchRow, event: i64) -> Ended {
@@ -75,7 +85,7 @@ async fn due_fetches_are_claimed_once(store: Store) {
     assert_eq!(take(&store, 25, 9).await.len(), 1);
     assert!(take(&store, 25, 9).await.is_empty());
     let elsewhere = store
-        .claim_fetches(TENANT, ConnectionId(99), at(90), 9, "worker", at(99))
+        .claim_fetches(TENANT, ConnectionId(99), at(90), 9, &hold("worker", 99))
         .await
         .unwrap();
     assert!(elsewhere.is_empty());
@@ -118,11 +128,25 @@ async fn a_wish_during_a_fetch_makes_another_one(store: Store) {
     assert_eq!(store.fetch_count(TENANT).await.unwrap(), 0);
 }
 
+async fn groups_that_change_during_a_fetch_are_asked_for_again(store: Store) {
+    want(&store, &[because("groups", wanted(1, 10))]).await;
+    let first = take(&store, 10, 9).await;
+    want(&store, &[because("groups", wanted(1, 12))]).await;
+    finish(&store, 13, vec![done(&first[0], 1)]).await;
+    // And after it, while its answer is fresh.
+    want(&store, &[because("groups", wanted(1, 14))]).await;
+    let second = take(&store, 18, 9).await;
+    assert_eq!(second.len(), 1);
+    finish(&store, 18, vec![done(&second[0], 2)]).await;
+    want(&store, &[because("groups", wanted(1, 19))]).await;
+    assert_eq!(take(&store, 23, 9).await.len(), 1);
+}
+
 async fn a_failed_fetch_waits(store: Store) {
     want(&store, &[wanted(1, 10)]).await;
     let claimed = take(&store, 10, 9).await;
     store
-        .retry_fetch(TENANT, &claimed[0], at(40), "HTTP 503")
+        .retry_fetch(TENANT, &held(), &claimed[0], at(40), "HTTP 503")
         .await
         .unwrap();
     assert!(take(&store, 39, 9).await.is_empty());
@@ -132,7 +156,10 @@ async fn a_failed_fetch_waits(store: Store) {
 
 async fn fetches_of_the_gone_are_given_again(store: Store) {
     want(&store, &[wanted(1, 10), wanted(2, 11)]).await;
-    take(&store, 10, 1).await;
+    store
+        .claim_fetches(TENANT, SHOP, at(10), 1, &hold("worker", 40))
+        .await
+        .unwrap();
     assert!(take(&store, 10, 9).await.is_empty());
     let claimed = take(&store, 40, 9).await;
     assert_eq!(claimed.len(), 2, "the lease of the first one has passed");
@@ -141,6 +168,36 @@ async fn fetches_of_the_gone_are_given_again(store: Store) {
     assert_eq!(freed("worker").await, 0);
     assert_eq!(freed("restarted").await, 2);
     assert_eq!(take(&store, 41, 9).await.len(), 2);
+}
+
+async fn an_answer_that_comes_after_its_hold_is_lost_changes_nothing(store: Store) {
+    want(&store, &[wanted(1, 10)]).await;
+    let (slow, quick) = (hold("slow", 40), hold("quick", 80));
+    let claim = async |now, hold: &Hold| {
+        let claimed = store.claim_fetches(TENANT, SHOP, at(now), 9, hold).await;
+        claimed.unwrap().remove(0).row
+    };
+    let end = async |hold: &Hold, ended: Ended| {
+        let finished = store.finish_fetches(TENANT, hold, vec![ended], at(46)).await;
+        finished.unwrap();
+    };
+    let late = claim(10, &slow).await;
+    let row = claim(45, &quick).await;
+    end(&slow, done(&late, 1)).await;
+    store
+        .retry_fetch(TENANT, &slow, &late, at(46), "HTTP 503")
+        .await
+        .unwrap();
+    // The same worker with an older hold is another one, too.
+    end(&hold("quick", 40), done(&late, 2)).await;
+    assert!(take(&store, 46, 9).await.is_empty(), "it still runs");
+    end(&quick, done(&row, 3)).await;
+    end(&slow, done(&late, 4)).await;
+    let waiting = store.waiting_events(TENANT, &[SHOP], EventId(0), 9).await;
+    let waiting = waiting.unwrap();
+    let seen: Vec<_> = waiting.iter().map(|event| (event.id, event.ordinal)).collect();
+    assert_eq!(seen, [(EventId(3), 1)]);
+    assert_eq!(store.fetch_count(TENANT).await.unwrap(), 0);
 }
 
 async fn many_answers_are_stored_at_once(store: Store) {
@@ -170,7 +227,7 @@ async fn a_wish_shortens_no_back_off(store: Store) {
     want(&store, &[wanted(1, 10)]).await;
     let claimed = take(&store, 10, 9).await;
     store
-        .retry_fetch(TENANT, &claimed[0], at(60), "HTTP 503")
+        .retry_fetch(TENANT, &held(), &claimed[0], at(60), "HTTP 503")
         .await
         .unwrap();
     want(&store, &[wanted(1, 11), because("hint", wanted(2, 11))]).await;
@@ -221,7 +278,7 @@ async fn a_doubted_answer_is_asked_for_again(store: Store) {
     for doubts in 0..3 {
         let now = 10 + 100 * i64::from(doubts);
         let claimed = store
-            .claim_fetches(TENANT, SHOP, at(now), 9, "worker", at(now + 30))
+            .claim_fetches(TENANT, SHOP, at(now), 9, &held())
             .await
             .unwrap();
         assert_eq!(claimed[0].doubts, doubts);
@@ -251,7 +308,7 @@ async fn a_thing_that_was_not_found_is_remembered_until_it_is(store: Store) {
     assert_eq!(store.fetch_count(TENANT).await.unwrap(), 1);
     want(&store, &[because("deleted", wanted(1, 20))]).await;
     let claimed = store
-        .claim_fetches(TENANT, SHOP, at(20), 9, "worker", at(50))
+        .claim_fetches(TENANT, SHOP, at(20), 9, &held())
         .await
         .unwrap();
     let seen = &claimed[0];
@@ -262,7 +319,7 @@ async fn a_thing_that_was_not_found_is_remembered_until_it_is(store: Store) {
     finish(&store, 20, vec![done(&seen.row, 1)]).await;
     want(&store, &[wanted(1, 30)]).await;
     let claimed = store
-        .claim_fetches(TENANT, SHOP, at(30), 9, "worker", at(60))
+        .claim_fetches(TENANT, SHOP, at(30), 9, &held())
         .await
         .unwrap();
     assert_eq!(claimed[0].missing_since, None);

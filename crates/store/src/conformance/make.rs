@@ -12,7 +12,7 @@ use schakel_core::record::{Content, Held, Rank, RecordKey, RecordKind, Version};
 use schakel_core::time::Timestamp;
 
 use crate::rows::{
-    Claim, Claimed, DeliveryRow, EntityKey, EntityRow, FetchRow, Finished, Outcome, PutNode, RecordRow,
+    Claim, Claimed, DeliveryRow, EntityKey, EntityRow, FetchRow, Finished, Hold, Outcome, PutNode, RecordRow,
     RelationRow, Settle,
 };
 
@@ -249,6 +249,14 @@ pub(super) const fn confirmed(remote_id: i64, remote_parent: Option<i64>) -> Out
         remote_id: Some(remote_id),
         remote_parent,
         is_created: false,
+    }
+}
+
+/// The right of `owner` to run fetches.
+pub(super) fn hold(owner: &str, until: i64) -> Hold {
+    Hold {
+        owner: owner.to_owned(),
+        until: at(until),
     }
 }
 

@@ -14,7 +14,7 @@ use schakel_core::record::RecordKind;
 
 use super::make::{
     SCOPE, SHOP, SINK, TENANT, answer, at, child, claim, confirmed, customer, customer_row, entity, event,
-    finished, ids, key, node, order, profile, put, relation, settle, wanted,
+    finished, hold, ids, key, node, order, profile, put, relation, settle, wanted,
 };
 use crate::dialect::Dialect;
 use crate::rows::{AfterFetch, DeadFilter, Outcome, QuarantineFilter};
@@ -238,16 +238,14 @@ async fn run_delivery(store: &Store) {
         store.redrive(t, SINK, &filter).await.unwrap();
     }
     run_moves(store).await;
-    let fetches = store
-        .claim_fetches(t, SHOP, at(9), 9, "worker", at(39))
-        .await
-        .unwrap();
+    let hold = hold("worker", 39);
+    let fetches = store.claim_fetches(t, SHOP, at(9), 9, &hold).await.unwrap();
     store
-        .retry_fetch(t, &fetches[1].row, at(50), "HTTP 503")
+        .retry_fetch(t, &hold, &fetches[1].row, at(50), "HTTP 503")
         .await
         .unwrap();
     let done = (fetches[0].row.clone(), AfterFetch::Done, Some(answer(9, 1)));
-    store.finish_fetches(t, vec![done], at(20)).await.unwrap();
+    store.finish_fetches(t, &hold, vec![done], at(20)).await.unwrap();
     store.recover_fetches(t, SHOP, "other").await.unwrap();
 }
 

@@ -102,17 +102,17 @@ async fn tables_that_grew_get_statistics(store: Store) {
     let events: Vec<_> = (1..=300).map(|id| event(id, id, "a")).collect();
     store.insert_events(&events).await.unwrap();
     if store.db.dialect() == crate::dialect::Dialect::Lite {
-        assert_eq!(store.refresh_statistics().await.unwrap(), 0);
+        assert!(store.refresh_statistics().await.unwrap().is_empty());
         return;
     }
     // The server tells of changes a moment after the commit.
-    let mut refreshed = 0;
+    let mut refreshed = Vec::new();
     for _ in 0..600 {
         refreshed = store.refresh_statistics().await.unwrap();
-        if refreshed > 0 {
+        if !refreshed.is_empty() {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    assert_eq!(refreshed, 1);
+    assert_eq!(refreshed, ["event"]);
 }

@@ -119,7 +119,8 @@ impl<'e> Job<'e> {
         }
     }
 
-    /// Reads the groups of the customer that was asked for. They have no times: they are as old as their answer.
+    /// Reads the groups of the customer that was asked for. They have no times: they are as old as the
+    /// question, which the engine gives as floor.
     fn groups(&mut self, json: &str) {
         let place = Place::at(wire::GROUPS_KEY);
         let Ok(Maybe(Some(answer))) = serde_json::from_str::<Maybe<wire::GroupsWire<'_>>>(json) else {
@@ -138,7 +139,8 @@ impl<'e> Job<'e> {
             *number = id.min(*number);
         }
         let key = RecordKey::new(self.event.connection, RecordKind::Groups, self.event.remote_id);
-        let (at, content) = (self.event.received_at, Content::Groups(Box::new(memberships)));
+        let content = Content::Groups(Box::new(memberships));
+        let at = self.asked_at();
         self.records
             .push(Record::said(key, self.event, at, Rank::Changed, content));
     }
@@ -148,12 +150,17 @@ impl<'e> Job<'e> {
         if self.event.remote_id <= 0 {
             return self.notes.add(Code::NoId, Place::at("path"), "id");
         }
-        let at = match self.event.floor {
-            Timestamp::ZERO => self.event.received_at,
-            floor => floor,
-        };
+        let at = self.asked_at();
         let key = RecordKey::new(self.event.connection, kind, self.event.remote_id);
         self.records.push(Record::gone(key, self.event, at));
+    }
+
+    /// Dates what has no time of its own: by the floor, or by the receipt when there is none.
+    fn asked_at(&self) -> Timestamp {
+        match self.event.floor {
+            Timestamp::ZERO => self.event.received_at,
+            floor => floor,
+        }
     }
 
     /// Reads one record in its envelope; of a hint only the id is used.

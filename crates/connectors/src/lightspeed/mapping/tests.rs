@@ -146,3 +146,26 @@ proptest! {
         prop_assert!(normalise(&event, &Zone::amsterdam()).records.is_empty());
     }
 }
+
+#[test]
+fn groups_are_as_old_as_the_question() {
+    let event = Event {
+        id: EventId(1),
+        tenant: TenantId(1),
+        connection: ConnectionId(1),
+        origin: Origin::Fetch,
+        trust: Trust::Payload,
+        stream: "groups/customers".to_owned(),
+        kind: Some(RecordKind::Groups),
+        action: Action::Updated,
+        remote_id: 11,
+        ordinal: 1,
+        status: 200,
+        floor: Timestamp::from_micros(7_000_000),
+        received_at: Timestamp::from_micros(90_000_000),
+        headers: "{}".to_owned(),
+        body: json!({"groupsCustomers": []}).to_string().into(),
+    };
+    let normalised = normalise(&event, &Zone::amsterdam());
+    assert_eq!(normalised.records[0].version.at, event.floor);
+}
