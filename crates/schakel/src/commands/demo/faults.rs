@@ -85,10 +85,7 @@ pub fn begin(shop: &shop::Simulator, account: &account::Simulator, percent: u8) 
         return;
     }
     shop.set_rest_faults(shop::RestFaults {
-        percent: OF_SHOP
-            .iter()
-            .map(|fault| (*fault, f64::from(percent)))
-            .collect(),
+        percent: OF_SHOP.iter().map(|fault| (*fault, f64::from(percent))).collect(),
         ..shop::RestFaults::default()
     });
     shop.set_webhook_faults(shop::WebhookFaults {
