@@ -99,15 +99,24 @@ impl HubKey {
                 Ok((key, false))
             }
             Err(error) if error.kind() == ErrorKind::NotFound && has_known => Err(missing(file).into()),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok((Self::make(file)?, true)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let is_new = Self::make(file)?;
+                let (key, _) = Self::of_file(file, true)?;
+                Ok((key, is_new))
+            }
             Err(error) => Err(missing(file).caused_by(error).into()),
         }
     }
 
-    /// Draws a key and writes it to a file that only its owner may read.
-    fn make(file: &Path) -> anyhow::Result<Self> {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).context("the operating system gives no random bytes")?;
+    /// Draws a key and writes it to a file that only its owner may read; false when another process was first, whose key
+    /// is left alone.
+    ///
+    /// The file has its name only once it is whole and durable, so that a start that is killed leaves none or a good one.
+    fn make(file: &Path) -> anyhow::Result<bool> {
+        let (mut bytes, mut mark) = ([0; 32], [0; 4]);
+        for drawn in [&mut bytes[..], &mut mark[..]] {
+            getrandom::fill(drawn).context("the operating system gives no random bytes")?;
+        }
         let mut options = std::fs::File::options();
         options.write(true).create_new(true);
         #[cfg(unix)]
@@ -116,10 +125,22 @@ impl HubKey {
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder).with_context(written)?;
         }
-        let mut opened = options.open(file).with_context(written)?;
+        let beside = file.with_extension(format!("key.{}", hex(&mark)));
+        let mut opened = options.open(&beside).with_context(written)?;
         writeln!(opened, "{}", hex(&bytes)).with_context(written)?;
         opened.sync_all().with_context(written)?;
-        Ok(Self(bytes))
+        let linked = std::fs::hard_link(&beside, file);
+        std::fs::remove_file(&beside).with_context(written)?;
+        match linked {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(false),
+            linked => linked.with_context(written)?,
+        }
+        #[cfg(unix)]
+        if let Some(folder) = file.parent() {
+            let synced = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
+            synced.with_context(written)?;
+        }
+        Ok(true)
     }
 }
 
@@ -147,4 +168,25 @@ fn another(file: &Path) -> Failure {
         "the key of the hub comes from `hub.key`, `hub.key_file` or {}; all processes of one database need the same",
         file.display()
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_is_there_is_never_replaced_and_nothing_stays_beside_it() {
+        let folder = schakel_testkit::tempdir();
+        let file = folder.path().join(FILE_NAME);
+        let (first, is_new) = HubKey::of_file(&file, false).unwrap();
+        assert!(is_new);
+        assert!(!HubKey::make(&file).unwrap());
+        let (second, is_new) = HubKey::of_file(&file, false).unwrap();
+        assert!(first == second && !is_new);
+        let names: Vec<_> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(names, [FILE_NAME]);
+    }
 }
