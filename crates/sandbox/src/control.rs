@@ -19,6 +19,8 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
+use crate::door::Outage;
+
 /// The largest body of a control call, in bytes.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// How a browser sends a form.
@@ -67,6 +69,19 @@ impl Given {
                     .map_err(|_| Trouble::new(format!("{name} is no such number")))
             })
             .transpose()
+    }
+
+    /// Begins or ends an outage: `on` is `true` or `false`.
+    ///
+    /// # Errors
+    /// When it is missing or something else.
+    pub(crate) fn switch(&self, outage: &Outage) -> Result<(), Trouble> {
+        match self.needed("on")?.as_str() {
+            "true" => outage.begin(),
+            "false" => outage.end(),
+            _ => return Err(Trouble::new("on is true or false")),
+        }
+        Ok(())
     }
 
     /// Gives a member as JSON, as the body had it.

@@ -24,6 +24,22 @@ pub(crate) fn is_whole<K>(shares: &[(K, f64)]) -> bool {
     shares.iter().all(|(_, share)| *share >= 0.0) && sum <= 100.000_001
 }
 
+/// Gives the share `name` that was given, in whole percents, or the `old` one.
+///
+/// # Errors
+/// When it is not between 0 and 100.
+pub(crate) fn of<T: TryFrom<u64> + Into<u64>>(given: &Given, name: &str, old: T) -> Result<T, Trouble> {
+    let share = given.number(name)?.unwrap_or(old.into());
+    match T::try_from(share) {
+        Ok(share_of_type) if share <= 100 => Ok(share_of_type),
+        _ => Err(no_share()),
+    }
+}
+
+fn no_share() -> Trouble {
+    Trouble::new("a share is between 0 and 100")
+}
+
 /// Takes over the shares that were given by the names of the kinds, at the top or in `percent`.
 ///
 /// # Errors
@@ -42,7 +58,7 @@ pub(crate) fn take_over<K: Copy>(
         };
         let Some(share) = share else { continue };
         if !(0.0..=100.0).contains(&share) {
-            return Err(Trouble::new("a share is between 0 and 100"));
+            return Err(no_share());
         }
         shares.retain(|(known, _)| !is_same(*known, *kind));
         if share > 0.0 {

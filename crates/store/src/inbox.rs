@@ -11,7 +11,7 @@ use crate::counter::Totals;
 use crate::db::{Conn, contradiction};
 use crate::error::StoreError;
 use crate::rows::{Finished, Inserted, QuarantineFilter};
-use crate::sql::{insert_chunks, key_chunks, last_of_each};
+use crate::sql::{Sql, insert_chunks, key_chunks, last_of_each};
 
 /// Total of what was accepted: stored or counted as a repeat.
 pub(crate) const RECEIVED: &str = "received";
@@ -106,14 +106,8 @@ impl Store {
                     values.put(tenant.0).put(event.0);
                 })
                 .push(") RETURNING connection_id, origin");
-            for row in conn.fetch(sql).await? {
-                let mut cells = row.cells();
-                let connection = ConnectionId(cells.int()?);
-                let origin = cells.word("event", "origin", Origin::parse)?;
-                totals.inbox(tenant, connection, origin, EventState::Quarantined.as_str(), -1);
-                totals.inbox(tenant, connection, origin, EventState::Waiting.as_str(), 1);
-                released += 1;
-            }
+            let change = (EventState::Quarantined, EventState::Waiting);
+            released += change_state(&mut conn, &mut totals, tenant, sql, change).await?;
             totals.flush(&mut conn).await?;
             tx.commit().await?;
         }
@@ -275,15 +269,30 @@ pub(crate) async fn set_aside(
                 values.put(tenant.0).put(event.0);
             })
             .push(") RETURNING connection_id, origin");
-        for row in conn.fetch(sql).await? {
-            let mut cells = row.cells();
-            let connection = ConnectionId(cells.int()?);
-            let origin = cells.word("event", "origin", Origin::parse)?;
-            totals.inbox(tenant, connection, origin, EventState::Applied.as_str(), -1);
-            totals.inbox(tenant, connection, origin, EventState::Quarantined.as_str(), 1);
-        }
+        let change = (EventState::Applied, EventState::Quarantined);
+        change_state(conn, totals, tenant, sql, change).await?;
     }
     Ok(())
+}
+
+/// Runs a statement that changes the state of events and returns their connection and origin; moves the totals and
+/// returns how many there were.
+async fn change_state(
+    conn: &mut Conn<'_>,
+    totals: &mut Totals,
+    tenant: TenantId,
+    sql: Sql,
+    (from, to): (EventState, EventState),
+) -> Result<u64, StoreError> {
+    let rows = conn.fetch(sql).await?;
+    for row in &rows {
+        let mut cells = row.cells();
+        let connection = ConnectionId(cells.int()?);
+        let origin = cells.word("event", "origin", Origin::parse)?;
+        totals.inbox(tenant, connection, origin, from.as_str(), -1);
+        totals.inbox(tenant, connection, origin, to.as_str(), 1);
+    }
+    Ok(rows.len() as u64)
 }
 
 fn problems_to_json(problems: &[Problem]) -> String {

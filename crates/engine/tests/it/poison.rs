@@ -7,7 +7,7 @@ use schakel_core::id::EventId;
 use schakel_core::limits;
 use schakel_engine::apply::{self, Fence, Stepped};
 use schakel_store::{QuarantineFilter, StoreError};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::payloads::{NewOrder, customer, order, plain_order, row};
 use crate::world::World;
@@ -99,9 +99,8 @@ async fn a_process_that_lost_the_right_to_apply_sets_nothing_aside() {
     assert_eq!(state(&world, ids[0]).await, EventState::Quarantined);
 }
 
-#[tokio::test]
-async fn an_order_that_was_set_aside_and_still_is_about_nobody_does_not_vanish_when_it_is_released() {
-    let mut world = World::new().await;
+/// Tells of an order without an address, of a customer whom the shop does not have; returns the order.
+async fn nameless_order(world: &mut World) -> Value {
     let mut nameless = order(&NewOrder {
         id: 900,
         customer: None,
@@ -114,6 +113,13 @@ async fn an_order_that_was_set_aside_and_still_is_about_nobody_does_not_vanish_w
     nameless["customer"] = json!({"resource": {"id": 11, "url": "customers/11", "link": ""}});
     world.webhook("orders/created", 900, &nameless).await;
     world.run_until_idle().await;
+    nameless
+}
+
+#[tokio::test]
+async fn an_order_that_was_set_aside_and_still_is_about_nobody_does_not_vanish_when_it_is_released() {
+    let mut world = World::new().await;
+    nameless_order(&mut world).await;
     let aside = world.inbox().await.quarantined;
     let all = QuarantineFilter::default();
     let released = world.hub.store.release(world.hub.tenant, &all).await;
@@ -141,18 +147,7 @@ async fn an_everyday_step_counts_no_start() {
 #[tokio::test]
 async fn an_order_of_a_lost_customer_without_an_address_waits_in_quarantine() {
     let mut world = World::new().await;
-    let mut nameless = order(&NewOrder {
-        id: 900,
-        customer: None,
-        email: String::new(),
-        rows: vec![row(9000, 0)],
-        quote: None,
-        updated: 6,
-        status: "new".to_owned(),
-    });
-    nameless["customer"] = json!({"resource": {"id": 11, "url": "customers/11", "link": ""}});
-    world.webhook("orders/created", 900, &nameless).await;
-    world.run_until_idle().await;
+    let mut nameless = nameless_order(&mut world).await;
     assert_eq!(world.profiles(), [], "nobody is made of it");
     let groups = world.hub.store.quarantine_groups(world.hub.tenant).await.unwrap();
     assert_eq!(groups, [("order_without_person".to_owned(), 1)]);

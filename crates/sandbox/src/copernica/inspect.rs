@@ -67,12 +67,6 @@ impl<'a> RowView<'a> {
             .map(move |(at, field)| (field.name.as_str(), table.value(row, at)))
     }
 
-    /// Gives when the row was last changed, in seconds since 1970.
-    #[must_use]
-    pub fn modified_s(&self) -> u64 {
-        u64::from(self.row.modified)
-    }
-
     /// Gives the values of `names` as one key; `@profile` is the id of the profile.
     fn key(&self, names: &[&str]) -> Vec<String> {
         let value = |name: &&str| match *name {

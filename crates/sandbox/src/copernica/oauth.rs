@@ -37,12 +37,7 @@ impl Simulator {
             return None;
         }
         let query = wire::pairs(parts.uri.query().unwrap_or(""));
-        let of = |name: &str| {
-            query
-                .iter()
-                .find(|(key, _)| key == name)
-                .map_or("", |(_, value)| value.as_str())
-        };
+        let of = |name: &str| wire::first_of(&query, name);
         let is_good = of("client_id") == self.0.application.key
             && of("response_type") == "code"
             && of("state").len() >= STATE_CHARS_MIN
@@ -76,12 +71,7 @@ impl Simulator {
             return None;
         }
         let query = wire::pairs(parts.uri.query().unwrap_or(""));
-        let of = |name: &str| {
-            query
-                .iter()
-                .find(|(key, _)| key == name)
-                .map_or("", |(_, value)| value.as_str())
-        };
+        let of = |name: &str| wire::first_of(&query, name);
         let application = &self.0.application;
         let is_ours = of("client_id") == application.key && of("client_secret") == application.secret;
         let position = lock(&self.0.codes)

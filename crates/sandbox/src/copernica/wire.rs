@@ -168,6 +168,12 @@ pub(crate) fn pairs(text: &str) -> Vec<(String, String)> {
     pairs
 }
 
+/// Gives the first value of `name` among decoded pairs; empty when it is not there.
+pub(crate) fn first_of<'p>(pairs: &'p [(String, String)], name: &str) -> &'p str {
+    let found = pairs.iter().find(|(key, _)| key == name);
+    found.map_or("", |(_, value)| value.as_str())
+}
+
 /// Decodes one percent-encoded text.
 pub(crate) fn unescape(text: &str, is_plus_a_space: bool) -> String {
     let text = if is_plus_a_space && text.contains('+') {

@@ -80,11 +80,7 @@ pub(super) async fn fail_next(State(simulator): State<Simulator>, given: Given) 
 
 /// Closes or opens the port of the simulated API: `on` is `true` or `false`.
 pub(super) async fn outage(State(simulator): State<Simulator>, given: Given) -> Answer {
-    match given.needed("on")?.as_str() {
-        "true" => simulator.outage().begin(),
-        "false" => simulator.outage().end(),
-        _ => return Err(Trouble::new("on is true or false")),
-    }
+    given.switch(&simulator.outage())?;
     Ok(done(&given, "/control/faults", &api::faults(&simulator)))
 }
 
@@ -97,18 +93,12 @@ pub(super) async fn expire_tokens(State(simulator): State<Simulator>, given: Giv
 /// Sets the faults of webhooks; members left out stay.
 pub(super) async fn set_webhook_faults(State(simulator): State<Simulator>, given: Given) -> Answer {
     let old = lock(&simulator.0.post).faults;
-    let share = |name: &str, old: u64| -> Result<u64, Trouble> {
-        match given.number(name)?.unwrap_or(old) {
-            share @ 0..=100 => Ok(share),
-            _ => Err(Trouble::new("a share is between 0 and 100")),
-        }
-    };
     simulator.set_webhook_faults(WebhookFaults {
-        lose: share("lose", old.lose)?,
-        duplicate: share("duplicate", old.duplicate)?,
-        reorder: share("reorder", old.reorder)?,
-        forge: share("forge", old.forge)?,
-        stale: share("stale", old.stale)?,
+        lose: shares::of(&given, "lose", old.lose)?,
+        duplicate: shares::of(&given, "duplicate", old.duplicate)?,
+        reorder: shares::of(&given, "reorder", old.reorder)?,
+        forge: shares::of(&given, "forge", old.forge)?,
+        stale: shares::of(&given, "stale", old.stale)?,
     });
     Ok(done(&given, "/control/webhooks", &api::webhooks(&simulator)))
 }

@@ -27,7 +27,7 @@ pub(super) async fn start_traffic(State(simulator): State<Simulator>, given: Giv
         ("shared_mailboxes", &mut mix.shared_mailbox_percent),
         ("typos", &mut mix.typo_percent),
     ] {
-        *share = percent(&given, name, *share)?;
+        *share = shares::of(&given, name, *share)?;
     }
     simulator.start_traffic(rate, given.number("seed")?.unwrap_or(1), mix);
     Ok(done(&given, "/control/", &api::traffic(&simulator)))
@@ -67,21 +67,14 @@ pub(super) async fn fail_next(State(simulator): State<Simulator>, given: Given) 
 
 /// Closes or opens the port of the simulated API: `on` is `true` or `false`.
 pub(super) async fn outage(State(simulator): State<Simulator>, given: Given) -> Answer {
-    match given.needed("on")?.as_str() {
-        "true" => simulator.outage().begin(),
-        "false" => simulator.outage().end(),
-        _ => return Err(Trouble::new("on is true or false")),
-    }
+    given.switch(&simulator.outage())?;
     Ok(done(&given, "/control/faults", &api::faults(&simulator)))
 }
 
 /// Sets the faults of webhooks, in percent of the deliveries; members left out stay.
 pub(super) async fn set_webhook_faults(State(simulator): State<Simulator>, given: Given) -> Answer {
     let old = simulator.inner.dispatcher.faults();
-    let share = |name: &str, old: u8| {
-        let share = percent(&given, name, u64::from(old))?;
-        u8::try_from(share).map_err(|_| Trouble::new("a share is between 0 and 100"))
-    };
+    let share = |name: &str, old: u8| shares::of(&given, name, old);
     simulator.set_webhook_faults(WebhookFaults {
         lost_percent: share("lose", old.lost_percent)?,
         duplicated_percent: share("duplicate", old.duplicated_percent)?,
@@ -93,11 +86,4 @@ pub(super) async fn set_webhook_faults(State(simulator): State<Simulator>, given
         send_twice: old.send_twice,
     });
     Ok(done(&given, "/control/webhooks", &api::webhooks(&simulator)))
-}
-
-fn percent(given: &Given, name: &str, old: u64) -> Result<u64, Trouble> {
-    match given.number(name)?.unwrap_or(old) {
-        share @ 0..=100 => Ok(share),
-        _ => Err(Trouble::new("a share is between 0 and 100")),
-    }
 }

@@ -93,5 +93,15 @@ fn remote_ip(out: &mut super::json::Out<'_>, ip: u32) {
     }
 }
 
+/// Writes the prices of a row without a discount, in 1/10,000 of the currency's unit.
+fn row_prices(out: &mut super::json::Out<'_>, excl: i64, incl: i64) {
+    out.amount("basePriceExcl", excl);
+    out.amount("basePriceIncl", incl);
+    out.amount("priceExcl", excl);
+    out.amount("priceIncl", incl);
+    out.raw("discountExcl", "0");
+    out.raw("discountIncl", "0");
+}
+
 /// The browser of everybody who has one.
 const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36";

@@ -1,6 +1,7 @@
 //! The parts of an order that are records of their own: rows, events, invoice, shipment.
 
 use super::order::tax_line;
+use super::row_prices;
 use crate::lightspeed::catalogue::without_tax_e4;
 use crate::lightspeed::json::Out;
 use crate::lightspeed::records::{EventKind, Order, Payment, Row};
@@ -55,12 +56,7 @@ pub(crate) fn order_row(out: &mut Out<'_>, shop: &Shop, at: usize, order: &Order
     );
     out.raw("customExcl", "0");
     out.raw("customIncl", "0");
-    out.amount("basePriceExcl", excl);
-    out.amount("basePriceIncl", incl);
-    out.amount("priceExcl", excl);
-    out.amount("priceIncl", incl);
-    out.raw("discountExcl", "0");
-    out.raw("discountIncl", "0");
+    row_prices(out, excl, incl);
     out.raw("customFields", "false");
     goods_links(out, shop, row);
     out.close();

@@ -1,6 +1,6 @@
 //! Invoices, credit invoices, shipments, what is on them, and movements of stock.
 
-use super::For;
+use super::{For, row_prices};
 use crate::lightspeed::catalogue::without_tax_e4;
 use crate::lightspeed::json::Out;
 use crate::lightspeed::records::{Order, Row};
@@ -127,12 +127,7 @@ pub(crate) fn invoice_item(out: &mut Out<'_>, shop: &Shop, (at, order): (usize, 
     out.text("sku", variant.map_or("", |variant| &variant.sku));
     let is_low = row.is_some_and(|row| shop.tax_e4(row) == 900);
     out.raw("taxRate", if is_low { "0.09" } else { "0.21" });
-    out.amount("basePriceExcl", excl);
-    out.amount("basePriceIncl", incl);
-    out.amount("priceExcl", excl);
-    out.amount("priceIncl", incl);
-    out.raw("discountExcl", "0");
-    out.raw("discountIncl", "0");
+    row_prices(out, excl, incl);
     out.int("quantity", row.map_or(1, |row| u64::from(row.quantity)));
     out.close();
 }

@@ -31,23 +31,12 @@ pub(crate) fn product(out: &mut Out<'_>, shop: &Shop, at: usize, target: For, la
     let id = shop.products.id(at);
     let title = record.title(language);
     out.open();
-    out.int("id", id);
-    out.time("createdAt", record.created_s);
-    out.time("updatedAt", record.updated_s);
-    let visibility = record.written("visibility").unwrap_or("visible");
-    out.bool("isVisible", visibility != "hidden");
-    out.text("visibility", visibility);
+    head(out, record, id);
     out.bool("hasMatrix", record.variants.1 > 1);
     for key in ["data01", "data02", "data03"] {
         out.text(key, record.written(key).unwrap_or(""));
     }
-    out.text("url", &record.slug(language, id));
-    out.text("title", &title);
-    out.text("fulltitle", &record.full_title(language));
-    out.text(
-        "description",
-        record.translated("description", language).unwrap_or(&title),
-    );
+    texts(out, record, id, language);
     match record.translated("content", language) {
         Some(content) => out.text("content", content),
         None => out.text("content", &format!("<p>{title}</p>")),
@@ -103,6 +92,28 @@ fn image(out: &mut Out<'_>, shop: &Shop, record: &Product, title: &str) {
     out.close();
 }
 
+/// Writes what a product begins with everywhere.
+fn head(out: &mut Out<'_>, record: &Product, id: u64) {
+    out.int("id", id);
+    out.time("createdAt", record.created_s);
+    out.time("updatedAt", record.updated_s);
+    let visibility = record.written("visibility").unwrap_or("visible");
+    out.bool("isVisible", visibility != "hidden");
+    out.text("visibility", visibility);
+}
+
+/// Writes the texts that every answer about a product has.
+fn texts(out: &mut Out<'_>, record: &Product, id: u64, language: Language) {
+    let title = record.title(language);
+    out.text("url", &record.slug(language, id));
+    out.text("title", &title);
+    out.text("fulltitle", &record.full_title(language));
+    out.text(
+        "description",
+        record.translated("description", language).unwrap_or(&title),
+    );
+}
+
 /// Writes the product at `at` with what belongs to it; `variants` is an object by id
 /// (lightspeed-ecom.md §5.0).
 pub(crate) fn catalog(out: &mut Out<'_>, shop: &Shop, at: usize, language: Language) {
@@ -112,19 +123,8 @@ pub(crate) fn catalog(out: &mut Out<'_>, shop: &Shop, at: usize, language: Langu
     let id = shop.products.id(at);
     let title = record.title(language);
     out.open();
-    out.int("id", id);
-    out.time("createdAt", record.created_s);
-    out.time("updatedAt", record.updated_s);
-    let visibility = record.written("visibility").unwrap_or("visible");
-    out.bool("isVisible", visibility != "hidden");
-    out.text("visibility", visibility);
-    out.text("url", &record.slug(language, id));
-    out.text("title", &title);
-    out.text("fulltitle", &record.full_title(language));
-    out.text(
-        "description",
-        record.translated("description", language).unwrap_or(&title),
-    );
+    head(out, record, id);
+    texts(out, record, id, language);
     match (record.brand, record.brand_title()) {
         (Some(brand), Some(title)) => {
             out.open_at("brand");
