@@ -15,26 +15,31 @@ pub enum Origin {
     Webhook,
     /// The answer to a call of our own (200 or 404).
     Fetch,
+    /// Read from a list, because it changed lately or was missed.
+    Sweep,
+    /// Read from a list, as part of the history.
+    Backfill,
 }
 
 impl Origin {
+    /// Every way that this version knows.
+    pub const ALL: [Self; 4] = [Self::Webhook, Self::Fetch, Self::Sweep, Self::Backfill];
+
     /// The word in tables and logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Webhook => "webhook",
             Self::Fetch => "fetch",
+            Self::Sweep => "sweep",
+            Self::Backfill => "backfill",
         }
     }
 
     /// Reads [`Origin::as_str`] back.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "webhook" => Some(Self::Webhook),
-            "fetch" => Some(Self::Fetch),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|origin| origin.as_str() == text)
     }
 }
 
@@ -49,6 +54,9 @@ pub enum Trust {
 }
 
 impl Trust {
+    /// Every measure that this version knows.
+    pub const ALL: [Self; 2] = [Self::Payload, Self::Hint];
+
     /// The word in tables and configuration.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -61,11 +69,7 @@ impl Trust {
     /// Reads [`Trust::as_str`] back.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "payload" => Some(Self::Payload),
-            "hint" => Some(Self::Hint),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|trust| trust.as_str() == text)
     }
 }
 

@@ -11,7 +11,8 @@ use std::cmp::{Ordering, Reverse};
 use serde::{Deserialize, Serialize};
 
 use crate::entity::{
-    Customer, Invoice, Memberships, Order, Product, Quote, RowsSeen, Shipment, Subscription, Variant,
+    Checkout, Customer, Invoice, Memberships, Order, Product, Quote, RowsSeen, Shipment, Subscription,
+    Variant,
 };
 use crate::event::{Action, Event};
 use crate::id::{ConnectionId, EventId};
@@ -39,11 +40,13 @@ pub enum RecordKind {
     Variant,
     /// The customer groups of one customer, under his number.
     Groups,
+    /// An unfinished checkout.
+    Checkout,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Customer,
         Self::Subscription,
         Self::Order,
@@ -53,6 +56,7 @@ impl RecordKind {
         Self::Product,
         Self::Variant,
         Self::Groups,
+        Self::Checkout,
     ];
 
     /// The word in tables, pages and logs.
@@ -68,6 +72,7 @@ impl RecordKind {
             Self::Product => "product",
             Self::Variant => "variant",
             Self::Groups => "groups",
+            Self::Checkout => "checkout",
         }
     }
 
@@ -184,6 +189,8 @@ pub enum Content {
     Variant(Box<Variant>),
     /// The customer groups of one customer.
     Groups(Box<Memberships>),
+    /// An unfinished checkout.
+    Checkout(Box<Checkout>),
 }
 
 impl Content {
@@ -200,6 +207,7 @@ impl Content {
             Self::Product(_) => RecordKind::Product,
             Self::Variant(_) => RecordKind::Variant,
             Self::Groups(_) => RecordKind::Groups,
+            Self::Checkout(_) => RecordKind::Checkout,
         }
     }
 
@@ -216,6 +224,7 @@ impl Content {
             Self::Product(content) => serde_json::to_string(content),
             Self::Variant(content) => serde_json::to_string(content),
             Self::Groups(content) => serde_json::to_string(content),
+            Self::Checkout(content) => serde_json::to_string(content),
         };
         written.expect("canonical nouns hold strings, numbers and lists only, which always serialise")
     }
@@ -235,6 +244,7 @@ impl Content {
             RecordKind::Product => Self::Product(serde_json::from_str(text)?),
             RecordKind::Variant => Self::Variant(serde_json::from_str(text)?),
             RecordKind::Groups => Self::Groups(serde_json::from_str(text)?),
+            RecordKind::Checkout => Self::Checkout(serde_json::from_str(text)?),
         })
     }
 }

@@ -169,6 +169,7 @@ const fn place_of(kind: RecordKind) -> (&'static str, &'static str, &'static str
         RecordKind::Product => ("products", "GET products/{id}", "products"),
         RecordKind::Variant => ("variants", "GET variants/{id}", "products"),
         RecordKind::Groups => ("groups/customers", "GET groups/customers", "customers"),
+        RecordKind::Checkout => ("checkouts", "GET checkouts/{id}", "orders"),
     }
 }
 

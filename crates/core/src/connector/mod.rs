@@ -6,11 +6,13 @@
 
 mod error;
 mod http;
+mod listing;
 mod sink;
 mod source;
 
 pub use error::ConnectorError;
 pub use http::{Class, Http, HttpError, Method, Request, Response};
+pub use listing::{Item, Page, PageAsk, Part, Span};
 pub use sink::{Receipt, RemoteState, SetupStep, Sink, StepState, Structure, Work};
 pub use source::{Fetched, Normalised, Received, Refused, Registration, Source, Webhook};
 

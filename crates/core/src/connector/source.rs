@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{BoxFuture, CheckReport, ConnectorError, Cx};
+use super::{BoxFuture, CheckReport, ConnectorError, Cx, Page, PageAsk, Part, Span};
 use crate::event::{Action, Event, Trust};
 use crate::problem::Problem;
 use crate::record::{Record, RecordKind};
@@ -116,6 +116,53 @@ pub trait Source: Send + Sync {
         kind: RecordKind,
         remote_id: i64,
     ) -> BoxFuture<'a, Result<Fetched, ConnectorError>>;
+
+    /// The parts that this source can list or count, in the order of [`Part::ALL`].
+    fn parts(&self) -> &'static [Part] {
+        &[]
+    }
+
+    /// Counts the things of a part that lie in `span`, by one call. For a part that [`Part::is_per_thing`]: the things
+    /// that have such rows.
+    ///
+    /// # Errors
+    /// Any [`ConnectorError`]; [`ConnectorError::Unsupported`] for a part that is not among [`Source::parts`].
+    fn count<'a>(
+        &'a self,
+        _cx: &'a Cx,
+        _part: Part,
+        _span: Span,
+    ) -> BoxFuture<'a, Result<u64, ConnectorError>> {
+        Box::pin(async { Err(ConnectorError::Unsupported("counting")) })
+    }
+
+    /// Reads one page of a list, by one call (a page that shifted may cost a second one).
+    ///
+    /// # Errors
+    /// Any [`ConnectorError`]; a 404 of a list is never the end of it. [`ConnectorError::Unsupported`] for a part that
+    /// is not among [`Source::parts`] or that has no list.
+    fn list<'a>(&'a self, _cx: &'a Cx, _ask: PageAsk<'a>) -> BoxFuture<'a, Result<Page, ConnectorError>> {
+        Box::pin(async { Err(ConnectorError::Unsupported("lists")) })
+    }
+
+    /// Reads the rows of one order or cart and nothing else, one call for 250 of them; a 404 is an answer.
+    ///
+    /// # Errors
+    /// As [`Source::list`].
+    fn rows<'a>(
+        &'a self,
+        _cx: &'a Cx,
+        _part: Part,
+        _remote_id: i64,
+    ) -> BoxFuture<'a, Result<Fetched, ConnectorError>> {
+        Box::pin(async { Err(ConnectorError::Unsupported("rows")) })
+    }
+
+    /// Joins the body of an event about an order or cart with the rows that [`Source::rows`] gave: the body of an answer
+    /// to a fetch of the whole. `None` when one of them cannot be read. Pure.
+    fn with_rows(&self, _part: Part, _body: &Bytes, _rows: &Bytes) -> Option<Bytes> {
+        None
+    }
 
     /// Tests credentials and permissions one by one.
     ///

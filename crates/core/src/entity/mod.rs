@@ -7,7 +7,7 @@ mod order;
 mod person;
 mod product;
 
-pub use order::{GoneRow, Invoice, Order, OrderRow, Quote, RowsSeen, Shipment};
+pub use order::{Checkout, GoneRow, Invoice, Order, OrderRow, Quote, RowsSeen, Shipment};
 pub use person::{Address, Customer, LanguageName, Memberships, Person, Subscription};
 pub use product::{Image, Product, Variant};
 

@@ -223,6 +223,31 @@ pub struct Quote {
     pub updated_at: Option<Timestamp>,
 }
 
+/// A checkout that was begun (C6): it ties a cart to an address before the shop knows a customer.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Checkout {
+    /// The cart at the source; 0 when it names none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub quote_id: i64,
+    /// The order that it became; 0 while it is unfinished.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub order_id: i64,
+    /// The customer at the source; 0 for a guest or nobody yet.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub customer_id: i64,
+    /// The address that was entered; empty when none was yet.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub email: String,
+    /// How far it came, in the source's words.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub step: String,
+    /// When it was made at the source.
+    pub created_at: Option<Timestamp>,
+    /// When it was last changed at the source.
+    pub updated_at: Option<Timestamp>,
+}
+
 /// A shipment of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]

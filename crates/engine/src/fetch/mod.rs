@@ -282,6 +282,7 @@ const fn stream_of(kind: RecordKind) -> &'static str {
         RecordKind::Product => "products",
         RecordKind::Variant => "variants",
         RecordKind::Groups => "groups/customers",
+        RecordKind::Checkout => "checkouts",
     }
 }
 

@@ -368,6 +368,11 @@ pub fn columns(key: RecordKey, content: &Content) -> (Option<RecordKey>, i64, St
         ),
         Content::Variant(variant) => (near(RecordKind::Product, variant.product_id), 0, String::new()),
         Content::Groups(_) => (near(RecordKind::Customer, key.remote_id), 0, String::new()),
+        Content::Checkout(checkout) => (
+            near(RecordKind::Customer, checkout.customer_id),
+            checkout.quote_id,
+            String::new(),
+        ),
         Content::Customer(_) | Content::Subscription(_) | Content::Product(_) => (None, 0, String::new()),
     }
 }

@@ -116,6 +116,7 @@ impl<'e> Job<'e> {
             RecordKind::Product => self.one::<ProductWire<'_>>(json, is_hint),
             RecordKind::Variant => self.one::<VariantWire<'_>>(json, is_hint),
             RecordKind::Groups => self.groups(json),
+            RecordKind::Checkout => self.notes.add(Code::BadShape, Place::at("checkout"), ""),
         }
     }
 
