@@ -24,6 +24,10 @@ pub const INTAKE_QUEUE: usize = 2_000;
 /// Most events in one apply transaction: large enough for group commit, small enough for latency.
 pub const APPLY_BATCH: usize = 250;
 
+/// Most bytes of bodies in one apply transaction, 8 MiB, unless its first event alone has more: what is read of them
+/// takes several times as much memory (reliability.md, I25; docs/adr/0003).
+pub const APPLY_BATCH_BYTES: usize = 8 * 1024 * 1024;
+
 /// Most deliveries claimed in one transaction.
 pub const CLAIM_BATCH: usize = 200;
 

@@ -101,6 +101,11 @@ codes! {
         "Verwerken mislukte herhaaldelijk",
         "Processing failed repeatedly",
         "Die Verarbeitung schlug wiederholt fehl";
+    /// What the inbox holds of the event is not what was received.
+    Damaged, "damaged", Quarantined,
+        "Het bewaarde bericht is beschadigd en niet meer wat is ontvangen",
+        "The stored message is damaged and no longer what was received",
+        "Die gespeicherte Nachricht ist beschädigt und nicht mehr das, was ankam";
     /// A text was longer than its field and was cut.
     Cut, "cut", Repaired,
         "De tekst is ingekort tot de lengte van het veld",

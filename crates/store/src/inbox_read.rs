@@ -11,7 +11,7 @@ use crate::Store;
 use crate::db::{Row, contradiction};
 use crate::error::StoreError;
 use crate::inbox::{DUPLICATE, RECEIVED, REJECTED, problems_from_json};
-use crate::rows::{EventRow, InboxCounts, QuarantineFilter};
+use crate::rows::{AsideRow, Bound, EventRow, InboxCounts, QuarantineFilter, Waiting};
 use crate::sql::{Sql, key_chunks};
 
 /// Reads whole events; the columns in the order in which [`event_row`] takes them.
@@ -21,40 +21,110 @@ const SELECT: &str =
      FROM event ";
 
 impl Store {
-    /// Returns waiting events of `connections` after `after`, at most `limit`: the answers to our own questions first,
-    /// each in the order of their ids.
+    /// Returns waiting events of `connections` after `after`, as many as `bound` allows: the answers to our own
+    /// questions first, each in the order of their ids.
     ///
-    /// Those of other connections are left waiting for a process that knows them.
+    /// Those of other connections are left waiting for a process that knows them, and so are those with a word that only
+    /// a newer version writes ([`Store::newer_waiting`]).
     ///
     /// # Errors
-    /// [`StoreError::Driver`]; [`StoreError::Contradiction`] when a body is not the one that was received (I3).
+    /// [`StoreError::Driver`].
     pub async fn waiting_events(
         &self,
         tenant: TenantId,
         connections: &[ConnectionId],
         after: EventId,
-        limit: usize,
-    ) -> Result<Vec<Event>, StoreError> {
+        bound: Bound,
+    ) -> Result<Waiting, StoreError> {
+        let mut waiting = Waiting::default();
         if connections.is_empty() {
-            return Ok(Vec::new());
+            return Ok(waiting);
         }
+        let ids = self.next_waiting(tenant, connections, after, bound).await?;
+        for chunk in key_chunks(&ids) {
+            let sql = self
+                .events("read waiting events")
+                .push("WHERE (tenant_id, id) IN (VALUES ")
+                .key_rows(chunk, |event, values| {
+                    values.put(tenant.0).put(event.0);
+                })
+                .push(")");
+            let rows = self.db.read(sql).await?;
+            let mut by_id = BTreeMap::new();
+            for row in &rows {
+                by_id.insert(EventId(row.cells().int()?), row);
+            }
+            for id in chunk {
+                match by_id.get(id).map(|row| event_row(row)) {
+                    Some(Ok(row)) => waiting.events.push(row.event),
+                    Some(Err(error)) => waiting.damaged.push((*id, error.to_string())),
+                    None => {}
+                }
+            }
+        }
+        Ok(waiting)
+    }
+
+    /// Returns the ids of the events that [`Store::waiting_events`] reads: their sizes are known before their bodies.
+    async fn next_waiting(
+        &self,
+        tenant: TenantId,
+        connections: &[ConnectionId],
+        after: EventId,
+        bound: Bound,
+    ) -> Result<Vec<EventId>, StoreError> {
         // With the plus signs the index of what waits is used, in its order, and not that of all events.
-        let sql = self
-            .events("read waiting events")
-            .push("WHERE tenant_id = ")
-            .bind(tenant.0)
-            .push(" AND state = 'waiting' AND +id > ")
-            .bind(after.0)
-            .push(" AND +connection_id IN (VALUES ")
-            .key_rows(connections, |connection, values| {
-                values.put(connection.0);
-            })
-            .push(")")
+        let sql = Sql::new(
+            self.db.dialect(),
+            "read which events wait",
+            "SELECT id, CAST(length(body) AS BIGINT) FROM event WHERE tenant_id = ",
+        )
+        .bind(tenant.0)
+        .push(" AND state = 'waiting' AND +id > ")
+        .bind(after.0)
+        .push(" AND +connection_id IN (VALUES ")
+        .key_rows(connections, |connection, values| {
+            values.put(connection.0);
+        })
+        .push(") AND ");
+        let sql = known_words(sql)
             .push(" ORDER BY (ordinal = 0), id LIMIT ")
-            .bind(limit_of(limit));
+            .bind(limit_of(bound.events));
+        let mut ids = Vec::new();
+        let (mut bytes, most) = (0_i64, limit_of(bound.bytes));
+        for row in self.db.read(sql).await? {
+            let mut cells = row.cells();
+            let id = EventId(cells.int()?);
+            bytes = bytes.saturating_add(cells.int()?);
+            if bytes > most && !ids.is_empty() {
+                break;
+            }
+            ids.push(id);
+        }
+        Ok(ids)
+    }
+
+    /// Returns how many events of each connection wait for a newer version, because they hold a word that this one does
+    /// not know. Reads all that waits.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn newer_waiting(&self, tenant: TenantId) -> Result<Vec<(ConnectionId, i64)>, StoreError> {
+        let sql = Sql::new(
+            self.db.dialect(),
+            "count events of a newer version",
+            "SELECT +connection_id, COUNT(*) FROM event WHERE tenant_id = ",
+        )
+        .bind(tenant.0)
+        .push(" AND state = 'waiting' AND NOT ");
+        // With the plus signs the index of what waits is used, and not that of all events.
+        let sql = known_words(sql).push(" GROUP BY +connection_id ORDER BY +connection_id");
         let rows = self.db.read(sql).await?;
         rows.iter()
-            .map(|row| event_row(row).map(|row| row.event))
+            .map(|row| {
+                let mut cells = row.cells();
+                Ok((ConnectionId(cells.int()?), cells.int()?))
+            })
             .collect()
     }
 
@@ -89,7 +159,7 @@ impl Store {
     /// Returns one event.
     ///
     /// # Errors
-    /// As [`Store::waiting_events`].
+    /// [`StoreError::Driver`]; [`StoreError::Contradiction`] when its body is not the one that was received (I3).
     pub async fn read_event(&self, tenant: TenantId, event: EventId) -> Result<Option<EventRow>, StoreError> {
         let sql = self
             .events("read an event")
@@ -104,7 +174,7 @@ impl Store {
     /// Returns the newest events about `key`, newest first, at most `limit`.
     ///
     /// # Errors
-    /// As [`Store::waiting_events`].
+    /// As [`Store::read_event`].
     pub async fn read_events_of(
         &self,
         tenant: TenantId,
@@ -126,23 +196,31 @@ impl Store {
         self.db.read(sql).await?.iter().map(event_row).collect()
     }
 
-    /// Returns the quarantined events that `filter` means, grouped by reason, a page at a time.
+    /// Returns the quarantined events that `filter` means, grouped by reason, a page at a time; without their bodies, so
+    /// that damaged ones can be listed too.
     ///
     /// # Errors
-    /// As [`Store::waiting_events`].
+    /// [`StoreError::Driver`]; [`StoreError::Contradiction`].
     pub async fn quarantined(
         &self,
         tenant: TenantId,
         filter: &QuarantineFilter,
         limit: usize,
         offset: usize,
-    ) -> Result<Vec<EventRow>, StoreError> {
-        let sql = aside(self.events("read quarantined events"), tenant, filter)
+    ) -> Result<Vec<AsideRow>, StoreError> {
+        let sql = Sql::new(
+            self.db.dialect(),
+            "read quarantined events",
+            "SELECT id, connection_id, origin, stream, kind, remote_id, received_at, reason, problems,
+                 CAST(length(body) AS BIGINT)
+             FROM event ",
+        );
+        let sql = aside(sql, tenant, filter)
             .push(" ORDER BY reason, id LIMIT ")
             .bind(limit_of(limit))
             .push(" OFFSET ")
             .bind(limit_of(offset));
-        self.db.read(sql).await?.iter().map(event_row).collect()
+        self.db.read(sql).await?.iter().map(aside_row).collect()
     }
 
     /// Returns the ids of all quarantined events that `filter` means, oldest first.
@@ -258,6 +336,23 @@ impl Store {
     }
 }
 
+/// Adds the condition for events of which this version knows every word.
+fn known_words(sql: Sql) -> Sql {
+    sql.push("(origin IN (")
+        .rows(&Origin::ALL, |origin, values| {
+            values.put(origin.as_str());
+        })
+        .push(") AND trust IN (")
+        .rows(&Trust::ALL, |trust, values| {
+            values.put(trust.as_str());
+        })
+        .push(") AND (kind IS NULL OR kind IN (")
+        .rows(&RecordKind::ALL, |kind, values| {
+            values.put(kind.as_str());
+        })
+        .push(")))")
+}
+
 /// Adds the condition for quarantined events that `filter` means.
 fn aside(sql: Sql, tenant: TenantId, filter: &QuarantineFilter) -> Sql {
     let mut sql = sql
@@ -306,6 +401,23 @@ fn of_state(counts: &mut InboxCounts, state: EventState) -> &mut i64 {
 /// Gives a bound as the engines take it.
 pub(crate) fn limit_of(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+fn aside_row(row: &Row) -> Result<AsideRow, StoreError> {
+    let mut cells = row.cells();
+    let event = EventId(cells.int()?);
+    Ok(AsideRow {
+        event,
+        connection: ConnectionId(cells.int()?),
+        origin: cells.text()?,
+        stream: cells.text()?,
+        kind: cells.opt_text()?,
+        remote_id: cells.int()?,
+        received_at: cells.time()?,
+        reason: cells.text()?,
+        problems: problems_from_json(event, &cells.text()?)?,
+        body_bytes: cells.int()?,
+    })
 }
 
 fn event_row(row: &Row) -> Result<EventRow, StoreError> {

@@ -62,9 +62,10 @@ pub use error::StoreError;
 pub use lock::{Durability, ProcessLock};
 pub use open::OpenOptions;
 pub use rows::{
-    AfterFetch, AttemptRow, Claim, Claimed, ClaimedFetch, ConnectionRow, DeadFilter, DeadLetter,
-    DeliveryCount, DeliveryRow, EntityKey, EntityRow, EventRow, FetchRow, Finished, Hold, InboxCounts,
-    Inserted, MergeRow, Outcome, PutNode, QuarantineFilter, RecordRow, RelationCounts, RelationRow, Settle,
+    AfterFetch, AsideRow, AttemptRow, Bound, Claim, Claimed, ClaimedFetch, ConnectionRow, DeadFilter,
+    DeadLetter, DeliveryCount, DeliveryRow, EntityKey, EntityRow, EventRow, FetchRow, Finished, Hold,
+    InboxCounts, Inserted, MergeRow, Outcome, PutNode, QuarantineFilter, RecordRow, RelationCounts,
+    RelationRow, Settle, Waiting,
 };
 pub use write::WriteTx;
 

@@ -28,6 +28,24 @@ pub struct Finished {
     pub problems: Vec<Problem>,
 }
 
+/// How much of the inbox one batch reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bound {
+    /// At most this many events.
+    pub events: usize,
+    /// At most this many bytes of bodies; the first event is read whatever its size.
+    pub bytes: usize,
+}
+
+/// The next events to apply.
+#[derive(Debug, Clone, Default)]
+pub struct Waiting {
+    /// Those that can be read, in their order.
+    pub events: Vec<Event>,
+    /// Those that are not what was received (I3), each with what is wrong: they harm no other.
+    pub damaged: Vec<(EventId, String)>,
+}
+
 /// A record with the columns by which others find it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordRow {
@@ -323,6 +341,31 @@ pub struct EventRow {
     pub state: EventState,
     /// What was wrong with it.
     pub problems: Vec<Problem>,
+}
+
+/// A quarantined event as lists show it: all but what it says. Words as they are stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AsideRow {
+    /// Which event.
+    pub event: EventId,
+    /// Through which connection it came.
+    pub connection: ConnectionId,
+    /// How it came.
+    pub origin: String,
+    /// The stream in the source's words.
+    pub stream: String,
+    /// The canonical kind; `None` for streams that are not used.
+    pub kind: Option<String>,
+    /// The thing's id in the source; 0 when there is none.
+    pub remote_id: i64,
+    /// When it was received.
+    pub received_at: Timestamp,
+    /// The code for which it was set aside.
+    pub reason: String,
+    /// Everything that was wrong with it.
+    pub problems: Vec<Problem>,
+    /// Size of its body, in bytes.
+    pub body_bytes: i64,
 }
 
 /// The numbers of the inbox of one connection (F1).

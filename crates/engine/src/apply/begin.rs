@@ -7,11 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schakel_core::event::Event;
-use schakel_core::id::{ConnectionId, EventId};
+use schakel_core::id::EventId;
 use schakel_core::limits;
-use schakel_store::StoreError;
+use schakel_core::problem::Code;
+use schakel_store::{StoreError, Waiting};
 
-use super::{Fence, Stepped, apply_all, set_aside};
+use super::{Fence, Stepped, apply_all, set_aside, set_damaged_aside};
 use crate::hub::Hub;
 
 /// Events that were begun once without an end are tried in groups of this size.
@@ -27,20 +28,25 @@ const SUSPECTS: usize = 16;
 /// # Errors
 /// As [`super::step`].
 pub async fn begin(hub: &Hub, fence: Fence, counted: &mut BTreeSet<EventId>) -> Result<Stepped, StoreError> {
-    let known: Vec<ConnectionId> = hub.sources.keys().copied().collect();
-    let events = hub
-        .store
-        .waiting_events(hub.tenant, &known, EventId(0), limits::APPLY_BATCH)
-        .await?;
+    let Waiting { events, damaged } = super::next(hub).await?;
+    let Some(mut total) = set_damaged_aside(hub, fence, &damaged).await? else {
+        return Ok(Stepped::default());
+    };
     let ids: Vec<EventId> = events.iter().map(|event| event.id).collect();
     let mut starts = hub.store.event_starts(hub.tenant, &ids).await?;
     for (id, begun) in &mut starts {
         *begun = begun.saturating_sub(u32::from(counted.contains(id)));
     }
-    let mut total = Stepped::default();
     let (ended, groups) = groups(events, &starts);
     for event in ended {
-        if !set_aside(hub, fence, event.id, "it ended the process several times").await? {
+        if !set_aside(
+            hub,
+            fence,
+            (event.id, Code::Poison),
+            "it ended the process several times",
+        )
+        .await?
+        {
             return Ok(total);
         }
         total.events += 1;
@@ -55,9 +61,7 @@ pub async fn begin(hub: &Hub, fence: Fence, counted: &mut BTreeSet<EventId>) -> 
         let Some(stepped) = apply_all(hub, fence, &group).await? else {
             return Ok(total);
         };
-        total.events += stepped.events;
-        total.deliveries += stepped.deliveries;
-        total.wanted += stepped.wanted;
+        total.add(stepped);
     }
     Ok(total)
 }

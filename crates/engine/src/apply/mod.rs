@@ -17,7 +17,7 @@ use schakel_core::event::{Event, EventState};
 use schakel_core::id::{ConnectionId, EventId};
 use schakel_core::limits;
 use schakel_core::problem::{Code, Problem};
-use schakel_store::{Finished, StoreError, WriteTx};
+use schakel_store::{Bound, Finished, StoreError, Waiting, WriteTx};
 
 use crate::hub::Hub;
 
@@ -30,6 +30,14 @@ pub struct Stepped {
     pub deliveries: usize,
     /// Things that are wanted from a source now.
     pub wanted: usize,
+}
+
+impl Stepped {
+    fn add(&mut self, other: Self) {
+        self.events += other.events;
+        self.deliveries += other.deliveries;
+        self.wanted += other.wanted;
+    }
 }
 
 /// What keeps two processes from applying at once (I21).
@@ -47,22 +55,73 @@ pub fn lease_name(hub: &Hub) -> String {
     format!("apply/{}", hub.tenant)
 }
 
-/// Applies the next waiting events, at most [`limits::APPLY_BATCH`]; returns what was done, nothing when the inbox
-/// is empty. Events of connections that this process does not know are left waiting.
+/// Applies the next waiting events, at most [`limits::APPLY_BATCH`] and [`limits::APPLY_BATCH_BYTES`]; returns what was
+/// done, nothing when the inbox is empty. Damaged events are set aside. Events of connections that this process does not
+/// know, and those that a newer version wrote, are left waiting.
 ///
 /// # Errors
 /// When the store fails; nothing was applied then. A batch that fails for a reason of its own is tried again one
 /// by one, so that only the event at fault is set aside.
 pub async fn step(hub: &Hub, fence: Fence) -> Result<Stepped, StoreError> {
-    let known: Vec<ConnectionId> = hub.sources.keys().copied().collect();
-    let events = hub
-        .store
-        .waiting_events(hub.tenant, &known, EventId(0), limits::APPLY_BATCH)
-        .await?;
-    if events.is_empty() {
+    let waiting = next(hub).await?;
+    let Some(mut total) = set_damaged_aside(hub, fence, &waiting.damaged).await? else {
         return Ok(Stepped::default());
+    };
+    if !waiting.events.is_empty()
+        && let Some(stepped) = apply_all(hub, fence, &waiting.events).await?
+    {
+        total.add(stepped);
     }
-    Ok(apply_all(hub, fence, &events).await?.unwrap_or_default())
+    Ok(total)
+}
+
+/// Reads the next batch, bounded in events and in bytes (I25).
+async fn next(hub: &Hub) -> Result<Waiting, StoreError> {
+    let known: Vec<ConnectionId> = hub.sources.keys().copied().collect();
+    let bound = Bound {
+        events: limits::APPLY_BATCH,
+        bytes: limits::APPLY_BATCH_BYTES,
+    };
+    hub.store
+        .waiting_events(hub.tenant, &known, EventId(0), bound)
+        .await
+}
+
+/// Sets aside what is not what was received any more (I3); `None` when the right to apply was lost on the way.
+async fn set_damaged_aside(
+    hub: &Hub,
+    fence: Fence,
+    damaged: &[(EventId, String)],
+) -> Result<Option<Stepped>, StoreError> {
+    let mut total = Stepped::default();
+    for (event, why) in damaged {
+        if !set_aside(hub, fence, (*event, Code::Damaged), why).await? {
+            return Ok(None);
+        }
+        total.events += 1;
+    }
+    Ok(Some(total))
+}
+
+/// Says in the log which events wait for a newer version, because they hold words that this one does not know; returns
+/// how many of each connection. Silent while they are the ones in `said`.
+///
+/// # Errors
+/// When the store fails.
+pub async fn tell_newer(
+    hub: &Hub,
+    said: &[(ConnectionId, i64)],
+) -> Result<Vec<(ConnectionId, i64)>, StoreError> {
+    let newer = hub.store.newer_waiting(hub.tenant).await?;
+    if newer != said {
+        for (connection, events) in &newer {
+            tracing::error!(
+                connection.id = %connection, events,
+                "events wait that a newer version wrote: start that version, this one leaves them alone"
+            );
+        }
+    }
+    Ok(newer)
 }
 
 /// Applies `events`, together if that goes, else one by one; `None` when the right to apply was lost on the way.
@@ -73,7 +132,7 @@ async fn apply_all(hub: &Hub, fence: Fence, events: &[Event]) -> Result<Option<S
         Applied::Later(error) => Err(error),
         Applied::AtFault(_) if events.len() > 1 => one_by_one(hub, fence, events).await,
         Applied::AtFault(why) => {
-            let is_ours = set_aside(hub, fence, events[0].id, &why).await?;
+            let is_ours = set_aside(hub, fence, (events[0].id, Code::Poison), &why).await?;
             Ok(is_ours.then_some(Stepped {
                 events: 1,
                 ..Stepped::default()
@@ -111,27 +170,29 @@ async fn one_by_one(hub: &Hub, fence: Fence, events: &[Event]) -> Result<Option<
     let mut total = Stepped::default();
     for event in events {
         match apply(hub, fence, std::slice::from_ref(event)).await {
-            Applied::Done(stepped) => {
-                total.deliveries += stepped.deliveries;
-                total.wanted += stepped.wanted;
-            }
+            Applied::Done(stepped) => total.add(stepped),
             Applied::Lost => return Ok(None),
             Applied::Later(error) => return Err(error),
             Applied::AtFault(why) => {
-                if !set_aside(hub, fence, event.id, &why).await? {
+                if !set_aside(hub, fence, (event.id, Code::Poison), &why).await? {
                     return Ok(None);
                 }
+                total.events += 1;
             }
         }
-        total.events += 1;
     }
     Ok(Some(total))
 }
 
-/// Sets one event aside; returns whether this process still had the right to.
-async fn set_aside(hub: &Hub, fence: Fence, event: EventId, why: &str) -> Result<bool, StoreError> {
+/// Sets one event aside for a reason; returns whether this process still had the right to.
+async fn set_aside(
+    hub: &Hub,
+    fence: Fence,
+    (event, code): (EventId, Code),
+    why: &str,
+) -> Result<bool, StoreError> {
     let mut tx = hub.store.write().await?;
-    let problems = vec![Problem::new(Code::Poison, "event")];
+    let problems = vec![Problem::new(code, "event")];
     tx.finish_events(
         hub.tenant,
         &[Finished {

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use schakel_core::delivery::ObjectKind;
 use schakel_core::id::{ConnectionId, DeliveryId, TenantId};
 use schakel_core::preset::Preset;
-use schakel_core::problem::{Code, Language};
-use schakel_store::rows::{AttemptRow, DeadFilter, DeadLetter, EventRow, QuarantineFilter};
+use schakel_core::problem::Language;
+use schakel_store::rows::{AsideRow, AttemptRow, DeadFilter, DeadLetter, QuarantineFilter};
 use schakel_store::{Store, StoreError};
 use serde::Serialize;
 
 use super::preview::key_of;
+use super::status::text_of;
 
 /// An event that was set aside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,7 +22,7 @@ pub struct Aside {
     /// Name of the connection.
     pub connection: String,
     /// `webhook` or `fetch`.
-    pub origin: &'static str,
+    pub origin: String,
     /// What it is about, such as `order`; the stream when that is not known.
     pub about: String,
     /// The thing's number in the source; 0 when it has none.
@@ -35,7 +36,7 @@ pub struct Aside {
     /// Everything that was wrong with it, also what was repaired.
     pub problems: Vec<Wrong>,
     /// Size of its body, in bytes.
-    pub body_bytes: usize,
+    pub body_bytes: i64,
 }
 
 /// One thing that was wrong.
@@ -99,7 +100,7 @@ pub async fn quarantine(
 ) -> Result<Vec<Aside>, StoreError> {
     let names = names(store, tenant).await?;
     let rows = store.quarantined(tenant, filter, limit, offset).await?;
-    Ok(rows.iter().map(|row| aside(row, &names)).collect())
+    Ok(rows.into_iter().map(|row| aside(row, &names)).collect())
 }
 
 /// Gives the deliveries to `sink`, or to all sinks, that were given up and that `filter` means, newest first.
@@ -152,22 +153,17 @@ fn name(names: &Names, id: ConnectionId) -> String {
     names.get(&id).cloned().unwrap_or_else(|| id.to_string())
 }
 
-fn aside(row: &EventRow, names: &Names) -> Aside {
-    let event = &row.event;
-    let reason = row.problems.iter().find(|problem| problem.is_quarantine());
-    let code = reason.map_or(Code::Poison, |problem| problem.code);
-    let about = event
-        .kind
-        .map_or_else(|| event.stream.clone(), |kind| kind.as_str().to_owned());
+fn aside(row: AsideRow, names: &Names) -> Aside {
+    let text = text_of(&row.reason, Language::En).to_owned();
     Aside {
-        event: event.id.to_string(),
-        connection: name(names, event.connection),
-        origin: event.origin.as_str(),
-        about,
-        remote_id: event.remote_id,
-        received_at: event.received_at.to_string(),
-        reason: code.as_str().to_owned(),
-        text: code.text(Language::En).to_owned(),
+        event: row.event.to_string(),
+        connection: name(names, row.connection),
+        origin: row.origin,
+        about: row.kind.unwrap_or(row.stream),
+        remote_id: row.remote_id,
+        received_at: row.received_at.to_string(),
+        text,
+        reason: row.reason,
         problems: row
             .problems
             .iter()
@@ -177,7 +173,7 @@ fn aside(row: &EventRow, names: &Names) -> Aside {
                 text: problem.code.text(Language::En),
             })
             .collect(),
-        body_bytes: event.body.len(),
+        body_bytes: row.body_bytes,
     }
 }
 

@@ -112,9 +112,14 @@ impl QuarantineLine {
     /// Gives the reason as a sentence; the code itself when this version does not know it.
     #[must_use]
     pub fn text(&self, language: Language) -> &str {
-        let code = Code::ALL.iter().find(|code| code.as_str() == self.reason);
-        code.map_or(self.reason.as_str(), |code| code.text(language))
+        text_of(&self.reason, language)
     }
+}
+
+/// Gives a reason as a sentence; the code itself when this version does not know it.
+pub(super) fn text_of(reason: &str, language: Language) -> &str {
+    let code = Code::ALL.iter().find(|code| code.as_str() == reason);
+    code.map_or(reason, |code| code.text(language))
 }
 
 impl Latency {

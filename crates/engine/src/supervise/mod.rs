@@ -30,6 +30,8 @@ const POLL: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(20);
 /// How often claims that ended are looked for, in microseconds.
 const RECOVERY_US: i64 = 5_000_000;
+/// How often events of a newer version are looked for, in microseconds.
+const NEWER_US: i64 = 60_000_000;
 /// How long the right to apply holds without being renewed, in milliseconds.
 const APPLY_LEASE_MS: i64 = 15_000;
 /// How long a stage that keeps up waits before its next transaction, so that more shares it.
@@ -120,6 +122,7 @@ impl Running {
 async fn apply_task(hub: Arc<Hub>, is_alone: bool, mut stopped: watch::Receiver<bool>) {
     let mut right = Right::new(is_alone);
     let (mut begun, mut counted) = (None, BTreeSet::new());
+    let mut newer = Newer::default();
     while !*stopped.borrow() {
         let stepped = match right.hold(&hub).await {
             Ok(Some(fence)) if begun == Some(fence) => apply::step(&hub, fence).await,
@@ -132,7 +135,10 @@ async fn apply_task(hub: Arc<Hub>, is_alone: bool, mut stopped: watch::Receiver<
             Err(error) => Err(error),
         };
         match stepped {
-            Ok(stepped) if stepped.events == 0 => pause(&hub.wake.inbox, POLL, &mut stopped).await,
+            Ok(stepped) if stepped.events == 0 => {
+                newer.tell(&hub).await;
+                pause(&hub.wake.inbox, POLL, &mut stopped).await;
+            }
             Ok(stepped) => {
                 if stepped.deliveries > 0 {
                     hub.wake.outbox.notify_waiters();
@@ -145,6 +151,28 @@ async fn apply_task(hub: Arc<Hub>, is_alone: bool, mut stopped: watch::Receiver<
                 }
             }
             Err(error) => store_failed("apply", &error, &mut stopped).await,
+        }
+    }
+}
+
+/// Events that wait for a newer version, as the log was told last.
+#[derive(Default)]
+struct Newer {
+    said: Vec<(ConnectionId, i64)>,
+    looked_us: Option<i64>,
+}
+
+impl Newer {
+    /// Looks now and then, while there is nothing else to apply, and says what changed.
+    async fn tell(&mut self, hub: &Hub) {
+        let now_us = hub.clock.monotonic_us();
+        if self.looked_us.is_some_and(|last| now_us - last < NEWER_US) {
+            return;
+        }
+        self.looked_us = Some(now_us);
+        match apply::tell_newer(hub, &self.said).await {
+            Ok(newer) => self.said = newer,
+            Err(error) => tracing::debug!(%error, "events of a newer version could not be counted"),
         }
     }
 }

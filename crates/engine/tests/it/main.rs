@@ -7,6 +7,7 @@
 
 mod asking;
 mod bad_input;
+mod damage;
 mod faults;
 mod payloads;
 mod people;

@@ -6,7 +6,7 @@ use schakel_core::event::EventState;
 use schakel_core::id::EventId;
 use schakel_core::limits;
 use schakel_engine::apply::{self, Fence, Stepped};
-use schakel_store::{QuarantineFilter, StoreError};
+use schakel_store::{Bound, QuarantineFilter, StoreError};
 use serde_json::{Value, json};
 
 use crate::payloads::{NewOrder, customer, order, plain_order, row};
@@ -17,10 +17,18 @@ async fn die_with(world: &World, n: usize) -> Vec<EventId> {
     let known: Vec<_> = world.hub.sources.keys().copied().collect();
     let store = &world.hub.store;
     let waiting = store
-        .waiting_events(world.hub.tenant, &known, EventId(0), 9)
+        .waiting_events(
+            world.hub.tenant,
+            &known,
+            EventId(0),
+            Bound {
+                events: 9,
+                bytes: usize::MAX,
+            },
+        )
         .await
         .unwrap();
-    let ids: Vec<EventId> = waiting.iter().map(|event| event.id).collect();
+    let ids: Vec<EventId> = waiting.events.iter().map(|event| event.id).collect();
     store.begin_events(world.hub.tenant, &ids[..n]).await.unwrap();
     ids
 }

@@ -196,6 +196,18 @@ impl World {
         Self::on(&url, folder, change).await
     }
 
+    /// Stops the hub, lets `harm` change its database file, and starts it again a minute later.
+    pub async fn harmed(self, harm: impl FnOnce(&mut Vec<u8>)) -> Self {
+        self.hub.store.close().await;
+        let file = self._folder.path().join("hub.db");
+        let mut bytes = std::fs::read(&file).unwrap();
+        harm(&mut bytes);
+        std::fs::write(&file, bytes).unwrap();
+        let started = Self::on(&file.display().to_string(), self._folder, |_| {}).await;
+        started.clock.advance_ms(60_000);
+        started
+    }
+
     async fn on(url: &str, folder: schakel_testkit::TempDir, change: impl FnOnce(&mut Hub)) -> Self {
         let clock = ManualClock::at(Timestamp::parse_rfc3339("2026-05-12T13:00:00+02:00").unwrap());
         let copernica =
@@ -212,10 +224,7 @@ impl World {
             simulator: copernica.clone(),
             fault: fault.clone(),
         };
-        let cx = Cx {
-            http: Arc::new(door),
-            clock: Arc::new(clock.clone()),
-        };
+        let cx = Cx::new(Arc::new(door), Arc::new(clock.clone()));
         let store = Store::open(url, OpenOptions::default()).await.unwrap();
         let mut hub = hub(store, &clock, cx.clone());
         change(&mut hub);

@@ -3,7 +3,7 @@
 use schakel_core::event::{Event, Origin};
 use schakel_core::id::{ConnectionId, EventId, TenantId};
 
-use super::make::{SHOP, TENANT, answer, at, hold, order, wanted};
+use super::make::{SHOP, TENANT, answer, at, bound, hold, order, wanted};
 use super::on_both;
 use crate::Store;
 use crate::rows::{AfterFetch, FetchRow, Hold};
@@ -98,10 +98,11 @@ async fn an_answer_goes_into_the_inbox_with_a_number(store: Store) {
     finish(&store, 10, vec![done(&claimed[0], 1)]).await;
     finish(&store, 10, vec![done(&claimed[1], 2)]).await;
     let waiting = store
-        .waiting_events(TENANT, &[SHOP], EventId(0), 9)
+        .waiting_events(TENANT, &[SHOP], EventId(0), bound(9))
         .await
         .unwrap();
     let ordinals: Vec<_> = waiting
+        .events
         .iter()
         .map(|event| (event.ordinal, event.origin))
         .collect();
@@ -193,9 +194,13 @@ async fn an_answer_that_comes_after_its_hold_is_lost_changes_nothing(store: Stor
     assert!(take(&store, 46, 9).await.is_empty(), "it still runs");
     end(&quick, done(&row, 3)).await;
     end(&slow, done(&late, 4)).await;
-    let waiting = store.waiting_events(TENANT, &[SHOP], EventId(0), 9).await;
+    let waiting = store.waiting_events(TENANT, &[SHOP], EventId(0), bound(9)).await;
     let waiting = waiting.unwrap();
-    let seen: Vec<_> = waiting.iter().map(|event| (event.id, event.ordinal)).collect();
+    let seen: Vec<_> = waiting
+        .events
+        .iter()
+        .map(|event| (event.id, event.ordinal))
+        .collect();
     assert_eq!(seen, [(EventId(3), 1)]);
     assert_eq!(store.fetch_count(TENANT).await.unwrap(), 0);
 }
@@ -210,10 +215,10 @@ async fn many_answers_are_stored_at_once(store: Store) {
     finish(&store, 10, answers).await;
     finish(&store, 10, Vec::new()).await;
     let waiting = store
-        .waiting_events(TENANT, &[SHOP], EventId(0), 400)
+        .waiting_events(TENANT, &[SHOP], EventId(0), bound(400))
         .await
         .unwrap();
-    let mut ordinals: Vec<i64> = waiting.iter().map(|event| event.ordinal).collect();
+    let mut ordinals: Vec<i64> = waiting.events.iter().map(|event| event.ordinal).collect();
     ordinals.sort_unstable();
     assert_eq!(ordinals, (1..=300).collect::<Vec<i64>>());
     assert_eq!(
@@ -289,9 +294,10 @@ async fn a_doubted_answer_is_asked_for_again(store: Store) {
     }
     assert_eq!(
         store
-            .waiting_events(TENANT, &[SHOP], EventId(0), 9)
+            .waiting_events(TENANT, &[SHOP], EventId(0), bound(9))
             .await
             .unwrap()
+            .events
             .len(),
         3
     );

@@ -4,7 +4,7 @@ use schakel_core::event::{Event, EventState, Origin, Trust};
 use schakel_core::id::{ConnectionId, EventId};
 use schakel_core::problem::{Code, Problem};
 
-use super::make::{SHOP, TENANT, answer, event, finished, order};
+use super::make::{SHOP, TENANT, answer, bound, event, finished, order};
 use super::on_both;
 use crate::rows::{Finished, InboxCounts, Inserted, QuarantineFilter};
 use crate::{Store, StoreError};
@@ -111,10 +111,10 @@ async fn waiting_events_come_in_order_and_in_pages(store: Store) {
     finish(&store, &[finished(3, EventState::Applied)]).await.unwrap();
     let ids = async |after, limit| {
         let waiting = store
-            .waiting_events(TENANT, &[SHOP], EventId(after), limit)
+            .waiting_events(TENANT, &[SHOP], EventId(after), bound(limit))
             .await
             .unwrap();
-        waiting.iter().map(|event| event.id.0).collect::<Vec<_>>()
+        waiting.events.iter().map(|event| event.id.0).collect::<Vec<_>>()
     };
     assert_eq!(ids(0, 3).await, [1, 2, 4]);
     assert_eq!(ids(4, 10).await, [5, 6, 7]);
@@ -130,10 +130,10 @@ async fn events_of_other_connections_are_left_waiting(store: Store) {
     store.insert_events(&[theirs, event(2, 2, "x")]).await.unwrap();
     let ids = async |connections: &[ConnectionId]| {
         let waiting = store
-            .waiting_events(TENANT, connections, EventId(0), 9)
+            .waiting_events(TENANT, connections, EventId(0), bound(9))
             .await
             .unwrap();
-        waiting.iter().map(|event| event.id.0).collect::<Vec<_>>()
+        waiting.events.iter().map(|event| event.id.0).collect::<Vec<_>>()
     };
     assert_eq!(ids(&[SHOP]).await, [2]);
     assert_eq!(ids(&[SHOP, other, ConnectionId(12)]).await, [1, 2]);
@@ -196,7 +196,7 @@ async fn a_quarantined_event_is_released(store: Store) {
     assert_eq!(groups, expected);
     let all = QuarantineFilter::default();
     let page = store.quarantined(TENANT, &all, 2, 1).await.unwrap();
-    assert_eq!(page.iter().map(|row| row.event.id.0).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(page.iter().map(|row| row.event.0).collect::<Vec<_>>(), [1, 3]);
     assert_eq!(page[0].problems, done[0].problems);
 
     let one = only(&[1]);
@@ -216,7 +216,7 @@ async fn a_quarantined_event_is_released(store: Store) {
     };
     let ids = async |filter: QuarantineFilter| {
         let rows = store.quarantined(TENANT, &filter, 9, 0).await.unwrap();
-        rows.iter().map(|row| row.event.id.0).collect::<Vec<_>>()
+        rows.iter().map(|row| row.event.0).collect::<Vec<_>>()
     };
     assert_eq!(ids(only(&[1, 2, 4])).await, [2, 4]);
     assert_eq!(ids(by_reason("no_id", Some(SHOP))).await, [3]);
@@ -273,9 +273,10 @@ async fn another_tenant_sees_nothing(store: Store) {
     assert!(store.read_event(stranger, EventId(1)).await.unwrap().is_none());
     assert!(
         store
-            .waiting_events(stranger, &[SHOP], EventId(0), 10)
+            .waiting_events(stranger, &[SHOP], EventId(0), bound(10))
             .await
             .unwrap()
+            .events
             .is_empty()
     );
     assert_eq!(store.release(stranger, &only(&[1])).await.unwrap(), 0);
@@ -300,10 +301,10 @@ async fn answers_of_our_own_stand_before_what_was_sent(store: Store) {
         .await
         .unwrap();
     let waiting = store
-        .waiting_events(TENANT, &[SHOP], EventId(0), 2)
+        .waiting_events(TENANT, &[SHOP], EventId(0), bound(2))
         .await
         .unwrap();
-    let ids: Vec<_> = waiting.iter().map(|event| event.id.0).collect();
+    let ids: Vec<_> = waiting.events.iter().map(|event| event.id.0).collect();
     assert_eq!(ids, [9, 1]);
 }
 

@@ -12,8 +12,8 @@ use schakel_core::record::{Content, Held, Rank, RecordKey, RecordKind, Version};
 use schakel_core::time::Timestamp;
 
 use crate::rows::{
-    Claim, Claimed, DeliveryRow, EntityKey, EntityRow, FetchRow, Finished, Hold, Outcome, PutNode, RecordRow,
-    RelationRow, Settle,
+    Bound, Claim, Claimed, DeliveryRow, EntityKey, EntityRow, FetchRow, Finished, Hold, Outcome, PutNode,
+    RecordRow, RelationRow, Settle,
 };
 
 pub(super) const TENANT: TenantId = TenantId(1);
@@ -43,6 +43,14 @@ pub(super) fn event(id: i64, remote_id: i64, body: &str) -> Event {
         received_at: at(id),
         headers: r#"{"x-event":"orders/updated"}"#.to_owned(),
         body: Bytes::copy_from_slice(body.as_bytes()),
+    }
+}
+
+/// A batch of at most so many events, whatever their size.
+pub(super) const fn bound(events: usize) -> Bound {
+    Bound {
+        events,
+        bytes: usize::MAX,
     }
 }
 

@@ -11,6 +11,7 @@ mod model;
 mod ahead;
 mod apply;
 mod crowd;
+mod damage;
 mod deliver;
 mod fetch;
 mod identity;

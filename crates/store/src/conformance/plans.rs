@@ -13,8 +13,8 @@ use schakel_core::problem::Code;
 use schakel_core::record::RecordKind;
 
 use super::make::{
-    SCOPE, SHOP, SINK, TENANT, answer, at, child, claim, confirmed, customer, customer_row, entity, event,
-    finished, hold, ids, key, node, order, profile, put, relation, settle, wanted,
+    SCOPE, SHOP, SINK, TENANT, answer, at, bound, child, claim, confirmed, customer, customer_row, entity,
+    event, finished, hold, ids, key, node, order, profile, put, relation, settle, wanted,
 };
 use crate::dialect::Dialect;
 use crate::rows::{AfterFetch, DeadFilter, Outcome, QuarantineFilter};
@@ -289,7 +289,11 @@ async fn run_moves(store: &Store) {
 
 async fn run_reads(store: &Store) {
     let t = TENANT;
-    store.waiting_events(t, &[SHOP], EventId(0), 9).await.unwrap();
+    store
+        .waiting_events(t, &[SHOP], EventId(0), bound(9))
+        .await
+        .unwrap();
+    store.newer_waiting(t).await.unwrap();
     store.event_starts(t, &[EventId(1)]).await.unwrap();
     store.read_event(t, EventId(1)).await.unwrap();
     store.read_events_of(t, order(1), 9).await.unwrap();
