@@ -359,6 +359,23 @@ impl Held {
         }
     }
 
+    /// Tells whether the rows of an order are not known at its newest version, so that they are still to be read.
+    ///
+    /// Of several versions of one second the rows of any count: no source tells these apart. What is gone is not due,
+    /// nor is what has no rows.
+    #[must_use]
+    pub fn are_rows_due(&self) -> bool {
+        let Some((version, _, content)) = &self.live else {
+            return false;
+        };
+        let is_seen = match content.rows_seen() {
+            None => true,
+            Some(RowsSeen::At(seen)) => seen.at == version.at,
+            Some(RowsSeen::Never | RowsSeen::Now) => false,
+        };
+        !is_seen && !self.is_deleted()
+    }
+
     /// Takes in one record; returns whether anything changed.
     ///
     /// For an order the rows of older versions are kept as gone rows, see [`Order::absorb_rows`]. Of one version
@@ -425,6 +442,15 @@ impl Content {
             (Self::Order(order), Self::Order(other)) => order.absorb_rows(other),
             (Self::Groups(groups), Self::Groups(other)) => groups.absorb(other),
             _ => false,
+        }
+    }
+
+    /// Tells when the rows were last listed; `None` for a kind that has none.
+    #[must_use]
+    pub const fn rows_seen(&self) -> Option<RowsSeen> {
+        match self {
+            Self::Order(order) => Some(order.rows_seen),
+            _ => None,
         }
     }
 

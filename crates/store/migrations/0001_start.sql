@@ -84,6 +84,8 @@ CREATE TABLE record (
     owner_id BIGINT,
     ref_id BIGINT NOT NULL,
     label TEXT NOT NULL,
+    -- Whether its rows are not known at its newest version: they are still to be read.
+    rows_due BOOLEAN NOT NULL,
     live_at BIGINT,
     live_ordinal BIGINT,
     live_rank BIGINT,
@@ -105,6 +107,7 @@ CREATE TABLE record (
 CREATE INDEX record_owner ON record (tenant_id, connection_id, owner_kind, owner_id, kind) WHERE owner_id IS NOT NULL;
 CREATE INDEX record_ref ON record (tenant_id, connection_id, kind, ref_id) WHERE ref_id <> 0;
 CREATE INDEX record_label ON record (tenant_id, label) WHERE label <> '';
+CREATE INDEX record_rows_due ON record (tenant_id, connection_id, kind, remote_id) WHERE rows_due;
 
 -- The source records of persons, as identity sees them. Owner: node. Kept as long as the record.
 CREATE TABLE node (

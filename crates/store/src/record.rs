@@ -55,6 +55,59 @@ impl Store {
         found.sort_by_key(|row| row.held.key);
         Ok(found)
     }
+
+    /// Returns the orders, or carts, whose rows are not known at their newest version ([`Held::are_rows_due`]), with the
+    /// event that said that version: at most `limit`, those with the highest ids first, only ids below `below`.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`]; [`StoreError::Contradiction`].
+    pub async fn rows_due(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        kind: RecordKind,
+        below: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<(i64, EventId)>, StoreError> {
+        let text = "SELECT remote_id, live_event_id FROM record WHERE rows_due AND tenant_id = ";
+        let sql = Sql::new(self.db.dialect(), "read whose rows are due", text)
+            .bind(tenant.0)
+            .push(" AND connection_id = ")
+            .bind(connection.0)
+            .push(" AND kind = ")
+            .bind(kind.as_str())
+            .push(" AND remote_id < ")
+            .bind(below.unwrap_or(i64::MAX))
+            .push(" ORDER BY remote_id DESC LIMIT ")
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        let rows = self.db.read(sql).await?;
+        let due = rows.iter().map(|row| {
+            let mut cells = row.cells();
+            Ok((cells.int()?, EventId(cells.int()?)))
+        });
+        due.collect()
+    }
+
+    /// Counts what [`Store::rows_due`] gives without a limit.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`]; [`StoreError::Contradiction`].
+    pub async fn count_rows_due(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        kind: RecordKind,
+    ) -> Result<i64, StoreError> {
+        let text = "SELECT COUNT(*) FROM record WHERE rows_due AND tenant_id = ";
+        let sql = Sql::new(self.db.dialect(), "count whose rows are due", text)
+            .bind(tenant.0)
+            .push(" AND connection_id = ")
+            .bind(connection.0)
+            .push(" AND kind = ")
+            .bind(kind.as_str());
+        let rows = self.db.read(sql).await?;
+        rows.first().map_or(Ok(0), |row| row.cells().int())
+    }
 }
 
 /// Cuts a label to its first 64 characters: the column is indexed, and PostgreSQL refuses an index entry of more than a
@@ -172,7 +225,7 @@ pub(crate) async fn put(conn: &mut Conn<'_>, tenant: TenantId, rows: &[RecordRow
         return Err(contradiction("record", "owner_id", &key));
     }
     let rows = last_of_each(rows, |row| row.held.key);
-    for chunk in insert_chunks(&rows, 24) {
+    for chunk in insert_chunks(&rows, 25) {
         let sql = conn
             .sql("write records", INSERT)
             .rows(chunk, |row, values| put_values(tenant, row, values))
@@ -183,7 +236,7 @@ pub(crate) async fn put(conn: &mut Conn<'_>, tenant: TenantId, rows: &[RecordRow
 }
 
 const INSERT: &str = "INSERT INTO record (tenant_id, connection_id, kind, remote_id,
-         owner_kind, owner_id, ref_id, label,
+         owner_kind, owner_id, ref_id, label, rows_due,
          live_at, live_ordinal, live_rank, live_digest, live_event_id,
          gone_at, gone_ordinal, gone_rank, gone_digest, gone_event_id,
          fetched_at, fetched_ordinal, fetched_rank, fetched_digest, fetched_match, content)
@@ -191,7 +244,7 @@ const INSERT: &str = "INSERT INTO record (tenant_id, connection_id, kind, remote
 
 const UPSERT: &str = " ON CONFLICT (tenant_id, connection_id, kind, remote_id) DO UPDATE SET
          owner_kind = excluded.owner_kind, owner_id = excluded.owner_id,
-         ref_id = excluded.ref_id, label = excluded.label,
+         ref_id = excluded.ref_id, label = excluded.label, rows_due = excluded.rows_due,
          live_at = excluded.live_at, live_ordinal = excluded.live_ordinal, live_rank = excluded.live_rank,
          live_digest = excluded.live_digest, live_event_id = excluded.live_event_id,
          gone_at = excluded.gone_at, gone_ordinal = excluded.gone_ordinal, gone_rank = excluded.gone_rank,
@@ -208,7 +261,8 @@ fn put_values(tenant: TenantId, row: &RecordRow, values: &mut RowValues<'_>) {
         .put(row.owner.map(|owner| owner.kind.as_str()))
         .put(row.owner.map(|owner| owner.remote_id))
         .put(row.ref_id)
-        .put(label_key(&row.label));
+        .put(label_key(&row.label))
+        .put(held.are_rows_due());
     put_version(held.live.as_ref().map(|(version, ..)| version), values);
     values.put(held.live.as_ref().map(|(_, event, _)| event.0));
     put_version(held.tombstone.as_ref().map(|(version, _)| version), values);

@@ -1,11 +1,12 @@
 //! Records, entities, problems: what one transaction of apply reads and writes.
 
 use schakel_core::delivery::ObjectKind;
-use schakel_core::id::{ConnectionId, EntityId, RelationId, TenantId};
+use schakel_core::entity::RowsSeen;
+use schakel_core::id::{ConnectionId, EntityId, EventId, RelationId, TenantId};
 use schakel_core::problem::{Code, Problem};
-use schakel_core::record::{RecordKey, RecordKind};
+use schakel_core::record::{Content, RecordKey, RecordKind};
 
-use super::make::{SHOP, TENANT, at, customer, customer_row, entity, order, order_row, relation};
+use super::make::{SHOP, TENANT, at, customer, customer_row, entity, order, order_row, relation, version};
 use super::on_both;
 use crate::rows::EntityRow;
 use crate::{Store, StoreError};
@@ -15,6 +16,7 @@ on_both! {
     a_newer_record_replaces_the_older,
     records_are_found_by_owner_reference_and_label,
     a_long_label_is_cut,
+    rows_are_due_until_they_are_known_at_the_newest_version,
     an_owner_stands_in_the_same_connection,
     entities_keep_their_id,
     entities_are_found_by_relation_and_reference,
@@ -124,6 +126,46 @@ async fn records_are_found_by_owner_reference_and_label(store: Store) {
     let found = store.find_orders_by_label(TENANT, "ORD00012").await.unwrap();
     assert_eq!(ids(found), [12]);
     assert!(store.find_orders_by_label(TENANT, "").await.unwrap().is_empty());
+}
+
+async fn rows_are_due_until_they_are_known_at_the_newest_version(store: Store) {
+    // Orders 1 to 4: never listed, listed at an older version, listed at this one, gone; a customer has none.
+    let listed = |id, seen| {
+        let mut row = order_row(id, 1, 0);
+        if let Some((_, _, Content::Order(order))) = &mut row.held.live {
+            order.rows_seen = seen;
+        }
+        row
+    };
+    let mut gone = listed(4, RowsSeen::Never);
+    gone.held.tombstone = Some((version(9), EventId(9)));
+    let rows = [
+        listed(1, RowsSeen::Never),
+        listed(2, RowsSeen::At(version(4))),
+        listed(3, RowsSeen::At(version(5))),
+        gone,
+        customer_row(5, "jan@example.org"),
+    ];
+    let mut tx = store.write().await.unwrap();
+    tx.put_records(TENANT, &rows).await.unwrap();
+    tx.commit().await.unwrap();
+    let due = async |below, limit| {
+        let due = store.rows_due(TENANT, SHOP, RecordKind::Order, below, limit).await;
+        due.unwrap()
+    };
+    assert_eq!(due(None, 9).await, [(2, EventId(3)), (1, EventId(3))]);
+    assert_eq!(due(None, 1).await, [(2, EventId(3))]);
+    assert_eq!(due(Some(2), 9).await, [(1, EventId(3))]);
+    let count = async |kind| store.count_rows_due(TENANT, SHOP, kind).await.unwrap();
+    assert_eq!(count(RecordKind::Order).await, 2);
+    assert_eq!(count(RecordKind::Customer).await, 0);
+
+    let mut tx = store.write().await.unwrap();
+    tx.put_records(TENANT, &[listed(2, RowsSeen::At(version(5)))])
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(due(None, 9).await, [(1, EventId(3))]);
 }
 
 async fn an_owner_stands_in_the_same_connection(store: Store) {

@@ -41,7 +41,7 @@ const SMALL: [&str; 6] = [
 ];
 
 /// Indexes that hold only rows with work to do, so that all of a tenant's or sink's entries may be read.
-const WORK: [&str; 9] = [
+const WORK: [&str; 10] = [
     "event_waiting",
     "event_quarantined",
     "delivery_ready",
@@ -51,6 +51,7 @@ const WORK: [&str; 9] = [
     "delivery_dead",
     "delivery_parent",
     "wanted_fetch_claimed",
+    "record_rows_due",
 ];
 
 /// Statements that count everything, for pages and checks; none of them belongs to the data's way.
@@ -312,6 +313,8 @@ async fn run_reads(store: &Store) {
     store.inbox_counts(t, Some(SHOP), None).await.unwrap();
     store.read_records(t, &[customer(1)]).await.unwrap();
     store.find_orders_by_label(t, "ORD1").await.unwrap();
+    store.rows_due(t, SHOP, RecordKind::Order, None, 9).await.unwrap();
+    store.count_rows_due(t, SHOP, RecordKind::Order).await.unwrap();
     store.read_nodes_of(t, RelationId(1)).await.unwrap();
     store
         .find_relation_by_key(t, &key("jan@example.org"))
