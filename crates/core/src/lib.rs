@@ -29,3 +29,5 @@ pub mod preset;
 pub mod delivery;
 
 pub mod connector;
+
+pub mod budget;

@@ -84,3 +84,13 @@ pub const EVENT_STARTS: u32 = 3;
 
 /// Order rows of one order that are kept; an order of more is quarantined.
 pub const ORDER_ROWS: usize = 2_000;
+
+/// Longest time between the start of a call and the moment at which the other side counts it, in microseconds: the
+/// time-out of a whole call, 30 s, and 5 s for what is on its way then (docs/adr/0007).
+pub const TRAVEL_US: i64 = 35_000_000;
+
+/// The same for limits of one second, over connections that are open already (reliability.md §7).
+pub const TRAVEL_SECOND_US: i64 = 500_000;
+
+/// Most calls of a budget that are written down at once: so many a restart may waste.
+pub const BUDGET_BLOCK: i64 = 500;

@@ -144,10 +144,7 @@ pub(crate) fn outside(parts: Parts) -> Outside {
     Outside {
         sources: sources.collect(),
         sinks: sinks.collect(),
-        cx: Cx {
-            http,
-            clock: Arc::new(SystemClock::new()),
-        },
+        cx: Cx::new(http, Arc::new(SystemClock::new())),
     }
 }
 
@@ -295,10 +292,7 @@ impl Wiring {
         let http = Arc::new(CountingDoor::new(self.door.clone(), counts));
         Ok((
             row.id,
-            Cx {
-                http,
-                clock: self.clock.clone(),
-            },
+            Cx::new(http, self.clock.clone()),
         ))
     }
 

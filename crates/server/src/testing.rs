@@ -67,10 +67,7 @@ pub(crate) async fn hub(name: &str) -> (Arc<Hub>, TempDir) {
         id: SOURCE,
         name: name.to_owned(),
         source: Arc::new(Lightspeed::new(settings)),
-        cx: Cx {
-            http: Arc::new(Walled),
-            clock: clock.clone(),
-        },
+        cx: Cx::new(Arc::new(Walled), clock.clone()),
         scope: SOURCE.0,
         fetches: 1,
     };

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use schakel_core::connector::{Class, ConnectorError, Cx, HttpError, Method, Request, Response};
+use schakel_core::connector::{ConnectorError, Cx, HttpError, Method, Request, Response};
 use schakel_core::privacy::Secret;
 use schakel_core::time::Timestamp;
 use serde::Deserialize;
@@ -76,13 +76,14 @@ async fn fetch(cx: &Cx, settings: &Settings, now: Timestamp) -> Result<Bearer, C
         headers: vec![("content-type", "application/x-www-form-urlencoded".to_owned())],
         body: Bytes::from(format!("access_token={token}")),
         timeout_ms: settings.timeout_ms,
-        class: Class::Live,
+        class: cx.class,
         label: "POST authenticate",
     };
     let response = cx.http.send(request).await.map_err(|error| match error {
         // Lost or not: the call that needs the token was not made.
         HttpError::NotSent(text) | HttpError::Lost(text) => ConnectorError::Unavailable(text),
         HttpError::TooLarge => no_token(),
+        spent @ HttpError::Spent { .. } => spent.into(),
     })?;
     if response.status != 200 {
         return Err(refused(&response));

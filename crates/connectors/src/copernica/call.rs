@@ -133,7 +133,8 @@ impl Copernica {
             headers,
             body: call.body.clone(),
             timeout_ms: settings.timeout_ms,
-            class: call.class,
+            // A retry within a backfill is the backfill's.
+            class: call.class.max(cx.class),
             label: call.label,
         };
         cx.http.send(request).await.map_err(|error| match error {

@@ -8,7 +8,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use schakel_core::connector::{Class, ConnectorError, Cx, HttpError, Method, Request, Response};
-use schakel_core::limits;
 use schakel_core::time::Timestamp;
 use serde::Deserialize;
 
@@ -17,15 +16,6 @@ use super::wire::answers;
 
 /// Longest time until the whole answer is there, in milliseconds; the platform is slow at times.
 const TIMEOUT_MS: u64 = 30_000;
-
-/// Wait after a 429 that says nothing of its own, in milliseconds (§8 #34).
-const UNTOLD_WAIT_MS: i64 = 60_000;
-
-/// Wait after a 429 of the limit per second, in milliseconds: the only one that has no header (§2.1).
-const SECOND_WAIT_MS: i64 = 1_000;
-
-/// Windows of which the headers tell: five minutes, an hour and a day (§2.1).
-const WINDOWS: usize = 3;
 
 /// The message of a 404 that is about the language of the path, not about the record (§1.1).
 const LANGUAGE_OFF: &str = "inactive language";
@@ -95,7 +85,7 @@ impl Failure {
 /// Sends `call` with the credentials of `settings` and judges the answer.
 pub(super) async fn send(cx: &Cx, settings: &Settings, call: Call<'_>) -> Result<Answer, Failure> {
     let (method, section) = (call.method, call.section);
-    let request = request(settings, call);
+    let request = request(settings, cx.class, call);
     let response = cx
         .http
         .send(request)
@@ -121,7 +111,7 @@ pub(super) fn read<'a, T: Deserialize<'a>>(answer: &'a Answer) -> Result<T, Conn
         .map_err(|_| ConnectorError::Malformed("the answer does not have the expected shape".to_owned()))
 }
 
-fn request(settings: &Settings, call: Call<'_>) -> Request {
+fn request(settings: &Settings, class: Class, call: Call<'_>) -> Request {
     let credentials = format!("{}:{}", settings.api_key.expose(), settings.api_secret.expose());
     let mut headers = vec![
         ("authorization", format!("Basic {}", STANDARD.encode(credentials))),
@@ -143,7 +133,7 @@ fn request(settings: &Settings, call: Call<'_>) -> Request {
         headers,
         body: call.body.into(),
         timeout_ms: TIMEOUT_MS,
-        class: Class::Live,
+        class,
         label: call.label,
     }
 }
@@ -190,7 +180,7 @@ fn judge(
             message()
         ))),
         429 => failed(ConnectorError::RateLimited {
-            retry_after_ms: Some(wait_ms(now, &response)),
+            retry_after_ms: Some(super::limits::wait_ms(Some(now), &response)),
         }),
         400..=499 => failed(ConnectorError::Rejected(format!(
             "status {}: {}",
@@ -223,45 +213,4 @@ fn described(section: &str, body: &[u8]) -> String {
         message if message.is_empty() => format!("section `{section}`"),
         message => format!("section `{section}`, {message}"),
     }
-}
-
-/// How long a 429 asks to wait: `Retry-After` (seconds or a date), else the reset of the window that is used up,
-/// else a second when no window is, else a minute.
-fn wait_ms(now: Timestamp, response: &Response) -> i64 {
-    response
-        .header("retry-after")
-        .and_then(|text| asked_ms(now, text.trim()))
-        .or_else(|| reset_ms(response))
-        .unwrap_or(UNTOLD_WAIT_MS)
-        .clamp(0, limits::RETRY_AFTER_MS)
-}
-
-fn asked_ms(now: Timestamp, text: &str) -> Option<i64> {
-    if let Ok(seconds) = text.parse::<i64>() {
-        return Some(seconds.saturating_mul(1000));
-    }
-    let until = Timestamp::parse_http_date(text)?;
-    Some((until.as_micros() - now.as_micros()) / 1000)
-}
-
-/// The longest reset among the windows with nothing left, from headers such as `-1/2700/9800` and
-/// `187/1987/23587` (§2.1); a second when all of them have something left.
-fn reset_ms(response: &Response) -> Option<i64> {
-    let numbers = |name: &str| -> Vec<i64> {
-        let header = response.header(name).unwrap_or_default();
-        header
-            .split('/')
-            .map_while(|part| part.trim().parse().ok())
-            .collect()
-    };
-    let (remaining, reset) = (numbers("x-ratelimit-remaining"), numbers("x-ratelimit-reset"));
-    if remaining.len() == WINDOWS && remaining.iter().all(|calls| *calls > 0) {
-        return Some(SECOND_WAIT_MS);
-    }
-    remaining
-        .iter()
-        .zip(&reset)
-        .filter(|(remaining, _)| **remaining <= 0)
-        .map(|(_, seconds)| seconds.saturating_mul(1000))
-        .max()
 }

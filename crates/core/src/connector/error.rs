@@ -43,6 +43,9 @@ impl From<HttpError> for ConnectorError {
             HttpError::NotSent(text) => Self::Unavailable(text),
             HttpError::Lost(text) => Self::Uncertain(text),
             HttpError::TooLarge => Self::Malformed("answer larger than the limit".to_owned()),
+            HttpError::Spent { retry_after_ms } => Self::RateLimited {
+                retry_after_ms: Some(retry_after_ms),
+            },
         }
     }
 }

@@ -40,6 +40,33 @@ pub enum Class {
     Backfill,
 }
 
+impl Class {
+    /// All classes, those that go first before the others.
+    pub const ALL: [Self; 4] = [Self::Live, Self::Retry, Self::Sweep, Self::Backfill];
+
+    /// The place in [`Class::ALL`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        match self {
+            Self::Live => 0,
+            Self::Retry => 1,
+            Self::Sweep => 2,
+            Self::Backfill => 3,
+        }
+    }
+
+    /// The word for tables, pages and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Retry => "retry",
+            Self::Sweep => "sweep",
+            Self::Backfill => "backfill",
+        }
+    }
+}
+
 /// One call.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -93,6 +120,12 @@ pub enum HttpError {
     /// The answer is larger than [`crate::limits::ANSWER_BYTES`].
     #[error("answer too large")]
     TooLarge,
+    /// Our own budget of calls has no room for the call's class (docs/spec/budget.md). Not sent.
+    #[error("budget of calls spent, room in {retry_after_ms} ms")]
+    Spent {
+        /// When there may be room again, in milliseconds.
+        retry_after_ms: i64,
+    },
 }
 
 /// The one door to the network. Follows no redirect; the engine has the real one, tests a scripted one.

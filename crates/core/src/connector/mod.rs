@@ -7,12 +7,14 @@
 mod error;
 mod http;
 mod listing;
+mod meter;
 mod sink;
 mod source;
 
 pub use error::ConnectorError;
 pub use http::{Class, Http, HttpError, Method, Request, Response};
 pub use listing::{Item, Page, PageAsk, Part, Span};
+pub use meter::Meter;
 pub use sink::{Receipt, RemoteState, SetupStep, Sink, StepState, Structure, Work};
 pub use source::{Fetched, Normalised, Received, Refused, Registration, Source, Webhook};
 
@@ -34,6 +36,29 @@ pub struct Cx {
     pub http: Arc<dyn Http>,
     /// The one door to time.
     pub clock: Arc<dyn Clock>,
+    /// Who the calls are made for, unless a connector knows better (a look-up after a lost answer is a retry).
+    pub class: Class,
+}
+
+impl Cx {
+    /// Takes the doors, for live calls.
+    #[must_use]
+    pub fn new(http: Arc<dyn Http>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            http,
+            clock,
+            class: Class::Live,
+        }
+    }
+
+    /// Gives the same doors for calls of `class`.
+    #[must_use]
+    pub fn for_class(&self, class: Class) -> Self {
+        Self {
+            class,
+            ..self.clone()
+        }
+    }
 }
 
 /// One line of a report on credentials and permissions (A10).

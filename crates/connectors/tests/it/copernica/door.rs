@@ -124,8 +124,5 @@ impl Http for Script {
 
 /// Gives the doors of a test.
 pub(super) fn cx(http: Arc<dyn Http>) -> Cx {
-    Cx {
-        http,
-        clock: Arc::new(ManualClock::at(START)),
-    }
+    Cx::new(http, Arc::new(ManualClock::at(START)))
 }

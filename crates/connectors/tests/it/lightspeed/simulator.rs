@@ -44,10 +44,10 @@ async fn open_with(options: Options, change: impl FnOnce(&mut Settings)) -> Worl
     World {
         shop,
         source: Lightspeed::new(settings),
-        cx: Cx {
-            http: Arc::new(Socket::new()),
-            clock: Arc::new(ManualClock::at(Timestamp::from_micros(NOW_US))),
-        },
+        cx: Cx::new(
+            Arc::new(Socket::new()),
+            Arc::new(ManualClock::at(Timestamp::from_micros(NOW_US))),
+        ),
         receiver,
         address: format!("http://{}/in/token", entrance.addr),
         _served: [api, entrance],

@@ -192,10 +192,10 @@ impl Http for Script {
 
 /// The doors, with `script` as network.
 pub fn doors(script: &Arc<Script>) -> Cx {
-    Cx {
-        http: Arc::clone(script) as Arc<dyn Http>,
-        clock: Arc::new(ManualClock::at(noon())),
-    }
+    Cx::new(
+        Arc::clone(script) as Arc<dyn Http>,
+        Arc::new(ManualClock::at(noon())),
+    )
 }
 
 /// An answer with `status` and `body`.

@@ -1,0 +1,325 @@
+//! How many calls of an API may be made: the rule of reliability.md §7 as a pure function of what was started, what
+//! answers told, and a clock that never goes back.
+//!
+//! [`Budget::take`] starts one call or says how long to wait; [`Budget::answered`] takes in what came back. Calls are
+//! granted from blocks that are written down before their first call ([`Budget::save`], [`Budget::granted`]), so that a
+//! restart or another node ([`Budget::restore`]) never counts too few. The rules in plain words: docs/spec/budget.md.
+
+mod limit;
+mod saved;
+mod usage;
+mod window;
+
+pub use limit::{Heard, Limit, Limits, Reserves};
+pub use saved::Saved;
+pub use usage::{Usage, WindowUsage};
+
+use saved::SavedWindow;
+use window::{Bucket, Counts, Window};
+
+use crate::connector::Class;
+use crate::limits;
+
+/// How far the other side's `Date` may be off, in microseconds: whole seconds, and machines that differ a little.
+const DATE_SLACK_US: i64 = 3_000_000;
+
+/// One call under way.
+#[derive(Debug)]
+pub struct Ticket {
+    /// When it started.
+    started_us: i64,
+    /// How many calls had started by then, this one included.
+    starts: u64,
+    /// How many others were under way.
+    others: i64,
+}
+
+/// Why a call may not start now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Denied {
+    /// There is no room for its class; there is some in `wait_us` microseconds, unless others take it first.
+    Spent {
+        /// The wait.
+        wait_us: i64,
+    },
+    /// The block is used up: [`Budget::save`] must be written down and [`Budget::granted`] called first.
+    Unsaved,
+}
+
+/// The budget of one connection.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    reserves: Reserves,
+    windows: Vec<Window>,
+    /// Calls that are written down and not started yet.
+    block: u32,
+    /// Calls that the sweep waits to make; the backfill leaves room for them.
+    sweep_waits: u32,
+    /// Nobody starts before.
+    paused_until_us: i64,
+    starts: u64,
+    open: i64,
+    /// Calls whose answer was lost may be counted until these moments.
+    lost_until_us: Vec<i64>,
+    /// The other side's clock: what it said, and when the call that it answered had started.
+    date: Option<(i64, i64)>,
+    /// What was restored, while it is not known how old it is: when, and the other side's clock at its writing.
+    restored: Option<(i64, i64)>,
+    /// Calls started since the counts were last taken, by class.
+    uncounted: Counts,
+    /// Something happened that is worth writing down at once.
+    is_dirty: bool,
+}
+
+impl Budget {
+    /// Starts with nothing spent.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            reserves: limits.reserves,
+            windows: limits.windows.iter().copied().map(Window::new).collect(),
+            block: 0,
+            sweep_waits: 0,
+            paused_until_us: i64::MIN,
+            starts: 0,
+            open: 0,
+            lost_until_us: Vec::new(),
+            date: None,
+            restored: None,
+            uncounted: Counts::default(),
+            is_dirty: false,
+        }
+    }
+
+    /// Goes on with what was written down, as if no time had passed since. Calls that were reserved count as started
+    /// `grace_us` from now: so long may a former owner still start them.
+    #[must_use]
+    pub fn restore(limits: &Limits, saved: &Saved, grace_us: i64, now_us: i64) -> Self {
+        let mut budget = Self::new(limits);
+        let at_us = now_us.saturating_add(grace_us);
+        let mut calls = Counts::default();
+        calls[Class::Backfill.index()] = saved.reserved;
+        for window in &mut budget.windows {
+            if let Some(saved) = saved.windows.iter().find(|saved| saved.is_of(window)) {
+                saved.restore(window, now_us);
+            }
+            if saved.reserved > 0 {
+                window.put(Bucket {
+                    first_us: at_us,
+                    last_us: at_us,
+                    calls,
+                });
+            }
+        }
+        budget.restored = saved.date_us.map(|date_us| (now_us, date_us));
+        budget
+    }
+
+    /// How many calls of `class` may start at `now_us`, if nothing else starts; `u32::MAX` without limits.
+    #[must_use]
+    pub fn room(&self, class: Class, now_us: i64) -> u32 {
+        if now_us < self.paused_until_us {
+            return 0;
+        }
+        let rooms = self
+            .windows
+            .iter()
+            .map(|window| window.room(class, self.reserves, now_us));
+        let room = rooms.min().unwrap_or(i64::from(u32::MAX));
+        let waits = if class == Class::Backfill {
+            self.sweep_waits
+        } else {
+            0
+        };
+        u32::try_from((room - i64::from(waits)).max(0)).unwrap_or(u32::MAX)
+    }
+
+    /// When a call of `class` may start, if nothing else starts; not before `now_us`.
+    #[must_use]
+    pub fn ready_us(&self, class: Class, now_us: i64) -> i64 {
+        let ready = self
+            .windows
+            .iter()
+            .map(|window| window.ready_us(class, self.reserves, now_us));
+        ready.fold(now_us.max(self.paused_until_us), i64::max)
+    }
+
+    /// Says how many calls the sweep would make now if it could; that much the backfill leaves free.
+    pub fn sweep_waits(&mut self, calls: u32) {
+        self.sweep_waits = calls;
+    }
+
+    /// Starts a call of `class`.
+    ///
+    /// # Errors
+    /// When it may not start now, see [`Denied`].
+    pub fn take(&mut self, class: Class, now_us: i64) -> Result<Ticket, Denied> {
+        if self.room(class, now_us) == 0 {
+            // The sweep's room has no time of its own.
+            let wait_us = (self.ready_us(class, now_us) - now_us).max(1_000);
+            return Err(Denied::Spent { wait_us });
+        }
+        if !self.windows.is_empty() {
+            self.block = self.block.checked_sub(1).ok_or(Denied::Unsaved)?;
+        }
+        for window in &mut self.windows {
+            window.start(class, now_us);
+        }
+        let others = self.under_way(now_us);
+        self.starts += 1;
+        self.open += 1;
+        let count = &mut self.uncounted[class.index()];
+        *count = count.saturating_add(1);
+        Ok(Ticket {
+            started_us: now_us,
+            starts: self.starts,
+            others,
+        })
+    }
+
+    /// Takes in the answer to a call, with what it tells of the limits.
+    pub fn answered(&mut self, ticket: &Ticket, heard: &Heard, now_us: i64) {
+        self.open -= 1;
+        for (window, told) in self.windows.iter_mut().zip(heard.limits.iter().flatten()) {
+            if *told > 0 {
+                window.told = Some(*told);
+            }
+        }
+        self.hear_left(ticket, heard, now_us);
+        if let Some(date) = heard.date {
+            self.hear_date(date.as_micros(), ticket.started_us, now_us);
+        }
+        if let Some(wait_ms) = heard.refused {
+            let wait_us = wait_ms.clamp(0, limits::RETRY_AFTER_MS) * 1_000;
+            self.paused_until_us = self.paused_until_us.max(now_us.saturating_add(wait_us));
+            self.is_dirty = true;
+        }
+    }
+
+    /// Takes in that a call has no answer; `may_count`: it may have been sent.
+    pub fn unanswered(&mut self, ticket: &Ticket, may_count: bool) {
+        self.open -= 1;
+        if may_count {
+            let travel_us = self.windows.iter().map(|window| window.limit.travel_us).max();
+            let until_us = ticket.started_us.saturating_add(travel_us.unwrap_or(0));
+            self.lost_until_us.push(until_us);
+        }
+    }
+
+    /// What to write down before [`Budget::granted`]`(more)`.
+    #[must_use]
+    pub fn save(&mut self, more: u32, now_us: i64) -> Saved {
+        for window in &mut self.windows {
+            window.prune(now_us);
+        }
+        self.is_dirty = false;
+        Saved {
+            windows: self
+                .windows
+                .iter()
+                .map(|window| SavedWindow::of(window, now_us))
+                .collect(),
+            reserved: self.block.saturating_add(more),
+            date_us: self.date.map(|(date_us, started_us)| {
+                // The answer was given after its call started, and its date is cut to whole seconds.
+                date_us
+                    .saturating_add(1_000_000)
+                    .saturating_add(now_us.saturating_sub(started_us))
+            }),
+        }
+    }
+
+    /// Allows `more` calls that are written down.
+    pub fn granted(&mut self, more: u32) {
+        self.block = self.block.saturating_add(more);
+    }
+
+    /// How many calls to write down at once: a sixtieth of the smallest long window, so that a restart wastes little.
+    #[must_use]
+    pub fn block(&self) -> u32 {
+        let long = self.windows.iter().filter(|window| window.limit.is_long());
+        let smallest = long.map(Window::calls).min().unwrap_or(0);
+        u32::try_from((smallest / 60).clamp(1, limits::BUDGET_BLOCK)).unwrap_or(1)
+    }
+
+    /// Tells whether something happened that is worth writing down before the block is used up.
+    #[must_use]
+    pub const fn is_dirty(&self) -> bool {
+        self.is_dirty
+    }
+
+    /// Gives the calls started since this was last asked, by class in the order of [`Class::ALL`].
+    pub fn take_counts(&mut self) -> [u32; 4] {
+        std::mem::take(&mut self.uncounted)
+    }
+
+    /// How many calls were started since [`Budget::take_counts`].
+    #[must_use]
+    pub fn uncounted(&self) -> u32 {
+        self.uncounted.iter().fold(0, |sum, n| sum.saturating_add(*n))
+    }
+
+    /// What was spent, what is left, and who may start when.
+    #[must_use]
+    pub fn usage(&self, now_us: i64) -> Usage {
+        usage::of(self, now_us)
+    }
+
+    /// Makes everything that was restored `age_us` older; for pages that read what another process wrote.
+    pub fn age(&mut self, age_us: i64) {
+        for window in &mut self.windows {
+            for bucket in &mut window.buckets {
+                bucket.first_us = bucket.first_us.saturating_sub(age_us);
+                bucket.last_us = bucket.last_us.saturating_sub(age_us);
+            }
+            if let Some(cap) = &mut window.cap {
+                cap.until_us = cap.until_us.saturating_sub(age_us);
+            }
+        }
+    }
+
+    /// Calls that are started and may not be counted yet.
+    fn under_way(&mut self, now_us: i64) -> i64 {
+        self.lost_until_us.retain(|until_us| *until_us > now_us);
+        self.open + i64::try_from(self.lost_until_us.len()).unwrap_or(i64::MAX)
+    }
+
+    fn hear_left(&mut self, ticket: &Ticket, heard: &Heard, now_us: i64) {
+        let (Some(remaining), Some(reset_s)) = (&heard.remaining, &heard.reset_s) else {
+            return;
+        };
+        // Whatever was under way beside this call, or started after it, may not be in the number that it brought.
+        let later = i64::try_from(self.starts.saturating_sub(ticket.starts)).unwrap_or(i64::MAX);
+        let doubtful = ticket.others.saturating_add(later);
+        for (window, (remaining, reset_s)) in self.windows.iter_mut().zip(remaining.iter().zip(reset_s)) {
+            let left = remaining.saturating_sub(doubtful).max(0);
+            // Whole seconds, rounded either way.
+            let reset_us = reset_s.saturating_add(1).saturating_mul(1_000_000);
+            let reset_us = reset_us.clamp(1_000_000, window.limit.window_us.saturating_add(1_000_000));
+            window.hear(left, now_us.saturating_add(reset_us), now_us);
+        }
+    }
+
+    /// The first date after a restart tells how long it lasted at least; what was restored is that much older.
+    fn hear_date(&mut self, date_us: i64, started_us: i64, now_us: i64) {
+        self.date = Some((date_us, started_us));
+        let Some((at_us, saved_us)) = self.restored.take() else {
+            return;
+        };
+        let down_us = date_us
+            .saturating_sub(now_us.saturating_sub(at_us))
+            .saturating_sub(saved_us)
+            .saturating_sub(DATE_SLACK_US);
+        if down_us <= 0 {
+            return;
+        }
+        for window in &mut self.windows {
+            for bucket in window.buckets.iter_mut().filter(|bucket| bucket.last_us < at_us) {
+                bucket.first_us = bucket.first_us.saturating_sub(down_us);
+                bucket.last_us = bucket.last_us.saturating_sub(down_us);
+            }
+            window.prune(now_us);
+        }
+        self.is_dirty = true;
+    }
+}

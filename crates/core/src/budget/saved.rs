@@ -1,0 +1,71 @@
+//! What of a budget is written down, so that another process or node goes on with it.
+
+use serde::{Deserialize, Serialize};
+
+use super::window::{Bucket, Cap, Counts, Window};
+
+/// A budget as it is written down. All times are ages at the moment of writing: no clock is believed (I22).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Saved {
+    /// The windows.
+    pub(super) windows: Vec<SavedWindow>,
+    /// Calls that were reserved and may have been started since, or may yet be.
+    pub(super) reserved: u32,
+    /// The other side's clock at the moment of writing, at the latest, in microseconds since 1970; `None` when it is
+    /// not known.
+    pub(super) date_us: Option<i64>,
+}
+
+/// One window as it is written down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SavedWindow {
+    /// Its length in microseconds; names it.
+    window_us: i64,
+    /// The limit as the other side told it.
+    told: Option<u32>,
+    /// How long ago the first and the last call of a bucket started, in microseconds, and how many there were.
+    buckets: Vec<(i64, i64, Counts)>,
+    /// How many were left, and for how many more microseconds that holds.
+    cap: Option<(i64, i64)>,
+}
+
+impl SavedWindow {
+    pub(super) fn of(window: &Window, now_us: i64) -> Self {
+        let aged = |bucket: &Bucket| {
+            (
+                now_us.saturating_sub(bucket.first_us),
+                now_us.saturating_sub(bucket.last_us),
+                bucket.calls,
+            )
+        };
+        let cap = window.cap.filter(|cap| now_us < cap.until_us);
+        Self {
+            window_us: window.limit.window_us,
+            told: window.told,
+            buckets: window.buckets.iter().map(aged).collect(),
+            cap: cap.map(|cap| (cap.left, cap.until_us.saturating_sub(now_us))),
+        }
+    }
+
+    /// Tells whether it is about `window`.
+    pub(super) fn is_of(&self, window: &Window) -> bool {
+        self.window_us == window.limit.window_us
+    }
+
+    /// Gives `window` what was written down, as if no time had passed since.
+    pub(super) fn restore(&self, window: &mut Window, now_us: i64) {
+        window.told = self.told;
+        for (first, last, calls) in &self.buckets {
+            window.put(Bucket {
+                first_us: now_us.saturating_sub(*first),
+                last_us: now_us.saturating_sub(*last),
+                calls: *calls,
+            });
+        }
+        window.cap = self.cap.map(|(left, rest_us)| Cap {
+            left,
+            until_us: now_us.saturating_add(rest_us),
+        });
+        window.prune(now_us);
+    }
+}
