@@ -229,8 +229,8 @@ impl<'c> Conn<'c> {
 }
 
 /// Names what was attempted.
-pub(crate) const fn driver(action: &'static str, source: sqlx::Error) -> StoreError {
-    StoreError::Driver { action, source }
+pub(crate) const fn driver(action: &'static str, cause: sqlx::Error) -> StoreError {
+    StoreError::Driver { action, cause }
 }
 
 /// One row that came back. Without `Debug`: it may hold personal data.

@@ -6,13 +6,12 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database refused or could not be reached; see [`StoreError::is_retryable`].
-    #[error("cannot {action}")]
+    #[error("cannot {action}: {}", told(cause))]
     Driver {
         /// What was attempted.
         action: &'static str,
-        /// What the driver says.
-        #[source]
-        source: sqlx::Error,
+        /// What the driver says. No `source`: printed whole it may repeat what was written, which may be about people.
+        cause: sqlx::Error,
     },
     /// A statement touched another number of rows than its caller counted on; the transaction must be given up.
     #[error("{table}: {expected} rows should have been touched, {touched} were")]
@@ -83,7 +82,7 @@ impl StoreError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::WrongRows { .. } => true,
-            Self::Driver { source, .. } => match source {
+            Self::Driver { cause, .. } => match cause {
                 sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
                 sqlx::Error::Database(error) => error.code().is_some_and(|code| is_passing(&code)),
                 _ => false,
@@ -101,11 +100,31 @@ impl StoreError {
         match self {
             Self::Contradiction { .. } => true,
             Self::Driver {
-                source: sqlx::Error::Database(error),
+                cause: sqlx::Error::Database(error),
                 ..
             } => error.code().is_some_and(|code| is_about_values(&code)),
             _ => false,
         }
+    }
+}
+
+/// Gives what the driver says, without what was written: the engine's code, and its message where that holds names of
+/// tables and rules only. PostgreSQL repeats values in messages of class 22 and in every detail.
+fn told(cause: &sqlx::Error) -> String {
+    match cause {
+        sqlx::Error::Database(error) => {
+            let code = error.code().unwrap_or_default();
+            let message = if code.len() == 5 && code.starts_with("22") {
+                "a value does not fit"
+            } else {
+                error.message()
+            };
+            format!("{message} (code {code})")
+        }
+        sqlx::Error::Configuration(_) => "its address or settings are not usable".to_owned(),
+        sqlx::Error::Encode(_) | sqlx::Error::Decode(_) => "a value can't be converted".to_owned(),
+        sqlx::Error::ColumnDecode { index, .. } => format!("column {index} can't be read"),
+        other => other.to_string(),
     }
 }
 

@@ -15,6 +15,7 @@ on_both! {
     a_damaged_event_can_be_listed,
     words_of_a_newer_version_are_left_waiting,
     a_batch_is_bounded_in_bytes_and_never_empty,
+    an_error_says_its_cause_and_no_value,
 }
 
 /// Changes one column of one event behind the store's back.
@@ -122,4 +123,33 @@ async fn a_batch_is_bounded_in_bytes_and_never_empty(store: Store) {
     assert_eq!(of(0, 1_600).await, [1, 2]);
     assert_eq!(of(1, 1_000).await, [2, 3]);
     assert_eq!(of(0, usize::MAX).await, [1, 2, 3, 4]);
+}
+
+async fn an_error_says_its_cause_and_no_value(store: Store) {
+    const PERSON: &str = "jan@example.org";
+    three_events(&store).await;
+    let mut taken = event(1, 99, PERSON);
+    taken.headers = PERSON.to_owned();
+    let errors = [
+        store.insert_events(&[taken]).await.unwrap_err().to_string(),
+        cast(&store, PERSON, " AS BIGINT) FROM nowhere").await,
+        cast(&store, PERSON, " AS BIGINT)").await,
+    ];
+    let expected = match store.engine_name() {
+        "SQLite" => ["event.id (code 1555)", "nowhere (code 1)", ""],
+        _ => ["event_pkey", "nowhere", "a value does not fit (code 22P02)"],
+    };
+    for (error, expected) in errors.iter().zip(expected) {
+        assert!(error.contains(expected), "{error}");
+        assert!(!error.contains(PERSON), "{error}");
+    }
+}
+
+/// Gives what the store says when it reads a text as a number; SQLite takes any text for one.
+async fn cast(store: &Store, text: &str, rest: &'static str) -> String {
+    let sql = crate::sql::Sql::new(store.db.dialect(), "read a number", "SELECT CAST(")
+        .bind(text)
+        .push(rest);
+    let read = store.db.read(sql).await;
+    read.err().map(|error| error.to_string()).unwrap_or_default()
 }
