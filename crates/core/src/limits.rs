@@ -94,3 +94,6 @@ pub const TRAVEL_SECOND_US: i64 = 500_000;
 
 /// Most calls of a budget that are written down at once: so many a restart may waste.
 pub const BUDGET_BLOCK: i64 = 500;
+
+/// How many days the calls of a day are kept.
+pub const BUDGET_DAYS: i64 = 90;

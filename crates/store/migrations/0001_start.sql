@@ -312,3 +312,24 @@ CREATE TABLE checkpoint (
     value TEXT NOT NULL,
     PRIMARY KEY (tenant_id, connection_id, name)
 );
+
+-- Budgets of calls: what of each connection's limits is spent or may be, as JSON. Owner: budget. Kept as long as the
+-- connection.
+CREATE TABLE budget (
+    tenant_id BIGINT NOT NULL,
+    connection_id BIGINT NOT NULL,
+    saved TEXT NOT NULL,
+    saved_at BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, connection_id)
+);
+
+-- Calls by day and class. Owner: budget. Kept for 90 days.
+CREATE TABLE budget_day (
+    tenant_id BIGINT NOT NULL,
+    connection_id BIGINT NOT NULL,
+    -- Days since 1970 (UTC).
+    day BIGINT NOT NULL,
+    class TEXT NOT NULL,
+    calls BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, connection_id, day, class)
+);

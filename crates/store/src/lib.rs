@@ -50,6 +50,7 @@ mod claim;
 mod deliver;
 mod settle;
 
+mod budget;
 mod fetch;
 mod lease;
 
@@ -62,7 +63,7 @@ pub use error::StoreError;
 pub use lock::{Durability, ProcessLock};
 pub use open::OpenOptions;
 pub use rows::{
-    AfterFetch, AsideRow, AttemptRow, Bound, Claim, Claimed, ClaimedFetch, ConnectionRow, DeadFilter,
+    AfterFetch, AsideRow, AttemptRow, Bound, BudgetDay, BudgetRow, Claim, Claimed, ClaimedFetch, ConnectionRow, DeadFilter,
     DeadLetter, DeliveryCount, DeliveryRow, EntityKey, EntityRow, EventRow, FetchRow, Finished, Hold,
     InboxCounts, Inserted, MergeRow, Outcome, PutNode, QuarantineFilter, RecordRow, RelationCounts,
     RelationRow, Settle, Waiting,

@@ -503,3 +503,23 @@ pub struct AttemptRow {
     /// Calls it took.
     pub calls: u32,
 }
+
+/// The budget of a connection as it is written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BudgetRow {
+    /// The budget, in the words of `core::budget::Saved`.
+    pub saved: String,
+    /// When it was written. Only for pages: no rule believes it.
+    pub saved_at: Timestamp,
+}
+
+/// The calls of a connection on one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BudgetDay {
+    /// Days since 1970 (UTC).
+    pub day: i64,
+    /// Its first moment.
+    pub start: Timestamp,
+    /// The calls by class: live, retry, sweep, backfill.
+    pub calls: [i64; 4],
+}

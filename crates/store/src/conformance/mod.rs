@@ -10,6 +10,7 @@ mod model;
 
 mod ahead;
 mod apply;
+mod budget;
 mod crowd;
 mod damage;
 mod deliver;

@@ -1,0 +1,94 @@
+//! Budgets of calls.
+
+use schakel_core::id::ConnectionId;
+use schakel_core::time::Timestamp;
+
+use super::make::{SHOP, TENANT, at};
+use super::on_both;
+use crate::Store;
+use crate::rows::BudgetRow;
+
+on_both! {
+    a_budget_is_read_as_it_was_last_written,
+    a_lost_lease_writes_no_budget,
+    calls_add_up_by_day_and_class,
+    old_days_go,
+}
+
+fn row(saved: &str, saved_at: Timestamp) -> BudgetRow {
+    BudgetRow {
+        saved: saved.to_owned(),
+        saved_at,
+    }
+}
+
+async fn a_budget_is_read_as_it_was_last_written(store: Store) {
+    assert_eq!(store.budget(TENANT, SHOP).await.unwrap(), None);
+    for (saved, second) in [("one", 5), ("two", 3)] {
+        let budget = row(saved, at(second));
+        assert!(
+            store
+                .put_budget(TENANT, SHOP, &budget, [0; 4], None)
+                .await
+                .unwrap()
+        );
+        assert_eq!(store.budget(TENANT, SHOP).await.unwrap(), Some(budget));
+    }
+    assert_eq!(
+        store.budget(TENANT, ConnectionId(SHOP.0 + 1)).await.unwrap(),
+        None
+    );
+    assert_eq!(store.budget_days(TENANT, SHOP).await.unwrap(), []);
+}
+
+async fn a_lost_lease_writes_no_budget(store: Store) {
+    let take = async |owner, second| {
+        let taken = store.take_lease("source:1", owner, at(second), 1_000).await;
+        taken.unwrap().unwrap()
+    };
+    let first = take("a", 0).await;
+    let write = async |saved, epoch| {
+        let lease = Some(("source:1", epoch));
+        store
+            .put_budget(TENANT, SHOP, &row(saved, at(1)), [1, 0, 0, 0], lease)
+            .await
+    };
+    assert!(write("first", first).await.unwrap());
+    let second = take("b", 9).await;
+    assert!(!write("stale", first).await.unwrap());
+    assert_eq!(store.budget(TENANT, SHOP).await.unwrap().unwrap().saved, "first");
+    assert!(write("second", second).await.unwrap());
+    let days = store.budget_days(TENANT, SHOP).await.unwrap();
+    assert_eq!(days.first().map(|day| day.calls), Some([2, 0, 0, 0]));
+}
+
+async fn calls_add_up_by_day_and_class(store: Store) {
+    let day_s = 86_400;
+    for (second, calls) in [(10, [1, 0, 2, 0]), (20, [4, 1, 0, 0]), (day_s + 10, [0, 0, 0, 7])] {
+        let budget = row("", at(second));
+        store
+            .put_budget(TENANT, SHOP, &budget, calls, None)
+            .await
+            .unwrap();
+    }
+    let days = store.budget_days(TENANT, SHOP).await.unwrap();
+    let calls: Vec<_> = days.iter().map(|day| day.calls).collect();
+    assert_eq!(calls, [[0, 0, 0, 7], [5, 1, 2, 0]]);
+    assert_eq!(days[0].day, days[1].day + 1);
+    assert!(days[0].start <= at(day_s + 10) && at(day_s + 10) < days[0].start.plus_ms(86_400_000));
+}
+
+async fn old_days_go(store: Store) {
+    let day_s = 86_400;
+    for day in [0, 50, 90, 91] {
+        let budget = row("", at(day * day_s));
+        store
+            .put_budget(TENANT, SHOP, &budget, [1, 0, 0, 0], None)
+            .await
+            .unwrap();
+    }
+    let days = store.budget_days(TENANT, SHOP).await.unwrap();
+    let first = days.last().map_or(0, |day| day.day);
+    let kept: Vec<i64> = days.iter().map(|day| day.day - first).collect();
+    assert_eq!(kept, [41, 40, 0]);
+}
