@@ -273,7 +273,7 @@ pub struct Record {
 impl Record {
     /// Makes a record of what `event` says about `key` at source time `at`; `at` is already capped and lifted.
     ///
-    /// The digest is taken here, and the rows of an order get the version at which they were listed.
+    /// The digest is taken here, and the rows of an order or cart get the version at which they were listed.
     #[must_use]
     pub fn said(key: RecordKey, event: &Event, at: Timestamp, rank: Rank, mut content: Content) -> Self {
         let version = Version {
@@ -282,10 +282,13 @@ impl Record {
             rank,
             digest: digest8(&content.to_json()),
         };
-        if let Content::Order(order) = &mut content
-            && order.rows_seen == RowsSeen::Now
-        {
-            order.rows_seen = RowsSeen::At(version);
+        let rows_seen = match &mut content {
+            Content::Order(order) => Some(&mut order.rows_seen),
+            Content::Quote(quote) => Some(&mut quote.rows_seen),
+            _ => None,
+        };
+        if let Some(seen @ RowsSeen::Now) = rows_seen {
+            *seen = RowsSeen::At(version);
         }
         Self {
             key,
@@ -359,7 +362,7 @@ impl Held {
         }
     }
 
-    /// Tells whether the rows of an order are not known at its newest version, so that they are still to be read.
+    /// Tells whether the rows of an order or cart are not known at its newest version: they are still to be read.
     ///
     /// Of several versions of one second the rows of any count: no source tells these apart. What is gone is not due,
     /// nor is what has no rows.
@@ -378,7 +381,7 @@ impl Held {
 
     /// Takes in one record; returns whether anything changed.
     ///
-    /// For an order the rows of older versions are kept as gone rows, see [`Order::absorb_rows`]. Of one version
+    /// For an order or cart the rows of older versions are kept as gone rows, see [`Order::absorb_rows`]. Of one version
     /// in several events the first event counts.
     pub fn absorb(&mut self, record: Record) -> bool {
         let Some(mut content) = record.content else {
@@ -435,11 +438,12 @@ impl Held {
 }
 
 impl Content {
-    /// Keeps the rows of an order, and the groups of a customer, that only another version knows; returns whether that
-    /// changed anything.
+    /// Keeps the rows of an order or cart, and the groups of a customer, that only another version knows; returns
+    /// whether that changed anything.
     fn keep_rows(&mut self, other: &Self) -> bool {
         match (self, other) {
             (Self::Order(order), Self::Order(other)) => order.absorb_rows(other),
+            (Self::Quote(quote), Self::Quote(other)) => quote.absorb_rows(other),
             (Self::Groups(groups), Self::Groups(other)) => groups.absorb(other),
             _ => false,
         }
@@ -450,6 +454,7 @@ impl Content {
     pub const fn rows_seen(&self) -> Option<RowsSeen> {
         match self {
             Self::Order(order) => Some(order.rows_seen),
+            Self::Quote(quote) => Some(quote.rows_seen),
             _ => None,
         }
     }

@@ -6,10 +6,14 @@
 mod order;
 mod person;
 mod product;
+mod quote;
+mod rows;
 
-pub use order::{Checkout, GoneRow, Invoice, Order, OrderRow, Quote, RowsSeen, Shipment};
+pub use order::{Invoice, Order, OrderRow, Shipment};
 pub use person::{Address, Customer, LanguageName, Memberships, Person, Subscription};
 pub use product::{Image, Product, Variant};
+pub use quote::{Checkout, Quote, QuoteRow};
+pub use rows::{GoneRow, Listed, Row, RowsSeen};
 
 use serde::{Deserialize, Serialize};
 

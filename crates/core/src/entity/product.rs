@@ -1,4 +1,4 @@
-//! Products and variants, as far as order rows show them.
+//! Products and variants, as far as rows of orders and carts show them.
 
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,15 @@ pub struct Variant {
     /// Title in the connection's language.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub title: String,
+    /// The shop's own number of it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub article_code: String,
+    /// Stock keeping unit.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub sku: String,
+    /// Barcode.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub ean: String,
     /// Its picture.
     #[serde(skip_serializing_if = "Image::is_empty")]
     pub image: Image,

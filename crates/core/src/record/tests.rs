@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::entity::{GoneRow, Row};
 use crate::identity::tests::world::{self, Choice, Draw, at, gone, order, said, things};
 
 /// Puts all draws on one thing.
@@ -82,6 +83,33 @@ proptest! {
         let was_unlisted = matches!(&was, (_, Content::Order(order)) if order.rows_seen == RowsSeen::Never);
         prop_assert!(seen == was || was_unlisted, "{seen:?} instead of {was:?}");
     }
+
+    #[test]
+    fn rows_of_a_cart_depend_on_no_order(
+        said_ids in proptest::collection::vec((1_i64..5, proptest::option::of(proptest::collection::btree_set(1_i64..5, 0..4))), 1..8),
+        seed: u64,
+    ) {
+        let records: Vec<Record> = said_ids
+            .iter()
+            .zip(1..)
+            .map(|((second, ids), event)| match ids {
+                Some(ids) => said(event, cart(), *second, 0, cart_listing(&ids.iter().copied().collect::<Vec<_>>())),
+                None => said(event, cart(), *second, 0, Content::Quote(Box::default())),
+            })
+            .collect();
+        let held = join(&records, cart());
+        let arranged: Vec<Record> = Choice(seed).arrange(&records).concat();
+        prop_assert_eq!(&join(&arranged, cart()), &held);
+        // Whatever was ever listed is listed or gone, and what the newest listing has is listed.
+        let (listed, gone) = rows(&held);
+        let ever: std::collections::BTreeSet<i64> = said_ids.iter().flat_map(|(_, ids)| ids.iter().flatten().copied()).collect();
+        prop_assert_eq!(listed.iter().chain(&gone).copied().collect::<std::collections::BTreeSet<_>>(), ever);
+        prop_assert_eq!(listed.len() + gone.len(), said_ids.iter().flat_map(|(_, ids)| ids.iter().flatten()).collect::<std::collections::BTreeSet<_>>().len());
+        let newest = records.iter().filter(|r| matches!(&r.content, Some(Content::Quote(q)) if q.rows_seen != RowsSeen::Never)).max_by_key(|r| r.version);
+        if let Some(Content::Quote(quote)) = newest.and_then(|record| record.content.as_ref()) {
+            prop_assert_eq!(listed, quote.rows.iter().map(Row::id).collect::<Vec<_>>());
+        }
+    }
 }
 
 fn listing(ids: &[i64]) -> Content {
@@ -96,20 +124,41 @@ fn listing(ids: &[i64]) -> Content {
     }))
 }
 
+fn cart_listing(ids: &[i64]) -> Content {
+    let rows = ids.iter().map(|id| crate::entity::QuoteRow {
+        id: *id,
+        ..crate::entity::QuoteRow::default()
+    });
+    Content::Quote(Box::new(Quote {
+        rows: rows.collect(),
+        rows_seen: RowsSeen::Now,
+        ..Quote::default()
+    }))
+}
+
 fn rows(held: &Held) -> (Vec<i64>, Vec<i64>) {
+    fn ids<R: Row>(rows: &[R], gone: &[GoneRow<R>]) -> (Vec<i64>, Vec<i64>) {
+        let gone = gone.iter().map(|gone| gone.row.id()).collect();
+        (rows.iter().map(Row::id).collect(), gone)
+    }
     match &held.live {
-        Some((_, _, Content::Order(order))) => {
-            let gone = order.gone_rows.iter().map(|gone| gone.row.id).collect();
-            (order.rows.iter().map(|row| row.id).collect(), gone)
-        }
+        Some((_, _, Content::Order(order))) => ids(&order.rows, &order.gone_rows),
+        Some((_, _, Content::Quote(quote))) => ids(&quote.rows, &quote.gone_rows),
         _ => (Vec::new(), Vec::new()),
     }
 }
 
 #[test]
 fn rows_come_go_and_come_back() {
-    let key = order(1, 1);
-    let without = Content::Order(Box::default());
+    come_go_and_come_back(order(1, 1), Content::Order(Box::default()), listing);
+    come_go_and_come_back(cart(), Content::Quote(Box::default()), cart_listing);
+}
+
+const fn cart() -> RecordKey {
+    RecordKey::new(ConnectionId(1), RecordKind::Quote, 1)
+}
+
+fn come_go_and_come_back(key: RecordKey, without: Content, listing: fn(&[i64]) -> Content) {
     let mut held = Held::empty(key);
     held.absorb(said(3, key, 30, 0, listing(&[2, 3])));
     assert_eq!(rows(&held), (vec![2, 3], vec![]));

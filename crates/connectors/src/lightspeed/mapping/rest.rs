@@ -25,6 +25,7 @@ impl<'a> Mapped<'a> for QuoteWire<'a> {
             recovery_hash: reader.text("recoveryHash", self.recovery_hash),
             created_at: moments.created,
             updated_at: moments.updated,
+            ..Quote::default()
         };
         job.said(id, moments, rank, Content::Quote(Box::new(quote)))
     }
@@ -115,6 +116,9 @@ impl<'a> Mapped<'a> for VariantWire<'a> {
         let variant = Variant {
             product_id: reader.id("product", self.product.id()),
             title: reader.text("title", self.title),
+            article_code: reader.text("articleCode", self.article_code),
+            sku: reader.text("sku", self.sku),
+            ean: reader.text("ean", self.ean),
             image: image(&mut reader, &self.image),
         };
         job.said(id, moments, rank, Content::Variant(Box::new(variant)))

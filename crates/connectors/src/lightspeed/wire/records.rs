@@ -507,8 +507,14 @@ impl<'de> Wire<'de> for MembershipWire<'de> {
             "id" => self.id = map.next_value()?,
             "group" => self.group = map.next_value()?,
             "customer" => self.customer = map.next_value()?,
+    pub article_code: Raw<'a>,
+    pub sku: Raw<'a>,
+    pub ean: Raw<'a>,
             _ => return Ok(false),
         }
         Ok(true)
     }
 }
+            "articleCode" => self.article_code = map.next_value()?,
+            "sku" => self.sku = map.next_value()?,
+            "ean" => self.ean = map.next_value()?,
