@@ -208,7 +208,7 @@ impl Event {
     #[must_use]
     pub fn dedup_key(&self) -> Option<[u8; 16]> {
         let is_hint = self.trust == Trust::Hint || self.action == Action::Deleted;
-        if self.origin == Origin::Fetch || is_hint {
+        if self.origin != Origin::Webhook || is_hint {
             return None;
         }
         let mut hasher = blake3::Hasher::new();

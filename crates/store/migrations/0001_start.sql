@@ -313,6 +313,58 @@ CREATE TABLE checkpoint (
     PRIMARY KEY (tenant_id, connection_id, name)
 );
 
+-- Walks through the lists of a source: history, sweep, reconciliation. Owner: walk. Kept as long as the connection.
+CREATE TABLE walk (
+    tenant_id BIGINT NOT NULL,
+    connection_id BIGINT NOT NULL,
+    job TEXT NOT NULL,
+    part TEXT NOT NULL,
+    state TEXT NOT NULL,
+    phase TEXT NOT NULL,
+    span TEXT NOT NULL,
+    place TEXT NOT NULL,
+    -- NULL until the source was asked.
+    expected BIGINT,
+    seen BIGINT NOT NULL,
+    stored BIGINT NOT NULL,
+    doubted BIGINT NOT NULL,
+    listed BIGINT NOT NULL,
+    calls BIGINT NOT NULL,
+    failures BIGINT NOT NULL,
+    due_at BIGINT NOT NULL,
+    note TEXT NOT NULL,
+    started_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, connection_id, job, part)
+);
+
+-- Pieces of things that a list brings one by one and that count as a whole only (memberships of a customer). Owner:
+-- walk. A row goes when its thing is put together.
+CREATE TABLE walk_piece (
+    tenant_id BIGINT NOT NULL,
+    connection_id BIGINT NOT NULL,
+    part TEXT NOT NULL,
+    remote_id BIGINT NOT NULL,
+    digest BYTEA NOT NULL,
+    body BYTEA NOT NULL,
+    PRIMARY KEY (tenant_id, connection_id, part, remote_id, digest)
+);
+
+-- What walks found that nobody had told. Owner: walk. Kept until the retention of findings has passed.
+CREATE TABLE finding (
+    tenant_id BIGINT NOT NULL,
+    id BIGINT NOT NULL,
+    connection_id BIGINT NOT NULL,
+    job TEXT NOT NULL,
+    part TEXT NOT NULL,
+    remote_id BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    what TEXT NOT NULL,
+    why TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+CREATE INDEX finding_connection ON finding (tenant_id, connection_id, id);
+
 -- Budgets of calls: what of each connection's limits is spent or may be, as JSON. Owner: budget. Kept as long as the
 -- connection.
 CREATE TABLE budget (

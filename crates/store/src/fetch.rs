@@ -276,7 +276,8 @@ impl Store {
 }
 
 /// Gives events the next ordinals of their connections (architecture §3, Record), in their order.
-async fn number_events(
+/// Gives events the next ordinals of their connections.
+pub(crate) async fn number_events(
     conn: &mut Conn<'_>,
     tenant: TenantId,
     events: &mut [Event],

@@ -53,6 +53,7 @@ mod settle;
 mod budget;
 mod fetch;
 mod lease;
+mod walk;
 
 #[cfg(test)]
 mod conformance;
@@ -65,8 +66,8 @@ pub use open::OpenOptions;
 pub use rows::{
     AfterFetch, AsideRow, AttemptRow, Bound, BudgetDay, BudgetRow, Claim, Claimed, ClaimedFetch, ConnectionRow, DeadFilter,
     DeadLetter, DeliveryCount, DeliveryRow, EntityKey, EntityRow, EventRow, FetchRow, Finished, Hold,
-    InboxCounts, Inserted, MergeRow, Outcome, PutNode, QuarantineFilter, RecordRow, RelationCounts,
-    RelationRow, Settle, Waiting,
+    InboxCounts, Inserted, MergeRow, Outcome, Piece, PutNode, QuarantineFilter, RecordRow, RelationCounts,
+    RelationRow, Settle, Waiting, WalkPage,
 };
 pub use write::WriteTx;
 

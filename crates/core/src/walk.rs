@@ -1,0 +1,358 @@
+//! Walks: reading lists of a source from end to end, and what follows from what they show.
+//!
+//! Three jobs walk: the *backfill* (history, once), the *sweep* (what changed lately, again and again) and the
+//! *reconciliation* (ids and counts, now and then). They share their states, their phases and the rules below. Sources:
+//! reliability.md §9, lightspeed-ecom.md §3.4 and §7.
+
+use serde::{Deserialize, Serialize};
+
+use crate::connector::{Class, Part, Span};
+use crate::event::Origin;
+use crate::id::ConnectionId;
+use crate::time::Timestamp;
+
+macro_rules! words {
+    ($type:ident { $($variant:ident => $word:literal),+ $(,)? }) => {
+        impl $type {
+            /// Every one that this version knows.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word in tables, commands and logs.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            /// Reads the word back.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|one| one.as_str() == text)
+            }
+        }
+    };
+}
+
+/// Why a list is walked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Job {
+    /// What changed lately, with an overlap: finds what webhooks missed (A19).
+    Sweep,
+    /// Ids and counts: finds what was deleted or never came (A16).
+    Reconcile,
+    /// Everything there once was (A8).
+    Backfill,
+}
+
+words!(Job { Sweep => "sweep", Reconcile => "reconcile", Backfill => "backfill" });
+
+impl Job {
+    /// Who pays for its calls (reliability.md §7).
+    #[must_use]
+    pub const fn class(self) -> Class {
+        match self {
+            Self::Sweep | Self::Reconcile => Class::Sweep,
+            Self::Backfill => Class::Backfill,
+        }
+    }
+
+    /// How the events that it brings came in.
+    #[must_use]
+    pub const fn origin(self) -> Origin {
+        match self {
+            Self::Sweep | Self::Reconcile => Origin::Sweep,
+            Self::Backfill => Origin::Backfill,
+        }
+    }
+}
+
+/// Where a walk stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WalkState {
+    /// It is to be done; the parts of a job are done one after the other.
+    Waiting,
+    /// It goes on whenever its budget allows.
+    Running,
+    /// A person halted it.
+    Paused,
+    /// A person ended it; what it read is kept.
+    Cancelled,
+    /// It came to its end, and the counts agree.
+    Done,
+    /// It cannot go on, or the counts do not agree: `note` says why and what to do.
+    Stopped,
+}
+
+words!(WalkState {
+    Waiting => "waiting", Running => "running", Paused => "paused", Cancelled => "cancelled", Done => "done",
+    Stopped => "stopped",
+});
+
+/// What a walk does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Count, so that progress can be told.
+    Count,
+    /// Read the next page.
+    Read,
+    /// Put together what pages brought in pieces (memberships by customer).
+    Gather,
+    /// Read the rows of what has none, a call each.
+    Rows,
+    /// Compare what was read with the count.
+    Verify,
+    /// Walk the ids once more, because the count did not agree.
+    Ids,
+    /// Compare the ids with a new count, and ask about what is missing unless it is too much.
+    Recount,
+    /// Ask about what is missing, however much: a person consented.
+    Accept,
+}
+
+words!(Phase {
+    Count => "count", Read => "read", Gather => "gather", Rows => "rows", Verify => "verify", Ids => "ids",
+    Recount => "recount", Accept => "accept",
+});
+
+impl Phase {
+    /// Gives the first phase of a job's part.
+    #[must_use]
+    pub const fn first(job: Job, part: Part) -> Self {
+        match job {
+            Job::Backfill => Self::Count,
+            Job::Sweep => Self::Read,
+            // Memberships have neither times nor lasting ids: their list is read anew.
+            Job::Reconcile if matches!(part, Part::Groups) => Self::Read,
+            Job::Reconcile => Self::Ids,
+        }
+    }
+
+    /// Gives what follows when the list came to its end.
+    #[must_use]
+    pub const fn after_list(job: Job, part: Part) -> Option<Self> {
+        match (job, part) {
+            (Job::Backfill, _) => Some(Self::Verify),
+            (_, Part::Groups) => Some(Self::Gather),
+            (Job::Sweep | Job::Reconcile, _) => None,
+        }
+    }
+}
+
+/// One walk: a part of a source, for one reason. Everything that a restart needs stands here, and moves in the
+/// transaction that stores what was read (I24).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Walk {
+    /// The source.
+    pub connection: ConnectionId,
+    /// Why.
+    pub job: Job,
+    /// What of it.
+    pub part: Part,
+    /// Where it stands.
+    pub state: WalkState,
+    /// What it does next.
+    pub phase: Phase,
+    /// Which things are meant.
+    pub span: Span,
+    /// The connector's place in the list; empty at the start.
+    pub cursor: String,
+    /// How many things the source counted; `None` before it was asked.
+    pub expected: Option<i64>,
+    /// How many things were read so far.
+    pub seen: i64,
+    /// How many of them became events.
+    pub stored: i64,
+    /// How many of them were wanted one by one, because what they show contradicts what is held.
+    pub doubted: i64,
+    /// How many ids the last walk over ids alone showed.
+    pub listed: i64,
+    /// Calls so far.
+    pub calls: i64,
+    /// Failures in a row.
+    pub failures: i64,
+    /// Nothing is tried before.
+    pub due_at: Timestamp,
+    /// What it waits for or why it stopped, in words without personal data; empty when all is well.
+    pub note: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it last went on.
+    pub updated_at: Timestamp,
+}
+
+impl Walk {
+    /// Makes a walk that waits to begin.
+    #[must_use]
+    pub fn new(connection: ConnectionId, job: Job, part: Part, span: Span, now: Timestamp) -> Self {
+        Self {
+            connection,
+            job,
+            part,
+            state: WalkState::Waiting,
+            phase: Phase::first(job, part),
+            span,
+            cursor: String::new(),
+            expected: None,
+            seen: 0,
+            stored: 0,
+            doubted: 0,
+            listed: 0,
+            calls: 0,
+            failures: 0,
+            due_at: now,
+            note: String::new(),
+            started_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// Tells whether it goes on by itself.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self.state, WalkState::Waiting | WalkState::Running)
+    }
+}
+
+/// What a walk found that nobody had told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// The source lists a thing that the hub did not hold.
+    New,
+    /// The source shows a newer version than the hub held.
+    Changed,
+    /// The hub holds a thing that the source does not list; it is asked about before anything is marked.
+    Missing,
+    /// The source lists a thing that the hub took for gone; it is asked about.
+    Back,
+}
+
+words!(What { New => "new", Changed => "changed", Missing => "missing", Back => "back" });
+
+/// Why a finding came about, as far as it can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// It is older than the hub's first webhook of that shop: history, not a loss.
+    BeforeStart,
+    /// It happened so short a time ago that its webhook may still be on its way.
+    Underway,
+    /// The source tells of such things to nobody: it has no webhook for them.
+    Untold,
+    /// A webhook should have told of it and did not come.
+    Missed,
+    /// Nothing explains it.
+    Unexplained,
+}
+
+words!(Why {
+    BeforeStart => "before_start", Underway => "underway", Untold => "untold", Missed => "missed",
+    Unexplained => "unexplained",
+});
+
+/// One difference between a source and the hub, found by a walk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The source.
+    pub connection: ConnectionId,
+    /// Which walk found it.
+    pub job: Job,
+    /// In which list.
+    pub part: Part,
+    /// The source's id of the thing.
+    pub remote_id: i64,
+    /// When it was found.
+    pub at: Timestamp,
+    /// What was found.
+    pub what: What,
+    /// Why.
+    pub why: Why,
+}
+
+/// How long a webhook may be on its way before it counts as missed, in microseconds: ten minutes. Lightspeed repeats a
+/// failed one up to ten times (lightspeed-ecom.md §4.3).
+pub const UNDERWAY_US: i64 = 600_000_000;
+
+/// What is known of a source's webhooks, to explain findings with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// When the first webhook of the source came; `None` when none ever did (polling).
+    pub since: Option<Timestamp>,
+    /// Whether it has a webhook for such things.
+    pub has_webhook: bool,
+}
+
+impl Told {
+    /// Explains a thing that was last changed at `changed` (`None`: the list has no times) and found at `now`.
+    #[must_use]
+    pub fn explain(&self, changed: Option<Timestamp>, now: Timestamp) -> Why {
+        let Some(since) = self.since.filter(|_| self.has_webhook) else {
+            return Why::Untold;
+        };
+        match changed {
+            Some(changed) if changed < since => Why::BeforeStart,
+            Some(changed) if changed.as_micros() + UNDERWAY_US > now.as_micros() => Why::Underway,
+            Some(_) => Why::Missed,
+            None => Why::Unexplained,
+        }
+    }
+}
+
+/// Tells whether counts show that everything was read: the source counts as many as were listed, or as many as the hub
+/// holds alive (something was made or deleted during the walk, and a webhook told of it).
+#[must_use]
+pub fn do_counts_agree(counted: i64, listed: i64, alive: Option<i64>) -> bool {
+    counted == listed || alive == Some(counted)
+}
+
+/// Most things that one walk may take for deleted without asking, as a part of all: 5% (lightspeed-ecom.md §7, rule 8).
+const MISSING_PERCENT: i64 = 5;
+
+/// As many may be missing in a small shop, whatever part of all they are.
+const MISSING_FEW: i64 = 20;
+
+/// Tells whether so many missing things need a person's consent before any of them is even asked about: a list that
+/// came back half is no mass deletion.
+#[must_use]
+pub const fn is_mass_deletion(missing: i64, held: i64) -> bool {
+    missing > MISSING_FEW && missing * 100 > held * MISSING_PERCENT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_read_back() {
+        for state in WalkState::ALL {
+            assert_eq!(WalkState::parse(state.as_str()), Some(*state));
+        }
+        for phase in Phase::ALL {
+            assert_eq!(Phase::parse(phase.as_str()), Some(*phase));
+        }
+        for job in Job::ALL {
+            assert_eq!(Job::parse(job.as_str()), Some(*job));
+        }
+    }
+
+    #[test]
+    fn counts_agree_with_the_list_or_with_what_lives() {
+        assert!(do_counts_agree(10, 10, None));
+        assert!(
+            do_counts_agree(9, 10, Some(9)),
+            "one was deleted and a webhook told so"
+        );
+        assert!(!do_counts_agree(9, 10, Some(10)));
+        assert!(!do_counts_agree(9, 10, None));
+    }
+
+    #[test]
+    fn many_missing_things_need_consent() {
+        assert!(!is_mass_deletion(20, 21), "few in a small shop");
+        assert!(is_mass_deletion(21, 100));
+        assert!(!is_mass_deletion(50, 1_000));
+        assert!(is_mass_deletion(51, 1_000));
+    }
+}
