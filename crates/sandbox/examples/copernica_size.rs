@@ -7,7 +7,6 @@
 #![expect(clippy::print_stdout, reason = "an example says what it measured")]
 
 use std::error::Error;
-use std::fs;
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
@@ -17,6 +16,11 @@ use schakel_sandbox::copernica::{Options, Simulator};
 use schakel_sandbox::door::{MachineClock, Seed};
 use serde_json::{Map, Value, json};
 use tower::ServiceExt;
+
+#[path = "measure/mod.rs"]
+mod measure;
+
+use measure::{memory, processor};
 
 /// Name, type, length (0: none), value and index of the profile's fields.
 const FIELDS: [(&str, &str, u32, &str, bool); 48] = [
@@ -102,8 +106,6 @@ const STREETS: [&str; 5] = [
 const CITIES: [&str; 5] = ["Utrecht", "Amersfoort", "Antwerpen", "Groningen", "Zwolle"];
 const FIRST_NAMES: [&str; 6] = ["Jan", "Anna", "Piet", "Sofie", "Karel", "Lotte"];
 const LAST_NAMES: [&str; 6] = ["Voorbeeld", "Proefman", "Tester", "Monster", "Staal", "Keur"];
-/// Ticks of `/proc/self/stat` in a second, on every Linux of today.
-const TICKS: f64 = 100.0;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -162,26 +164,6 @@ async fn call(simulator: &Simulator, method: &str, path: &str, body: Body) -> Ou
         return Err(String::from_utf8_lossy(&bytes).into_owned().into());
     }
     Ok(bytes)
-}
-
-/// Gives the memory of this process in bytes.
-fn memory() -> Outcome<u64> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .ok_or("no VmRSS")?;
-    let kilobytes: u64 = line.split_whitespace().nth(1).ok_or("no number")?.parse()?;
-    Ok(kilobytes * 1024)
-}
-
-/// Gives the processor time of this process in seconds.
-fn processor() -> Outcome<f64> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    let rest = stat.rsplit_once(')').ok_or("no name")?.1;
-    let mut ticks = rest.split_whitespace().skip(11);
-    let mut next = || -> Outcome<f64> { Ok(ticks.next().ok_or("no time")?.parse()?) };
-    Ok((next()? + next()?) / TICKS)
 }
 
 /// Says what one of `times` reads costs.

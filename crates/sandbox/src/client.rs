@@ -1,6 +1,10 @@
 //! A small HTTP client for deliveries: one kept-alive connection per worker and receiver, TLS where asked for.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -64,6 +68,31 @@ impl Target {
     }
 }
 
+/// A receiver of webhooks inside this process, in place of all that have an address: no socket is opened.
+#[derive(Clone)]
+pub struct Receiver(Arc<Receive>);
+
+type Receive =
+    dyn Fn(Request<Bytes>) -> Pin<Box<dyn Future<Output = Option<StatusCode>> + Send>> + Send + Sync;
+
+impl Receiver {
+    /// Takes what is called with each request, whose target is the whole address; it gives the status of the
+    /// answer, or `None` for a receiver that does not answer.
+    pub fn new<F, A>(receive: F) -> Self
+    where
+        F: Fn(Request<Bytes>) -> A + Send + Sync + 'static,
+        A: Future<Output = Option<StatusCode>> + Send + 'static,
+    {
+        Self(Arc::new(move |request| Box::pin(receive(request))))
+    }
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Receiver")
+    }
+}
+
 /// Why an attempt failed before there was an answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SendError {
@@ -76,6 +105,9 @@ pub(crate) enum SendError {
     /// The connection broke, or the answer was no HTTP.
     #[error("exchange with receiver")]
     Exchange(#[from] hyper::Error),
+    /// The receiver in this process chose not to answer.
+    #[error("receiver does not answer")]
+    Silent,
 }
 
 /// The connections of one worker.
@@ -84,9 +116,19 @@ pub(crate) struct Lines {
     open: HashMap<String, SendRequest<Full<Bytes>>>,
     /// Made for the first receiver that wants TLS; it keeps connections by itself.
     tls: Option<Client<HttpsConnector<HttpConnector>, Full<Bytes>>>,
+    /// Takes everything, when there is one.
+    receiver: Option<Receiver>,
 }
 
 impl Lines {
+    /// Leads to a receiver in this process, or to the addresses when there is none.
+    pub(crate) fn to(receiver: Option<Receiver>) -> Self {
+        Self {
+            receiver,
+            ..Self::default()
+        }
+    }
+
     /// Posts `body` and returns the status of the answer.
     ///
     /// # Errors
@@ -97,16 +139,15 @@ impl Lines {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<StatusCode, SendError> {
+        if let Some(receiver) = &self.receiver {
+            let request = posted(target, &target.url, headers, body);
+            return receiver.0(request).await.ok_or(SendError::Silent);
+        }
         if !target.is_plain {
             return self.post_tls(target, headers, body).await;
         }
         let mut line = self.line(target).await?;
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = target.path.clone();
-        *request.headers_mut() = headers;
-        request.headers_mut().insert(header::HOST, target.host.clone());
-        authorise(&mut request, target);
+        let request = posted(target, &target.path, headers, body).map(Full::new);
         let answer = line.send_request(request).await?;
         let status = answer.status();
         if drain(answer.into_body()).await? {
@@ -121,11 +162,7 @@ impl Lines {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<StatusCode, SendError> {
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = target.url.clone();
-        *request.headers_mut() = headers;
-        authorise(&mut request, target);
+        let request = posted(target, &target.url, headers, body).map(Full::new);
         let answer = self.tls.get_or_insert_with(tls_client).request(request).await?;
         let status = answer.status();
         drain(answer.into_body()).await?;
@@ -155,11 +192,18 @@ fn basic(credentials: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
-fn authorise(request: &mut Request<Full<Bytes>>, target: &Target) {
+/// Makes the request of a delivery.
+fn posted(target: &Target, uri: &Uri, headers: HeaderMap, body: Bytes) -> Request<Bytes> {
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri.clone();
+    *request.headers_mut() = headers;
+    let headers = request.headers_mut();
+    headers.insert(header::HOST, target.host.clone());
     if let Some(credentials) = &target.credentials {
-        let headers = request.headers_mut();
         headers.insert(header::AUTHORIZATION, credentials.clone());
     }
+    request
 }
 
 /// Makes a client that trusts the public authorities.

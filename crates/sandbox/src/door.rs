@@ -13,6 +13,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use crate::client::Receiver;
+
 /// How long calls that are running may take when a port is closed.
 const GRACE: Duration = Duration::from_millis(250);
 /// How long a port that somebody else took in an outage is left alone.

@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::client::{Lines, Target};
+use super::client::{Lines, Receiver, Target};
 use super::faults::WebhookFaults;
 use super::locked;
 use super::options::{Options, WebhookOptions};
@@ -98,7 +98,8 @@ struct Job {
 /// A job that waits for its time; the earliest is the greatest.
 #[derive(Debug)]
 struct Waiting {
-    due: Reverse<(Instant, u64)>,
+    /// Microseconds as [`Dispatcher::now_us`] counts them, and a serial number.
+    due: Reverse<(i64, u64)>,
     job: Job,
 }
 
@@ -143,6 +144,10 @@ pub(crate) struct Dispatcher {
     clock: Arc<dyn SimClock>,
     log: Mutex<SentLog>,
     on_dead: OnceLock<OnDead>,
+    /// Where the waits of sockets are counted from.
+    begun: Instant,
+    /// Takes everything in place of the addresses, on the clock of the shop.
+    receiver: OnceLock<Receiver>,
 }
 
 /// What is called with the id of a registration that has failed too often.
@@ -176,7 +181,46 @@ impl Dispatcher {
             clock,
             log: Mutex::default(),
             on_dead: OnceLock::new(),
+            begun: Instant::now(),
+            receiver: OnceLock::new(),
         }
+    }
+
+    /// Sends everything to a receiver in this process; `false` when there is one already.
+    pub(crate) fn deliver_in_process(&self, receiver: Receiver) -> bool {
+        self.receiver.set(receiver).is_ok()
+    }
+
+    /// Attempts everything that is due to the receiver in this process, in the task of the caller.
+    pub(crate) async fn deliver_due(&self) -> u64 {
+        let mut lines = Lines::to(self.receiver.get().cloned());
+        let mut attempts = 0;
+        loop {
+            let job = {
+                let mut queue = locked(&self.queue);
+                ripen(&mut queue, self.now_us());
+                queue.ready.pop_front()
+            };
+            let Some(job) = job else { return attempts };
+            attempts += 1;
+            self.attempt(&mut lines, job).await;
+        }
+    }
+
+    /// Returns the time that waits are measured in: of the shop when the receiver is in this process, else of the
+    /// machine.
+    fn now_us(&self) -> i64 {
+        match self.receiver.get() {
+            Some(_) => self.clock.now_us(),
+            None => i64::try_from(self.begun.elapsed().as_micros()).unwrap_or(i64::MAX),
+        }
+    }
+
+    fn wait(&self, queue: &mut Queue, job: Job, delay: Duration) {
+        queue.serial += 1;
+        let delay_us = i64::try_from(delay.as_micros()).unwrap_or(i64::MAX);
+        let due = Reverse((self.now_us().saturating_add(delay_us), queue.serial));
+        queue.waiting.push(Waiting { due, job });
     }
 
     /// Replaces the standing faults.
@@ -270,7 +314,7 @@ impl Dispatcher {
         };
         match delay {
             None => queue.ready.push_back(job),
-            Some(delay) => wait(queue, job, delay),
+            Some(delay) => self.wait(queue, job, delay),
         }
     }
 
@@ -300,6 +344,9 @@ impl Dispatcher {
         reason = "a simulator is a process of its own; nobody supervises it"
     )]
     fn start(self: &Arc<Self>) {
+        if self.receiver.get().is_some() {
+            return;
+        }
         if self.is_started.load(Ordering::Relaxed) || tokio::runtime::Handle::try_current().is_err() {
             return;
         }
@@ -330,6 +377,10 @@ impl Dispatcher {
 
     async fn below(self: &Arc<Self>, limit: usize) {
         self.start();
+        if self.receiver.get().is_some() {
+            self.deliver_due().await;
+            return;
+        }
         loop {
             let settled = self.settled.notified();
             let mut settled = std::pin::pin!(settled);
@@ -377,7 +428,7 @@ impl Dispatcher {
                     self.work.notify_one();
                     return None;
                 }
-                ripen(&mut queue);
+                ripen(&mut queue, self.now_us());
                 if let Some(job) = queue.ready.pop_front() {
                     if !queue.ready.is_empty() {
                         self.work.notify_one();
@@ -389,6 +440,7 @@ impl Dispatcher {
             match due {
                 None => self.work.notified().await,
                 Some(due) => {
+                    let due = self.begun + Duration::from_micros(due.unsigned_abs());
                     let _ = tokio::time::timeout_at(due, self.work.notified()).await;
                 }
             }
@@ -442,7 +494,7 @@ impl Dispatcher {
             .retry_wait_ms
             .saturating_mul(1 << (job.failed - 1).min(30));
         let wait_ms = doubled.min(self.options.retry_wait_ms_max);
-        wait(&mut locked(&self.queue), job, Duration::from_millis(wait_ms));
+        self.wait(&mut locked(&self.queue), job, Duration::from_millis(wait_ms));
         // A worker may be asleep for longer than this wait, or without any due time.
         self.work.notify_one();
     }
@@ -470,19 +522,13 @@ impl Dispatcher {
     }
 }
 
-fn wait(queue: &mut Queue, job: Job, delay: Duration) {
-    queue.serial += 1;
-    let due = Reverse((Instant::now() + delay, queue.serial));
-    queue.waiting.push(Waiting { due, job });
-}
-
 /// Moves the jobs whose time has come to the ready ones.
-fn ripen(queue: &mut Queue) {
-    if queue.waiting.is_empty() {
-        return;
-    }
-    let now = Instant::now();
-    while queue.waiting.peek().is_some_and(|waiting| waiting.due.0.0 <= now) {
+fn ripen(queue: &mut Queue, now_us: i64) {
+    while queue
+        .waiting
+        .peek()
+        .is_some_and(|waiting| waiting.due.0.0 <= now_us)
+    {
         if let Some(waiting) = queue.waiting.pop() {
             queue.ready.push_back(waiting.job);
         }

@@ -22,6 +22,8 @@ pub enum RestFault {
     TooManyBare,
     /// The connection breaks in the middle of an answer; nothing is done.
     Cut,
+    /// The call is done, then the connection breaks in the middle of its answer: a half-read page.
+    Half,
     /// The connection breaks before a byte of an answer; nothing is done.
     Reset,
     /// The call is done, then the connection breaks before a byte of the answer.
@@ -34,11 +36,13 @@ pub enum RestFault {
     Drip(u32),
     /// The call waits this many milliseconds and is then done.
     Late(u32),
+    /// A 504 page at once; the call is done this many milliseconds later on the clock of the shop.
+    Later(u32),
 }
 
 impl RestFault {
     /// Every kind, with the figures the control port gives them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::TooManySeconds(2),
         Self::TooManyDate(2),
         Self::TooManyBare,
@@ -47,10 +51,12 @@ impl RestFault {
         Self::AnswerLost,
         Self::Reset,
         Self::Cut,
+        Self::Half,
         Self::HtmlOk,
         Self::LoadBalancer,
         Self::Drip(100),
         Self::Late(500),
+        Self::Later(2_000),
         Self::OrderNotFound,
     ];
 
@@ -65,12 +71,14 @@ impl RestFault {
             Self::TooManyDate(_) => "429 with Retry-After as a date",
             Self::TooManyBare => "429",
             Self::Cut => "cut answer",
+            Self::Half => "half an answer",
             Self::Reset => "connection reset",
             Self::AnswerLost => "answer lost",
             Self::HtmlOk => "HTML with 200",
             Self::LoadBalancer => "load balancer 503",
             Self::Drip(_) => "slow drip",
             Self::Late(_) => "latency",
+            Self::Later(_) => "delayed, 504",
         }
     }
 }

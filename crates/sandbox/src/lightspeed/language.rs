@@ -50,8 +50,8 @@ impl Language {
     }
 
     /// Returns the element of the list of languages of a shop.
-    pub(crate) fn json_of_shop(self, is_default: bool) -> String {
-        let flags = format!(r#","isActive":true,"isDefault":{is_default},"code""#);
+    pub(crate) fn json_of_shop(self, is_default: bool, is_active: bool) -> String {
+        let flags = format!(r#","isActive":{is_active},"isDefault":{is_default},"code""#);
         self.json().replacen(r#","code""#, &flags, 1)
     }
 }

@@ -71,6 +71,18 @@ impl Budget {
         self.standing(wall, now_s)
     }
 
+    /// Uses up the window at this place, until it begins anew.
+    pub(crate) fn use_up(&mut self, at: usize, wall: &Wall, now_s: i64) {
+        self.roll(wall, now_s);
+        self.used[at] = self.limits[at];
+    }
+
+    /// Makes every window whole.
+    pub(crate) fn refill(&mut self) {
+        self.used = [0; 3];
+        self.used_in_second = 0;
+    }
+
     fn roll(&mut self, wall: &Wall, now_s: i64) {
         let local_s = wall.local_s(now_s);
         for (at, window_s) in WINDOWS_S.into_iter().enumerate() {

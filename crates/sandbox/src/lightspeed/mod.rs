@@ -27,7 +27,9 @@ mod records;
 mod rest;
 mod sent_log;
 mod snapshot;
+mod span;
 mod state;
+mod switches;
 pub mod traffic;
 mod wall;
 mod webhooks;
@@ -48,18 +50,20 @@ pub use inspect::{Kind, OrderFacts, QuoteFacts, RowFacts, ShopCounts};
 pub use options::{Access, App, Cluster, DeletionBody, Key, Options, Permissions, WebhookOptions};
 pub use person::{Country, Gender, Person, Text};
 pub use snapshot::LoadError;
+pub use switches::Window;
 
 use dispatch::{Dispatcher, OnDead};
 use faults::RestPlan;
 use language::Language;
 use limits::Budget;
 use state::Shop;
+use switches::Switches;
 use wall::Wall;
 use write::LinkBases;
 
 use crate::client;
 use crate::control::CallLog;
-use crate::door::{Outage, Seed, SimClock};
+use crate::door::{Outage, Receiver, Seed, SimClock};
 
 /// One simulated shop; clones are handles on the same shop.
 #[derive(Clone)]
@@ -74,7 +78,7 @@ pub struct Simulator {
 struct Inner {
     options: Options,
     keys: Vec<Key>,
-    languages: Vec<Language>,
+    switches: Mutex<Switches>,
     default_language: Language,
     clock: Arc<dyn SimClock>,
     wall: Wall,
@@ -85,6 +89,8 @@ struct Inner {
     /// One budget per key.
     budgets: Mutex<Vec<Budget>>,
     faults: Mutex<RestPlan>,
+    /// Calls whose answer came before they were done.
+    put_off: Mutex<Vec<rest::PutOff>>,
     /// Calls per resource.
     calls: Mutex<BTreeMap<String, u64>>,
     dispatcher: Arc<Dispatcher>,
@@ -125,8 +131,8 @@ impl Simulator {
             .expect("the platform knows Dutch");
         let (fault_seed, dispatcher_seed) = (Seed::new(seed.next_u64()), Seed::new(seed.next_u64()));
         let inner = Inner {
+            switches: Mutex::new(Switches::new(languages, &keys)),
             keys,
-            languages,
             default_language,
             log: CallLog::default(),
             outage: Outage::default(),
@@ -139,6 +145,7 @@ impl Simulator {
             shop: Mutex::new(shop),
             budgets: Mutex::new(budgets),
             faults: Mutex::new(RestPlan::new(fault_seed)),
+            put_off: Mutex::new(Vec::new()),
             calls: Mutex::new(BTreeMap::new()),
             options,
         };
@@ -209,7 +216,21 @@ impl Simulator {
         locked(&self.inner.faults).fail_next(fault, count);
     }
 
-    /// Waits until no delivery is outstanding, retries included.
+    /// Sends all webhooks to a receiver in this process; waits between attempts pass on the clock of the shop.
+    ///
+    /// From now on nothing is sent by itself: [`deliver_due`](Self::deliver_due) sends. Call it before anything is
+    /// told; `false` when there is a receiver already.
+    pub fn deliver_in_process(&self, receiver: Receiver) -> bool {
+        self.inner.dispatcher.deliver_in_process(receiver)
+    }
+
+    /// Attempts every delivery that is due to the receiver in this process, one after the other, and returns how
+    /// many attempts that were.
+    pub async fn deliver_due(&self) -> u64 {
+        self.inner.dispatcher.deliver_due().await
+    }
+
+    /// Waits until no delivery is outstanding, retries included; with a receiver in this process, until none is due.
     pub async fn webhooks_idle(&self) {
         self.inner.dispatcher.idle().await;
     }

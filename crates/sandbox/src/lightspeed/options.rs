@@ -97,6 +97,34 @@ impl Default for Permissions {
     }
 }
 
+impl Permissions {
+    /// Returns every section with its name.
+    #[must_use]
+    pub fn sections(&self) -> [(&'static str, Access); 6] {
+        [
+            ("content", self.content),
+            ("products", self.products),
+            ("customers", self.customers),
+            ("orders", self.orders),
+            ("settings", self.settings),
+            ("tracking", self.tracking),
+        ]
+    }
+
+    /// Returns the section with this name for a change; `None` when there is none.
+    pub fn section_mut(&mut self, name: &str) -> Option<&mut Access> {
+        Some(match name {
+            "content" => &mut self.content,
+            "products" => &mut self.products,
+            "customers" => &mut self.customers,
+            "orders" => &mut self.orders,
+            "settings" => &mut self.settings,
+            "tracking" => &mut self.tracking,
+            _ => return None,
+        })
+    }
+}
+
 /// A further API key of the same shop, with a budget of its own.
 #[derive(Debug, Clone)]
 pub struct Key {

@@ -3,6 +3,7 @@
 //! Records refer to each other by position, which is half the size of an id; [`Table`] turns one into
 //! the other.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::language::Language;
 use super::person::Person;
+use super::span::{BLOCK, Span, Timed};
 
 /// Rows a cart or an order may have; row ids are made from the order and the row's ordinal.
 pub(crate) const ROWS_MAX: u64 = 64;
@@ -24,6 +26,9 @@ pub(crate) struct Table<T> {
     live: usize,
     /// Removed records that others still quote.
     buried: BTreeMap<usize, T>,
+    /// What is known of each block; forgotten with every change in it.
+    #[serde(skip)]
+    spans: RefCell<Vec<Option<Span>>>,
 }
 
 impl<T> Table<T> {
@@ -34,6 +39,13 @@ impl<T> Table<T> {
             rows: Vec::new(),
             live: 0,
             buried: BTreeMap::new(),
+            spans: RefCell::default(),
+        }
+    }
+
+    fn forget_span(&mut self, at: usize) {
+        if let Some(span) = self.spans.get_mut().get_mut(at / BLOCK) {
+            *span = None;
         }
     }
 
@@ -41,7 +53,9 @@ impl<T> Table<T> {
     pub(crate) fn push(&mut self, row: T) -> usize {
         self.rows.push(Some(row));
         self.live += 1;
-        self.rows.len() - 1
+        let at = self.rows.len() - 1;
+        self.forget_span(at);
+        at
     }
 
     /// Returns the id of the record at `at`.
@@ -62,6 +76,7 @@ impl<T> Table<T> {
 
     /// Returns the record at `at` for changing.
     pub(crate) fn get_mut(&mut self, at: usize) -> Option<&mut T> {
+        self.forget_span(at);
         self.rows.get_mut(at)?.as_mut()
     }
 
@@ -69,6 +84,7 @@ impl<T> Table<T> {
     pub(crate) fn remove(&mut self, at: usize) -> Option<T> {
         let row = self.rows.get_mut(at)?.take()?;
         self.live -= 1;
+        self.forget_span(at);
         Some(row)
     }
 
@@ -104,6 +120,23 @@ impl<T> Table<T> {
     }
 }
 
+impl<T: Timed> Table<T> {
+    /// Summarises the block that begins at `at`; `None` when none begins there.
+    pub(crate) fn span(&self, at: usize) -> Option<Span> {
+        if !at.is_multiple_of(BLOCK) || at >= self.rows.len() {
+            return None;
+        }
+        let mut spans = self.spans.borrow_mut();
+        let block = at / BLOCK;
+        if spans.len() <= block {
+            spans.resize(block + 1, None);
+        }
+        let end = self.rows.len().min(at + BLOCK);
+        let make = || Span::of(end, self.rows[at..end].iter().flatten());
+        Some(*spans[block].get_or_insert_with(make))
+    }
+}
+
 /// A customer account, or the record of one guest order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Customer {
@@ -119,6 +152,16 @@ pub(crate) struct Customer {
     pub(crate) notify: [bool; 3],
 }
 
+impl Timed for Customer {
+    fn created_s(&self) -> i64 {
+        self.created_s
+    }
+
+    fn updated_s(&self) -> (i64, i64) {
+        (self.updated_s, self.updated_s)
+    }
+}
+
 /// A newsletter subscriber.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Subscription {
@@ -130,6 +173,16 @@ pub(crate) struct Subscription {
     pub(crate) language: Option<Language>,
     pub(crate) is_confirmed: bool,
     pub(crate) do_notify: bool,
+}
+
+impl Timed for Subscription {
+    fn created_s(&self) -> i64 {
+        self.created_s
+    }
+
+    fn updated_s(&self) -> (i64, i64) {
+        (self.updated_s, self.updated_s)
+    }
 }
 
 /// A customer group.
@@ -178,6 +231,16 @@ pub(crate) struct Quote {
     /// Shipment and payment were chosen: the cart became an order.
     pub(crate) is_ordered: bool,
     pub(crate) next_ordinal: u8,
+}
+
+impl Timed for Quote {
+    fn created_s(&self) -> i64 {
+        self.created_s
+    }
+
+    fn updated_s(&self) -> (i64, i64) {
+        (self.updated_s, self.updated_s)
+    }
 }
 
 /// What happened to an order.
@@ -325,6 +388,21 @@ pub(crate) struct Order {
     pub(crate) language: Language,
     pub(crate) is_newsletter: bool,
     pub(crate) is_new_customer: bool,
+}
+
+/// An order stands for its invoice and its shipment too, which have times of their own.
+impl Timed for Order {
+    fn created_s(&self) -> i64 {
+        self.created_s
+    }
+
+    fn updated_s(&self) -> (i64, i64) {
+        let times = [self.updated_s, self.invoice_updated_s, self.shipment_updated_s];
+        (
+            times.into_iter().min().unwrap_or(self.updated_s),
+            times.into_iter().max().unwrap_or(self.updated_s),
+        )
+    }
 }
 
 /// Pieces of rows of an order, by the ordinal of the row.

@@ -73,6 +73,35 @@ pub(super) fn list_query(given: &Given) -> String {
     pairs.collect::<Vec<String>>().join("&")
 }
 
+/// Gives the languages that are on, what each key may do, how far counts are off, and what is left of the limits.
+pub(super) fn switches(simulator: &Simulator) -> Value {
+    let now_s = simulator.now_s();
+    let mut budgets = locked(&simulator.inner.budgets);
+    let left: Vec<[i64; 3]> = budgets
+        .iter_mut()
+        .map(|budget| budget.peek(&simulator.inner.wall, now_s).remaining)
+        .collect();
+    drop(budgets);
+    let switches = locked(&simulator.inner.switches);
+    let keys = simulator.inner.keys.iter().zip(&switches.permissions).zip(left);
+    let keys = keys.map(|((key, permissions), left)| {
+        let sections: Map<String, Value> = permissions
+            .sections()
+            .into_iter()
+            .map(|(name, access)| {
+                (
+                    name.to_owned(),
+                    json!({"read": access.read, "write": access.write}),
+                )
+            })
+            .collect();
+        json!({"api_key": key.api_key, "permissions": sections, "left": left})
+    });
+    let languages = switches.languages.iter().map(|language| language.code());
+    json!({"languages": languages.collect::<Vec<_>>(), "keys": keys.collect::<Vec<_>>(),
+           "counts": switches.count_offsets})
+}
+
 /// Gives the faults of the API and how often each hit.
 pub(super) fn faults(simulator: &Simulator) -> Value {
     let plan = locked(&simulator.inner.faults);

@@ -6,11 +6,16 @@ use super::{Answer, Simulator, api};
 use crate::control::{Given, Trouble, done};
 use crate::lightspeed::faults::{RestFault, WebhookFaults};
 use crate::lightspeed::locked;
-use crate::lightspeed::traffic::Mix;
+use crate::lightspeed::traffic::{Mix, Past, Telling};
+use crate::lightspeed::{Access, Window};
 use crate::shares;
 
 /// The most orders per second that may be asked for.
 const RATE_MAX: u32 = 10_000;
+/// The most customers, and orders, that one call may make.
+const RECORDS_MAX: u64 = 10_000_000;
+/// Records of a past that are made before other calls have their turn.
+const STEPS_PER_TURN: u32 = 256;
 
 /// Starts traffic: `rate` orders per second, `seed`, and shares of the mix in percent.
 pub(super) async fn start_traffic(State(simulator): State<Simulator>, given: Given) -> Answer {
@@ -37,6 +42,76 @@ pub(super) async fn start_traffic(State(simulator): State<Simulator>, given: Giv
 pub(super) async fn stop_traffic(State(simulator): State<Simulator>, given: Given) -> Answer {
     simulator.stop_traffic();
     Ok(done(&given, "/control/", &api::traffic(&simulator)))
+}
+
+/// Fills the shop with a past of `customers` and `orders`, with `rows` each, over the last `days`; `seed`.
+pub(super) async fn fill(State(simulator): State<Simulator>, given: Given) -> Answer {
+    let usual = Past::default();
+    let past = Past {
+        customers: given.number("customers")?.unwrap_or(usual.customers),
+        orders: given.number("orders")?.unwrap_or(usual.orders),
+        rows_per_order: given.number("rows")?.unwrap_or(usual.rows_per_order),
+        days: given.number("days")?.unwrap_or(usual.days),
+        seed: given.number("seed")?.unwrap_or(usual.seed),
+    };
+    if past.customers > RECORDS_MAX || past.orders > RECORDS_MAX {
+        return Err(Trouble::new("customers and orders are at most 10000000 each"));
+    }
+    let mut telling = Telling::new(&simulator, past);
+    loop {
+        let is_told = !(0..STEPS_PER_TURN).all(|_| telling.step());
+        if is_told {
+            return Ok(done(&given, "/control/", &api::state(&simulator)));
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Switches the `language` on or off: `active` is `true` or `false`.
+pub(super) async fn switch_language(State(simulator): State<Simulator>, given: Given) -> Answer {
+    let is_active = given.truth("active")?;
+    if !simulator.set_language_active(&given.needed("language")?, is_active) {
+        return Err(Trouble::unknown("language"));
+    }
+    Ok(done(&given, "/control/faults", &api::switches(&simulator)))
+}
+
+/// Grants or withdraws `read` and `write` of one `section`; of the first key, or of that with the `api_key`.
+pub(super) async fn set_permission(State(simulator): State<Simulator>, given: Given) -> Answer {
+    let key = given.text("api_key");
+    let key = key.unwrap_or_else(|| simulator.options().api_key.clone());
+    let mut permissions = simulator
+        .permissions(&key)
+        .ok_or_else(|| Trouble::unknown("key"))?;
+    let access = Access {
+        read: given.truth("read")?,
+        write: given.truth("write")?,
+    };
+    let name = given.needed("section")?;
+    *permissions
+        .section_mut(&name)
+        .ok_or_else(|| Trouble::unknown("section"))? = access;
+    simulator.set_permissions(&key, permissions);
+    Ok(done(&given, "/control/faults", &api::switches(&simulator)))
+}
+
+/// Lets the count of the list `list` be off `by` so many; 0 ends it.
+pub(super) async fn set_count(State(simulator): State<Simulator>, given: Given) -> Answer {
+    let by: isize = given.number("by")?.ok_or_else(|| Trouble::new("by is missing"))?;
+    simulator.set_count_offset(&given.needed("list")?, by);
+    Ok(done(&given, "/control/faults", &api::switches(&simulator)))
+}
+
+/// Uses up the window `use_up` (`5min`, `hour` or `day`) of every key; without it, makes all windows whole.
+pub(super) async fn set_limits(State(simulator): State<Simulator>, given: Given) -> Answer {
+    match given.text("use_up") {
+        None => simulator.refill_limits(),
+        Some(name) => {
+            let window = Window::ALL.into_iter().find(|window| window.name() == name);
+            simulator.use_up(window.ok_or_else(|| Trouble::unknown("window"))?);
+        }
+    }
+    Ok(done(&given, "/control/faults", &api::switches(&simulator)))
 }
 
 /// Sets the faults of the API: `latency_ms`, and shares in percent by the name of the kind, at the top or in

@@ -40,6 +40,12 @@ impl Simulator {
             .route("/control/api/records/{*path}", get(records))
             .route("/control/api/traffic", get(traffic).post(edits::start_traffic))
             .route("/control/api/traffic/stop", post(edits::stop_traffic))
+            .route("/control/api/fill", post(edits::fill))
+            .route("/control/api/switches", get(switches))
+            .route("/control/api/switches/language", post(edits::switch_language))
+            .route("/control/api/switches/permission", post(edits::set_permission))
+            .route("/control/api/switches/count", post(edits::set_count))
+            .route("/control/api/switches/limits", post(edits::set_limits))
             .route("/control/api/acts/{name}", post(acts::act))
             .route("/control/api/faults", get(faults).post(edits::set_faults))
             .route("/control/api/faults/next", post(edits::fail_next))
@@ -85,6 +91,10 @@ async fn traffic(State(simulator): State<Simulator>) -> Answer {
 
 async fn faults(State(simulator): State<Simulator>) -> Answer {
     Ok(data(&api::faults(&simulator)))
+}
+
+async fn switches(State(simulator): State<Simulator>) -> Answer {
+    Ok(data(&api::switches(&simulator)))
 }
 
 async fn webhooks(State(simulator): State<Simulator>) -> Answer {

@@ -3,6 +3,7 @@
 use super::query::Query;
 use crate::lightspeed::json::Out;
 use crate::lightspeed::language::Language;
+use crate::lightspeed::span::Span;
 use crate::lightspeed::state::Shop;
 use crate::lightspeed::write::{self, For};
 
@@ -18,6 +19,8 @@ pub(crate) struct Collection {
     pub(crate) id: fn(&Shop, usize) -> u64,
     /// Whether the record lives and fits the filters, the times included.
     pub(crate) is_meant: fn(&Shop, usize, &Query) -> bool,
+    /// What is known of all records from a position on, where a summarised block begins.
+    pub(crate) span: fn(&Shop, usize) -> Option<Span>,
     /// Writes the record as an object.
     pub(crate) write: fn(&mut Out<'_>, &Shop, usize, Language),
 }
@@ -53,6 +56,7 @@ static CUSTOMERS: Collection = Collection {
                 && query.text_fits_any_case("email", record.person.email())
         })
     },
+    span: |shop, at| shop.customers.span(at),
     write: |out, shop, at, _| write::customer(out, shop, at),
 };
 
@@ -66,6 +70,7 @@ static GROUPS: Collection = Collection {
             .get(at)
             .is_some_and(|record| query.holds(record.created_s, record.updated_s))
     },
+    span: |_, _| None,
     write: |out, shop, at, _| write::group(out, shop, at),
 };
 
@@ -81,6 +86,7 @@ static MEMBERSHIPS: Collection = Collection {
                 && query.id_fits("customer", Some(shop.customers.id(record.customer)))
         })
     },
+    span: |_, _| None,
     write: |out, shop, at, _| write::membership(out, shop, at),
 };
 
@@ -94,6 +100,7 @@ static SUBSCRIPTIONS: Collection = Collection {
             .get(at)
             .is_some_and(|record| query.holds(record.created_s, record.updated_s))
     },
+    span: |shop, at| shop.subscriptions.span(at),
     write: |out, shop, at, _| write::subscription(out, shop, at),
 };
 
@@ -107,9 +114,10 @@ static ORDERS: Collection = Collection {
             query.holds(record.created_s, record.updated_s)
                 && query.id_fits("customer", shop.customer_id(record.customer))
                 && query.text_fits("status", record.status.word())
-                && query.text_fits("number", &format!("ORD{:05}", record.number))
+                && query.made_text_fits("number", || format!("ORD{:05}", record.number))
         })
     },
+    span: |shop, at| shop.orders.span(at),
     write: |out, shop, at, _| write::order(out, shop, at, For::Answer),
 };
 
@@ -123,6 +131,7 @@ static QUOTES: Collection = Collection {
             .get(at)
             .is_some_and(|record| query.holds(record.created_s, record.updated_s))
     },
+    span: |shop, at| shop.quotes.span(at),
     write: |out, shop, at, _| write::quote(out, shop, at),
 };
 
@@ -142,7 +151,7 @@ static INVOICES: Collection = Collection {
                 Some(order) => (
                     at,
                     (order.created_s, order.invoice_updated_s),
-                    format!("INV{:05}", order.number),
+                    ("INV", u64::from(order.number), None),
                 ),
                 None => return false,
             },
@@ -150,13 +159,14 @@ static INVOICES: Collection = Collection {
                 Some(credit) => (
                     credit.order as usize,
                     (credit.created_s, credit.updated_s),
-                    format!("CR{:05}", place + 1),
+                    ("CR", place as u64 + 1, None),
                 ),
                 None => return false,
             },
         };
-        is_paper_meant(shop, order, times, &number, query)
+        is_paper_meant(shop, order, times, number, query)
     },
+    span: |shop, at| shop.orders.span(at),
     write: |out, shop, at, _| match at.checked_sub(shop.orders.positions()) {
         None => write::invoice(out, shop, at),
         Some(place) => write::credit(out, shop, place),
@@ -173,23 +183,24 @@ static SHIPMENTS: Collection = Collection {
         Some(place) => shop.parcels.id(place),
     },
     is_meant: |shop, at, query| {
-        let (order, times, suffix) = match at.checked_sub(shop.orders.positions()) {
+        let (order, times, part) = match at.checked_sub(shop.orders.positions()) {
             None => match shop.orders.get(at) {
-                Some(order) => (at, (order.created_s, order.shipment_updated_s), String::new()),
+                Some(order) => (at, (order.created_s, order.shipment_updated_s), None),
                 None => return false,
             },
             Some(place) => match shop.parcels.get(place) {
                 Some(parcel) => (
                     parcel.order as usize,
                     (parcel.created_s, parcel.updated_s),
-                    format!("-{}", place + 2),
+                    Some(place + 2),
                 ),
                 None => return false,
             },
         };
-        let number = shop.orders.get(order).map_or(0, |order| order.number);
-        is_paper_meant(shop, order, times, &format!("SHIP{number:05}{suffix}"), query)
+        let number = shop.orders.get(order).map_or(0, |order| u64::from(order.number));
+        is_paper_meant(shop, order, times, ("SHIP", number, part), query)
     },
+    span: |shop, at| shop.orders.span(at),
     write: |out, shop, at, _| match at.checked_sub(shop.orders.positions()) {
         None => write::shipment(out, shop, at, For::Answer),
         Some(place) => write::parcel(out, shop, place, For::Answer),
@@ -214,6 +225,7 @@ static MOVEMENTS: Collection = Collection {
                 && query.id_fits("product", product)
         })
     },
+    span: |_, _| None,
     write: |out, shop, at, _| write::movement(out, shop, at),
 };
 
@@ -225,13 +237,26 @@ static CATALOG: Collection = Collection {
     ..PRODUCTS
 };
 
+/// The number of a paper: what it begins with, the figure, and which part of several it is.
+type PaperNumber = (&'static str, u64, Option<usize>);
+
 /// Says whether a paper of the order at `order` fits the filters papers have.
-fn is_paper_meant(shop: &Shop, order: usize, times: (i64, i64), number: &str, query: &Query) -> bool {
+fn is_paper_meant(
+    shop: &Shop,
+    order: usize,
+    times: (i64, i64),
+    (prefix, figure, part): PaperNumber,
+    query: &Query,
+) -> bool {
+    let number = || match part {
+        None => format!("{prefix}{figure:05}"),
+        Some(part) => format!("{prefix}{figure:05}-{part}"),
+    };
     shop.orders.get(order).is_some_and(|record| {
         query.holds(times.0, times.1)
             && query.id_fits("order", Some(shop.orders.id(order)))
             && query.id_fits("customer", shop.customer_id(record.customer))
-            && query.text_fits("number", number)
+            && query.made_text_fits("number", number)
     })
 }
 
@@ -246,6 +271,7 @@ const PRODUCTS: Collection = Collection {
             query.holds(record.created_s, record.updated_s) && query.id_fits("brand", brand)
         })
     },
+    span: |_, _| None,
     write: |out, shop, at, language| write::product(out, shop, at, For::Answer, language),
 };
 
@@ -264,6 +290,7 @@ static VARIANTS: Collection = Collection {
                 && query.text_fits("hs", &hs_of(shop, at))
         })
     },
+    span: |_, _| None,
     write: |out, shop, at, _| write::variant(out, shop, at),
 };
 
@@ -283,5 +310,6 @@ static WEBHOOKS: Collection = Collection {
             .get(at)
             .is_some_and(|record| query.holds(record.created_s, record.updated_s))
     },
+    span: |_, _| None,
     write: |out, shop, at, _| write::webhook(out, shop, at),
 };

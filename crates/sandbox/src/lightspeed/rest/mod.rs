@@ -5,6 +5,7 @@
 mod body;
 mod checkouts;
 mod collections;
+mod later;
 mod nested;
 mod plain;
 mod query;
@@ -16,6 +17,7 @@ mod write_goods;
 mod write_orders;
 mod write_small;
 
+pub(crate) use later::PutOff;
 pub(crate) use query::pairs;
 
 use std::time::Duration;
@@ -139,6 +141,7 @@ impl Simulator {
 
     /// Answers a call, and notes it in the log.
     pub(super) async fn serve(&self, request: Request<Body>) -> Response<Body> {
+        self.do_due();
         let (parts, body) = request.into_parts();
         let path = parts.uri.path().to_owned();
         let words: Vec<&str> = path.trim_start_matches('/').split('/').collect();
@@ -158,12 +161,18 @@ impl Simulator {
             tokio::time::sleep(Duration::from_millis(latency_ms)).await;
         }
         let answer = match fault.and_then(trouble::instead) {
-            Some(response) => self.dated(response),
+            Some(response) => {
+                if let Some(RestFault::Later(wait_ms)) = fault {
+                    let body = to_bytes(body, BODY_BYTES_MAX).await.unwrap_or_default();
+                    self.put_off(wait_ms, parts.clone(), body);
+                }
+                self.dated(response)
+            }
             None => {
                 let body = to_bytes(body, BODY_BYTES_MAX).await.unwrap_or_default();
                 let (answer, is_known) = self.passed(&parts, (&words, segments), body, fault);
                 match fault {
-                    Some(fault) => trouble::after(fault, answer, is_known),
+                    Some(fault) => trouble::after(fault, answer, is_known).await,
                     None => answer,
                 }
             }
@@ -250,7 +259,7 @@ impl Simulator {
             return Err(Refusal(501, "XML is not offered by this simulator."));
         }
         let language = Language::of(words.first().copied().unwrap_or(""));
-        let active = language.filter(|language| self.inner.languages.contains(language));
+        let active = language.filter(|language| locked(&self.inner.switches).languages.contains(language));
         let is_lower = words
             .first()
             .is_some_and(|word| !word.bytes().any(|byte| byte.is_ascii_uppercase()));
@@ -263,17 +272,33 @@ impl Simulator {
 
     fn answer(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
         let section = auth::section(&call.segments);
-        if !auth::may(&self.inner.keys[call.key].permissions, section, call.method) {
+        let permissions = locked(&self.inner.switches).permissions[call.key];
+        if !auth::may(&permissions, section, call.method) {
             return Err(Refusal(self.inner.options.refusal_status, "Access denied."));
         }
         match *call.method {
-            Method::GET => self.read(call),
+            Method::GET => self.read(call).map(|reply| self.off_count(&call.segments, reply)),
             Method::POST | Method::PUT | Method::DELETE => {
                 let answer = self.write(call);
                 self.shop().revision += u64::from(answer.is_ok());
                 answer
             }
             _ => Err(Refusal::METHOD),
+        }
+    }
+
+    /// Lets a count lie, when it was told to.
+    fn off_count(&self, segments: &[&str], reply: Reply) -> Reply {
+        let Some((&"count", list)) = segments.split_last() else {
+            return reply;
+        };
+        let by = locked(&self.inner.switches)
+            .count_offsets
+            .get(&list.join("/"))
+            .copied();
+        match (by, read::count_of(&reply.body)) {
+            (Some(by), Some(count)) => Reply::ok(read::counted(count.saturating_add_signed(by))),
+            _ => reply,
         }
     }
 

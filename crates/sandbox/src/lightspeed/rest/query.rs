@@ -3,6 +3,7 @@
 use percent_encoding::percent_decode_str;
 
 use super::Refusal;
+use crate::lightspeed::span::Span;
 use crate::lightspeed::wall::Wall;
 
 /// Records on a page unless asked otherwise.
@@ -35,6 +36,13 @@ struct Window {
 impl Window {
     fn holds(&self, at_s: i64) -> bool {
         self.min_s.is_none_or(|min_s| at_s >= min_s) && self.max_s.is_none_or(|max_s| at_s <= max_s)
+    }
+}
+
+impl Window {
+    /// Says whether no time in a range fits.
+    fn misses(&self, (first_s, last_s): (i64, i64)) -> bool {
+        self.min_s.is_some_and(|min_s| last_s < min_s) || self.max_s.is_some_and(|max_s| first_s > max_s)
     }
 }
 
@@ -82,6 +90,24 @@ impl Query {
     /// Says whether a record of these times is meant.
     pub(crate) fn holds(&self, created_s: i64, updated_s: i64) -> bool {
         self.created.holds(created_s) && self.updated.holds(updated_s)
+    }
+
+    /// Says whether no record of a block can be meant.
+    pub(crate) fn misses(&self, span: &Span) -> bool {
+        span.live == 0 || self.created.misses(span.created_s) || self.updated.misses(span.updated_s)
+    }
+
+    /// Says whether every living record of a block is meant.
+    pub(crate) fn means_all(&self, span: &Span) -> bool {
+        let are_in = |window: &Window, (first_s, last_s)| window.holds(first_s) && window.holds(last_s);
+        self.filters.is_empty()
+            && are_in(&self.created, span.created_s)
+            && are_in(&self.updated, span.updated_s)
+    }
+
+    /// Says whether the filter `key` is absent or asks for the text that `make` makes.
+    pub(crate) fn made_text_fits(&self, key: &str, make: impl FnOnce() -> String) -> bool {
+        self.filter(key).is_none_or(|wanted| wanted == make())
     }
 
     /// Says whether the filter `key` is absent or asks for this text.

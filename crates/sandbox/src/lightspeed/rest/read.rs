@@ -4,6 +4,7 @@ use super::collections::{Collection, collection};
 use super::query::Query;
 use super::{Call, Refusal, Reply, nested};
 use crate::lightspeed::json::{Out, keep_members, push_u64};
+use crate::lightspeed::language::Language;
 use crate::lightspeed::options::Permissions;
 use crate::lightspeed::person::Country;
 use crate::lightspeed::state::Shop;
@@ -96,11 +97,7 @@ impl Simulator {
                 write::website(&mut out, &shop);
             }
             ["languages", rest @ ..] => {
-                let default = self.inner.default_language;
-                let languages = self.inner.languages.iter();
-                let list: Vec<String> = languages
-                    .map(|language| language.json_of_shop(*language == default))
-                    .collect();
+                let list = self.languages();
                 return fixed(("language", "languages"), &list, rest);
             }
             ["countries", rest @ ..] => {
@@ -114,12 +111,37 @@ impl Simulator {
                     .checked_sub(self.inner.keys.len() - self.inner.options.apps.len());
                 write::account(&mut out, &shop, &self.inner.keys[call.key].api_key, app);
             }
-            ["account", "permissions"] => permissions(&mut out, &self.inner.keys[call.key].permissions),
+            ["account", "permissions"] => {
+                permissions(&mut out, &locked(&self.inner.switches).permissions[call.key]);
+            }
             ["account", "ratelimit"] => self.ratelimit(&mut out, call),
             _ => return None,
         }
         out.close();
         Some(Reply::ok(out.buf))
+    }
+
+    /// Gives the languages of the shop; one that was switched off is still listed.
+    fn languages(&self) -> Vec<String> {
+        let active = locked(&self.inner.switches).languages.clone();
+        let of_shop = self
+            .inner
+            .options
+            .languages
+            .iter()
+            .filter_map(|code| Language::of(code));
+        let mut all: Vec<Language> = of_shop.collect();
+        all.extend(
+            active
+                .iter()
+                .filter(|language| !all.contains(language))
+                .copied()
+                .collect::<Vec<_>>(),
+        );
+        let default = self.inner.default_language;
+        all.iter()
+            .map(|language| language.json_of_shop(*language == default, active.contains(language)))
+            .collect()
     }
 
     /// Reads the list parameters of a call.
@@ -169,14 +191,7 @@ fn named(path: &str) -> Result<&'static Collection, Refusal> {
 
 fn permissions(out: &mut Out<'_>, permissions: &Permissions) {
     out.open_at("accountPermissions");
-    for (name, access) in [
-        ("content", permissions.content),
-        ("products", permissions.products),
-        ("customers", permissions.customers),
-        ("orders", permissions.orders),
-        ("settings", permissions.settings),
-        ("tracking", permissions.tracking),
-    ] {
+    for (name, access) in permissions.sections() {
         out.open_at(name);
         out.bool("read", access.read);
         out.bool("write", access.write);
@@ -187,7 +202,7 @@ fn permissions(out: &mut Out<'_>, permissions: &Permissions) {
 
 fn in_collection(
     shop: &Shop,
-    of: &Collection,
+    of: &'static Collection,
     rest: &[&str],
     out: Out<'_>,
     call: &Call<'_>,
@@ -201,10 +216,12 @@ fn in_collection(
     }
 }
 
-fn list(shop: &Shop, of: &Collection, mut out: Out<'_>, call: &Call<'_>, query: &Query) -> Reply {
+fn list(shop: &Shop, of: &'static Collection, mut out: Out<'_>, call: &Call<'_>, query: &Query) -> Reply {
     out.open();
     out.open_list(of.plural);
-    for at in meant(shop, of, query).skip(query.skipped()).take(query.limit) {
+    let mut meant = Meant::new(shop, of, query);
+    meant.pass(query.skipped());
+    for at in meant.take(query.limit) {
         record(shop, of, at, &mut out, call, query);
     }
     out.close_list();
@@ -212,8 +229,8 @@ fn list(shop: &Shop, of: &Collection, mut out: Out<'_>, call: &Call<'_>, query: 
     Reply::ok(out.buf)
 }
 
-fn count(shop: &Shop, of: &Collection, query: &Query) -> Vec<u8> {
-    counted(meant(shop, of, query).count())
+fn count(shop: &Shop, of: &'static Collection, query: &Query) -> Vec<u8> {
+    counted(Meant::new(shop, of, query).pass(usize::MAX))
 }
 
 /// Makes the body of a count.
@@ -224,11 +241,66 @@ pub(super) fn counted(count: usize) -> Vec<u8> {
     body
 }
 
-/// Goes through the positions a query means, in ascending order of their ids.
-fn meant(shop: &Shop, of: &Collection, query: &Query) -> impl Iterator<Item = usize> {
-    let start = query.since_id.map_or(0, |since| first_above(shop, of, since));
-    let end = (of.positions)(shop);
-    (start..end).filter(move |at| (of.is_meant)(shop, *at, query))
+/// Reads the body of a count.
+pub(super) fn count_of(body: &[u8]) -> Option<usize> {
+    let digits = body.strip_prefix(b"{\"count\":")?.strip_suffix(b"}")?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// The positions that a query means, in ascending order of their ids.
+struct Meant<'a> {
+    shop: &'a Shop,
+    of: &'static Collection,
+    query: &'a Query,
+    at: usize,
+    end: usize,
+}
+
+impl<'a> Meant<'a> {
+    fn new(shop: &'a Shop, of: &'static Collection, query: &'a Query) -> Self {
+        Self {
+            shop,
+            of,
+            query,
+            at: query.since_id.map_or(0, |since| first_above(shop, of, since)),
+            end: (of.positions)(shop),
+        }
+    }
+
+    /// Passes the next `count` of them, and returns how many there were.
+    fn pass(&mut self, count: usize) -> usize {
+        let mut passed = 0;
+        while passed < count {
+            match (self.of.span)(self.shop, self.at) {
+                Some(span) if self.query.means_all(&span) && span.live <= count - passed => {
+                    self.at = span.end;
+                    passed += span.live;
+                }
+                _ if self.next().is_some() => passed += 1,
+                _ => break,
+            }
+        }
+        passed
+    }
+}
+
+impl Iterator for Meant<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        while self.at < self.end {
+            match (self.of.span)(self.shop, self.at) {
+                Some(span) if self.query.misses(&span) => self.at = span.end,
+                _ => {
+                    self.at += 1;
+                    if (self.of.is_meant)(self.shop, self.at - 1, self.query) {
+                        return Some(self.at - 1);
+                    }
+                }
+            }
+        }
+        None
+    }
 }
 
 /// Returns the first position whose id is above `id`.

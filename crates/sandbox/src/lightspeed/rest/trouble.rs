@@ -13,6 +13,8 @@ use crate::lightspeed::faults::RestFault;
 
 /// Into how many parts a dripping answer falls.
 const DRIPS: usize = 10;
+/// How long an answer of which nothing is known says it is, in bytes.
+const LENGTH_PROMISED: usize = 4096;
 
 /// Returns the answer of a fault for which nothing is done; `None` for the others.
 pub(super) fn instead(fault: RestFault) -> Option<Response<Body>> {
@@ -20,6 +22,7 @@ pub(super) fn instead(fault: RestFault) -> Option<Response<Body>> {
         RestFault::ServerError(status) => html(status),
         RestFault::Cut => cut(),
         RestFault::Reset => lost(),
+        RestFault::Later(_) => html(504),
         RestFault::HtmlOk => page(
             StatusCode::OK,
             "Maintenance",
@@ -35,10 +38,11 @@ pub(super) fn instead(fault: RestFault) -> Option<Response<Body>> {
 }
 
 /// Changes the answer of a call that was done; without a known key nothing was.
-pub(super) fn after(fault: RestFault, answer: Response<Body>, is_known: bool) -> Response<Body> {
+pub(super) async fn after(fault: RestFault, answer: Response<Body>, is_known: bool) -> Response<Body> {
     match fault {
         RestFault::ServerErrorAfter(status) if is_known => html(status),
         RestFault::AnswerLost => lost(),
+        RestFault::Half => half(answer).await,
         RestFault::Drip(pause_ms) => drip(answer, Duration::from_millis(u64::from(pause_ms))),
         _ => answer,
     }
@@ -57,26 +61,42 @@ fn page(status: StatusCode, title: &str, text: &str) -> Response<Body> {
 
 /// Promises an answer and breaks the connection after its first bytes.
 fn cut() -> Response<Body> {
-    let first = stream::iter([Ok(Bytes::from_static(b"{\"cut\":"))]);
-    let broken = stream::once(async {
-        // The server sends what it has when the body makes it wait.
-        tokio::task::yield_now().await;
-        Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
-    });
-    broken_after(Body::from_stream(first.chain(broken)))
+    broken_after(Bytes::from_static(b"{\"cut\":"), LENGTH_PROMISED)
+}
+
+/// Breaks the connection in the middle of the true answer.
+async fn half(answer: Response<Body>) -> Response<Body> {
+    let (parts, body) = answer.into_parts();
+    let whole = body.collect().await.map(http_body_util::Collected::to_bytes);
+    let whole = whole.unwrap_or_default();
+    let mut response = broken_after(whole.slice(..whole.len() / 2), whole.len());
+    *response.status_mut() = parts.status;
+    response.headers_mut().extend(parts.headers);
+    response
 }
 
 /// Breaks the connection before a byte of the answer: its head waits for its body, which fails at once.
 fn lost() -> Response<Body> {
     let error = Err::<Bytes, _>(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
-    broken_after(Body::from_stream(stream::iter([error])))
+    promised(Body::from_stream(stream::iter([error])), LENGTH_PROMISED)
 }
 
-fn broken_after(body: Body) -> Response<Body> {
+/// Promises `length` bytes, and breaks the connection after the first of them.
+fn broken_after(first: Bytes, length: usize) -> Response<Body> {
+    let first = stream::iter([Ok(first)]);
+    let broken = stream::once(async {
+        // The server sends what it has when the body makes it wait.
+        tokio::task::yield_now().await;
+        Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
+    });
+    promised(Body::from_stream(first.chain(broken)), length)
+}
+
+fn promised(body: Body, length: usize) -> Response<Body> {
     let mut response = respond(StatusCode::OK, "application/json", body);
     response
         .headers_mut()
-        .insert(header::CONTENT_LENGTH, HeaderValue::from_static("4096"));
+        .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     response
 }
 

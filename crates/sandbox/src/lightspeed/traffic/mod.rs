@@ -6,6 +6,7 @@
 mod follow;
 mod mix;
 mod names;
+mod past;
 mod people;
 
 use std::time::Duration;
@@ -14,6 +15,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub use mix::Mix;
+pub use past::Past;
+pub(crate) use past::Telling;
 
 use super::acts::{Buyer, Cart, CartChange, Goods, NewCustomer, NewOrder, NewSubscription};
 use super::inspect::Kind;

@@ -171,3 +171,45 @@ async fn pages_show_what_there_is() {
     let (status, _) = send(&world, Method::GET, "/control/records/nothing", "").await;
     assert_eq!(status, 404);
 }
+
+#[tokio::test]
+async fn a_past_and_switches_are_set_from_outside() {
+    let world = open();
+    let past = json!({"customers": 30, "orders": 50, "rows": 2, "days": 10, "seed": 3});
+    let state = tell(&world, "fill", &past).await;
+    assert_eq!(
+        (&state["counts"]["customers"], &state["counts"]["order_rows"]),
+        (&json!(30), &json!(100))
+    );
+    tell(&world, "switches/count", &json!({"list": "orders", "by": -1})).await;
+    assert_eq!(world.get("/nl/orders/count.json").await.json()["count"], 49);
+    let withdrawn = json!({"section": "orders", "read": false, "write": false});
+    tell(&world, "switches/permission", &withdrawn).await;
+    assert_eq!(world.get("/nl/orders.json").await.status, 403);
+    let used = tell(&world, "switches/limits", &json!({"use_up": "day"})).await;
+    assert_eq!(used["keys"][0]["left"][2], 0);
+    assert_eq!(world.get("/nl/shop.json").await.status, 429);
+    tell(&world, "switches/limits", &json!({})).await;
+    assert_eq!(world.get("/nl/shop.json").await.status, 200);
+    let off = tell(
+        &world,
+        "switches/language",
+        &json!({"language": "nl", "active": false}),
+    )
+    .await;
+    assert_eq!(off["languages"], json!(["en", "de"]));
+    assert_eq!(world.get("/nl/shop.json").await.status, 404);
+    for (path, body) in [
+        ("switches/language", r#"{"language":"xx","active":true}"#),
+        (
+            "switches/permission",
+            r#"{"section":"kitchen","read":true,"write":true}"#,
+        ),
+        ("switches/limits", r#"{"use_up":"week"}"#),
+        ("switches/count", r#"{"list":"orders"}"#),
+        ("fill", r#"{"orders":100000000}"#),
+    ] {
+        let (status, _) = send(&world, Method::POST, &format!("/control/api/{path}"), body).await;
+        assert!(status.is_client_error(), "{path}");
+    }
+}
