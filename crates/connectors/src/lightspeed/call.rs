@@ -196,16 +196,20 @@ fn judge(
     }
 }
 
-/// Tells whether a body is JSON and no error in disguise: pages in HTML come with 200 too.
+/// Tells whether a body is JSON and no error in disguise (§2.2): pages in HTML come with 200 too.
 fn is_json(body: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Disguised {
         error: Option<serde::de::IgnoredAny>,
+        errors: Option<serde::de::IgnoredAny>,
+        message: Option<serde::de::IgnoredAny>,
     }
-    match serde_json::from_slice::<Disguised>(body) {
-        Ok(answer) => answer.error.is_none(),
-        Err(_) => serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok(),
+    // The fields of a struct may be read from a list too; a list of one checkout is no error.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
     }
+    serde_json::from_slice::<Disguised>(body)
+        .is_ok_and(|answer| answer.error.is_none() && answer.errors.is_none() && answer.message.is_none())
 }
 
 fn described(section: &str, body: &[u8]) -> String {

@@ -1,30 +1,18 @@
 //! The source: the contract's functions, each handed to its module, and the fetch.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
-
 use bytes::Bytes;
 use schakel_core::connector::{
-    BoxFuture, CheckReport, ConnectorError, Cx, Fetched, Normalised, Received, Refused, Registration, Source,
-    Webhook,
+    BoxFuture, CheckReport, ConnectorError, Cx, Fetched, Normalised, Page, PageAsk, Part, Received, Refused,
+    Registration, Source, Span, Webhook,
 };
 use schakel_core::event::Event;
-use schakel_core::limits;
 use schakel_core::record::RecordKind;
-use schakel_core::time::{Timestamp, Zone};
-use serde_json::value::RawValue;
+use schakel_core::time::Zone;
 
-use super::call::{self, Answer, Call};
+use super::call::{self, Call};
 use super::config::Settings;
-use super::wire::answers::OrderAnswer;
-use super::wire::{self, GROUPS_KEY, ROWS_KEY};
-use super::{check, mapping, receive, webhooks};
-
-/// Most records in one page of a list (lightspeed-ecom.md §3.4).
-pub(super) const PAGE: usize = 250;
-
-/// Most groups of one customer that are read; whoever is in more has a page that goes on for ever.
-const GROUPS_MAX: usize = 1_000;
+use super::wire::ROWS_KEY;
+use super::{check, lists, mapping, receive, rows, webhooks};
 
 /// One Lightspeed shop as a source.
 #[derive(Debug)]
@@ -43,7 +31,7 @@ impl Lightspeed {
 
     async fn fetch_one(&self, cx: &Cx, kind: RecordKind, id: i64) -> Result<Fetched, ConnectorError> {
         if kind == RecordKind::Groups {
-            return self.fetch_groups(cx, id).await;
+            return rows::groups(cx, &self.settings, id).await;
         }
         let (path, label, section) = place_of(kind);
         let answer = call::ask(
@@ -52,7 +40,7 @@ impl Lightspeed {
             Call::get(&format!("{path}/{id}"), label, section),
         )
         .await?;
-        let Some(body) = &answer.body else {
+        let Some(body) = answer.body else {
             return Ok(Fetched {
                 status: 404,
                 body: answer.refusal,
@@ -60,9 +48,9 @@ impl Lightspeed {
             });
         };
         let body = if kind == RecordKind::Order {
-            self.with_rows(cx, id, &answer).await?
+            self.whole_order(cx, id, &body).await?
         } else {
-            body.clone()
+            body
         };
         Ok(Fetched {
             status: 200,
@@ -71,89 +59,12 @@ impl Lightspeed {
         })
     }
 
-    /// Puts the rows beside the order: `{"order":…,"orderProducts":[…]}`, each part as the API wrote it.
-    async fn with_rows(&self, cx: &Cx, id: i64, order: &Answer) -> Result<Bytes, ConnectorError> {
-        let answer: OrderAnswer<'_> = call::read(order)?;
-        let mut whole = format!("{{\"order\":{},\"{ROWS_KEY}\":[", answer.order.get());
-        let path = format!("orders/{id}/products");
-        let call = Call::get(&path, "GET orders/{id}/products", "orders");
-        // One more than allowed is enough for the mapping to say that there are too many.
-        self.add_pages(cx, call, (ROWS_KEY, limits::ORDER_ROWS), &mut whole, |_| true)
-            .await?;
-        whole.push_str("]}");
-        Ok(whole.into())
-    }
-
-    /// Reads the groups of one customer: `{"groupsCustomers":[…]}`, a call for 250 of them, so one (§6.5).
-    ///
-    /// No webhook tells of a change and the list has no times (§8 #25, #40): the engine asks when the customer changed.
-    async fn fetch_groups(&self, cx: &Cx, id: i64) -> Result<Fetched, ConnectorError> {
-        let mut whole = format!("{{\"{GROUPS_KEY}\":[");
-        let filter = format!("customer={id}&");
-        let call = Call {
-            query: &filter,
-            ..Call::get("groups/customers", "GET groups/customers", "customers")
-        };
-        // A filter that is passed over would make everybody's groups his, and then end them.
-        let at = self
-            .add_pages(cx, call, (GROUPS_KEY, GROUPS_MAX), &mut whole, |one| {
-                wire::is_of_customer(one, id)
-            })
-            .await?;
-        whole.push_str("]}");
-        Ok(Fetched {
-            status: 200,
-            body: whole.into(),
-            at,
-        })
-    }
-
-    /// Adds the items of every page of a list to `whole`, with commas between them and each as the API wrote it; gives
-    /// the other side's clock. Reads no further than one page beyond `most` items.
-    async fn add_pages(
-        &self,
-        cx: &Cx,
-        call: Call<'_>,
-        (key, most): (&str, usize),
-        whole: &mut String,
-        is_asked_for: impl Fn(&str) -> bool,
-    ) -> Result<Option<Timestamp>, ConnectorError> {
-        let mut count = 0;
-        let mut at = None;
-        for page in 1.. {
-            let query = format!("{}limit={PAGE}&page={page}", call.query);
-            let call = Call {
-                query: &query,
-                ..Call::get(call.path, call.label, call.section)
-            };
-            let answer = call::ask(cx, &self.settings, call).await?;
-            // What it belongs to was there a moment ago: either it went just now or the 404 is one of the passing ones.
-            if answer.body.is_none() {
-                return Err(ConnectorError::Unavailable(format!("`{key}` is not there")));
-            }
-            at = answer.at;
-            // The list may be missing when it is empty (§3.1).
-            let lists: BTreeMap<String, &RawValue> = call::read(&answer)?;
-            let items: Vec<&RawValue> = match lists.get(key) {
-                Some(list) => serde_json::from_str(list.get())
-                    .map_err(|_| ConnectorError::Malformed(format!("`{key}` is no list")))?,
-                None => Vec::new(),
-            };
-            for item in &items {
-                if !is_asked_for(item.get()) {
-                    return Err(ConnectorError::Malformed(format!(
-                        "`{key}` holds what was not asked for"
-                    )));
-                }
-                let comma = if count == 0 { "" } else { "," };
-                write!(whole, "{comma}{item}").expect("writing to a text cannot fail");
-                count += 1;
-            }
-            if items.len() < PAGE || count > most {
-                break;
-            }
-        }
-        Ok(at)
+    /// Reads the rows of an order that was just fetched, and puts them beside it.
+    async fn whole_order(&self, cx: &Cx, id: i64, order: &Bytes) -> Result<Bytes, ConnectorError> {
+        let answer = rows::rows(cx, &self.settings, Part::OrderRows, id).await?;
+        let rows = rows::there(answer, ROWS_KEY)?;
+        rows::with_rows(Part::OrderRows, order, &rows.body)
+            .ok_or_else(|| ConnectorError::Malformed("the answer holds no order".to_owned()))
     }
 }
 
@@ -189,6 +100,38 @@ impl Source for Lightspeed {
         remote_id: i64,
     ) -> BoxFuture<'a, Result<Fetched, ConnectorError>> {
         Box::pin(self.fetch_one(cx, kind, remote_id))
+    }
+
+    fn parts(&self) -> &'static [Part] {
+        &Part::ALL
+    }
+
+    fn count<'a>(&'a self, cx: &'a Cx, part: Part, span: Span) -> BoxFuture<'a, Result<u64, ConnectorError>> {
+        Box::pin(lists::count(cx, &self.settings, &self.zone, (part, span)))
+    }
+
+    fn list<'a>(&'a self, cx: &'a Cx, ask: PageAsk<'a>) -> BoxFuture<'a, Result<Page, ConnectorError>> {
+        Box::pin(lists::list(cx, &self.settings, &self.zone, ask))
+    }
+
+    fn rows<'a>(
+        &'a self,
+        cx: &'a Cx,
+        part: Part,
+        remote_id: i64,
+    ) -> BoxFuture<'a, Result<Fetched, ConnectorError>> {
+        Box::pin(rows::rows(cx, &self.settings, part, remote_id))
+    }
+
+    fn with_rows(&self, part: Part, body: &Bytes, rows: &Bytes) -> Option<Bytes> {
+        rows::with_rows(part, body, rows)
+    }
+
+    fn join(&self, part: Part, bodies: &[Bytes]) -> Option<Bytes> {
+        match part {
+            Part::Groups => rows::join(bodies),
+            _ => None,
+        }
     }
 
     fn check<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<CheckReport, ConnectorError>> {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::call::{self, Answer, Call, ask};
 use super::config::Settings;
-use super::source::PAGE;
+use super::cursor::PAGE;
 use super::wire::answers::{Webhook, WebhooksAnswer};
 
 /// The item groups that the hub has records for, each for every action (mission A1; lightspeed-ecom.md §4.1).

@@ -8,6 +8,7 @@ pub(super) mod answers;
 mod records;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -16,8 +17,9 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 pub(super) use records::{
-    AddressWire, CustomerWire, GroupsWire, ImageWire, InvoiceWire, MembershipWire, Named, OrderWire,
-    PersonWire, ProductWire, QuoteWire, RowWire, ShipmentWire, Stamps, SubscriptionWire, VariantWire,
+    AddressWire, CheckoutWire, CustomerWire, GroupsWire, ImageWire, InvoiceWire, MembershipWire, Named,
+    OrderWire, PartWire, PersonWire, ProductWire, QuoteWire, RowWire, ShipmentWire, Stamps, SubscriptionWire,
+    VariantWire,
 };
 
 /// The text of one JSON value, or nothing when the field was not there.
@@ -52,6 +54,16 @@ impl<'a> Raw<'a> {
             [b'{', ..] => Scalar::Other,
             _ => Scalar::Number(self.0),
         }
+    }
+
+    /// Reads an id: 0 when it is absent, `None` when it is no whole number from 0 up in 63 bits.
+    pub(super) fn id(self) -> Option<i64> {
+        let literal = match self.scalar() {
+            Scalar::Number(literal) => Cow::Borrowed(literal),
+            Scalar::Text(said) => said,
+            Scalar::Empty | Scalar::True | Scalar::Other => return Some(0),
+        };
+        literal.trim().parse().ok().filter(|id| *id >= 0)
     }
 
     /// Gives the JSON text of the value, empty when the field was not there.
@@ -280,7 +292,7 @@ pub(super) struct Envelope<'a, R> {
     pub(super) rows: Many<RowWire<'a>>,
 }
 
-/// A record that comes in an envelope of its own.
+/// A record that comes in an envelope of its own; checkouts have a name only (§5.14).
 pub(super) trait Enveloped {
     /// The envelope's key for one record (lightspeed-ecom.md §3.1).
     const KEY: &'static str;
@@ -292,11 +304,60 @@ pub(super) const ROWS_KEY: &str = "orderProducts";
 /// The key of a list of memberships.
 pub(super) const GROUPS_KEY: &str = "groupsCustomers";
 
+/// The key of a list of the rows of a cart.
+pub(super) const CART_ROWS_KEY: &str = "quoteProducts";
+
 /// Tells whether a membership, as JSON, names the customer `id`.
 pub(super) fn is_of_customer(json: &str, id: i64) -> bool {
     match serde_json::from_str::<Maybe<MembershipWire<'_>>>(json) {
-        Ok(Maybe(Some(membership))) => membership.customer.id().json().trim_matches('"') == id.to_string(),
+        Ok(Maybe(Some(membership))) => membership.customer.id().id() == Some(id),
         Ok(Maybe(None)) | Err(_) => false,
+    }
+}
+
+/// The members of an answer, each as it was written. A list of one object is taken for that object, an empty list for
+/// an empty object (§8 #1, #14); `None` when it is neither.
+pub(super) fn members(body: &[u8]) -> Option<BTreeMap<String, &RawValue>> {
+    if let Ok(members) = serde_json::from_slice(body) {
+        return Some(members);
+    }
+    match serde_json::from_slice::<Vec<&RawValue>>(body).ok()?.as_slice() {
+        [] => Some(BTreeMap::new()),
+        [one] => serde_json::from_str(one.get()).ok(),
+        _ => None,
+    }
+}
+
+/// The items of the list that an answer holds under `key`, each as it was written. The list may be missing or absent
+/// in another way when it is empty (§3.1); `None` when it is something else.
+pub(super) fn items<'a>(body: &'a [u8], key: &str) -> Option<Vec<&'a RawValue>> {
+    match members(body)?.get(key) {
+        Some(list) if list.get().starts_with('[') => serde_json::from_str(list.get()).ok(),
+        Some(other) => (Raw(other.get()).scalar() == Scalar::Empty).then(Vec::new),
+        None => Some(Vec::new()),
+    }
+}
+
+/// What every item of a list has, checkouts and memberships included.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ListedWire<'a> {
+    pub(super) id: Raw<'a>,
+    pub(super) created_at: Raw<'a>,
+    pub(super) updated_at: Raw<'a>,
+    /// Whose it is, where it says so.
+    pub(super) customer: Maybe<Link<'a, Plain>>,
+}
+
+impl<'de> Wire<'de> for ListedWire<'de> {
+    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        match key {
+            "id" => self.id = map.next_value()?,
+            "createdAt" | "created_at" => self.created_at = map.next_value()?,
+            "updatedAt" | "updated_at" => self.updated_at = map.next_value()?,
+            "customer" => self.customer = map.next_value()?,
+            _ => return Ok(false),
+        }
+        Ok(true)
     }
 }
 
@@ -339,6 +400,12 @@ pub(super) fn method_of(json: &str) -> Raw<'_> {
 pub(super) fn parse<'a, R: Wire<'a> + Enveloped>(json: &'a str) -> Option<Envelope<'a, R>> {
     let Maybe(envelope) = serde_json::from_str(json).ok()?;
     Some(envelope.unwrap_or_default())
+}
+
+/// Reads a record without an envelope out of `json`; `None` when there is none.
+pub(super) fn parse_bare<'a, R: Wire<'a>>(json: &'a str) -> Option<R> {
+    let Maybe(record) = serde_json::from_str(json).ok()?;
+    record
 }
 
 #[cfg(test)]

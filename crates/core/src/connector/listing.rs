@@ -127,7 +127,8 @@ pub struct PageAsk<'a> {
 /// One thing on a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// The source's id. Of a membership: that of the customer, see [`Item::body`].
+    /// The source's id; 0 when it cannot be read. Of a membership ([`Part::Groups`]): that of the customer, so that
+    /// several items may bear the same one, see `Source::join`.
     pub remote_id: i64,
     /// When the source last changed it; `None` when the list has no times.
     pub updated_at: Option<Timestamp>,
@@ -139,7 +140,8 @@ pub struct Item {
 /// One page of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Page {
-    /// What stands on it, each id once, in the order of their ids where the source keeps one.
+    /// What stands on it, each thing once, in the order of their ids where the source keeps one. Another page may hold
+    /// some of it again.
     pub items: Vec<Item>,
     /// Where to go on; `None` at the end of the list.
     pub next: Option<String>,

@@ -164,6 +164,13 @@ pub trait Source: Send + Sync {
         None
     }
 
+    /// Joins the bodies of all items of a list that belong to one thing, in any order: the body of an answer to a fetch
+    /// of it. Only for [`Part::Groups`], whose items are single memberships; no bodies say that there are none. `None`
+    /// when one of them cannot be read, and for every other part. Pure.
+    fn join(&self, _part: Part, _bodies: &[Bytes]) -> Option<Bytes> {
+        None
+    }
+
     /// Tests credentials and permissions one by one.
     ///
     /// # Errors

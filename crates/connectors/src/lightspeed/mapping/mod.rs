@@ -22,10 +22,11 @@ use schakel_core::problem::Code;
 use schakel_core::record::{Content, Rank, Record, RecordKey, RecordKind};
 use schakel_core::time::{Timestamp, Zone};
 
+pub(super) use self::read::moment;
 use self::read::{Notes, Place, Reader};
 use super::wire::{
-    self, CustomerWire, Enveloped, InvoiceWire, Maybe, OrderWire, ProductWire, QuoteWire, Raw, ShipmentWire,
-    Stamps, SubscriptionWire, VariantWire, Wire,
+    self, CheckoutWire, CustomerWire, Enveloped, InvoiceWire, Maybe, OrderWire, ProductWire, QuoteWire, Raw,
+    ShipmentWire, Stamps, SubscriptionWire, VariantWire, Wire,
 };
 use crate::util::strict_json;
 
@@ -85,17 +86,18 @@ impl Moments {
 impl<'e> Job<'e> {
     fn run(&mut self, kind: RecordKind) {
         let event = self.event;
-        let is_fetched = event.origin == Origin::Fetch;
-        if is_fetched && event.status == 404 {
+        // What a list brings is as good as the answer to a fetch of each thing.
+        let is_asked = event.origin != Origin::Webhook;
+        if is_asked && event.status == 404 {
             self.gone(kind);
             return;
         }
-        let is_hint = !is_fetched && (event.trust == Trust::Hint || event.action == Action::Deleted);
+        let is_hint = !is_asked && (event.trust == Trust::Hint || event.action == Action::Deleted);
         if is_hint && event.remote_id > 0 {
             self.wanted.push((kind, event.remote_id));
             return;
         }
-        let nodes_max = if is_fetched {
+        let nodes_max = if is_asked {
             FETCHED_NODES
         } else {
             limits::JSON_NODES
@@ -116,7 +118,10 @@ impl<'e> Job<'e> {
             RecordKind::Product => self.one::<ProductWire<'_>>(json, is_hint),
             RecordKind::Variant => self.one::<VariantWire<'_>>(json, is_hint),
             RecordKind::Groups => self.groups(json),
-            RecordKind::Checkout => self.notes.add(Code::BadShape, Place::at("checkout"), ""),
+            RecordKind::Checkout => match wire::parse_bare::<CheckoutWire<'_>>(json) {
+                Some(record) => self.record(&record, is_hint),
+                None => self.notes.add(Code::BadShape, Place::at(CheckoutWire::KEY), ""),
+            },
         }
     }
 
@@ -164,7 +169,7 @@ impl<'e> Job<'e> {
         }
     }
 
-    /// Reads one record in its envelope; of a hint only the id is used.
+    /// Reads one record in its envelope.
     fn one<'a, R: Mapped<'a>>(&mut self, json: &'a str, is_hint: bool) {
         let place = Place::at(R::KEY);
         let Some(envelope) = wire::parse::<R>(json) else {
@@ -176,6 +181,12 @@ impl<'e> Job<'e> {
         if let wire::Many(Some(rows)) = envelope.rows {
             record.put_rows(rows);
         }
+        self.record(&record, is_hint);
+    }
+
+    /// Puts down what the event's own record says; of a hint only the id is used.
+    fn record<'a, R: Mapped<'a>>(&mut self, record: &R, is_hint: bool) {
+        let place = Place::at(R::KEY);
         let Some(id) = self.main_id(place, record.stamps().id) else {
             return;
         };

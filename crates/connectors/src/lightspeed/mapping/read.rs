@@ -122,18 +122,10 @@ impl Reader<'_> {
 
     /// Reads an id: INT; 0 when there is none.
     pub(super) fn id(&mut self, name: &str, raw: Raw<'_>) -> i64 {
-        let literal = match raw.scalar() {
-            Scalar::Number(literal) => Cow::Borrowed(literal),
-            Scalar::Text(said) => Cow::Owned(said.trim().to_owned()),
-            Scalar::Empty | Scalar::True | Scalar::Other => return 0,
-        };
-        match literal.parse::<i64>() {
-            Ok(id) if id >= 0 => id,
-            _ => {
-                self.note(Code::BadNumber, name);
-                0
-            }
-        }
+        raw.id().unwrap_or_else(|| {
+            self.note(Code::BadNumber, name);
+            0
+        })
     }
 
     /// Reads a choice: YN.
@@ -187,8 +179,7 @@ impl Reader<'_> {
         if said.is_empty() || is_empty_date(said) {
             return None;
         }
-        let Some(at) = Timestamp::parse_rfc3339(said).or_else(|| Timestamp::parse_wall(said, self.zone))
-        else {
+        let Some(at) = moment(said, self.zone) else {
             self.note(Code::BadTime, name);
             return None;
         };
@@ -253,6 +244,11 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// Reads a time with its offset; one without is wall time of `zone`.
+pub(in crate::lightspeed) fn moment(text: &str, zone: &Zone) -> Option<Timestamp> {
+    Timestamp::parse_rfc3339(text).or_else(|| Timestamp::parse_wall(text, zone))
 }
 
 /// The ways in which the platform, and PHP beneath it, write that there is no date.

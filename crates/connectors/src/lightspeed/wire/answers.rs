@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 /// Reads a text; whatever is none is empty.
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -30,6 +29,16 @@ fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
         Value::String(text) => text.trim().parse().unwrap_or(0),
         _ => 0,
     })
+}
+
+/// Reads a count, also one that is written as a text; anything else is an error, since 0 would be a word.
+fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    let text = value.as_str().and_then(|text| text.trim().parse().ok());
+    value
+        .as_u64()
+        .or(text)
+        .ok_or_else(|| serde::de::Error::custom("no count"))
 }
 
 /// Read and write of one section of the back office.
@@ -153,12 +162,12 @@ pub struct WebhooksAnswer {
     pub webhooks: Vec<Webhook>,
 }
 
-/// `GET orders/{id}`, the order untouched.
+/// `GET {collection}/count` (§3.1).
 #[derive(Debug, Deserialize)]
-pub struct OrderAnswer<'a> {
-    /// The order.
-    #[serde(borrow)]
-    pub order: &'a RawValue,
+pub struct CountAnswer {
+    /// How many there are.
+    #[serde(deserialize_with = "count")]
+    pub count: u64,
 }
 
 /// The body of an error (§2.2).

@@ -353,6 +353,56 @@ impl<'de> Wire<'de> for QuoteWire<'de> {
     }
 }
 
+/// A checkout that was begun: names with underscores, no envelope (§5.14).
+#[derive(Debug, Clone, Default)]
+pub struct CheckoutWire<'a> {
+    pub stamps: Stamps<'a>,
+    pub order_id: Raw<'a>,
+    pub step: Raw<'a>,
+    pub customer: Maybe<PartWire<'a>>,
+    pub billing: Maybe<PartWire<'a>>,
+    pub quote: Maybe<PartWire<'a>>,
+}
+
+impl Enveloped for CheckoutWire<'_> {
+    const KEY: &'static str = "checkout";
+}
+
+impl<'de> Wire<'de> for CheckoutWire<'de> {
+    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        match key {
+            "id" => self.stamps.id = map.next_value()?,
+            "created_at" => self.stamps.created_at = map.next_value()?,
+            "updated_at" => self.stamps.updated_at = map.next_value()?,
+            "order_id" => self.order_id = map.next_value()?,
+            "step" => self.step = map.next_value()?,
+            "customer" => self.customer = map.next_value()?,
+            "billing_address" => self.billing = map.next_value()?,
+            "quote" => self.quote = map.next_value()?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+/// What is used of the parts of a checkout: whose it is, or which.
+#[derive(Debug, Clone, Default)]
+pub struct PartWire<'a> {
+    pub id: Raw<'a>,
+    pub email: Raw<'a>,
+}
+
+impl<'de> Wire<'de> for PartWire<'de> {
+    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        match key {
+            "id" => self.id = map.next_value()?,
+            "email" => self.email = map.next_value()?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
 /// A shipment (§5.13).
 #[derive(Debug, Clone, Default)]
 pub struct ShipmentWire<'a> {
@@ -457,6 +507,9 @@ impl<'de> Wire<'de> for ProductWire<'de> {
 pub struct VariantWire<'a> {
     pub stamps: Stamps<'a>,
     pub title: Raw<'a>,
+    pub article_code: Raw<'a>,
+    pub sku: Raw<'a>,
+    pub ean: Raw<'a>,
     pub image: Maybe<ImageWire<'a>>,
     pub product: Maybe<Link<'a, Plain>>,
 }
@@ -469,6 +522,9 @@ impl<'de> Wire<'de> for VariantWire<'de> {
     fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
         match key {
             "title" => self.title = map.next_value()?,
+            "articleCode" => self.article_code = map.next_value()?,
+            "sku" => self.sku = map.next_value()?,
+            "ean" => self.ean = map.next_value()?,
             "image" => self.image = map.next_value()?,
             "product" => self.product = map.next_value()?,
             _ => return self.stamps.read(key, map),
@@ -507,14 +563,8 @@ impl<'de> Wire<'de> for MembershipWire<'de> {
             "id" => self.id = map.next_value()?,
             "group" => self.group = map.next_value()?,
             "customer" => self.customer = map.next_value()?,
-    pub article_code: Raw<'a>,
-    pub sku: Raw<'a>,
-    pub ean: Raw<'a>,
             _ => return Ok(false),
         }
         Ok(true)
     }
 }
-            "articleCode" => self.article_code = map.next_value()?,
-            "sku" => self.sku = map.next_value()?,
-            "ean" => self.ean = map.next_value()?,
