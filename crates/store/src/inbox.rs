@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use schakel_core::event::{Event, EventState, Origin};
 use schakel_core::id::{ConnectionId, EventId, TenantId};
 use schakel_core::problem::{Code, Problem};
+use schakel_core::record::RecordKey;
 
 use crate::Store;
 use crate::counter::Totals;
@@ -105,9 +106,8 @@ impl Store {
                 .key_rows(chunk, |event, values| {
                     values.put(tenant.0).put(event.0);
                 })
-                .push(") RETURNING connection_id, origin");
-            let change = (EventState::Quarantined, EventState::Waiting);
-            released += change_state(&mut conn, &mut totals, tenant, sql, change).await?;
+                .push(") RETURNING connection_id, origin, state");
+            released += move_totals(&mut conn, &mut totals, tenant, sql, EventState::Quarantined).await?;
             totals.flush(&mut conn).await?;
             tx.commit().await?;
         }
@@ -222,16 +222,7 @@ pub(crate) async fn finish(
                  FROM done WHERE tenant_id = tenant AND id = event_id AND state = 'waiting'
                  RETURNING connection_id, origin, state",
             );
-        let rows = conn.fetch(sql).await?;
-        touched += rows.len() as u64;
-        for row in &rows {
-            let mut cells = row.cells();
-            let connection = ConnectionId(cells.int()?);
-            let origin = cells.word("event", "origin", Origin::parse)?;
-            let state = cells.word("event", "state", EventState::parse)?;
-            totals.inbox(tenant, connection, origin, EventState::Waiting.as_str(), -1);
-            totals.inbox(tenant, connection, origin, state.as_str(), 1);
-        }
+        touched += move_totals(conn, totals, tenant, sql, EventState::Waiting).await?;
     }
     let expected = finished.len() as u64;
     if touched == expected {
@@ -253,7 +244,7 @@ pub(crate) async fn set_aside(
     code: Code,
     events: &[EventId],
 ) -> Result<(), StoreError> {
-    let problems = problems_to_json(&[Problem::new(code, "event")]);
+    let problems = aside_as(code);
     let events = last_of_each(events, |event| *event);
     for chunk in key_chunks(&events) {
         let sql = conn
@@ -268,27 +259,70 @@ pub(crate) async fn set_aside(
             .key_rows(chunk, |event, values| {
                 values.put(tenant.0).put(event.0);
             })
-            .push(") RETURNING connection_id, origin");
-        let change = (EventState::Applied, EventState::Quarantined);
-        change_state(conn, totals, tenant, sql, change).await?;
+            .push(") RETURNING connection_id, origin, state");
+        move_totals(conn, totals, tenant, sql, EventState::Applied).await?;
     }
     Ok(())
 }
 
-/// Runs a statement that changes the state of events and returns their connection and origin; moves the totals and
-/// returns how many there were.
-async fn change_state(
+/// Takes back what [`set_aside`] did for `code` to the events about `things`: the event named with each is the one that
+/// counts and was applied, the others are overtaken by it.
+pub(crate) async fn take_back(
+    conn: &mut Conn<'_>,
+    totals: &mut Totals,
+    tenant: TenantId,
+    code: Code,
+    things: &[(RecordKey, EventId)],
+) -> Result<(), StoreError> {
+    let problems = aside_as(code);
+    let things = last_of_each(things, |(key, _)| *key);
+    for chunk in key_chunks(&things) {
+        let sql = conn
+            .sql(
+                "take events back",
+                "WITH done (tenant, connection, thing_kind, thing, counts) AS (VALUES ",
+            )
+            .key_rows(chunk, |(key, event), values| {
+                values
+                    .put(tenant.0)
+                    .put(key.connection.0)
+                    .put(key.kind.as_str())
+                    .put(key.remote_id)
+                    .put(event.0);
+            })
+            .push(
+                ") UPDATE event SET state = CASE WHEN id = counts THEN 'applied' ELSE 'superseded' END,
+                     reason = '', problems = '[]'
+                 FROM done WHERE tenant_id = tenant AND connection_id = connection AND remote_id = thing
+                     AND kind = thing_kind AND state = 'quarantined' AND problems = ",
+            )
+            .bind(problems.as_str())
+            .push(" RETURNING connection_id, origin, state");
+        move_totals(conn, totals, tenant, sql, EventState::Quarantined).await?;
+    }
+    Ok(())
+}
+
+/// What stands at an event that was set aside after all; apply's own findings name a field of the source.
+fn aside_as(code: Code) -> String {
+    problems_to_json(&[Problem::new(code, "event")])
+}
+
+/// Runs a statement that moves events out of the state `from` and returns their connection, origin and new state; moves
+/// the totals and returns how many there were.
+async fn move_totals(
     conn: &mut Conn<'_>,
     totals: &mut Totals,
     tenant: TenantId,
     sql: Sql,
-    (from, to): (EventState, EventState),
+    from: EventState,
 ) -> Result<u64, StoreError> {
     let rows = conn.fetch(sql).await?;
     for row in &rows {
         let mut cells = row.cells();
         let connection = ConnectionId(cells.int()?);
         let origin = cells.word("event", "origin", Origin::parse)?;
+        let to = cells.word("event", "state", EventState::parse)?;
         totals.inbox(tenant, connection, origin, from.as_str(), -1);
         totals.inbox(tenant, connection, origin, to.as_str(), 1);
     }

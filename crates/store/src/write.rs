@@ -324,6 +324,21 @@ impl WriteTx {
         inbox::set_aside(&mut conn, totals, tenant, code, events).await
     }
 
+    /// Takes back what [`WriteTx::set_aside_applied`] did for `code` to the events about `things`: the event named with
+    /// each is applied, the others about it are overtaken. Events that were set aside otherwise stay.
+    ///
+    /// # Errors
+    /// See [`WriteTx`].
+    pub async fn take_back(
+        &mut self,
+        tenant: TenantId,
+        code: Code,
+        things: &[(RecordKey, EventId)],
+    ) -> Result<(), StoreError> {
+        let (mut conn, totals) = self.counting().await?;
+        inbox::take_back(&mut conn, totals, tenant, code, things).await
+    }
+
     /// Tells whether the lease `name` still has `epoch`, and keeps it from being taken until the end of this
     /// transaction (I21).
     ///

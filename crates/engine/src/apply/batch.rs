@@ -49,6 +49,10 @@ pub(super) async fn apply(hub: &Hub, fence: Fence, events: &[Event]) -> Result<O
         tx.set_aside_applied(hub.tenant, Code::OrderWithoutPerson, &taken.nameless)
             .await?;
     }
+    if !taken.named.is_empty() {
+        tx.take_back(hub.tenant, Code::OrderWithoutPerson, &taken.named)
+            .await?;
+    }
     let is_ours = super::commit(hub, fence, tx).await?;
     Ok(is_ours.then_some(stepped))
 }
@@ -97,15 +101,13 @@ async fn node_changes(
     }
     for (key, event) in orders {
         let is_customer_unknown = taken.is_customer_lost(&key);
-        match taken
+        let node = taken
             .held(&key)
-            .and_then(|held| Node::of(held, is_customer_unknown))
-        {
+            .and_then(|held| Node::of(held, is_customer_unknown));
+        taken.note_person(&key, node.is_some());
+        match node {
             Some(node) => changes.put.push((node, event)),
-            None => {
-                taken.note_nameless(&key);
-                changes.removed.insert(key);
-            }
+            None => drop(changes.removed.insert(key)),
         }
     }
     Ok(changes)

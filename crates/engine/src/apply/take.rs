@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schakel_core::connector::Normalised;
 use schakel_core::event::{Action, Event, EventState, Origin};
 use schakel_core::id::{ConnectionId, EventId};
+use schakel_core::identity::Node;
 use schakel_core::problem::{Code, Problem};
 use schakel_core::record::{Content, Held, Rank, Record, RecordKey, RecordKind};
 use schakel_core::time::Timestamp;
@@ -33,6 +34,10 @@ pub(super) struct Taken {
     pub since_any: Timestamp,
     /// Events of orders that turned out to be about nobody: their customer is lost and they name no address.
     pub nameless: Vec<EventId>,
+    /// Orders that may have been about nobody until this batch: they named no address and no customer that is known.
+    pub was_nameless: BTreeSet<RecordKey>,
+    /// Orders that were about nobody and are about somebody now, each with the event that counts.
+    pub named: Vec<(RecordKey, EventId)>,
     /// What became of each event.
     pub finished: Vec<Finished>,
     /// Things to fetch.
@@ -79,6 +84,13 @@ pub(super) async fn absorb(
         .filter(|key| taken.is_lost(key))
         .copied()
         .collect();
+    taken.was_nameless = taken
+        .rows
+        .values()
+        .flatten()
+        .filter(|row| names_nobody(row))
+        .map(|row| row.held.key)
+        .collect();
     for (event, normalised) in events.iter().zip(normalised) {
         taken.take(hub, event, normalised);
     }
@@ -120,6 +132,9 @@ impl Taken {
 
     /// Keeps a row that was loaded otherwise, unless a changed one is here.
     pub fn keep(&mut self, row: RecordRow) {
+        if names_nobody(&row) {
+            self.was_nameless.insert(row.held.key);
+        }
         let slot = self.rows.entry(row.held.key).or_default();
         if slot.is_none() {
             *slot = Some(row);
@@ -165,14 +180,17 @@ impl Taken {
             .is_some_and(|customer| self.is_lost(&customer))
     }
 
-    /// Notes an order that is no node although the shop does not know its customer: it waits in quarantine (mission,
-    /// Where the seeds are silent).
-    pub fn note_nameless(&mut self, order: &RecordKey) {
-        if !self.is_customer_lost(order) {
+    /// Notes whether an order is about somebody, by itself (a node) or by its customer. One that the shop does not know the
+    /// customer of waits in quarantine until it is (mission, Where the seeds are silent).
+    pub fn note_person(&mut self, order: &RecordKey, is_node: bool) {
+        let Some((_, event, _)) = self.held(order).and_then(|held| held.live.as_ref()) else {
             return;
-        }
-        if let Some((_, event, _)) = self.held(order).and_then(|held| held.live.as_ref()) {
-            self.nameless.push(*event);
+        };
+        let event = *event;
+        if !is_node && self.is_customer_lost(order) {
+            self.nameless.push(event);
+        } else if self.was_nameless.contains(order) {
+            self.named.push((*order, event));
         }
     }
 
@@ -280,6 +298,11 @@ impl Taken {
         let since = self.since.entry(key).or_insert(event.received_at);
         *since = (*since).min(event.received_at);
     }
+}
+
+/// Tells whether an order is about nobody unless its customer is known.
+fn names_nobody(row: &RecordRow) -> bool {
+    row.held.key.kind == RecordKind::Order && row.held.live.is_some() && Node::of(&row.held, true).is_none()
 }
 
 /// Gives what orders show of a product or variant; `None` for other things, and for those that are gone.

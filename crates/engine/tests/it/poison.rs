@@ -174,4 +174,21 @@ async fn an_order_of_a_lost_customer_without_an_address_waits_in_quarantine() {
     world.webhook("customers/created", 11, &late).await;
     world.run_until_idle().await;
     assert_eq!(world.subprofiles("Orders", &["OrderID"]).len(), 2);
+    // Nothing is left for a person: the newest event counts, the one before it is overtaken.
+    let inbox = world.inbox().await;
+    assert_eq!((inbox.quarantined, inbox.superseded), (0, 1));
+}
+
+#[tokio::test]
+async fn an_order_that_was_set_aside_and_names_an_address_after_all_is_no_longer_listed() {
+    let mut world = World::new().await;
+    let mut order = nameless_order(&mut world).await;
+    assert_eq!(world.inbox().await.quarantined, 1);
+    order["email"] = json!("jan@example.org");
+    order["updatedAt"] = json!(crate::payloads::at(8));
+    world.webhook("orders/updated", 900, &order).await;
+    world.run_until_idle().await;
+    assert_eq!(world.subprofiles("Orders", &["OrderID"]).len(), 1);
+    let inbox = world.inbox().await;
+    assert_eq!((inbox.quarantined, inbox.superseded), (0, 1));
 }

@@ -25,6 +25,7 @@ on_both! {
     answers_of_our_own_stand_before_what_was_sent,
     starts_are_counted_until_a_release,
     what_was_applied_is_set_aside_after_all,
+    what_was_set_aside_after_all_is_taken_back,
 }
 
 async fn finish(store: &Store, done: &[Finished]) -> Result<(), StoreError> {
@@ -345,4 +346,40 @@ async fn what_was_applied_is_set_aside_after_all(store: Store) {
     assert_eq!((counts.quarantined, counts.applied, counts.waiting), (1, 0, 1));
     let groups = store.quarantine_groups(TENANT).await.unwrap();
     assert_eq!(groups, [("order_without_person".to_owned(), 1)]);
+}
+
+async fn what_was_set_aside_after_all_is_taken_back(store: Store) {
+    let batch: Vec<_> = [(1, 7), (2, 7), (3, 7), (4, 8)]
+        .map(|(id, thing)| event(id, thing, &format!("{id}")))
+        .to_vec();
+    store.insert_events(&batch).await.unwrap();
+    let code = Code::OrderWithoutPerson;
+    let of_its_own = Finished {
+        problems: vec![Problem::new(code, "order.email")],
+        ..finished(3, EventState::Quarantined)
+    };
+    let applied = [1, 2, 4].map(|id| finished(id, EventState::Applied));
+    finish(&store, &[&applied[..], &[of_its_own]].concat())
+        .await
+        .unwrap();
+    let mut tx = store.write().await.unwrap();
+    tx.set_aside_applied(TENANT, code, &[1, 2, 4].map(EventId))
+        .await
+        .unwrap();
+    tx.take_back(TENANT, code, &[(order(7), EventId(2))])
+        .await
+        .unwrap();
+    tx.take_back(TENANT, Code::BadJson, &[(order(8), EventId(4))])
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let counts = counts(&store).await;
+    assert_eq!((counts.applied, counts.superseded, counts.quarantined), (1, 1, 2));
+    let state = async |id| {
+        let row = store.read_event(TENANT, EventId(id)).await.unwrap().unwrap();
+        (row.state, row.problems.len())
+    };
+    assert_eq!(state(1).await, (EventState::Superseded, 0));
+    assert_eq!(state(2).await, (EventState::Applied, 0));
+    assert_eq!(state(3).await, (EventState::Quarantined, 1));
 }

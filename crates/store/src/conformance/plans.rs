@@ -177,6 +177,9 @@ async fn run_apply(store: &Store) {
     tx.set_aside_applied(t, Code::OrderWithoutPerson, &[EventId(9)])
         .await
         .unwrap();
+    tx.take_back(t, Code::OrderWithoutPerson, &[(order(1), EventId(9))])
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
 }
 
