@@ -56,7 +56,7 @@ async fn lived_in(seed: u64) -> World {
     let world = open();
     world.shop.fill(&Past {
         customers: 300,
-        orders: 400,
+        orders: 700,
         rows_per_order: 1,
         days: 40,
         seed,
@@ -97,6 +97,11 @@ fn instant(minutes: i64) -> (i64, String) {
     (at_s, Timestamp::from_second(at_s).unwrap().to_string())
 }
 
+/// A minute of the past, or one before or after all of it.
+fn minute() -> impl Strategy<Value = i64> {
+    prop_oneof![Just(-9), 0_i64..58_000, Just(58_000)]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(8))]
 
@@ -104,9 +109,9 @@ proptest! {
     fn pages_and_counts_are_those_of_a_walk_over_everything(
         seed in 0_u64..1_000,
         list in prop::sample::select(vec!["customers", "orders", "invoices", "shipments", "quotes"]),
-        windows in prop::collection::vec((prop::bool::ANY, 0_i64..58_000, 0_i64..58_000), 1..4),
+        windows in prop::collection::vec((prop::bool::ANY, minute(), minute()), 2..5),
         limit in 40_usize..=250,
-        since in prop::option::of(0_usize..400),
+        since in prop::option::of(0_usize..700),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -221,4 +226,25 @@ async fn rows_shift_when_a_record_goes_between_two_pages() {
     assert_eq!(second.first().unwrap().0, ids[251], "one order is on no page");
     let since = page(&world, "orders", &format!("limit=250&since_id={}", ids[249])).await;
     assert_eq!(since.first().unwrap().0, ids[250], "by id none is missed");
+}
+
+/// What the shop knows of a list from before a change does not outlive it.
+#[tokio::test]
+async fn a_change_shows_in_a_list_that_was_read_before() {
+    let world = open();
+    world.shop.fill(&Past {
+        customers: 300,
+        orders: 300,
+        ..Past::default()
+    });
+    world.wait_s(60);
+    let since = format!("updated_at_min={}", instant(40 * 24 * 60 + 1).1);
+    assert!(page(&world, "customers", &since).await.is_empty());
+    let customer = world.shop.ids(Kind::Customer)[3];
+    world.shop.change_email(customer, "anders@example.org");
+    let changed = page(&world, "customers", &since).await;
+    assert_eq!(
+        changed.iter().map(|(id, _, _)| *id).collect::<Vec<u64>>(),
+        [customer]
+    );
 }
