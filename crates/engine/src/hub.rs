@@ -11,6 +11,7 @@ use schakel_core::time::{Clock, Zone};
 use schakel_store::Store;
 use tokio::sync::Notify;
 
+use crate::budget::Ledger;
 use crate::clock::Dice;
 
 /// A connection that gives data.
@@ -27,6 +28,8 @@ pub struct SourceConnection {
     pub scope: i64,
     /// Most fetches at once.
     pub fetches: usize,
+    /// How many calls may be made; `cx` spends from it.
+    pub ledger: Arc<Ledger>,
 }
 
 /// A connection that takes data.

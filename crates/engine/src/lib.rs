@@ -9,13 +9,15 @@
 //! | [`report`] | all of them | – | for people |
 //!
 //! Stages meet only in tables: none calls another, each can be stepped, stopped and run again alone. Only
-//! [`supervise`] sees all of them. The network is touched through [`http`] only and never while a transaction
-//! is open. `apply` is one transaction on purpose, see docs/adr/0003.
+//! [`supervise`] sees all of them. The network is touched through [`http`] only, within [`budget`], and never while a
+//! transaction is open. `apply` is one transaction on purpose, see docs/adr/0003.
 
 pub mod clock;
 pub mod hub;
 
 pub mod http;
+
+pub mod budget;
 
 pub mod intake;
 

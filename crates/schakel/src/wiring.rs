@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use schakel_connectors::copernica::{self, ApiVersion, Copernica};
-use schakel_connectors::lightspeed::{self, Cluster, Lightspeed};
+use schakel_connectors::lightspeed::{self, Cluster, KeyLimits, Lightspeed};
 use schakel_core::connector::{Cx, Http};
 use schakel_core::event::Trust;
 use schakel_core::id::{ConnectionId, IdMaker, TenantId};
 use schakel_core::identity::BlockList;
 use schakel_core::preset::Preset;
 use schakel_core::time::{Clock, Zone};
+use schakel_engine::budget::{BudgetDoor, Ledger, Owner};
 use schakel_engine::clock::{Dice, SystemClock};
 use schakel_engine::http::{CallCounts, CountingDoor, HyperDoor};
 use schakel_engine::hub::{Hub, Route, SinkConnection, SourceConnection, Wake};
@@ -40,6 +41,8 @@ pub(crate) struct SourcePart {
     pub scope: Scope,
     /// Most fetches at once.
     pub fetches: usize,
+    /// How many calls its key may make.
+    pub limits: KeyLimits,
 }
 
 /// An account to connect.
@@ -153,6 +156,7 @@ struct Wiring {
     key: HubKey,
     clock: Arc<dyn Clock>,
     dice: Arc<Dice>,
+    worker: String,
     ids: Arc<IdMaker>,
     door: Arc<dyn Http>,
     preset: Arc<Preset>,
@@ -174,6 +178,7 @@ impl Wiring {
             store,
             key,
             clock: Arc::new(SystemClock::new()),
+            worker: format!("{:016x}", dice.roll()),
             dice,
             ids: Arc::new(IdMaker::new(node)),
             door: Arc::new(HyperDoor::new(has_plain_address(parts))),
@@ -194,8 +199,18 @@ impl Wiring {
             settings,
             scope,
             fetches,
+            limits,
         } = part;
-        let (id, cx) = self.connection(&name, "lightspeed").await?;
+        let (id, mut cx) = self.connection(&name, "lightspeed").await?;
+        let owner = Owner {
+            tenant: TENANT,
+            connection: id,
+            worker: self.worker.clone(),
+            is_alone: self.store.engine_name() == "SQLite",
+        };
+        let ledger = Ledger::new(self.store.clone(), owner, self.clock.clone(), Arc::new(limits));
+        let ledger = Arc::new(ledger);
+        cx.http = Arc::new(BudgetDoor::new(cx.http, ledger.clone()));
         let scope = match scope {
             Scope::Shop => id.0,
             Scope::Account => 0,
@@ -212,6 +227,7 @@ impl Wiring {
                 cx,
                 scope,
                 fetches,
+                ledger,
             },
         );
         Ok(())
@@ -290,14 +306,10 @@ impl Wiring {
         self.calls.push((name.to_owned(), counts.clone()));
         self.names.insert(name.to_owned(), row.id);
         let http = Arc::new(CountingDoor::new(self.door.clone(), counts));
-        Ok((
-            row.id,
-            Cx::new(http, self.clock.clone()),
-        ))
+        Ok((row.id, Cx::new(http, self.clock.clone())))
     }
 
     fn finish(self) -> Wired {
-        let worker = format!("{:016x}", self.dice.roll());
         let ways = Ways {
             paths: HookPaths::default(),
             sources: self
@@ -319,7 +331,7 @@ impl Wiring {
             clock: self.clock,
             dice: self.dice,
             ids: self.ids,
-            worker,
+            worker: self.worker,
             wake: Wake::default(),
         };
         Wired {
@@ -371,6 +383,7 @@ fn source_part(config: &LightspeedConfig) -> SourcePart {
         settings,
         scope: config.scope,
         fetches: config.fetches,
+        limits: KeyLimits::default(),
     }
 }
 

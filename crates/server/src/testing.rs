@@ -14,6 +14,7 @@ use schakel_core::id::{ConnectionId, IdMaker, TenantId};
 use schakel_core::identity::BlockList;
 use schakel_core::privacy::Secret;
 use schakel_core::time::{ManualClock, Timestamp};
+use schakel_engine::budget::Ledger;
 use schakel_engine::clock::Dice;
 use schakel_engine::hub::{Hub, SourceConnection, Wake};
 use schakel_store::{OpenOptions, Store};
@@ -70,6 +71,7 @@ pub(crate) async fn hub(name: &str) -> (Arc<Hub>, TempDir) {
         cx: Cx::new(Arc::new(Walled), clock.clone()),
         scope: SOURCE.0,
         fetches: 1,
+        ledger: Arc::new(Ledger::unmetered(store.clone(), tenant, SOURCE, clock.clone())),
     };
     let hub = Hub {
         store,

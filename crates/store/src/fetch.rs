@@ -211,14 +211,40 @@ impl Store {
         due_at: Timestamp,
         error: &str,
     ) -> Result<(), StoreError> {
+        self.put_back(tenant, hold, row, (due_at, 1), error).await
+    }
+
+    /// Puts a fetch back until `due_at` like [`Store::retry_fetch`], without counting the attempt: nothing was wrong
+    /// with it.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn postpone_fetch(
+        &self,
+        tenant: TenantId,
+        hold: &Hold,
+        row: &FetchRow,
+        due_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.put_back(tenant, hold, row, (due_at, 0), "").await
+    }
+
+    async fn put_back(
+        &self,
+        tenant: TenantId,
+        hold: &Hold,
+        row: &FetchRow,
+        (due_at, attempts): (Timestamp, i64),
+        error: &str,
+    ) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
         let mut conn = tx.conn();
         let sql = conn.sql(
             "put a fetch back",
             "UPDATE wanted_fetch SET owner = NULL, lease_until = NULL, due_at = $5, not_before = $5, error = $6,
-                 attempts = attempts + 1
+                 attempts = attempts + $7
              WHERE tenant_id = $1 AND connection_id = $2 AND kind = $3 AND remote_id = $4
-                 AND owner = $7 AND lease_until = $8",
+                 AND owner = $8 AND lease_until = $9",
         );
         let sql = sql
             .arg(tenant.0)
@@ -227,6 +253,7 @@ impl Store {
             .arg(row.key.remote_id)
             .arg(due_at)
             .arg(error)
+            .arg(attempts)
             .arg(hold.owner.as_str())
             .arg(hold.until);
         conn.execute(sql).await?;

@@ -234,6 +234,17 @@ impl Budget {
         self.block = self.block.saturating_add(more);
     }
 
+    /// Tells whether the next call needs a new block.
+    #[must_use]
+    pub fn needs_block(&self) -> bool {
+        self.block == 0 && !self.windows.is_empty()
+    }
+
+    /// Gives up what is reserved and not started.
+    pub fn give_back(&mut self) {
+        self.block = 0;
+    }
+
     /// How many calls to write down at once: a sixtieth of the smallest long window, so that a restart wastes little.
     #[must_use]
     pub fn block(&self) -> u32 {
@@ -251,6 +262,13 @@ impl Budget {
     /// Gives the calls started since this was last asked, by class in the order of [`Class::ALL`].
     pub fn take_counts(&mut self) -> [u32; 4] {
         std::mem::take(&mut self.uncounted)
+    }
+
+    /// Puts counts back that could not be written down.
+    pub fn put_counts_back(&mut self, counts: [u32; 4]) {
+        for (count, more) in self.uncounted.iter_mut().zip(counts) {
+            *count = count.saturating_add(more);
+        }
     }
 
     /// How many calls were started since [`Budget::take_counts`].

@@ -11,3 +11,17 @@ pub trait Meter: Send + Sync {
     /// What `response` tells of them; windows in the order of [`Meter::limits`].
     fn heard(&self, response: &Response) -> Heard;
 }
+
+/// No limits, and answers that tell nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Unmetered;
+
+impl Meter for Unmetered {
+    fn limits(&self) -> Limits {
+        Limits::none()
+    }
+
+    fn heard(&self, _response: &Response) -> Heard {
+        Heard::default()
+    }
+}

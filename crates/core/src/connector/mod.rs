@@ -14,7 +14,7 @@ mod source;
 pub use error::ConnectorError;
 pub use http::{Class, Http, HttpError, Method, Request, Response};
 pub use listing::{Item, Page, PageAsk, Part, Span};
-pub use meter::Meter;
+pub use meter::{Meter, Unmetered};
 pub use sink::{Receipt, RemoteState, SetupStep, Sink, StepState, Structure, Work};
 pub use source::{Fetched, Normalised, Received, Refused, Registration, Source, Webhook};
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use schakel_core::connector::{ConnectorError, Fetched};
+use schakel_core::connector::{Class, ConnectorError, Fetched};
 use schakel_core::delivery::{Breaker, Flow, Signal, retry_wait_ms};
 use schakel_core::event::{Action, Event, Origin, Trust};
 use schakel_core::id::{ConnectionId, EventId};
@@ -106,6 +106,13 @@ impl Loop {
     async fn claim(&self, source: &SourceConnection, hold: &Hold) -> Result<Vec<ClaimedFetch>, StoreError> {
         let hub = &self.hub;
         let room = self.breaker.room(0, hub.clock.monotonic_us()).min(source.fetches);
+        // Looked at first: while the shop is left alone nobody needs its budget.
+        if room == 0 || !source.ledger.hold().await? {
+            return Ok(Vec::new());
+        }
+        // An order costs two calls; one that is begun shall also be ended.
+        let calls = usize::try_from(source.ledger.room(Class::Live) / 2).unwrap_or(usize::MAX);
+        let room = room.min(calls);
         if room == 0 {
             return Ok(Vec::new());
         }
@@ -115,15 +122,26 @@ impl Loop {
             .await
     }
 
+    /// How long there is no room for a call of this loop, in microseconds; 0 when it is not the budget that it waits
+    /// for.
+    #[must_use]
+    pub fn wait_us(&self) -> i64 {
+        let source = self.hub.sources.get(&self.connection);
+        source.map_or(0, |source| source.ledger.wait_us(Class::Live))
+    }
+
     /// Lets the answers of one round move the health of the connection.
     fn notice(&mut self, started_us: i64, answers: &[(ClaimedFetch, Result<Fetched, ConnectorError>)]) {
         let now_us = self.hub.clock.monotonic_us();
+        let is_spent = self.wait_us() > 0;
         for (claimed, answer) in answers {
             if answer.as_ref().is_ok_and(|fetched| fetched.status == 200) {
                 self.alive_at = self.hub.clock.now();
             }
             let signal = match answer {
                 Err(ConnectorError::Unauthorised(_)) => Some(Signal::Failed),
+                // The budget holds the next calls back already, and knows until when.
+                Err(ConnectorError::RateLimited { .. }) if is_spent => None,
                 other => Signal::of(other),
             };
             if let Some(signal) = signal {
@@ -290,8 +308,16 @@ async fn again(hub: &Hub, hold: &Hold, row: &FetchRow, error: &ConnectorError) -
     // The long backoff, also for what may ail the whole shop: one record that always fails must not eat the calls of a
     // day.
     let backoff = retry_wait_ms(row.attempts + 1, hub.dice.roll());
+    if let ConnectorError::RateLimited {
+        retry_after_ms: Some(wait_ms),
+    } = error
+    {
+        // Nothing was wrong with it: it goes when there is room again.
+        let due_at = hub.clock.now().plus_ms(*wait_ms);
+        tracing::debug!(connection.id = %row.key.connection, kind = row.key.kind.as_str(), wait_ms, %error, "fetch put off");
+        return hub.store.postpone_fetch(hub.tenant, hold, row, due_at).await;
+    }
     let wait_ms = match error {
-        ConnectorError::RateLimited { retry_after_ms } => retry_after_ms.unwrap_or(0).max(backoff),
         ConnectorError::Unauthorised(_) | ConnectorError::Rejected(_) => backoff.max(REFUSED_WAIT_MS),
         _ => backoff,
     };

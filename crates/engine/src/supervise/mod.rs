@@ -260,10 +260,23 @@ async fn fetch_task(
     let mut fetching = fetch::Loop::new(hub.clone(), connection);
     while !*stopped.borrow() {
         match fetching.step().await {
-            Ok(0) => pause(&hub.wake.fetch, POLL, &mut stopped).await,
+            Ok(0) => {
+                let wait = Duration::from_micros(u64::try_from(fetching.wait_us()).unwrap_or(0));
+                let longest = if wait.is_zero() {
+                    POLL
+                } else {
+                    wait.clamp(PAUSE, POLL)
+                };
+                pause(&hub.wake.fetch, longest, &mut stopped).await;
+            }
             Ok(_) => {}
             Err(error) => store_failed("fetch", &error, &mut stopped).await,
         }
+    }
+    if let Some(source) = hub.sources.get(&connection)
+        && let Err(error) = source.ledger.release().await
+    {
+        tracing::warn!(%error, "the budget of calls could not be given back, the next process waits a moment for it");
     }
 }
 

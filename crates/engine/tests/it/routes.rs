@@ -25,6 +25,7 @@ fn add_shop(hub: &mut Hub, id: ConnectionId, shop: i64) {
         cx: first.cx.clone(),
         scope: 0,
         fetches: 4,
+        ledger: first.ledger.clone(),
     };
     hub.sources.insert(id, second);
     let route = Route {

@@ -17,6 +17,7 @@ use schakel_core::preset::Preset;
 use schakel_core::record::{RecordKey, RecordKind};
 use schakel_core::time::{Clock, ManualClock, Timestamp, Zone};
 use schakel_engine::apply::{self, Fence};
+use schakel_engine::budget::Ledger;
 use schakel_engine::clock::Dice;
 use schakel_engine::deliver::{Gauge, Loop};
 use schakel_engine::fetch;
@@ -529,6 +530,12 @@ fn hub(store: Store, clock: &ManualClock, cx: Cx) -> Hub {
         cx: cx.clone(),
         scope: 1,
         fetches: 4,
+        ledger: Arc::new(Ledger::unmetered(
+            store.clone(),
+            TenantId(1),
+            SOURCE,
+            Arc::new(clock.clone()),
+        )),
     };
     let sink = SinkConnection {
         id: SINK,

@@ -192,6 +192,11 @@ fn parts(args: &DemoArgs, shop: &shop::Simulator, shop_at: &Served, account_at: 
             settings: from,
             scope: Scope::Shop,
             fetches: 8,
+            limits: lightspeed::KeyLimits {
+                windows: Some(options.limits),
+                per_second: options.per_second,
+                ..lightspeed::KeyLimits::default()
+            },
         }],
         sinks: vec![SinkPart {
             name: ACCOUNT.to_owned(),
