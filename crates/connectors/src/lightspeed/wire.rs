@@ -5,6 +5,7 @@
 //! object may be missing ([`Maybe`]). Unknown fields are skipped without being read. `mapping` does the rest.
 
 pub(super) mod answers;
+mod carts;
 mod records;
 
 use std::borrow::Cow;
@@ -16,10 +17,10 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+pub(super) use carts::{CartRowWire, CheckoutWire, PartWire, QuoteWire};
 pub(super) use records::{
-    AddressWire, CheckoutWire, CustomerWire, GroupsWire, ImageWire, InvoiceWire, MembershipWire, Named,
-    OrderWire, PartWire, PersonWire, ProductWire, QuoteWire, RowWire, ShipmentWire, Stamps, SubscriptionWire,
-    VariantWire,
+    AddressWire, CustomerWire, GroupsWire, ImageWire, InvoiceWire, MembershipWire, Named, OrderWire,
+    PersonWire, ProductWire, RowWire, ShipmentWire, Stamps, SubscriptionWire, VariantWire,
 };
 
 /// The text of one JSON value, or nothing when the field was not there.
@@ -288,8 +289,17 @@ impl<'a, E: Default> Maybe<Link<'a, E>> {
 pub(super) struct Envelope<'a, R> {
     /// The record.
     pub(super) record: Maybe<R>,
-    /// The rows that a fetch of ours put beside an order.
+    /// What calls of ours put beside it.
+    pub(super) beside: Beside<'a>,
+}
+
+/// Rows that calls of ours put beside the thing that has them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Beside<'a> {
+    /// Those of an order.
     pub(super) rows: Many<RowWire<'a>>,
+    /// Those of a cart.
+    pub(super) cart_rows: Many<CartRowWire<'a>>,
 }
 
 /// A record that comes in an envelope of its own; checkouts have a name only (§5.14).
@@ -366,7 +376,9 @@ impl<'de, R: Wire<'de> + Enveloped> Wire<'de> for Envelope<'de, R> {
         if key == R::KEY {
             self.record = map.next_value()?;
         } else if key == ROWS_KEY {
-            self.rows = map.next_value()?;
+            self.beside.rows = map.next_value()?;
+        } else if key == CART_ROWS_KEY {
+            self.beside.cart_rows = map.next_value()?;
         } else {
             return Ok(false);
         }

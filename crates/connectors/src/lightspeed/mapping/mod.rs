@@ -5,6 +5,7 @@
 //! shipments and invoices that it embeds. What is wrong becomes a [`Problem`](schakel_core::problem::Problem),
 //! never an error; problems name the field and never hold the value.
 
+mod carts;
 mod codes;
 mod decimal;
 mod order;
@@ -15,7 +16,7 @@ mod text;
 mod totals;
 
 use schakel_core::connector::Normalised;
-use schakel_core::entity::Memberships;
+use schakel_core::entity::{Memberships, Row};
 use schakel_core::event::{Action, Event, Origin, Trust};
 use schakel_core::limits;
 use schakel_core::problem::Code;
@@ -25,8 +26,8 @@ use schakel_core::time::{Timestamp, Zone};
 pub(super) use self::read::moment;
 use self::read::{Notes, Place, Reader};
 use super::wire::{
-    self, CheckoutWire, CustomerWire, Enveloped, InvoiceWire, Maybe, OrderWire, ProductWire, QuoteWire, Raw,
-    ShipmentWire, Stamps, SubscriptionWire, VariantWire, Wire,
+    self, Beside, CheckoutWire, CustomerWire, Enveloped, InvoiceWire, Maybe, OrderWire, ProductWire,
+    QuoteWire, Raw, ShipmentWire, Stamps, SubscriptionWire, VariantWire, Wire,
 };
 use crate::util::strict_json;
 
@@ -178,9 +179,7 @@ impl<'e> Job<'e> {
         let Maybe(Some(mut record)) = envelope.record else {
             return self.notes.add(Code::BadShape, place, "");
         };
-        if let wire::Many(Some(rows)) = envelope.rows {
-            record.put_rows(rows);
-        }
+        record.put_beside(envelope.beside);
         self.record(&record, is_hint);
     }
 
@@ -256,11 +255,35 @@ trait Mapped<'a>: Wire<'a> + Enveloped {
     /// Its id and its times, as written.
     fn stamps(&self) -> Stamps<'a>;
 
-    /// Takes the rows that stand beside it; only orders have any.
-    fn put_rows(&mut self, _rows: Vec<wire::RowWire<'a>>) {}
+    /// Takes the rows that stand beside it, if any; only orders and carts have some.
+    fn put_beside(&mut self, _beside: Beside<'a>) {}
 
     /// Puts down what it says in `job`; `None` when it has no version.
     fn map(&self, job: &mut Job<'_>, place: Place, id: i64, rank: Rank) -> Option<()>;
+}
+
+/// Maps the rows of a thing, each id once: pages of a listing may overlap.
+fn distinct<W, R: Row>(
+    job: &mut Job<'_>,
+    path: &'static str,
+    wires: &[W],
+    row: impl Fn(&mut Reader<'_>, &W) -> R,
+) -> Vec<R> {
+    if wires.len() > limits::ORDER_ROWS {
+        job.notes.add(Code::TooManyRows, Place::at(path), "");
+        return Vec::new();
+    }
+    let mut rows: Vec<R> = Vec::with_capacity(wires.len());
+    for (index, wire) in wires.iter().enumerate() {
+        let place = Place::item(path, index);
+        let row = row(&mut job.reader(place), wire);
+        if row.id() == 0 {
+            job.notes.add(Code::NoId, place, "id");
+        } else if rows.iter().all(|held| held.id() != row.id()) {
+            rows.push(row);
+        }
+    }
+    rows
 }
 
 #[cfg(test)]

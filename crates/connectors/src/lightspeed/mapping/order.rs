@@ -2,13 +2,12 @@
 
 use schakel_core::entity::{Order, OrderRow, RowsSeen};
 use schakel_core::event::Origin;
-use schakel_core::limits;
 use schakel_core::problem::Code;
 use schakel_core::record::{Content, Rank, RecordKind};
 
-use super::super::wire::{Link, Many, Maybe, OrderWire, Raw, RowWire, Scalar, Stamps, method_of};
+use super::super::wire::{Beside, Link, Many, Maybe, OrderWire, Raw, RowWire, Scalar, Stamps, method_of};
 use super::read::{Place, Reader};
-use super::{Job, Mapped, Moments, person, totals};
+use super::{Job, Mapped, Moments, distinct, person, totals};
 
 /// Where an order's rows stand.
 const ROWS: &str = "order.products";
@@ -20,11 +19,13 @@ impl<'a> Mapped<'a> for OrderWire<'a> {
         self.stamps
     }
 
-    fn put_rows(&mut self, rows: Vec<RowWire<'a>>) {
-        self.products = Maybe(Some(Link {
-            id: Raw::default(),
-            embedded: Many(Some(rows)),
-        }));
+    fn put_beside(&mut self, beside: Beside<'a>) {
+        if beside.rows.0.is_some() {
+            self.products = Maybe(Some(Link {
+                id: Raw::default(),
+                embedded: beside.rows,
+            }));
+        }
     }
 
     fn map(&self, job: &mut Job<'_>, place: Place, id: i64, rank: Rank) -> Option<()> {
@@ -35,7 +36,7 @@ impl<'a> Mapped<'a> for OrderWire<'a> {
                 embedded: Many(Some(wires)),
                 ..
             })) => {
-                order.rows = rows(job, wires);
+                order.rows = distinct(job, ROWS, wires, row);
                 order.rows_seen = RowsSeen::Now;
                 if !job.notes.is_quarantine() && totals::is_impossible(self, &order) {
                     job.notes.add(Code::TotalsDiffer, place, "priceIncl");
@@ -108,25 +109,6 @@ fn payment_method(reader: &mut Reader<'_>, data: Raw<'_>) -> String {
         Scalar::Text(text) => reader.text("paymentData.method", method_of(&text)),
         Scalar::Empty | Scalar::True | Scalar::Number(_) => String::new(),
     }
-}
-
-/// Maps the rows, each id once: pages of a listing may overlap.
-fn rows(job: &mut Job<'_>, wires: &[RowWire<'_>]) -> Vec<OrderRow> {
-    if wires.len() > limits::ORDER_ROWS {
-        job.notes.add(Code::TooManyRows, Place::at(ROWS), "");
-        return Vec::new();
-    }
-    let mut rows: Vec<OrderRow> = Vec::with_capacity(wires.len());
-    for (index, wire) in wires.iter().enumerate() {
-        let place = Place::item(ROWS, index);
-        let row = row(&mut job.reader(place), wire);
-        if row.id == 0 {
-            job.notes.add(Code::NoId, place, "id");
-        } else if rows.iter().all(|held| held.id != row.id) {
-            rows.push(row);
-        }
-    }
-    rows
 }
 
 fn row(reader: &mut Reader<'_>, wire: &RowWire<'_>) -> OrderRow {

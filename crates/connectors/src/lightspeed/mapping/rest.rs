@@ -1,68 +1,14 @@
-//! Carts, checkouts, shipments, invoices, products and variants.
+//! Shipments, invoices, products and variants.
 
-use schakel_core::entity::{Checkout, Image, Invoice, Product, Quote, Shipment, Variant};
+use schakel_core::entity::{Image, Invoice, Product, Shipment, Variant};
 use schakel_core::problem::Code;
 use schakel_core::record::{Content, Rank, RecordKind};
 
 use super::super::wire::{
-    CheckoutWire, ImageWire, InvoiceWire, Maybe, PartWire, ProductWire, QuoteWire, Raw, ShipmentWire, Stamps,
-    VariantWire,
+    ImageWire, InvoiceWire, Maybe, ProductWire, Raw, ShipmentWire, Stamps, VariantWire,
 };
 use super::read::{Place, Reader};
 use super::{Job, Mapped};
-
-impl<'a> Mapped<'a> for QuoteWire<'a> {
-    const KIND: RecordKind = RecordKind::Quote;
-
-    fn stamps(&self) -> Stamps<'a> {
-        self.stamps
-    }
-
-    fn map(&self, job: &mut Job<'_>, place: Place, id: i64, rank: Rank) -> Option<()> {
-        let moments = job.moments(place, self.stamps);
-        let mut reader = job.reader(place);
-        let quote = Quote {
-            customer_id: reader.id("customer", self.customer.id()),
-            recovery_hash: reader.text("recoveryHash", self.recovery_hash),
-            created_at: moments.created,
-            updated_at: moments.updated,
-            ..Quote::default()
-        };
-        job.said(id, moments, rank, Content::Quote(Box::new(quote)))
-    }
-}
-
-impl<'a> Mapped<'a> for CheckoutWire<'a> {
-    const KIND: RecordKind = RecordKind::Checkout;
-
-    fn stamps(&self) -> Stamps<'a> {
-        self.stamps
-    }
-
-    fn map(&self, job: &mut Job<'_>, place: Place, id: i64, rank: Rank) -> Option<()> {
-        let moments = job.moments(place, self.stamps);
-        let (customer, billing) = (part(&self.customer), part(&self.billing));
-        let mut reader = job.reader(place);
-        let mut email = reader.email("customer.email", customer.email);
-        if email.is_empty() {
-            email = reader.email("billing_address.email", billing.email);
-        }
-        let checkout = Checkout {
-            quote_id: reader.id("quote", part(&self.quote).id),
-            order_id: reader.id("order_id", self.order_id),
-            customer_id: reader.id("customer.id", customer.id),
-            email,
-            step: reader.text("step", self.step),
-            created_at: moments.created,
-            updated_at: moments.updated,
-        };
-        job.said(id, moments, rank, Content::Checkout(Box::new(checkout)))
-    }
-}
-
-fn part<'a>(wire: &Maybe<PartWire<'a>>) -> PartWire<'a> {
-    wire.0.clone().unwrap_or_default()
-}
 
 impl<'a> Mapped<'a> for ShipmentWire<'a> {
     const KIND: RecordKind = RecordKind::Shipment;

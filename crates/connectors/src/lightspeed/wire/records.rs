@@ -4,6 +4,7 @@
 
 use serde::de::MapAccess;
 
+use super::carts::QuoteWire;
 use super::{Enveloped, GROUPS_KEY, Link, Many, Maybe, Plain, Raw, Wire};
 
 /// What every record has: its id and its two times.
@@ -324,79 +325,6 @@ impl<'de> Wire<'de> for RowWire<'de> {
             "customIncl" => self.custom_incl = map.next_value()?,
             "discountExcl" => self.discount_excl = map.next_value()?,
             "discountIncl" => self.discount_incl = map.next_value()?,
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-}
-
-/// A shopping cart (§5.10).
-#[derive(Debug, Clone, Default)]
-pub struct QuoteWire<'a> {
-    pub stamps: Stamps<'a>,
-    pub recovery_hash: Raw<'a>,
-    pub customer: Maybe<Link<'a, Plain>>,
-}
-
-impl Enveloped for QuoteWire<'_> {
-    const KEY: &'static str = "quote";
-}
-
-impl<'de> Wire<'de> for QuoteWire<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
-        match key {
-            "recoveryHash" => self.recovery_hash = map.next_value()?,
-            "customer" => self.customer = map.next_value()?,
-            _ => return self.stamps.read(key, map),
-        }
-        Ok(true)
-    }
-}
-
-/// A checkout that was begun: names with underscores, no envelope (§5.14).
-#[derive(Debug, Clone, Default)]
-pub struct CheckoutWire<'a> {
-    pub stamps: Stamps<'a>,
-    pub order_id: Raw<'a>,
-    pub step: Raw<'a>,
-    pub customer: Maybe<PartWire<'a>>,
-    pub billing: Maybe<PartWire<'a>>,
-    pub quote: Maybe<PartWire<'a>>,
-}
-
-impl Enveloped for CheckoutWire<'_> {
-    const KEY: &'static str = "checkout";
-}
-
-impl<'de> Wire<'de> for CheckoutWire<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
-        match key {
-            "id" => self.stamps.id = map.next_value()?,
-            "created_at" => self.stamps.created_at = map.next_value()?,
-            "updated_at" => self.stamps.updated_at = map.next_value()?,
-            "order_id" => self.order_id = map.next_value()?,
-            "step" => self.step = map.next_value()?,
-            "customer" => self.customer = map.next_value()?,
-            "billing_address" => self.billing = map.next_value()?,
-            "quote" => self.quote = map.next_value()?,
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-}
-
-/// What is used of the parts of a checkout: whose it is, or which.
-#[derive(Debug, Clone, Default)]
-pub struct PartWire<'a> {
-    pub id: Raw<'a>,
-    pub email: Raw<'a>,
-}
-
-impl<'de> Wire<'de> for PartWire<'de> {
-    fn read<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
-        match key {
-            "id" => self.id = map.next_value()?,
-            "email" => self.email = map.next_value()?,
             _ => return Ok(false),
         }
         Ok(true)

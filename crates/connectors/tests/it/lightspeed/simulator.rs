@@ -1,116 +1,14 @@
 //! The source against the simulator of the platform: what it sends is understood, what is asked is answered.
 
-use std::sync::Arc;
-
-use schakel_connectors::lightspeed::{Lightspeed, Settings};
-use schakel_core::connector::{ConnectorError, Cx, Normalised, Source};
-use schakel_core::entity::{Order, RowsSeen};
+use schakel_core::connector::{ConnectorError, Normalised, Source};
+use schakel_core::entity::RowsSeen;
 use schakel_core::privacy::Secret;
-use schakel_core::record::{Content, RecordKind};
-use schakel_core::time::{ManualClock, Timestamp};
-use schakel_sandbox::door::{HandClock, Seed, Served};
+use schakel_core::record::RecordKind;
+use schakel_sandbox::door::Seed;
 use schakel_sandbox::lightspeed::traffic::{Generator, Mix};
-use schakel_sandbox::lightspeed::{
-    Access, Buyer, Goods, Kind, NewOrder, Options, Permissions, Person, RestFault, RowsChange, Simulator,
-    Text,
-};
+use schakel_sandbox::lightspeed::{Access, Kind, Options, Permissions, RestFault, RowsChange};
 
-use super::socket::{Delivery, Receiver, Socket, listen};
-use super::world::{fetched, stored, take};
-
-/// 12 May 2026, 17:25:37 in Amsterdam, in microseconds.
-const NOW_US: i64 = 1_778_599_537_000_000;
-
-/// A simulated shop on a socket, a source that knows it, and a receiver of its webhooks.
-struct World {
-    shop: Simulator,
-    source: Lightspeed,
-    cx: Cx,
-    receiver: Receiver,
-    address: String,
-    _served: [Served; 2],
-}
-
-async fn open_with(options: Options, change: impl FnOnce(&mut Settings)) -> World {
-    let (key, secret) = (options.api_key.clone(), options.api_secret.clone());
-    let shop_id = i64::try_from(options.shop_id).unwrap();
-    let shop = Simulator::new(options, Arc::new(HandClock::at(NOW_US)), Seed::new(7));
-    let api = listen(shop.router()).await;
-    let receiver = Receiver::default();
-    let entrance = listen(receiver.router()).await;
-    let mut settings = Settings::new(shop_id, Secret::new(key), Secret::new(secret));
-    settings.base_url = format!("http://{}/", api.addr);
-    change(&mut settings);
-    World {
-        shop,
-        source: Lightspeed::new(settings),
-        cx: Cx::new(
-            Arc::new(Socket::new()),
-            Arc::new(ManualClock::at(Timestamp::from_micros(NOW_US))),
-        ),
-        receiver,
-        address: format!("http://{}/in/token", entrance.addr),
-        _served: [api, entrance],
-    }
-}
-
-fn unlimited() -> Options {
-    Options {
-        limits: [1_000_000; 3],
-        per_second: 1_000_000,
-        ..Options::default()
-    }
-}
-
-async fn open() -> World {
-    open_with(unlimited(), |_| {}).await
-}
-
-impl World {
-    fn place_order(&self) -> u64 {
-        let variants = self.shop.ids(Kind::Variant);
-        let person = Person::of(&[
-            (Text::Email, "gijs.gast@example.org"),
-            (Text::Firstname, "Gijs"),
-            (Text::Lastname, "Gast"),
-        ]);
-        let goods = |quantity: u16, at: usize| Goods {
-            variant: Some(variants[at]),
-            quantity,
-        };
-        let order = NewOrder {
-            buyer: Buyer::Guest(person),
-            goods: vec![goods(1, 0), goods(3, 1)],
-            quote: None,
-            is_newsletter: false,
-            discount_percent: 0,
-        };
-        self.shop.place_order(order).unwrap()
-    }
-
-    /// Takes one delivery through receive and normalise.
-    fn understand(&self, (headers, body): &Delivery) -> Normalised {
-        let received = take(&self.source, headers, body).expect("the simulator signs as the platform does");
-        self.source.normalise(&stored(received, body.clone()))
-    }
-
-    async fn fetch(&self, kind: RecordKind, id: u64) -> Normalised {
-        let id = i64::try_from(id).unwrap();
-        let answer = self.source.fetch(&self.cx, kind, id).await.unwrap();
-        self.source
-            .normalise(&fetched(kind, id, answer.status, answer.body))
-    }
-}
-
-fn order_in(normalised: &Normalised) -> Option<&Order> {
-    normalised
-        .records
-        .iter()
-        .find_map(|record| match &record.content {
-            Some(Content::Order(order)) => Some(order.as_ref()),
-            _ => None,
-        })
-}
+use super::simulated::{open, open_with, order_in, unlimited};
 
 #[tokio::test]
 async fn registering_twice_registers_one_time() {

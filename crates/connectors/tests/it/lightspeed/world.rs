@@ -6,7 +6,8 @@ use bytes::Bytes;
 use md5::{Digest, Md5};
 use schakel_connectors::lightspeed::{Lightspeed, Settings};
 use schakel_core::connector::{
-    BoxFuture, Cx, Http, HttpError, Method, Normalised, Received, Refused, Request, Response, Source, Webhook,
+    BoxFuture, Cx, Http, HttpError, Item, Method, Normalised, Received, Refused, Request, Response, Source,
+    Webhook,
 };
 use schakel_core::event::{Action, Event, Origin, Trust};
 use schakel_core::id::{ConnectionId, EventId, TenantId};
@@ -111,6 +112,14 @@ pub fn fetched(kind: RecordKind, remote_id: i64, status: u16, body: impl Into<By
         received_at: noon(),
         headers: "{}".to_owned(),
         body: body.into(),
+    }
+}
+
+/// The event that an item of a list stores: history and sweep alike.
+pub fn listed(kind: RecordKind, item: &Item, origin: Origin) -> Event {
+    Event {
+        origin,
+        ..fetched(kind, item.remote_id, 200, item.body.clone())
     }
 }
 
