@@ -32,4 +32,6 @@ pub mod connector;
 
 pub mod budget;
 
+pub mod forecast;
+
 pub mod walk;

@@ -1,0 +1,131 @@
+//! Prices: how many calls each way of reading costs.
+
+use crate::connector::Part;
+
+/// Most things on one page of a list (lightspeed-ecom.md §3.4).
+pub const PAGE: i64 = 250;
+
+/// Calls of a history beside its pages: a count before, so that progress can be told, and one after, to compare.
+const COUNTS: i64 = 2;
+
+/// Calls per day of the watch over registrations: one an hour.
+const WATCH: f64 = 24.0;
+
+const DAY_MS: f64 = 86_400_000.0;
+
+/// Gives how many calls reading a list of `things` costs: a page that is full may have another one behind it.
+#[must_use]
+pub const fn pages(things: i64) -> i64 {
+    let things = if things < 0 { 0 } else { things };
+    things / PAGE + 1
+}
+
+/// Gives how many calls the history of `part` costs when it has `things`.
+#[must_use]
+pub const fn history_calls(part: Part, things: i64) -> i64 {
+    if part.is_per_thing() {
+        if things < 0 { 0 } else { things }
+    } else {
+        pages(things) + COUNTS
+    }
+}
+
+/// Gives the least calls with which the API gives `things` of `part` at all: full pages only, nothing counted; a call
+/// for each thing that has no list (lightspeed-ecom.md §2.1, §5.7).
+#[must_use]
+pub const fn least_calls(part: Part, things: i64) -> i64 {
+    if things <= 0 {
+        return if part.is_per_thing() { 0 } else { 1 };
+    }
+    if part.is_per_thing() {
+        things
+    } else {
+        (things - 1) / PAGE + 1
+    }
+}
+
+/// What happens in a shop, per day.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Traffic {
+    /// Orders that are placed.
+    pub orders: f64,
+    /// Customers that are new.
+    pub customers: f64,
+    /// Carts that are begun.
+    pub quotes: f64,
+    /// Products that are new.
+    pub products: f64,
+}
+
+/// What is wanted of a source, as far as it changes the price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wants {
+    /// Memberships of customer groups.
+    pub has_groups: bool,
+    /// The rows of carts.
+    pub has_quote_rows: bool,
+    /// Webhooks are hints only: what they are about is fetched.
+    pub is_hint: bool,
+    /// There are no webhooks: the sweep finds everything.
+    pub is_polling: bool,
+}
+
+/// How often an order changes after it was placed, on average: it is paid and sent.
+const CHANGES: f64 = 2.0;
+
+/// Gives the calls per day of live traffic. A payload brings an order with its rows and its customer; products are
+/// fetched once; memberships and the rows of carts cost a call for each customer and cart that changes. A hint costs two
+/// calls for an order, since its rows have a path of their own, and one for anything else.
+#[must_use]
+pub fn live_calls(wants: Wants, traffic: Traffic) -> f64 {
+    let mut calls = traffic.products;
+    if wants.has_groups {
+        calls += traffic.customers + traffic.orders;
+    }
+    if wants.has_quote_rows {
+        calls += traffic.quotes;
+    }
+    if wants.is_hint && !wants.is_polling {
+        calls += traffic.orders * (1.0 + CHANGES) * 2.0 + traffic.customers + traffic.orders + traffic.quotes;
+    }
+    calls
+}
+
+/// Gives the calls per day of sweeps over `lists` lists every `every_ms` milliseconds (0: never), with the watch over
+/// the webhooks. A sweep reads a page of each list; where there are no webhooks it also reads the rows of each order
+/// that is new or changed.
+#[must_use]
+pub fn sweep_calls(wants: Wants, lists: usize, every_ms: i64, traffic: Traffic) -> f64 {
+    let watch = if wants.is_polling { 0.0 } else { WATCH };
+    if every_ms <= 0 {
+        return watch;
+    }
+    let times = DAY_MS / real(every_ms);
+    let lists = real(i64::try_from(lists).unwrap_or(i64::MAX));
+    let found = if wants.is_polling {
+        traffic.orders * (1.0 + CHANGES)
+    } else {
+        0.0
+    };
+    watch + times * lists + found
+}
+
+/// Gives the calls per day of reconciliations of lists with so many `things` each, every `every_ms` milliseconds (0:
+/// never): each reads the ids of all, and counts.
+#[must_use]
+pub fn reconcile_calls(things: &[i64], every_ms: i64) -> f64 {
+    if every_ms <= 0 {
+        return 0.0;
+    }
+    let once: i64 = things.iter().map(|things| pages(*things) + 1).sum();
+    real(once) * DAY_MS / real(every_ms)
+}
+
+/// A count as a number to multiply; counts are far below 2^52.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of things and milliseconds are far below 2^52"
+)]
+pub(super) const fn real(count: i64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,244 @@
+//! The forecast against the budget itself, on a clock that only jumps.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::budget::{Budget, Denied, Heard, Limit, Limits, Reserves};
+use crate::connector::{Class, Part};
+
+const DAY_US: i64 = 86_400_000_000;
+
+/// A hub that reads a history as fast as its budget allows, beside live calls at random moments.
+struct Model {
+    budget: Budget,
+    now_us: i64,
+    next_live_us: i64,
+    /// Live calls that wait for room.
+    waiting: u32,
+    live_gap_us: f64,
+    seed: u64,
+}
+
+impl Model {
+    fn new(limits: &Limits, live_per_day: f64, seed: u64) -> Self {
+        let mut model = Self {
+            budget: Budget::new(limits),
+            now_us: 0,
+            next_live_us: 0,
+            waiting: 0,
+            live_gap_us: 86_400_000_000.0 / live_per_day.max(0.001),
+            seed,
+        };
+        model.next_live_us = model.gap();
+        model
+    }
+
+    /// The time between two independent calls.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "a model of chance"
+    )]
+    fn gap(&mut self) -> i64 {
+        self.seed = self
+            .seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let chance = ((self.seed >> 11) as f64 + 1.0) / (1_u64 << 53) as f64;
+        (-chance.ln() * self.live_gap_us) as i64 + 1
+    }
+
+    fn call(&mut self, class: Class) -> bool {
+        loop {
+            match self.budget.take(class, self.now_us) {
+                Ok(ticket) => {
+                    self.budget.answered(&ticket, &Heard::default(), self.now_us);
+                    return true;
+                }
+                Err(Denied::Spent { .. }) => return false,
+                Err(Denied::Unsaved) => {
+                    let block = self.budget.block();
+                    let _ = self.budget.save(block, self.now_us);
+                    self.budget.granted(block);
+                }
+            }
+        }
+    }
+
+    /// Goes to the next moment at which something can happen.
+    fn wait(&mut self) {
+        let mut next_us = self
+            .next_live_us
+            .min(self.budget.ready_us(Class::Backfill, self.now_us));
+        if self.waiting > 0 {
+            next_us = next_us.min(self.budget.ready_us(Class::Live, self.now_us));
+        }
+        self.now_us = next_us.max(self.now_us + 1_000);
+    }
+
+    /// Makes so many calls of a history; returns when the last one started.
+    fn read(&mut self, calls: i64) -> i64 {
+        let mut made = 0;
+        while made < calls {
+            if self.next_live_us <= self.now_us {
+                self.waiting += 1;
+                self.next_live_us = self.now_us + self.gap();
+            }
+            while self.waiting > 0 && self.call(Class::Live) {
+                self.waiting -= 1;
+            }
+            if self.call(Class::Backfill) {
+                made += 1;
+            } else {
+                self.wait();
+            }
+        }
+        self.now_us
+    }
+}
+
+fn limits(day: u32) -> Limits {
+    Limits {
+        windows: vec![
+            Limit::long(day / 40, 300),
+            Limit::long(day / 4, 3_600),
+            Limit::long(day, 86_400),
+            Limit::second(20),
+        ],
+        reserves: Reserves::default(),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "small numbers")]
+fn load(calls: i64, live_per_day: f64) -> Load {
+    Load {
+        calls: Range::exact(calls as f64),
+        live: Range::around(live_per_day, 5.0),
+        ..Load::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    /// Whatever live traffic spends, a history ends within the range given at its start.
+    #[test]
+    fn a_history_ends_within_the_range(
+        day in 240_u32..1_600,
+        calls in 1_i64..5_000,
+        live_percent in 0_u32..60,
+        seed in any::<u64>(),
+    ) {
+        let limits = limits(day);
+        let live = f64::from(day) * f64::from(live_percent) / 100.0;
+        let said = forecast(&Window::all(&limits, None), &load(calls, live));
+        let end_us = Model::new(&limits, live, seed).read(calls);
+        prop_assert!(said.earliest_us <= end_us && end_us <= said.latest_us, "{said:?}, it ended at {end_us}");
+    }
+
+    /// Half-way, with windows that are spent already, the range still holds.
+    #[test]
+    fn the_range_holds_half_way_too(day in 240_u32..1_200, before in 1_i64..3_000, calls in 1_i64..3_000, seed in any::<u64>()) {
+        let limits = limits(day);
+        let live = f64::from(day) / 10.0;
+        let mut model = Model::new(&limits, live, seed);
+        let begun_us = model.read(before);
+        let usage = model.budget.usage(begun_us);
+        let load = Load { wait_us: usage.wait_us[Class::Backfill.index()], ..load(calls, live) };
+        let said = forecast(&Window::all(&limits, Some(&usage)), &load);
+        let took_us = model.read(calls) - begun_us;
+        prop_assert!(said.earliest_us <= took_us && took_us <= said.latest_us, "{said:?}, it took {took_us}");
+    }
+}
+
+/// The case that the goal names: 250,000 orders of 100,000 customers under 300/3,000/12,000. Scaled down by ten in calls
+/// and limits alike, so that a slow machine is through in seconds.
+#[test]
+fn weeks_are_told_within_a_fifth_and_the_day_binds() {
+    let calls: i64 = [
+        (Part::Customers, 100_000),
+        (Part::Orders, 250_000),
+        (Part::OrderRows, 250_000),
+        (Part::Shipments, 250_000),
+    ]
+    .map(|(part, things)| history_calls(part, things))
+    .iter()
+    .sum();
+    let limits = limits(1_200);
+    let said = forecast(&Window::all(&limits, None), &load(calls / 10, 150.0));
+    let end_us = Model::new(&limits, 150.0, 7).read(calls / 10);
+    assert!(
+        said.earliest_us <= end_us && end_us <= said.latest_us,
+        "{said:?}, {end_us}"
+    );
+    assert!(
+        (said.latest_us - said.earliest_us) * 5 <= end_us,
+        "{said:?}, {end_us}"
+    );
+    assert_eq!(said.binding_us, Some(DAY_US));
+    assert!((20 * DAY_US..40 * DAY_US).contains(&end_us));
+}
+
+#[test]
+fn what_fits_into_the_windows_waits_for_none() {
+    let windows = Window::all(&limits(12_000), None);
+    let said = forecast(&windows, &load(5, 0.0));
+    assert_eq!((said.earliest_us, said.binding_us), (0, None));
+    let said = forecast(&windows, &load(1_000, 0.0));
+    assert_eq!(
+        said.binding_us,
+        Some(300_000_000),
+        "a thousand calls wait for the five minutes only"
+    );
+    assert_eq!(forecast(&[], &load(1_000, 0.0)).binding_us, None);
+}
+
+#[test]
+fn a_price_is_never_below_the_least_possible_one_and_near_to_it() {
+    for part in Part::ALL {
+        for things in [0, 1, 249, 250, 251, 100_000] {
+            let (price, least) = (history_calls(part, things), least_calls(part, things));
+            assert!(
+                least <= price && price <= least + 3,
+                "{part:?} {things}: {price} for {least}"
+            );
+        }
+    }
+    assert_eq!(
+        (
+            history_calls(Part::Orders, 600),
+            history_calls(Part::OrderRows, 600)
+        ),
+        (5, 600)
+    );
+}
+
+#[test]
+fn what_is_switched_on_costs_what_it_touches() {
+    let traffic = Traffic {
+        orders: 700.0,
+        customers: 300.0,
+        quotes: 2_000.0,
+        products: 5.0,
+    };
+    let plain = live_calls(Wants::default(), traffic);
+    let of = |wants| live_calls(wants, traffic) - plain;
+    assert!((plain - 5.0).abs() < 1e-9);
+    let groups = Wants {
+        has_groups: true,
+        ..Wants::default()
+    };
+    let rows = Wants {
+        has_quote_rows: true,
+        ..Wants::default()
+    };
+    assert!((of(groups) - 1_000.0).abs() < 1e-9);
+    assert!((of(rows) - 2_000.0).abs() < 1e-9);
+    let polling = Wants {
+        is_polling: true,
+        ..Wants::default()
+    };
+    assert!((sweep_calls(polling, 8, 300_000, traffic) - (288.0 * 8.0 + 2_100.0)).abs() < 1e-9);
+    assert!((sweep_calls(Wants::default(), 8, 0, traffic) - 24.0).abs() < 1e-9);
+    assert!((reconcile_calls(&[250_000, 0], 7 * 86_400_000) - 1_004.0 / 7.0).abs() < 1e-9);
+}
