@@ -171,6 +171,10 @@ fn sampled(ids: &[i64]) -> Vec<i64> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_micros(7_000_000);
@@ -270,6 +274,98 @@ mod tests {
             assert_eq!(second.next(unsure(&[])), Ok(None), "{count}");
             let third = second.next(unsure(&range(count + 1, count)));
             assert!(third.is_ok_and(|next| next.is_some()), "{count}");
+        }
+    }
+
+    /// A list that does not change: its ids in the order that it keeps, and what it obeys.
+    #[derive(Debug, Clone)]
+    struct List {
+        ids: Vec<i64>,
+        obeys_since: bool,
+        obeys_page: bool,
+        limit: usize,
+    }
+
+    impl List {
+        fn page(&self, cursor: &Cursor) -> Vec<i64> {
+            let (since, page) = match cursor {
+                Cursor::Since(id) => (*id, 1),
+                Cursor::Numbered(numbered) => (0, numbered.page as usize),
+            };
+            let meant = self.ids.iter().filter(|id| !self.obeys_since || **id > since);
+            let skipped = if self.obeys_page {
+                (page - 1) * self.limit
+            } else {
+                0
+            };
+            meant.skip(skipped).take(self.limit).copied().collect()
+        }
+
+        /// Walks to the end; gives what was seen and how many pages that took.
+        fn walk(
+            &self,
+            mut cursor: Cursor,
+            is_unsure: bool,
+        ) -> Result<(BTreeSet<i64>, usize), ConnectorError> {
+            let mut all = BTreeSet::new();
+            for pages in 1..100 {
+                let ids = self.page(&cursor);
+                all.extend(ids.iter().copied());
+                let seen = Seen {
+                    is_unsure,
+                    ..seen(&ids)
+                };
+                match cursor.next(seen)? {
+                    Some(next) => cursor = Cursor::parse(&next.to_string())?,
+                    None => return Ok((all, pages)),
+                }
+            }
+            panic!("no end: {self:?}");
+        }
+    }
+
+    fn some_ids() -> impl Strategy<Value = Vec<i64>> {
+        proptest::collection::btree_set(1..i64::MAX, 0..900).prop_map(|ids| ids.into_iter().collect())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        /// By id a walk takes as few pages as there can be; one more when the last one is full.
+        #[test]
+        fn a_walk_by_id_sees_everything_in_the_fewest_pages(ids in some_ids()) {
+            let list = List { ids, obeys_since: true, obeys_page: true, limit: PAGE };
+            let (seen, pages) = list.walk(Cursor::Since(0), false).unwrap();
+            prop_assert_eq!(pages, list.ids.len() / PAGE + 1);
+            prop_assert!(seen.into_iter().eq(list.ids));
+        }
+
+        #[test]
+        fn a_list_in_any_order_is_seen_whole(ids in some_ids().prop_shuffle(), obeys_since in any::<bool>()) {
+            let list = List { ids, obeys_since, obeys_page: true, limit: PAGE };
+            let (seen, _) = list.walk(Cursor::Since(0), false).unwrap();
+            prop_assert_eq!(seen, list.ids.into_iter().collect());
+        }
+
+        /// A list that obeys nothing at all ends in an error or was seen whole, and always ends.
+        #[test]
+        fn a_list_that_obeys_nothing_is_never_taken_for_whole(ids in some_ids().prop_shuffle()) {
+            let list = List { ids, obeys_since: false, obeys_page: false, limit: PAGE };
+            match list.walk(Cursor::Since(0), false) {
+                Ok((seen, _)) => prop_assert_eq!(seen, list.ids.into_iter().collect()),
+                Err(_) => prop_assert!(list.ids.len() >= PAGE),
+            }
+        }
+
+        /// Checkouts: pages of 250 or of 50, or everything at once.
+        #[test]
+        fn an_unsure_list_is_seen_whole(
+            ids in some_ids().prop_shuffle(),
+            (limit, obeys_page) in prop_oneof![Just((PAGE, true)), Just((50, true)), Just((10_000, false))],
+        ) {
+            let list = List { ids, obeys_since: false, obeys_page, limit };
+            let (seen, _) = list.walk(Cursor::numbered(NOW), true).unwrap();
+            prop_assert_eq!(seen, list.ids.into_iter().collect());
         }
     }
 }
