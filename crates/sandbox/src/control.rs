@@ -16,7 +16,6 @@ use axum::extract::{FromRequest, Request};
 use axum::middleware::Next;
 use axum::response::IntoResponse;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
-use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 pub(crate) use log::{CallLog, log_json, log_table};
@@ -135,13 +134,8 @@ impl<S: Send + Sync> FromRequest<S> for Given {
 
 impl Given {
     fn add_pairs(&mut self, text: &str) {
-        let plain = |text: &str| {
-            let text = text.replace('+', " ");
-            percent_decode_str(&text).decode_utf8_lossy().into_owned()
-        };
-        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            self.members.insert(plain(name), Value::String(plain(value)));
+        for (name, value) in crate::form::pairs(text) {
+            self.members.insert(name, Value::String(value));
         }
     }
 }

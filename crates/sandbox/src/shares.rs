@@ -5,6 +5,9 @@ use serde_json::Value;
 use crate::control::{Given, Trouble};
 use crate::door::Seed;
 
+/// The most calls that can be told beforehand to go wrong.
+const NEXT_MAX: u32 = 100_000;
+
 /// Chooses at most one kind with one throw, so that each has exactly its own share.
 pub(crate) fn thrown<K: Copy>(seed: &mut Seed, shares: &[(K, f64)]) -> Option<K> {
     if shares.is_empty() {
@@ -38,6 +41,18 @@ pub(crate) fn of<T: TryFrom<u64> + Into<u64>>(given: &Given, name: &str, old: T)
 
 fn no_share() -> Trouble {
     Trouble::new("a share is between 0 and 100")
+}
+
+/// Gives the `kind` of which the next `count` calls are to suffer, one unless it says otherwise.
+///
+/// # Errors
+/// When it names no kind, or the count is no number.
+pub(crate) fn next<K: Copy>(given: &Given, kinds: &[(&str, K)]) -> Result<(K, u32), Trouble> {
+    let name = given.needed("kind")?;
+    let known = kinds.iter().find(|(known, _)| *known == name);
+    let (_, kind) = known.ok_or_else(|| Trouble::unknown("fault"))?;
+    let count: u32 = given.number("count")?.unwrap_or(1);
+    Ok((*kind, count.min(NEXT_MAX)))
 }
 
 /// Takes over the shares that were given by the names of the kinds, at the top or in `percent`.

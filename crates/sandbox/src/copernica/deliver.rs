@@ -3,17 +3,17 @@
 //! The reference knows neither retries nor an order, so a message is tried once. A receiver gets its messages one at
 //! a time, in the order of the events; receivers do not wait for each other. The clock of the account stamps a message.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 
 use super::outbox::Notice;
 use super::sign::{Stamp, WebhookKey};
 use super::{Simulator, lock};
 use crate::client::{Lines, Target};
-use crate::door::Seed;
+use crate::door::{Receiver, Seed};
 
 /// How long a receiver may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -91,7 +91,8 @@ impl Post {
 #[derive(Debug, Default)]
 struct Lanes {
     running: JoinSet<(String, Lines)>,
-    busy: BTreeSet<String>,
+    /// The receiver of each delivery under way.
+    busy: HashMap<task::Id, String>,
     idle: BTreeMap<String, Lines>,
 }
 
@@ -102,9 +103,16 @@ impl Lanes {
             tokio::time::sleep(LOOK).await;
             return;
         }
-        if let Ok(Some(Ok((handler, lines)))) = tokio::time::timeout(LOOK, self.running.join_next()).await {
-            self.busy.remove(&handler);
-            self.idle.insert(handler, lines);
+        match tokio::time::timeout(LOOK, self.running.join_next_with_id()).await {
+            Ok(Some(Ok((task, (handler, lines))))) => {
+                self.busy.remove(&task);
+                self.idle.insert(handler, lines);
+            }
+            // A delivery that failed in itself does not keep its receiver from the next one.
+            Ok(Some(Err(failure))) => {
+                self.busy.remove(&failure.id());
+            }
+            Ok(None) | Err(_) => {}
         }
     }
 }
@@ -141,6 +149,14 @@ impl Simulator {
         self.0.signer().key()
     }
 
+    /// Sends all webhooks to a receiver in this process; `false` when there is one already.
+    ///
+    /// They are sent by [`deliver_webhooks`](Self::deliver_webhooks) or [`run_webhooks`](Self::run_webhooks), as those
+    /// for addresses are.
+    pub fn deliver_in_process(&self, receiver: Receiver) -> bool {
+        self.0.receiver.set(receiver).is_ok()
+    }
+
     /// Delivers what waits, and what comes meanwhile, until nothing waits.
     pub async fn deliver_webhooks(&self) {
         let mut lanes = Lanes::default();
@@ -166,15 +182,19 @@ impl Simulator {
     fn start_lanes(&self, lanes: &mut Lanes) {
         let waiting: Vec<String> = self.account().outbox.handlers().cloned().collect();
         for handler in waiting {
-            if !lanes.busy.insert(handler.clone()) {
+            if lanes.busy.values().any(|busy| *busy == handler) {
                 continue;
             }
             let simulator = self.clone();
-            let mut lines = lanes.idle.remove(&handler).unwrap_or_default();
-            lanes.running.spawn(async move {
-                simulator.deliver_to(&handler, &mut lines).await;
-                (handler, lines)
+            let receiver = self.0.receiver.get().cloned();
+            let idle = lanes.idle.remove(&handler);
+            let mut lines = idle.unwrap_or_else(|| Lines::to(receiver));
+            let of = handler.clone();
+            let task = lanes.running.spawn(async move {
+                simulator.deliver_to(&of, &mut lines).await;
+                (of, lines)
             });
+            lanes.busy.insert(task.id(), handler);
         }
     }
 

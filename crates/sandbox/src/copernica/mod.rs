@@ -83,7 +83,7 @@ use faults::Dice;
 use sign::Signer;
 
 use crate::control::CallLog;
-use crate::door::{Outage, SimClock};
+use crate::door::{Outage, Receiver, SimClock};
 
 /// The largest body that is read; larger ones are answered with 413.
 const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -163,6 +163,8 @@ struct Inner {
     application: Application,
     codes: Mutex<Vec<oauth::Code>>,
     post: Mutex<Post>,
+    /// Takes webhooks in place of the addresses.
+    receiver: OnceLock<Receiver>,
     signer: OnceLock<Signer>,
     log: CallLog,
     outage: Outage,
@@ -209,6 +211,7 @@ impl Simulator {
             application: options.application.clone(),
             codes: Mutex::new(Vec::new()),
             post: Mutex::new(Post::new(seed ^ 0x9057)),
+            receiver: OnceLock::new(),
             signer: OnceLock::new(),
             log: CallLog::default(),
             outage: Outage::default(),

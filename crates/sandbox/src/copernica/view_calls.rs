@@ -219,7 +219,7 @@ impl Account {
             }
             ("conditions", Verb::Post | Verb::Put) => {
                 let mut condition = Condition::default();
-                condition.define(&call.json()?);
+                condition.define(&call.json()?)?;
                 self.last_rule += 1;
                 condition.id = self.last_rule;
                 rules[at].conditions.push(condition);
@@ -254,7 +254,7 @@ impl Account {
             Verb::Put | Verb::Post => {
                 let body: Json<'_> = call.json()?;
                 for condition in conditions.flatten().filter(|condition| has(condition)) {
-                    condition.define(&body);
+                    condition.define(&body)?;
                 }
                 Reply::Put
             }

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, Space};
+use super::call::Refusal;
 use super::field::Kind;
 use super::out::Out;
 use super::structure::{Owner, text_of, write_intentions};
@@ -91,7 +92,13 @@ impl Rule {
 
 impl Condition {
     /// Takes over what the members of a body say; members left out stay.
-    pub(crate) fn define(&mut self, body: &Json<'_>) {
+    ///
+    /// # Errors
+    /// When it is a regular expression: none is run here, and one that never fits would pass unseen.
+    pub(crate) fn define(&mut self, body: &Json<'_>) -> Result<(), Refusal> {
+        if text_of(body, "comparison").as_deref() == Some("regexp") {
+            return Err(Refusal::new("Regular expressions are not simulated"));
+        }
         for (name, place) in [
             ("type", &mut self.kind),
             ("comparison", &mut self.comparison),
@@ -109,6 +116,7 @@ impl Condition {
         if self.kind.is_empty() {
             "field".clone_into(&mut self.kind);
         }
+        Ok(())
     }
 
     fn write(&self, out: &mut Out) {
@@ -151,7 +159,6 @@ impl Condition {
             "more" => order.is_gt(),
             "is email" => held.contains('@'),
             "is numeric" => held.parse::<f64>().is_ok(),
-            // Regular expressions are not run here: nothing fits.
             _ => false,
         }
     }

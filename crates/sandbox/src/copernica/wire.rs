@@ -6,8 +6,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use percent_encoding::percent_decode;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use crate::form::{Nested, nest};
+pub(crate) use crate::form::{pairs, unescape};
 
 /// One value of a request body.
 #[derive(Debug, Clone, PartialEq)]
@@ -150,22 +152,13 @@ impl<'de> Visitor<'de> for JsonVisitor {
 /// Reads a body; `None` when it is neither empty nor readable.
 pub(crate) fn read_body(body: &[u8], is_form: bool) -> Option<Json<'_>> {
     if is_form {
-        return Some(nest(pairs(&String::from_utf8_lossy(body))));
+        let members = nest(pairs(&String::from_utf8_lossy(body)));
+        return Some(Nested::Members(members).into());
     }
     if body.iter().all(u8::is_ascii_whitespace) {
         return Some(Json::Object(Vec::new()));
     }
     serde_json::from_slice(body).ok()
-}
-
-/// Splits a query string or a form body into decoded pairs; both `+` and `%20` are a space.
-pub(crate) fn pairs(text: &str) -> Vec<(String, String)> {
-    let mut pairs = Vec::new();
-    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        pairs.push((unescape(name, true), unescape(value, true)));
-    }
-    pairs
 }
 
 /// Gives the first value of `name` among decoded pairs; empty when it is not there.
@@ -174,58 +167,17 @@ pub(crate) fn first_of<'p>(pairs: &'p [(String, String)], name: &str) -> &'p str
     found.map_or("", |(_, value)| value.as_str())
 }
 
-/// Decodes one percent-encoded text.
-pub(crate) fn unescape(text: &str, is_plus_a_space: bool) -> String {
-    let text = if is_plus_a_space && text.contains('+') {
-        text.replace('+', " ")
-    } else {
-        text.to_owned()
-    };
-    if !text.contains('%') {
-        return text;
-    }
-    percent_decode(text.as_bytes()).decode_utf8_lossy().into_owned()
-}
-
-/// Builds the tree of a form body: `fields[email]=a@example.org`, `profiles[]=1`.
-fn nest(pairs: Vec<(String, String)>) -> Json<'static> {
-    let mut root = Vec::new();
-    for (name, value) in pairs {
-        let (head, rest) = name.split_once('[').unwrap_or((name.as_str(), ""));
-        let mut keys = vec![head];
-        keys.extend(
-            rest.trim_end_matches(']')
-                .split("][")
-                .filter(|_| name.contains('[')),
-        );
-        put_at(&mut root, &keys, value);
-    }
-    Json::Object(root)
-}
-
-fn put_at(members: &mut Vec<(Cow<'static, str>, Json<'static>)>, keys: &[&str], value: String) {
-    let Some((first, rest)) = keys.split_first() else {
-        return;
-    };
-    // PHP numbers an empty key.
-    let key = if first.is_empty() {
-        members.len().to_string()
-    } else {
-        (*first).to_owned()
-    };
-    if rest.is_empty() {
-        members.push((Cow::Owned(key), Json::Text(Cow::Owned(value))));
-        return;
-    }
-    let place = members
-        .iter()
-        .position(|(name, _)| *name == key)
-        .unwrap_or_else(|| {
-            members.push((Cow::Owned(key), Json::Object(Vec::new())));
-            members.len() - 1
-        });
-    if let Json::Object(inner) = &mut members[place].1 {
-        put_at(inner, rest, value);
+impl From<Nested> for Json<'static> {
+    fn from(value: Nested) -> Self {
+        match value {
+            Nested::Text(text) => Self::Text(Cow::Owned(text)),
+            Nested::Members(members) => Self::Object(
+                members
+                    .into_iter()
+                    .map(|(name, value)| (Cow::Owned(name), value.into()))
+                    .collect(),
+            ),
+        }
     }
 }
 

@@ -36,14 +36,6 @@ fn with_place<T>(given: &Given, act: impl FnOnce(At<'_>) -> Result<T, HandError>
     Ok(act(at)?)
 }
 
-/// Finds a kind of fault by the name that the control port gives it.
-fn kind_named(name: &str) -> Result<FaultKind, Trouble> {
-    FaultKind::ALL
-        .into_iter()
-        .find(|kind| kind.name() == name)
-        .ok_or(Trouble::unknown("kind of fault"))
-}
-
 /// Sets the faults; members left out stay. Shares come as an object `percent`, or one by one in a form.
 pub(super) async fn set_faults(State(simulator): State<Simulator>, given: Given) -> Answer {
     let mut faults = lock(&simulator.0.dice).faults.clone();
@@ -72,9 +64,8 @@ pub(super) async fn set_faults(State(simulator): State<Simulator>, given: Given)
 
 /// Lets the next `count` calls go wrong in the way `kind`.
 pub(super) async fn fail_next(State(simulator): State<Simulator>, given: Given) -> Answer {
-    let kind = kind_named(&given.needed("kind")?)?;
-    let count: usize = given.number("count")?.unwrap_or(1);
-    simulator.fail_next(kind, count.min(100_000));
+    let (kind, count) = shares::next(&given, &FaultKind::ALL.map(|kind| (kind.name(), kind)))?;
+    simulator.fail_next(kind, count as usize);
     Ok(done(&given, "/control/faults", &api::faults(&simulator)))
 }
 

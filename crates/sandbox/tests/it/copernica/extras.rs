@@ -100,6 +100,10 @@ async fn selections_hold_what_fitted_when_they_were_built() {
     world
         .put(&format!("condition/field/{condition}"), json!({"value": "1"}))
         .await;
+    let pattern = json!({"comparison": "regexp", "field": "LastName", "value": "^M"});
+    assert_eq!(world.post(&path, pattern.clone()).await.status, 400);
+    let path = format!("condition/field/{condition}");
+    assert_eq!(world.put(&path, pattern).await.status, 400);
     let list = world.get(&format!("view/{view}/profiles")).await.json();
     assert_eq!((&list["count"], &list["total"]), (&json!(2), &json!(2)));
     world

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use schakel_sandbox::copernica::WebhookFaults;
-use schakel_sandbox::door::{Served, serve};
+use schakel_sandbox::door::{Receiver, Served, serve};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -463,4 +463,30 @@ async fn the_deliverer_finds_new_work_by_itself() {
         () = work => {}
     }
     assert!(told.world.simulator.webhook_counts().accepted > 0);
+}
+
+/// A delivery that fails in itself ends alone: the next message for the same receiver is delivered.
+#[tokio::test]
+async fn a_delivery_that_panics_keeps_nothing_else_away() {
+    let told = Told::about(&["create"], Options::default()).await;
+    let calls = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&calls);
+    told.world
+        .simulator
+        .deliver_in_process(Receiver::new(move |_request| {
+            let number = {
+                let mut calls = counted.lock().expect("nobody panics");
+                *calls += 1;
+                *calls
+            };
+            async move {
+                assert!(number > 1, "the first one panics");
+                Some(StatusCode::OK)
+            }
+        }));
+    told.world.profile(json!({})).await;
+    told.world.profile(json!({})).await;
+    told.world.simulator.deliver_webhooks().await;
+    assert_eq!(*calls.lock().expect("nobody panics"), 2);
+    assert_eq!(told.world.simulator.webhook_counts().accepted, 1);
 }
