@@ -26,6 +26,16 @@ struct List {
     letter: char,
     /// How many items it has, numbered from 1.
     items: u32,
+    /// The parts of the list: the first item of each, and which section of the page it is.
+    parts: &'static [(u32, &'static str)],
+}
+
+impl List {
+    /// Gives the section of the page that an item stands in.
+    fn source(&self, item: u32) -> &'static str {
+        let part = self.parts.iter().rev().find(|(first, _)| *first <= item);
+        part.map_or("", |(_, section)| section)
+    }
 }
 
 const LISTS: [List; 2] = [
@@ -34,12 +44,22 @@ const LISTS: [List; 2] = [
         page: "lightspeed-ecom.md",
         letter: 'l',
         items: 89,
+        parts: &[(1, "§9.1"), (26, "§9.2"), (53, "§9.3"), (71, "§9.4")],
     },
     List {
         title: "Copernica",
         page: "copernica.md",
         letter: 'c',
         items: 80,
+        parts: &[
+            (1, "§11 Auth and routing"),
+            (16, "§11 Lists"),
+            (35, "§11 Creating and updating"),
+            (55, "§11 Subprofiles"),
+            (61, "§11 Removal"),
+            (66, "§11 Values"),
+            (73, "§11 Trouble and push"),
+        ],
     },
 ];
 
@@ -87,7 +107,8 @@ fn report(files: &[TextFile]) -> Result<String> {
     let mut text = String::from(
         "# What the simulators show like the real systems\n\n\
          Made from the tests of `crates/sandbox/tests` by `cargo xtask fidelity`; not edited by hand. *Item* is the \
-         number in the list of\nbehaviours of the reference page that is named; *exact* is what the reference says, to \
+         number in the list of\nbehaviours of the reference page that is named, *source* the section of that page; *exact* \
+         is what the reference says, to \
          the byte where it says bytes.\n",
     );
     for list in &LISTS {
@@ -116,13 +137,14 @@ fn write_list(text: &mut String, list: &List, items: &Items) -> Result<()> {
         shown().count(),
         shown().count() - exact,
     )?;
-    text.push_str("| item | behaviour | state | test |\n| --- | --- | --- | --- |\n");
+    text.push_str("| item | source | behaviour | state | test |\n| --- | --- | --- | --- | --- |\n");
     for (item, all) in items {
         for shown in all {
             let cell = |text: &str| text.replace('|', "\\|");
             writeln!(
                 text,
-                "| {item} | {} | {} | `{}` |",
+                "| {item} | {} | {} | {} | `{}` |",
+                list.source(*item),
                 cell(&shown.says),
                 cell(&shown.state),
                 shown.test
@@ -250,6 +272,7 @@ mod tests {
         page: "sample.md",
         letter: 's',
         items: 2,
+        parts: &[(1, "§1"), (2, "§2")],
     };
 
     fn read(text: &str) -> Result<Items> {
@@ -300,7 +323,7 @@ mod tests {
             read("/// One | two.\n///\n/// Fidelity: sample.md 1 — exact\n#[test]\nfn s001_bar() {").unwrap();
         write_list(&mut text, &LIST, &items).unwrap();
         assert!(
-            text.ends_with("| 1 | One \\| two. | exact | `s001_bar` |\n"),
+            text.ends_with("| 1 | §1 | One \\| two. | exact | `s001_bar` |\n"),
             "{text}"
         );
     }

@@ -17,7 +17,9 @@ use super::{Simulator, auth};
 pub fn cluster_router(shops: &[Simulator]) -> Router {
     let shops = shops.to_vec();
     Router::new().fallback(move |request: Request<Body>| {
-        let named = pairs(request.uri().query().unwrap_or("")).find(|(key, _)| key == "shop_id");
+        let named = pairs(request.uri().query().unwrap_or(""))
+            .into_iter()
+            .find(|(key, _)| key == "shop_id");
         let is_meant = |shop: &&Simulator| match &named {
             Some((_, id)) if request.uri().path().contains("/apps/install") => {
                 *id == shop.options().shop_id.to_string()
@@ -102,7 +104,7 @@ impl Simulator {
     /// Answers the link a merchant follows to install an app: his browser is sent to the app.
     pub(super) fn install(&self, language: &str, query: &str) -> Result<Response<Body>, Refusal> {
         let value = |wanted: &str| {
-            let found = pairs(query).find(|(key, _)| key == wanted);
+            let found = pairs(query).into_iter().find(|(key, _)| key == wanted);
             found.map_or_else(String::new, |(_, value)| value)
         };
         let options = &self.inner.options;

@@ -15,7 +15,8 @@ pub(crate) struct Product {
     pub(crate) updated_s: i64,
     pub(crate) noun: usize,
     pub(crate) colour: usize,
-    pub(crate) brand: Option<usize>,
+    /// The id of its brand, which may be gone.
+    pub(crate) brand: Option<u64>,
     /// Positions of its variants: first and number.
     pub(crate) variants: (u32, u32),
     /// The number of its picture file, when it has one.
@@ -144,8 +145,9 @@ const COLOURS: [[&str; 5]; 8] = [
 /// Titles of variants; the first stands alone on a product with one variant.
 const SIZES: [&str; 4] = ["Default", "Maat: S", "Maat: M", "Maat: L"];
 
-/// Names of brands.
-const BRANDS: [&str; 4] = ["Veldmuis", "Noorderlicht", "Zus & Zo", "Kade 9"];
+/// How many brands a shop opens with, and the id of the first of them; see the table of the plain resources.
+const BRANDS: usize = 4;
+const BRAND_FIRST_ID: u64 = 5_120_011;
 
 impl Product {
     /// Returns a value that was written through the API.
@@ -171,18 +173,12 @@ impl Product {
         format!("{} {}", NOUNS[self.noun].0[place], COLOURS[self.colour][place])
     }
 
-    /// Returns the long title in one language.
-    pub(crate) fn full_title(&self, language: Language) -> String {
+    /// Returns the long title in one language; `brand` is the name of the brand, empty for none.
+    pub(crate) fn full_title(&self, language: Language, brand: &str) -> String {
         if let Some(title) = self.translated("fulltitle", language) {
             return title.to_owned();
         }
-        let brand = self.brand_title().unwrap_or("");
         format!("{} {brand}", self.title(language)).trim_end().to_owned()
-    }
-
-    /// Returns the name of its brand, when it has one of the first.
-    pub(crate) fn brand_title(&self) -> Option<&'static str> {
-        self.brand.map(|brand| BRANDS[brand])
     }
 
     /// Returns the slug in one language.
@@ -233,7 +229,9 @@ pub(crate) fn fill(
             updated_s: created_s + 3_600,
             noun,
             colour: pick(seed, COLOURS.len()),
-            brand: seed.percent(70).then(|| pick(seed, BRANDS.len())),
+            brand: seed
+                .percent(70)
+                .then(|| BRAND_FIRST_ID + pick(seed, BRANDS) as u64),
             variants: (first, count),
             image: (!seed.percent(u64::from(plan.without_image_percent)))
                 .then(|| 471_100_000 + u64::from(serial)),

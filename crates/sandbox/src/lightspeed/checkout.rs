@@ -278,7 +278,7 @@ fn goods(out: &mut Out<'_>, shop: &Shop, row: &Row, quote: &Quote) {
     out.text("variant", variant.map_or("Default", |variant| variant.title()));
     out.text(
         "brand_name",
-        product.and_then(|product| product.brand_title()).unwrap_or(""),
+        product.map_or("", |product| shop.brand_title(product)),
     );
     out.text(
         "article_code",
@@ -286,13 +286,14 @@ fn goods(out: &mut Out<'_>, shop: &Shop, row: &Row, quote: &Quote) {
     );
     out.text("ean", variant.map_or("", |variant| &variant.ean));
     out.text("sku", variant.map_or("", |variant| &variant.sku));
-    let image = product.and_then(|product| product.image);
-    match image {
-        Some(file) => {
-            let base = format!("https://cdn.webshopapp.com/shops/{}/files/{file}", shop.id);
+    let picture = variant
+        .zip(product)
+        .and_then(|(variant, product)| shop.picture(shop.products.id(variant.product as usize), product));
+    match picture {
+        Some((file, picture)) => {
             out.int("image_id", file);
-            out.text("image_thumb", &format!("{base}/50x50x2/image.jpg"));
-            out.text("image_src", &format!("{base}/image.jpg"));
+            out.text("image_thumb", picture.text("thumb"));
+            out.text("image_src", picture.text("src"));
         }
         None => {
             for key in ["image_id", "image_thumb", "image_src"] {

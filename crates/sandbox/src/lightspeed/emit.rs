@@ -64,7 +64,7 @@ impl Simulator {
 
     fn body(&self, shop: &Shop, item: Item, action: &str, at: usize, language: Language) -> Bytes {
         if action == "deleted" {
-            match self.inner.options.webhooks.deletion_body {
+            match self.rules().deletion_body {
                 DeletionBody::Empty => return Bytes::new(),
                 DeletionBody::EmptyList => return Bytes::from_static(b"[]"),
                 DeletionBody::LastRecord => {}

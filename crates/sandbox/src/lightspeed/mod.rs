@@ -50,7 +50,7 @@ pub use inspect::{Kind, OrderFacts, QuoteFacts, RowFacts, ShopCounts};
 pub use options::{Access, App, Cluster, DeletionBody, Key, Options, Permissions, WebhookOptions};
 pub use person::{Country, Gender, Person, Text};
 pub use snapshot::LoadError;
-pub use switches::Window;
+pub use switches::{Rules, Window};
 
 use dispatch::{Dispatcher, OnDead};
 use faults::RestPlan;
@@ -131,7 +131,7 @@ impl Simulator {
             .expect("the platform knows Dutch");
         let (fault_seed, dispatcher_seed) = (Seed::new(seed.next_u64()), Seed::new(seed.next_u64()));
         let inner = Inner {
-            switches: Mutex::new(Switches::new(languages, &keys)),
+            switches: Mutex::new(Switches::new(languages, &keys, Rules::of(&options))),
             keys,
             default_language,
             log: CallLog::default(),

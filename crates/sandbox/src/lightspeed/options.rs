@@ -148,6 +148,15 @@ pub enum DeletionBody {
     LastRecord,
 }
 
+impl DeletionBody {
+    /// Every kind with its name on the control port.
+    pub(crate) const NAMED: [(&str, Self); 3] = [
+        ("empty", Self::Empty),
+        ("empty list", Self::EmptyList),
+        ("last record", Self::LastRecord),
+    ];
+}
+
 /// An app of the App Store: one key for all shops, a token per shop (lightspeed-ecom.md §1.3).
 #[derive(Debug, Clone)]
 pub struct App {

@@ -4,7 +4,7 @@ use super::catalogue::{self, Plan, Product, Variant, without_tax_e4};
 use super::checkout::Checkout;
 use super::language::Language;
 use super::options::Options;
-use super::plain::Plain;
+use super::plain::{Plain, Record, resource};
 use super::records::{
     Credit, Customer, EVENTS_MAX, Group, Membership, Movement, Order, Parcel, Quote, ROWS_MAX, Row,
     Subscription, Table, Webhook,
@@ -256,8 +256,22 @@ impl Shop {
             .and_then(|variant| self.products.ever(variant.product as usize));
         product.map_or_else(
             || "Gratis kleurstaal".to_owned(),
-            |product| product.full_title(language),
+            |product| product.full_title(language, self.brand_title(product)),
         )
+    }
+
+    /// Returns the name of the brand of a product; empty when it has none, or one that is gone.
+    pub(crate) fn brand_title(&self, product: &Product) -> &str {
+        let brand = product
+            .brand
+            .and_then(|id| self.plain.get(resource("brands")?, 0, id));
+        brand.map_or("", |brand| brand.text("title"))
+    }
+
+    /// Returns the picture that stands for the product with this id, and the number of its file.
+    pub(crate) fn picture(&self, id: u64, product: &Product) -> Option<(u64, &Record)> {
+        let file = product.image?;
+        Some((file, self.plain.get(resource("products/{}/images")?, id, file)?))
     }
 
     /// Returns the tax rate of a row in hundredths of a percent.

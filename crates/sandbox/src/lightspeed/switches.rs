@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::language::Language;
-use super::options::{Key, Permissions};
+use super::options::{DeletionBody, Key, Options, Permissions};
 use super::{Simulator, locked};
 
 /// The present position of every switch.
@@ -16,17 +16,44 @@ pub(crate) struct Switches {
     pub(crate) languages: Vec<Language>,
     /// What each key may do, in the order of the keys.
     pub(crate) permissions: Vec<Permissions>,
+    pub(crate) rules: Rules,
     /// How far the count of a list is off, by the path of the list.
     pub(crate) count_offsets: BTreeMap<String, isize>,
 }
 
 impl Switches {
     /// Starts as the options say.
-    pub(crate) fn new(languages: Vec<Language>, keys: &[Key]) -> Self {
+    pub(crate) fn new(languages: Vec<Language>, keys: &[Key], rules: Rules) -> Self {
         Self {
+            rules,
             languages,
             permissions: keys.iter().map(|key| key.permissions).collect(),
             count_offsets: BTreeMap::new(),
+        }
+    }
+}
+
+/// What is not known of the real platform, and so can be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// Times in filters are UTC and not wall time of the shop.
+    pub is_filter_time_utc: bool,
+    /// A page longer than 250 is refused and not shortened.
+    pub is_limit_strict: bool,
+    /// Status of a refusal for want of permission: 403, or 401.
+    pub refusal_status: u16,
+    /// What a deletion carries.
+    pub deletion_body: DeletionBody,
+}
+
+impl Rules {
+    /// Takes those of the options.
+    pub(crate) fn of(options: &Options) -> Self {
+        Self {
+            is_filter_time_utc: options.is_filter_time_utc,
+            is_limit_strict: options.is_limit_strict,
+            refusal_status: options.refusal_status,
+            deletion_body: options.webhooks.deletion_body,
         }
     }
 }
@@ -69,6 +96,17 @@ impl Simulator {
             switches.languages.push(language);
         }
         true
+    }
+
+    /// Returns the rules that hold.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        locked(&self.inner.switches).rules
+    }
+
+    /// Replaces the rules, from the next call on.
+    pub fn set_rules(&self, rules: Rules) {
+        locked(&self.inner.switches).rules = rules;
     }
 
     /// Returns the codes of the active languages.

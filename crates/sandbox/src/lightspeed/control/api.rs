@@ -9,6 +9,7 @@ use crate::control::Given;
 use crate::lightspeed::faults::RestFault;
 use crate::lightspeed::locked;
 use crate::lightspeed::rest::Call;
+use crate::lightspeed::{DeletionBody, Rules};
 
 /// Attempts of webhooks that are shown.
 const ATTEMPTS_SHOWN: usize = 200;
@@ -99,7 +100,14 @@ pub(super) fn switches(simulator: &Simulator) -> Value {
     });
     let languages = switches.languages.iter().map(|language| language.code());
     json!({"languages": languages.collect::<Vec<_>>(), "keys": keys.collect::<Vec<_>>(),
-           "counts": switches.count_offsets})
+           "counts": switches.count_offsets, "rules": rules(&switches.rules)})
+}
+
+fn rules(rules: &Rules) -> Value {
+    let mut bodies = DeletionBody::NAMED.iter();
+    let body = bodies.find(|(_, body)| *body == rules.deletion_body);
+    json!({"filter_time_utc": rules.is_filter_time_utc, "limit_strict": rules.is_limit_strict,
+           "refusal_status": rules.refusal_status, "deletion_body": body.map(|(name, _)| *name)})
 }
 
 /// Gives the faults of the API and how often each hit.

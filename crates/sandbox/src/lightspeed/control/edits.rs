@@ -7,7 +7,7 @@ use crate::control::{Given, Trouble, done};
 use crate::lightspeed::faults::{RestFault, WebhookFaults};
 use crate::lightspeed::locked;
 use crate::lightspeed::traffic::{Mix, Past, Telling};
-use crate::lightspeed::{Access, Window};
+use crate::lightspeed::{Access, DeletionBody, Window};
 use crate::shares;
 
 /// The most orders per second that may be asked for.
@@ -102,6 +102,30 @@ pub(super) async fn set_count(State(simulator): State<Simulator>, given: Given) 
     Ok(done(&given, "/control/faults", &api::switches(&simulator)))
 }
 
+/// Chooses between what the real platform may do: `filter_time_utc`, `limit_strict`, `refusal_status` and
+/// `deletion_body`; members left out stay.
+pub(super) async fn set_rules(State(simulator): State<Simulator>, given: Given) -> Answer {
+    let mut rules = simulator.rules();
+    for (name, rule) in [
+        ("filter_time_utc", &mut rules.is_filter_time_utc),
+        ("limit_strict", &mut rules.is_limit_strict),
+    ] {
+        if given.text(name).is_some() {
+            *rule = given.truth(name)?;
+        }
+    }
+    rules.refusal_status = given.number("refusal_status")?.unwrap_or(rules.refusal_status);
+    if !matches!(rules.refusal_status, 401 | 403) {
+        return Err(Trouble::new("refusal_status is 401 or 403"));
+    }
+    if let Some(name) = given.text("deletion_body") {
+        let body = DeletionBody::NAMED.iter().find(|(known, _)| *known == name);
+        rules.deletion_body = body.ok_or_else(|| Trouble::unknown("deletion_body"))?.1;
+    }
+    simulator.set_rules(rules);
+    Ok(done(&given, "/control/faults", &api::switches(&simulator)))
+}
+
 /// Uses up the window `use_up` (`5min`, `hour` or `day`) of every key; without it, makes all windows whole.
 pub(super) async fn set_limits(State(simulator): State<Simulator>, given: Given) -> Answer {
     match given.text("use_up") {
@@ -132,11 +156,8 @@ pub(super) async fn set_faults(State(simulator): State<Simulator>, given: Given)
 
 /// Lets the next `count` calls go wrong in the way `kind`.
 pub(super) async fn fail_next(State(simulator): State<Simulator>, given: Given) -> Answer {
-    let name = given.needed("kind")?;
-    let kind = RestFault::ALL.into_iter().find(|kind| kind.name() == name);
-    let kind = kind.ok_or_else(|| Trouble::unknown("fault"))?;
-    let count: u32 = given.number("count")?.unwrap_or(1);
-    simulator.fail_next(kind, count.min(100_000));
+    let (kind, count) = shares::next(&given, &RestFault::ALL.map(|kind| (kind.name(), kind)))?;
+    simulator.fail_next(kind, count);
     Ok(done(&given, "/control/faults", &api::faults(&simulator)))
 }
 

@@ -45,6 +45,7 @@ impl Simulator {
             .route("/control/api/switches/language", post(edits::switch_language))
             .route("/control/api/switches/permission", post(edits::set_permission))
             .route("/control/api/switches/count", post(edits::set_count))
+            .route("/control/api/switches/rules", post(edits::set_rules))
             .route("/control/api/switches/limits", post(edits::set_limits))
             .route("/control/api/acts/{name}", post(acts::act))
             .route("/control/api/faults", get(faults).post(edits::set_faults))

@@ -5,14 +5,19 @@
 
 mod table;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
+use super::auth::{Section, section};
 use super::json::Out;
 use super::language::Language;
 use super::person::Country;
+
+/// Texts that have a translation under each language.
+pub(crate) const TRANSLATED: [&str; 5] = ["title", "fulltitle", "description", "content", "url"];
 
 /// How a field of a plain resource is read and written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,6 +189,16 @@ impl Resource {
         !self.offers('L')
     }
 
+    /// Says whether a field has a translation of its own under each language (lightspeed-ecom.md §1.1).
+    ///
+    /// A record that says its own language is written in that one only.
+    fn is_translated(&self, name: &str) -> bool {
+        let words: Vec<&str> = self.path.split('/').collect();
+        TRANSLATED.contains(&name)
+            && matches!(section(&words), Section::Products | Section::Content)
+            && !self.fields.iter().any(|field| field.kind == Kind::Language)
+    }
+
     /// Returns the path of its parent, when it lies below one.
     pub(crate) fn parent_path(&self) -> Option<&'static str> {
         self.path.split_once("/{}/").map(|(parent, _)| parent)
@@ -287,7 +302,42 @@ pub(crate) struct Record {
     pub(crate) updated_s: i64,
     /// Id of the record it lies below, 0 for none.
     pub(crate) parent: u64,
+    /// What it has in every language, unless a translation says otherwise.
     pub(crate) members: Map<String, Value>,
+    /// What was written under a language, by its code.
+    #[serde(default)]
+    translations: BTreeMap<String, Map<String, Value>>,
+}
+
+impl Record {
+    /// Returns the record as a path of this language shows it.
+    pub(crate) fn in_language(&self, language: Language) -> Cow<'_, Self> {
+        match self.translations.get(language.code()) {
+            None => Cow::Borrowed(self),
+            Some(texts) => {
+                let mut shown = self.clone();
+                shown.members.extend(texts.clone());
+                Cow::Owned(shown)
+            }
+        }
+    }
+
+    /// Takes over what was written under a language; texts without a translation hold for every language.
+    pub(crate) fn change(&mut self, of: &Resource, language: Language, changes: Map<String, Value>) {
+        for (key, value) in changes {
+            if of.is_translated(&key) {
+                let texts = self.translations.entry(language.code().to_owned());
+                texts.or_default().insert(key, value);
+            } else {
+                self.members.insert(key, value);
+            }
+        }
+    }
+
+    /// Returns a text; empty when there is none.
+    pub(crate) fn text(&self, key: &str) -> &str {
+        self.members.get(key).and_then(Value::as_str).unwrap_or("")
+    }
 }
 
 /// The records of one plain resource; those of the same id lie below different parents.
@@ -333,6 +383,7 @@ impl Plain {
             updated_s: now_s,
             parent,
             members,
+            translations: BTreeMap::new(),
         });
         id
     }
@@ -382,6 +433,7 @@ impl Plain {
             updated_s: now_s,
             parent,
             members,
+            translations: BTreeMap::new(),
         });
     }
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::query::pairs;
 use super::{Call, Refusal};
+use crate::form::{Nested, nest};
 use crate::lightspeed::json::push_amount;
 use crate::lightspeed::state::Shop;
 use crate::lightspeed::written::{self, Form};
@@ -165,19 +166,24 @@ fn json(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
     }
 }
 
+/// Reads a form; an array whose keys are numbers is a list.
 fn form(body: &[u8]) -> Map<String, Value> {
-    let mut whole = Map::new();
-    for (name, value) in pairs(&String::from_utf8_lossy(body)) {
-        let Some((envelope, rest)) = name.split_once('[') else {
-            continue;
-        };
-        let key = rest.trim_end_matches(']').to_owned();
-        let fields = whole
-            .entry(envelope.to_owned())
-            .or_insert_with(|| Value::Object(Map::new()));
-        if let Value::Object(fields) = fields {
-            fields.insert(key, Value::String(value));
+    object(nest(pairs(&String::from_utf8_lossy(body))))
+}
+
+fn object(members: Vec<(String, Nested)>) -> Map<String, Value> {
+    members
+        .into_iter()
+        .map(|(name, value)| (name, tree(value)))
+        .collect()
+}
+
+fn tree(value: Nested) -> Value {
+    match value {
+        Nested::Text(text) => Value::String(text),
+        Nested::Members(members) if members.iter().all(|(name, _)| name.parse::<u32>().is_ok()) => {
+            Value::Array(members.into_iter().map(|(_, value)| tree(value)).collect())
         }
+        Nested::Members(members) => Value::Object(object(members)),
     }
-    whole
 }

@@ -267,8 +267,7 @@ const PRODUCTS: Collection = Collection {
     id: |shop, at| shop.products.id(at),
     is_meant: |shop, at, query| {
         shop.products.get(at).is_some_and(|record| {
-            let brand = record.brand.map(write::brand_id);
-            query.holds(record.created_s, record.updated_s) && query.id_fits("brand", brand)
+            query.holds(record.created_s, record.updated_s) && query.id_fits("brand", record.brand)
         })
     },
     span: |_, _| None,

@@ -33,8 +33,8 @@ use super::limits::Standing;
 use super::wall::http_date;
 use super::{Burst, Simulator, auth, json, locked};
 
-/// Bodies of calls are read up to this size, in bytes.
-const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bodies of calls are read up to this size, in bytes. The reference knows no limit; pictures come in the body.
+const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Names of paths that are counted under their own name.
 const COUNTED: [&str; 24] = [
     "account",
@@ -115,6 +115,7 @@ pub(crate) struct Refusal(pub(crate) u16, pub(crate) &'static str);
 impl Refusal {
     pub(crate) const INVALID: Self = Self(400, "Invalid data input");
     pub(crate) const NOT_FOUND: Self = Self(404, "Resource not found.");
+    pub(crate) const TOO_LONG: Self = Self(413, "Request entity too large.");
     pub(crate) const METHOD: Self = Self(405, "Method not allowed.");
 }
 
@@ -160,16 +161,16 @@ impl Simulator {
         if latency_ms > 0 {
             tokio::time::sleep(Duration::from_millis(latency_ms)).await;
         }
-        let answer = match fault.and_then(trouble::instead) {
-            Some(response) => {
-                if let Some(RestFault::Later(wait_ms)) = fault {
-                    let body = to_bytes(body, BODY_BYTES_MAX).await.unwrap_or_default();
+        let body = to_bytes(body, BODY_BYTES_MAX).await;
+        let answer = match (fault.and_then(trouble::instead), body) {
+            (Some(response), body) => {
+                if let (Some(RestFault::Later(wait_ms)), Ok(body)) = (fault, body) {
                     self.put_off(wait_ms, parts.clone(), body);
                 }
                 self.dated(response)
             }
-            None => {
-                let body = to_bytes(body, BODY_BYTES_MAX).await.unwrap_or_default();
+            (None, Err(_)) => self.dated(refused(Refusal::TOO_LONG, &parts.method, &path)),
+            (None, Ok(body)) => {
                 let (answer, is_known) = self.passed(&parts, (&words, segments), body, fault);
                 match fault {
                     Some(fault) => trouble::after(fault, answer, is_known).await,
@@ -274,7 +275,7 @@ impl Simulator {
         let section = auth::section(&call.segments);
         let permissions = locked(&self.inner.switches).permissions[call.key];
         if !auth::may(&permissions, section, call.method) {
-            return Err(Refusal(self.inner.options.refusal_status, "Access denied."));
+            return Err(Refusal(self.rules().refusal_status, "Access denied."));
         }
         match *call.method {
             Method::GET => self.read(call).map(|reply| self.off_count(&call.segments, reply)),

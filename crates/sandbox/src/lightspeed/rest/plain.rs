@@ -47,13 +47,14 @@ impl Simulator {
         let meant = shop
             .plain
             .below(of, asked.parent)
+            .map(|(id, record)| (id, record.in_language(call.language)))
             .filter(|(id, record)| is_meant(of, *id, record, query));
         match asked.rest {
             [] if of.is_singleton() => {
                 let (id, record) = meant.last().ok_or(Refusal::NOT_FOUND)?;
                 out.open();
                 out.key(of.singular);
-                kept(&mut out, query, |out| of.write(out, id, record));
+                kept(&mut out, query, |out| of.write(out, id, &record));
                 out.close();
             }
             ["count"] if of.offers('N') => return Ok(Reply::ok(counted(meant.count()))),
@@ -61,7 +62,7 @@ impl Simulator {
                 out.open();
                 out.open_list(of.plural);
                 for (id, record) in meant.skip(query.skipped()).take(query.limit) {
-                    kept(&mut out, query, |out| of.write(out, id, record));
+                    kept(&mut out, query, |out| of.write(out, id, &record));
                 }
                 out.close_list();
                 out.close();
@@ -69,9 +70,10 @@ impl Simulator {
             [id] if of.offers('G') => {
                 let id = id.parse().map_err(|_| Refusal::NOT_FOUND)?;
                 let record = shop.plain.get(of, asked.parent, id).ok_or(Refusal::NOT_FOUND)?;
+                let record = record.in_language(call.language);
                 out.open();
                 out.key(of.singular);
-                kept(&mut out, query, |out| of.write(out, id, record));
+                kept(&mut out, query, |out| of.write(out, id, &record));
                 out.close();
             }
             _ => return Err(Refusal::NOT_FOUND),
@@ -160,7 +162,7 @@ impl Simulator {
         let mut has_answer = false;
         if let Some(record) = shop.plain.get_mut(of, asked.parent, id) {
             has_answer = is_answered(&changes) && !is_answered(&record.members);
-            record.members.extend(changes);
+            record.change(of, call.language, changes);
             record.updated_s = now_s;
         }
         self.tell_plain(shop, of, "updated", id);
@@ -240,7 +242,7 @@ impl Simulator {
         let mut out = self.style(For::Answer, call.language).out(2_048);
         out.open();
         out.key(asked.of.singular);
-        asked.of.write(&mut out, id, record);
+        asked.of.write(&mut out, id, &record.in_language(call.language));
         out.close();
         Ok(out.buf)
     }

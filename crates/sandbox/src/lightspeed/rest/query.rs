@@ -1,8 +1,7 @@
 //! List parameters (lightspeed-ecom.md §3.4).
 
-use percent_encoding::percent_decode_str;
-
 use super::Refusal;
+pub(crate) use crate::form::pairs;
 use crate::lightspeed::span::Span;
 use crate::lightspeed::wall::Wall;
 
@@ -145,18 +144,4 @@ impl Query {
             .find(|(known, _)| known == key)
             .map(|(_, value)| value.as_str())
     }
-}
-
-/// Splits a query string or a form body into decoded pairs.
-pub(crate) fn pairs(text: &str) -> impl Iterator<Item = (String, String)> {
-    text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decoded(key), decoded(value))
-    })
-}
-
-fn decoded(text: &str) -> String {
-    percent_decode_str(&text.replace('+', " "))
-        .decode_utf8_lossy()
-        .into_owned()
 }

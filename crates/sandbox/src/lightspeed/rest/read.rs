@@ -18,6 +18,16 @@ impl Simulator {
             return Ok(reply);
         }
         let query = self.query(call)?;
+        match call.segments.as_slice() {
+            ["languages", rest @ ..] => {
+                return fixed(("language", "languages"), &self.languages(), rest, &query);
+            }
+            ["countries", rest @ ..] => {
+                let list: Vec<String> = Country::all().map(|country| country.json().to_owned()).collect();
+                return fixed(("country", "countries"), &list, rest, &query);
+            }
+            _ => {}
+        }
         if call.segments.first() == Some(&"checkouts") {
             return self.checkouts(call, &query);
         }
@@ -51,7 +61,7 @@ impl Simulator {
                 rest @ ..,
             ] => {
                 position(&shop, named("quotes")?, id).ok_or(Refusal::NOT_FOUND)?;
-                methods(kind, rest)
+                methods(kind, rest, &query)
             }
             ["orders", "events", rest @ ..] => {
                 nested::events(&shop, "ordersEvent", rest, style.out(8_192), &query)
@@ -96,14 +106,6 @@ impl Simulator {
                 out.key("shopWebsite");
                 write::website(&mut out, &shop);
             }
-            ["languages", rest @ ..] => {
-                let list = self.languages();
-                return fixed(("language", "languages"), &list, rest);
-            }
-            ["countries", rest @ ..] => {
-                let list: Vec<String> = Country::all().map(|country| country.json().to_owned()).collect();
-                return fixed(("country", "countries"), &list, rest);
-            }
             ["account"] => {
                 out.key("account");
                 let app = call
@@ -146,13 +148,13 @@ impl Simulator {
 
     /// Reads the list parameters of a call.
     pub(super) fn query(&self, call: &Call<'_>) -> Result<Query, Refusal> {
-        let options = &self.inner.options;
-        let wall = if options.is_filter_time_utc {
+        let rules = self.rules();
+        let wall = if rules.is_filter_time_utc {
             &self.inner.utc
         } else {
             &self.inner.wall
         };
-        Query::of(call.query, wall, options.is_limit_strict)
+        Query::of(call.query, wall, rules.is_limit_strict)
     }
 
     fn dashboard(&self, out: &mut Out<'_>, shop: &Shop) {
@@ -342,30 +344,59 @@ pub(super) fn position(shop: &Shop, of: &Collection, id: &str) -> Option<usize> 
 }
 
 /// Answers a list that never changes, one element of it or its count.
-fn fixed((singular, plural): (&str, &str), list: &[String], rest: &[&str]) -> Option<Reply> {
-    let body = match rest {
-        [] => format!(r#"{{"{plural}":[{}]}}"#, list.join(",")).into_bytes(),
-        ["count"] => counted(list.len()),
-        [id] => {
-            let head = format!(r#"{{"id":{id},"#);
-            let one = list.iter().find(|one| one.starts_with(&head))?;
-            format!(r#"{{"{singular}":{one}}}"#).into_bytes()
-        }
-        _ => return None,
+fn fixed(
+    (singular, plural): (&str, &str),
+    list: &[String],
+    rest: &[&str],
+    query: &Query,
+) -> Result<Reply, Refusal> {
+    let id_of = |one: &str| {
+        let digits = one.strip_prefix(r#"{"id":"#)?.split(',').next()?;
+        digits.parse::<u64>().ok()
     };
-    Some(Reply::ok(body))
+    let cut = |one: &String| match query.fields() {
+        None => one.clone().into_bytes(),
+        Some(fields) => keep_members(one.as_bytes(), |key| fields.iter().any(|field| field == key)),
+    };
+    let is_meant = |one: &&String| {
+        query
+            .since_id
+            .is_none_or(|since| id_of(one).is_some_and(|id| id > since))
+    };
+    let meant = list.iter().filter(is_meant);
+    let (name, value) = match rest {
+        [] => {
+            let page = meant.skip(query.skipped()).take(query.limit);
+            let page = page.map(cut).collect::<Vec<_>>().join(&b',');
+            (plural, [b"[", page.as_slice(), b"]"].concat())
+        }
+        ["count"] => return Ok(Reply::ok(counted(meant.count()))),
+        [id] => {
+            let id = id.parse().ok();
+            let one = list.iter().find(|one| id.is_some() && id_of(one) == id);
+            (singular, cut(one.ok_or(Refusal::NOT_FOUND)?))
+        }
+        _ => return Err(Refusal::NOT_FOUND),
+    };
+    let head = format!(r#"{{"{name}":"#);
+    Ok(Reply::ok([head.as_bytes(), value.as_slice(), b"}"].concat()))
 }
 
-/// Answers the ways a cart can be sent or paid.
-fn methods(kind: &str, rest: &[&str]) -> Result<Reply, Refusal> {
-    let (plural, list) = if kind == "shippingmethods" {
-        ("quoteShippingmethods", write::SHIPPING_METHODS)
+/// Answers the ways a cart can be sent or paid; they can be listed and counted.
+fn methods(kind: &str, rest: &[&str], query: &Query) -> Result<Reply, Refusal> {
+    let (names, list) = if kind == "shippingmethods" {
+        (
+            ("quoteShippingmethod", "quoteShippingmethods"),
+            write::SHIPPING_METHODS,
+        )
     } else {
-        ("quotePaymentmethods", write::PAYMENT_METHODS)
+        (
+            ("quotePaymentmethod", "quotePaymentmethods"),
+            write::PAYMENT_METHODS,
+        )
     };
     match rest {
-        [] => Ok(Reply::ok(format!(r#"{{"{plural}":[{list}]}}"#).into_bytes())),
-        ["count"] => Ok(Reply::ok(counted(1))),
+        [] | ["count"] => fixed(names, &[list.to_owned()], rest, query),
         _ => Err(Refusal::NOT_FOUND),
     }
 }

@@ -10,21 +10,18 @@ use super::write::named;
 use super::{Call, Refusal, Reply};
 use crate::lightspeed::Simulator;
 use crate::lightspeed::catalogue::{Product, Variant, with_tax_e4};
-use crate::lightspeed::plain;
+use crate::lightspeed::plain::{self, TRANSLATED};
 use crate::lightspeed::records::Movement;
 use crate::lightspeed::state::Shop;
 use crate::lightspeed::webhooks::Item;
 use crate::lightspeed::write::tax_e4_of;
 
-/// Members of a product that have a translation each.
-const TRANSLATED: [&str; 5] = ["title", "fulltitle", "description", "content", "url"];
 /// Members of a product that are the same in every language.
-const SHARED: [&str; 8] = [
+const SHARED: [&str; 7] = [
     "visibility",
     "data01",
     "data02",
     "data03",
-    "brand",
     "deliverydate",
     "type",
     "supplier",
@@ -41,11 +38,12 @@ impl Simulator {
         let fields = Fields::of(call, "product")?;
         let prefix = known.map(|_| format!("{}/", call.language.code()));
         let changes = product_changes(&fields, prefix.as_deref().unwrap_or(""))?;
+        let brand = sent_brand(&shop, &fields)?;
         let Some(at) = known else {
             if changes.get("title").is_none_or(String::is_empty) {
                 return Err(Refusal::INVALID);
             }
-            let at = add_product(&mut shop, changes, now_s);
+            let at = add_product(&mut shop, changes, brand.flatten(), now_s);
             let variant = shop
                 .products
                 .get(at)
@@ -56,6 +54,7 @@ impl Simulator {
         };
         if let Some(product) = shop.products.get_mut(at) {
             product.written.get_or_insert_default().extend(changes);
+            product.brand = brand.unwrap_or(product.brand);
             product.updated_s = now_s;
         }
         self.tell(&mut shop, Item::Product, "updated", at);
@@ -216,15 +215,28 @@ fn product_changes(fields: &Fields, prefix: &str) -> Result<BTreeMap<String, Str
     Ok(changes)
 }
 
+/// Reads the brand a product was sent: absent, none, or one that exists.
+fn sent_brand(shop: &Shop, fields: &Fields) -> Result<Option<Option<u64>>, Refusal> {
+    let Some(sent) = fields.members().get("brand") else {
+        return Ok(None);
+    };
+    if matches!(sent, Value::Null | Value::Bool(false)) || sent == "" || sent == 0 {
+        return Ok(Some(None));
+    }
+    let id = body::id_of(sent).ok_or(Refusal::INVALID)?;
+    let is_known = plain::resource("brands").is_some_and(|of| shop.plain.get(of, 0, id).is_some());
+    is_known.then_some(Some(Some(id))).ok_or(Refusal::INVALID)
+}
+
 /// Adds a product and the variant every product begins with.
-fn add_product(shop: &mut Shop, written: BTreeMap<String, String>, now_s: i64) -> usize {
+fn add_product(shop: &mut Shop, written: BTreeMap<String, String>, brand: Option<u64>, now_s: i64) -> usize {
     let first = u32::try_from(shop.variants.positions()).unwrap_or(u32::MAX);
     let at = shop.products.push(Product {
         created_s: now_s,
         updated_s: now_s,
         noun: 0,
         colour: 0,
-        brand: None,
+        brand,
         variants: (first, 1),
         image: None,
         url: None,

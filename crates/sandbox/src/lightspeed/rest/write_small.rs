@@ -1,5 +1,7 @@
 //! The small writes: logins and tokens of customers, the shop itself, and what follows from pictures.
 
+use serde_json::Value;
+
 use super::body::Fields;
 use super::read::position;
 use super::write::named;
@@ -105,7 +107,10 @@ impl Simulator {
         let now_s = self.now_s();
         let mut shop = self.shop();
         let Some(at) = shop.products.find(id) else { return };
-        let first = shop.plain.below(of, id).map(|(image, _)| image).next();
+        let place = |record: &plain::Record| record.members.get("sortOrder").and_then(Value::as_u64);
+        let images = shop.plain.below(of, id);
+        let first = images.min_by_key(|(image, record)| (place(record), *image));
+        let first = first.map(|(image, _)| image);
         if let Some(product) = shop.products.get_mut(at) {
             product.image = first;
             product.updated_s = now_s;

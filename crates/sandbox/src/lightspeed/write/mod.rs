@@ -16,7 +16,7 @@ pub(crate) use customer::customer;
 pub(crate) use order::order;
 pub(crate) use order_parts::{event, order_row};
 pub(crate) use papers::{credit, invoice, invoice_item, movement, parcel, shipment, shipment_item};
-pub(crate) use product::{brand_id, catalog, product, tax_e4_of, variant};
+pub(crate) use product::{catalog, product, tax_e4_of, variant};
 pub(crate) use quote::{quote, quote_row};
 pub(crate) use shop::{
     LIMITS, PAYMENT_METHODS, SHIPPING_METHODS, WEBHOOKS_MAX, account, company, shop, website,

@@ -19,7 +19,7 @@ pub(crate) fn order_row(out: &mut Out<'_>, shop: &Shop, at: usize, order: &Order
     out.text("supplierTitle", "");
     out.text(
         "brandTitle",
-        product.and_then(|product| product.brand_title()).unwrap_or(""),
+        product.map_or("", |product| shop.brand_title(product)),
     );
     out.text("productTitle", &shop.row_title(row, order.language));
     out.text(

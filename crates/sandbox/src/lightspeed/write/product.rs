@@ -1,5 +1,7 @@
 //! Products and variants.
 
+use serde_json::Value;
+
 use super::For;
 use crate::lightspeed::catalogue::{Product, without_tax_e4};
 use crate::lightspeed::json::Out;
@@ -7,8 +9,6 @@ use crate::lightspeed::language::Language;
 use crate::lightspeed::plain;
 use crate::lightspeed::state::Shop;
 
-/// First id of the brands; they have no resource of their own yet.
-const BRAND_FIRST_ID: u64 = 5_120_011;
 /// The tax records the variants point to: the high rate, then the low.
 const TAX_IDS: [u64; 2] = [1_207_266, 1_207_267];
 
@@ -16,11 +16,6 @@ const TAX_IDS: [u64; 2] = [1_207_266, 1_207_267];
 pub(crate) fn tax_e4_of(id: u64) -> Option<u32> {
     let place = TAX_IDS.iter().position(|known| *known == id)?;
     Some([2_100, 900][place])
-}
-
-/// Returns the id of a brand, given its place among the brands.
-pub(crate) fn brand_id(place: usize) -> u64 {
-    BRAND_FIRST_ID + place as u64
 }
 
 /// Writes the product at `at` as an object, in `language`.
@@ -36,17 +31,19 @@ pub(crate) fn product(out: &mut Out<'_>, shop: &Shop, at: usize, target: For, la
     for key in ["data01", "data02", "data03"] {
         out.text(key, record.written(key).unwrap_or(""));
     }
-    texts(out, record, id, language);
+    texts(out, shop, (id, record), language);
     match record.translated("content", language) {
         Some(content) => out.text("content", content),
         None => out.text("content", &format!("<p>{title}</p>")),
     }
     out.raw("set", "false");
-    let brand = record.brand.map(brand_id);
-    written_link(out, record, "brand", "brands", brand);
+    match record.brand {
+        Some(brand) if !shop.brand_title(record).is_empty() => out.link_one("brand", "brands", brand),
+        _ => out.raw("brand", "false"),
+    }
     out.link_filter("categories", "categories/products", "product", id);
-    written_link(out, record, "deliverydate", "deliverydates", None);
-    image(out, shop, record, &title);
+    written_link(out, record, "deliverydate", "deliverydates");
+    image(out, shop, (id, record), &title);
     match target {
         For::Answer => out.link_sub("images", "products", id, "images"),
         For::Webhook => out.raw("images", "false"),
@@ -54,9 +51,9 @@ pub(crate) fn product(out: &mut Out<'_>, shop: &Shop, at: usize, target: For, la
     out.link_sub("relations", "products", id, "relations");
     out.link_sub("metafields", "products", id, "metafields");
     out.link_filter("reviews", "reviews", "product", id);
-    written_link(out, record, "type", "types", None);
+    written_link(out, record, "type", "types");
     out.link_sub("attributes", "products", id, "attributes");
-    written_link(out, record, "supplier", "suppliers", None);
+    written_link(out, record, "supplier", "suppliers");
     out.link_filter("tags", "tags/products", "product", id);
     out.link_filter("variants", "variants", "product", id);
     out.link_filter("movements", "variants/movements", "product", id);
@@ -64,31 +61,33 @@ pub(crate) fn product(out: &mut Out<'_>, shop: &Shop, at: usize, target: For, la
     out.close();
 }
 
-/// Writes a link that the API may have set; `known` is what it is otherwise.
-fn written_link(out: &mut Out<'_>, record: &Product, key: &str, path: &str, known: Option<u64>) {
-    let written = record
-        .written(key)
-        .map(|id| id.parse().ok().filter(|id| *id != 0));
-    match written.unwrap_or(known) {
+/// Writes a link that the API may have set.
+fn written_link(out: &mut Out<'_>, record: &Product, key: &str, path: &str) {
+    let written = record.written(key).and_then(|id| id.parse().ok());
+    match written.filter(|id| *id != 0) {
         Some(id) => out.link_one(key, path, id),
         None => out.raw(key, "false"),
     }
 }
 
-fn image(out: &mut Out<'_>, shop: &Shop, record: &Product, title: &str) {
-    let Some(file) = record.image else {
+/// Writes the picture that stands for a product: the first of its pictures.
+fn image(out: &mut Out<'_>, shop: &Shop, (id, record): (u64, &Product), title: &str) {
+    let Some((_, picture)) = shop.picture(id, record) else {
         out.raw("image", "false");
         return;
     };
-    let base = format!("https://cdn.webshopapp.com/shops/{}/files/{file}", shop.id);
     out.open_at("image");
-    out.time("createdAt", record.created_s);
-    out.time("updatedAt", record.created_s);
-    out.text("extension", "jpg");
-    out.int("size", 40_000 + file % 300_000);
-    out.text("title", title);
-    out.text("thumb", &format!("{base}/50x50x2/image.jpg"));
-    out.text("src", &format!("{base}/image.jpg"));
+    out.time("createdAt", picture.created_s);
+    out.time("updatedAt", picture.updated_s);
+    out.text("extension", picture.text("extension"));
+    out.int(
+        "size",
+        picture.members.get("size").and_then(Value::as_u64).unwrap_or(0),
+    );
+    let own = picture.text("title");
+    out.text("title", if own.is_empty() { title } else { own });
+    out.text("thumb", picture.text("thumb"));
+    out.text("src", picture.text("src"));
     out.close();
 }
 
@@ -103,11 +102,14 @@ fn head(out: &mut Out<'_>, record: &Product, id: u64) {
 }
 
 /// Writes the texts that every answer about a product has.
-fn texts(out: &mut Out<'_>, record: &Product, id: u64, language: Language) {
+fn texts(out: &mut Out<'_>, shop: &Shop, (id, record): (u64, &Product), language: Language) {
     let title = record.title(language);
     out.text("url", &record.slug(language, id));
     out.text("title", &title);
-    out.text("fulltitle", &record.full_title(language));
+    out.text(
+        "fulltitle",
+        &record.full_title(language, shop.brand_title(record)),
+    );
     out.text(
         "description",
         record.translated("description", language).unwrap_or(&title),
@@ -124,17 +126,17 @@ pub(crate) fn catalog(out: &mut Out<'_>, shop: &Shop, at: usize, language: Langu
     let title = record.title(language);
     out.open();
     head(out, record, id);
-    texts(out, record, id, language);
-    match (record.brand, record.brand_title()) {
-        (Some(brand), Some(title)) => {
+    texts(out, shop, (id, record), language);
+    match (record.brand, shop.brand_title(record)) {
+        (Some(brand), title) if !title.is_empty() => {
             out.open_at("brand");
-            out.int("id", brand_id(brand));
+            out.int("id", brand);
             out.text("title", title);
             out.close();
         }
         _ => out.raw("brand", "false"),
     }
-    image(out, shop, record, &title);
+    image(out, shop, (id, record), &title);
     out.open_list("images");
     if let Some(of) = plain::resource("products/{}/images") {
         for (image, picture) in shop.plain.below(of, id) {

@@ -7,6 +7,7 @@ use md5::{Digest, Md5};
 use schakel_sandbox::lightspeed::{App, Cluster, Options, Permissions, cluster_router};
 use tower::ServiceExt;
 
+use super::receiver::Receiver;
 use super::{World, open_with};
 
 const KEY: &str = "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf";
@@ -137,7 +138,7 @@ async fn l024_an_uninstalled_app_is_out_with_its_webhooks() {
     assert_eq!(left["webhooks"][0]["id"], own);
 }
 
-/// The American cluster has shops, links and times of its own.
+/// The American cluster has shops, links and times of its own, and knows no key of the European one.
 ///
 /// Fidelity: lightspeed-ecom.md 25 — exact
 #[tokio::test]
@@ -150,6 +151,28 @@ async fn l025_the_american_cluster_writes_its_own_host_and_utc() {
     let text = world.get(&format!("/nl/customers/{customer}.json")).await.text;
     assert!(text.contains(r#""createdAt":"2026-05-12T15:25:37+00:00""#));
     assert!(text.contains(r"https:\/\/api.shoplightspeed.com\/nl\/"));
+    assert!(!text.contains("webshopapp.com"));
+    // The two clusters: a key opens the shops of one, and a shop there has records of its own.
+    let european = open_with(Options {
+        api_key: "eu".to_owned(),
+        api_secret: "geheim".to_owned(),
+        ..Options::default()
+    });
+    let path = format!("/nl/customers/{customer}.json");
+    let refused = world.call_as("eu:geheim", Method::GET, &path, "", "").await;
+    assert_eq!(refused.status, 401);
+    assert_eq!(european.get(&path).await.status, 404);
+    assert_eq!(european.get("/nl/customers/count.json").await.json()["count"], 0);
+    let there = european.customer("eu@example.org");
+    let text = european.get(&format!("/nl/customers/{there}.json")).await.text;
+    assert!(text.contains(r"https:\/\/api.webshopapp.com\/nl\/") && !text.contains("shoplightspeed"));
+    let receiver = Receiver::open().await;
+    world.hook("customers", "created", &receiver.address).await;
+    world.customer("tell@example.org");
+    world.shop.webhooks_idle().await;
+    let told = &receiver.got()[0];
+    assert_eq!(told.header("x-cluster-id"), "us1");
+    assert!(told.text().contains(r"http:\/\/api.shoplightspeed.com\/nl\/"));
 }
 
 #[tokio::test]

@@ -191,6 +191,13 @@ async fn a_past_and_switches_are_set_from_outside() {
     assert_eq!(world.get("/nl/shop.json").await.status, 429);
     tell(&world, "switches/limits", &json!({})).await;
     assert_eq!(world.get("/nl/shop.json").await.status, 200);
+    let rules = json!({"filter_time_utc": true, "deletion_body": "last record"});
+    let rules = tell(&world, "switches/rules", &rules).await;
+    assert_eq!(
+        rules["rules"],
+        json!({"filter_time_utc": true, "limit_strict": false, "refusal_status": 403,
+               "deletion_body": "last record"})
+    );
     let off = tell(
         &world,
         "switches/language",
@@ -207,6 +214,7 @@ async fn a_past_and_switches_are_set_from_outside() {
         ),
         ("switches/limits", r#"{"use_up":"week"}"#),
         ("switches/count", r#"{"list":"orders"}"#),
+        ("switches/rules", r#"{"refusal_status":500}"#),
         ("fill", r#"{"orders":100000000}"#),
     ] {
         let (status, _) = send(&world, Method::POST, &format!("/control/api/{path}"), body).await;

@@ -1,7 +1,8 @@
 //! Appendix A: the resources without a life of their own, goods, and what lies below a record.
 
+use base64::Engine;
 use http::Method;
-use schakel_sandbox::lightspeed::{Buyer, Kind};
+use schakel_sandbox::lightspeed::{Buyer, Cart, Kind};
 
 use super::receiver::Receiver;
 use super::{open, person};
@@ -206,4 +207,155 @@ async fn an_ordered_row_outlives_its_product() {
             "{key}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_text_is_written_and_read_under_its_language() {
+    let world = open();
+    let body = r#"{"category":{"title":"Lampen","url":"lampen","sortOrder":1}}"#;
+    let made = world.call(Method::POST, "/nl/categories.json", body).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let id = made.json()["category"]["id"].as_u64().unwrap();
+    let english = r#"{"category":{"title":"Lamps","sortOrder":7}}"#;
+    let put = world
+        .call(Method::PUT, &format!("/en/categories/{id}.json"), english)
+        .await;
+    assert_eq!(put.json()["category"]["title"], "Lamps");
+    for (language, title) in [("nl", "Lampen"), ("en", "Lamps"), ("de", "Lampen")] {
+        let one = world
+            .get(&format!("/{language}/categories/{id}.json"))
+            .await
+            .json();
+        assert_eq!(one["category"]["title"], title, "{language}");
+        assert_eq!(one["category"]["url"], "lampen", "{language}");
+        assert_eq!(one["category"]["sortOrder"], 7, "{language}");
+        let all = world
+            .get(&format!("/{language}/categories.json?limit=250"))
+            .await
+            .json();
+        let listed = all["categories"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["id"] == id);
+        assert_eq!(listed.unwrap()["title"], title, "{language}");
+    }
+}
+
+#[tokio::test]
+async fn a_brand_that_is_written_is_the_brand_everywhere() {
+    let world = open();
+    let made = world
+        .call(
+            Method::POST,
+            "/nl/brands.json",
+            r#"{"brand":{"title":"Eigenmerk"}}"#,
+        )
+        .await;
+    let brand = made.json()["brand"]["id"].as_u64().unwrap();
+    let product = world.shop.ids(Kind::Product)[0];
+    let path = format!("/nl/products/{product}.json");
+    let body = format!(r#"{{"product":{{"brand":{brand}}}}}"#);
+    assert_eq!(world.call(Method::PUT, &path, &body).await.status, 200);
+    let json = world.get(&path).await.json();
+    assert_eq!(json["product"]["brand"]["resource"]["id"], brand);
+    assert!(
+        json["product"]["fulltitle"]
+            .as_str()
+            .unwrap()
+            .ends_with(" Eigenmerk")
+    );
+    let filtered = world
+        .get(&format!("/nl/products.json?brand={brand}&fields=id"))
+        .await
+        .json();
+    assert_eq!(filtered["products"], serde_json::json!([{"id": product}]));
+    let catalog = world.get(&format!("/nl/catalog/{product}.json")).await.json();
+    assert_eq!(
+        catalog["product"]["brand"],
+        serde_json::json!({"id": brand, "title": "Eigenmerk"})
+    );
+    assert_eq!(
+        world
+            .call(Method::PUT, &path, r#"{"product":{"brand":1}}"#)
+            .await
+            .status,
+        400
+    );
+    world
+        .call(Method::DELETE, &format!("/nl/brands/{brand}.json"), "")
+        .await;
+    assert_eq!(world.get(&path).await.json()["product"]["brand"], false);
+    world
+        .call(Method::PUT, &path, r#"{"product":{"brand":false}}"#)
+        .await;
+    assert_eq!(world.get(&path).await.json()["product"]["brand"], false);
+}
+
+#[tokio::test]
+async fn a_product_shows_the_first_of_its_pictures() {
+    let world = open();
+    let product = world.shop.ids(Kind::Product)[0];
+    let path = format!("/nl/products/{product}/images");
+    for image in world.get(&format!("{path}.json")).await.json()["productImages"]
+        .as_array()
+        .unwrap()
+    {
+        world
+            .call(Method::DELETE, &format!("{path}/{}.json", image["id"]), "")
+            .await;
+    }
+    let shown =
+        async || world.get(&format!("/nl/products/{product}.json")).await.json()["product"]["image"].clone();
+    assert_eq!(shown().await, false);
+    // Three million bytes: pictures come in the body.
+    let attachment = base64::engine::general_purpose::STANDARD.encode(vec![7_u8; 3_000_000]);
+    let body = |order: u32, name: &str| {
+        format!(
+            r#"{{"productImage":{{"sortOrder":{order},"attachment":"{attachment}","filename":"{name}.png"}}}}"#
+        )
+    };
+    let second = world
+        .call(Method::POST, &format!("{path}.json"), &body(2, "twee"))
+        .await;
+    assert_eq!(second.status, 201, "{}", second.text);
+    assert_eq!(shown().await["src"], second.json()["productImage"]["src"]);
+    let first = world
+        .call(Method::POST, &format!("{path}.json"), &body(1, "een"))
+        .await
+        .json();
+    let image = shown().await;
+    for key in ["extension", "size", "thumb", "src"] {
+        assert_eq!(image[key], first["productImage"][key], "{key}");
+    }
+    assert_eq!(
+        (&image["size"], &image["extension"]),
+        (&3_000_000.into(), &"png".into())
+    );
+}
+
+#[tokio::test]
+async fn lists_that_never_change_obey_the_parameters_of_lists() {
+    let world = open();
+    let codes = async |query: &str| -> Vec<String> {
+        let json = world.get(&format!("/nl/languages.json?{query}")).await.json();
+        let list = json["languages"].as_array().unwrap().clone();
+        list.iter()
+            .map(|one| one["code"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(codes("limit=2").await, ["nl", "en"]);
+    assert_eq!(codes("limit=2&page=2").await, ["de"]);
+    assert!(codes("page=9").await.is_empty());
+    let cut = world.get("/nl/languages.json?fields=code&limit=1").await.text;
+    assert_eq!(cut, r#"{"languages":[{"code":"nl"}]}"#);
+    let one = world.get("/nl/countries/150.json?fields=code").await.text;
+    assert_eq!(one, r#"{"country":{"code":"nl"}}"#);
+    assert_eq!(world.get("/nl/countries/1.json").await.status, 404);
+    let quote = world.shop.fill_cart(&Cart::default());
+    let ways = world
+        .get(&format!("/nl/quotes/{quote}/paymentmethods.json?fields=id"))
+        .await
+        .text;
+    assert_eq!(ways, r#"{"quotePaymentmethods":[{"id":64201}]}"#);
 }

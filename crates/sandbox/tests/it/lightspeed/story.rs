@@ -139,7 +139,7 @@ async fn l088_a_deleted_order_is_gone_with_its_parts() {
     assert_eq!(receiver.got()[0].header("x-order-id"), order.to_string());
 }
 
-/// A row taken out of an order is seen through the order alone.
+/// A row taken out of an order is seen through the order: its time moves, it is told, the id of the row is gone.
 ///
 /// Fidelity: lightspeed-ecom.md 89 — approximated: a choice of the reference
 #[tokio::test]
@@ -147,6 +147,8 @@ async fn l089_a_removed_row_is_seen_through_its_order() {
     let world = open();
     let order = world.order(Buyer::Guest(person("rij@example.org")));
     let before = world.shop.order(order).unwrap();
+    let receiver = Receiver::open().await;
+    world.hook("orders", "*", &receiver.address).await;
     world.wait_s(3);
     let removed = vec![before.rows[0].id];
     assert!(world.shop.edit_order_rows(&RowsChange {
@@ -162,6 +164,28 @@ async fn l089_a_removed_row_is_seen_through_its_order() {
         .get(&format!("/nl/orders/{order}/products/{}.json", before.rows[0].id))
         .await;
     assert_eq!(gone.status, 404);
+    let rows = world
+        .get(&format!("/nl/orders/{order}/products.json"))
+        .await
+        .json();
+    let ids: Vec<u64> = rows["orderProducts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["id"].as_u64().unwrap())
+        .collect();
+    assert_eq!(ids, [before.rows[1].id]);
+    let since = "updated_at_min=2026-05-12T15:25:40Z";
+    let moved = world
+        .get(&format!("/nl/orders.json?fields=id&{since}"))
+        .await
+        .json();
+    assert_eq!(moved["orders"][0]["id"], order);
+    assert_eq!(heard(&world, &receiver).await, ["orders/updated"]);
+    let told: serde_json::Value = serde_json::from_str(receiver.got()[0].text()).unwrap();
+    let embedded = &told["order"]["products"]["resource"]["embedded"];
+    assert_eq!(embedded.as_array().unwrap().len(), 1);
+    assert_eq!(embedded[0]["id"], before.rows[1].id);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! §9.3: writes.
 
 use http::Method;
-use schakel_sandbox::lightspeed::Buyer;
+use schakel_sandbox::lightspeed::{Access, Buyer, Permissions, Rules};
 use serde_json::Value;
 
 use super::receiver::Receiver;
@@ -447,4 +447,42 @@ async fn subscriptions_are_written_through_the_api() {
     assert_eq!(refused.status, 400);
     assert_eq!(world.call(Method::DELETE, &path, "").await.status, 204);
     assert_eq!(world.get(&path).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_form_may_be_as_deep_as_its_json() {
+    let world = open();
+    let form = "set%5Bname%5D=Maten&set[options][0][name]=Maat&set[options][0][values][]=S&set[options][0][values][]=M";
+    let key = world.shop.options();
+    let pair = format!("{}:{}", key.api_key, key.api_secret);
+    let kind = "application/x-www-form-urlencoded";
+    let made = world
+        .call_as(&pair, Method::POST, "/nl/sets.json", kind, form)
+        .await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    assert_eq!(
+        made.json()["set"]["options"],
+        serde_json::json!([{"name": "Maat", "values": ["S", "M"]}])
+    );
+}
+
+#[tokio::test]
+async fn rules_that_nobody_knows_are_chosen_while_it_runs() {
+    let world = open();
+    assert_eq!(world.get("/nl/orders.json?limit=1000").await.status, 200);
+    world.shop.set_rules(Rules {
+        is_limit_strict: true,
+        refusal_status: 401,
+        ..world.shop.rules()
+    });
+    assert_eq!(world.get("/nl/orders.json?limit=1000").await.status, 400);
+    let key = world.shop.options().api_key.clone();
+    world.shop.set_permissions(
+        &key,
+        Permissions {
+            orders: Access::NONE,
+            ..Permissions::default()
+        },
+    );
+    assert_eq!(world.get("/nl/orders.json").await.status, 401);
 }
