@@ -174,7 +174,7 @@ impl Failure {
     /// `side` picks the range of the code: 04 for shops, 05 for mailing tools.
     pub(crate) fn of_call(name: &str, side: Side, error: ConnectorError) -> Self {
         let (source, sink, message, hint) = match &error {
-            ConnectorError::Unavailable(_) | ConnectorError::Uncertain(_) => (
+            ConnectorError::Unavailable(_) | ConnectorError::Uncertain(_) | ConnectorError::TimedOut(_) => (
                 "SCH-0401",
                 "SCH-0501",
                 format!("\"{name}\" cannot be reached"),

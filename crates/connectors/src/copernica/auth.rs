@@ -82,6 +82,7 @@ async fn fetch(cx: &Cx, settings: &Settings, now: Timestamp) -> Result<Bearer, C
     let response = cx.http.send(request).await.map_err(|error| match error {
         // Lost or not: the call that needs the token was not made.
         HttpError::NotSent(text) | HttpError::Lost(text) => ConnectorError::Unavailable(text),
+        timed_out @ HttpError::TimedOut => ConnectorError::Unavailable(timed_out.to_string()),
         HttpError::TooLarge => no_token(),
         spent @ HttpError::Spent { .. } => spent.into(),
     })?;

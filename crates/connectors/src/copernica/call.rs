@@ -140,6 +140,9 @@ impl Copernica {
         cx.http.send(request).await.map_err(|error| match error {
             // A read executes nothing, so losing its answer leaves nothing uncertain.
             HttpError::Lost(text) if call.method == Method::Get => ConnectorError::Unavailable(text),
+            HttpError::TimedOut if call.method == Method::Get => {
+                ConnectorError::Unavailable(error.to_string())
+            }
             other => other.into(),
         })
     }

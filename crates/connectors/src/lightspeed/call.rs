@@ -142,6 +142,7 @@ fn request(settings: &Settings, class: Class, call: Call<'_>) -> Request {
 fn unanswered(method: Method, error: HttpError) -> ConnectorError {
     match (method, error) {
         (Method::Get, HttpError::Lost(text)) => ConnectorError::Unavailable(text),
+        (Method::Get, timed_out @ HttpError::TimedOut) => ConnectorError::Unavailable(timed_out.to_string()),
         (_, error) => error.into(),
     }
 }

@@ -23,9 +23,12 @@ pub enum ConnectorError {
     /// The thing that was to be changed is not there (any more).
     #[error("not there: {0}")]
     Missing(String),
-    /// It may have been done: the answer is lost, late, or no answer at all.
+    /// It may have been done: the answer is lost, or no answer at all.
     #[error("outcome unknown: {0}")]
     Uncertain(String),
+    /// It may have been done: no answer in time, which tells of the load of the other side.
+    #[error("outcome unknown: {0}")]
+    TimedOut(String),
     /// The answer is not what the reference says.
     #[error("unexpected answer: {0}")]
     Malformed(String),
@@ -42,6 +45,7 @@ impl From<HttpError> for ConnectorError {
         match error {
             HttpError::NotSent(text) => Self::Unavailable(text),
             HttpError::Lost(text) => Self::Uncertain(text),
+            timed_out @ HttpError::TimedOut => Self::TimedOut(timed_out.to_string()),
             HttpError::TooLarge => Self::Malformed("answer larger than the limit".to_owned()),
             HttpError::Spent { retry_after_ms } => Self::RateLimited {
                 retry_after_ms: Some(retry_after_ms),

@@ -117,6 +117,9 @@ pub enum HttpError {
     /// At least one byte was sent and no whole answer came: may have been executed.
     #[error("answer lost: {0}")]
     Lost(String),
+    /// Sent, and no whole answer in [`Request::timeout_ms`]: may have been executed.
+    #[error("no answer in time")]
+    TimedOut,
     /// The answer is larger than [`crate::limits::ANSWER_BYTES`].
     #[error("answer too large")]
     TooLarge,

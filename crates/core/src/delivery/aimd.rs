@@ -1,5 +1,6 @@
 //! How many calls at once: additive increase, multiplicative decrease. Source: reliability.md §7.
 
+use crate::connector::ConnectorError;
 use crate::limits;
 
 /// What an answer says about the other side's state.
@@ -9,6 +10,22 @@ pub enum Pressure {
     Fine,
     /// It is overloaded: 429, 503, time-out.
     Overload,
+}
+
+impl Pressure {
+    /// Reads the pressure of an outcome. An answer that was lost or broken says nothing of the load; one that did not come
+    /// in time does (reliability.md §7).
+    #[must_use]
+    pub const fn of<T>(outcome: &Result<T, ConnectorError>) -> Self {
+        match outcome {
+            Err(
+                ConnectorError::RateLimited { .. }
+                | ConnectorError::Unavailable(_)
+                | ConnectorError::TimedOut(_),
+            ) => Self::Overload,
+            _ => Self::Fine,
+        }
+    }
 }
 
 /// A limit on concurrent calls that grows while the other side keeps up and shrinks when it does not.

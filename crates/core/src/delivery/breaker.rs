@@ -29,7 +29,10 @@ impl Signal {
                 retry_after_ms: *retry_after_ms,
             }),
             Err(
-                ConnectorError::Unavailable(_) | ConnectorError::Uncertain(_) | ConnectorError::Malformed(_),
+                ConnectorError::Unavailable(_)
+                | ConnectorError::Uncertain(_)
+                | ConnectorError::TimedOut(_)
+                | ConnectorError::Malformed(_),
             ) => Some(Self::Failed),
             Err(
                 ConnectorError::Unauthorised(_)
@@ -77,8 +80,10 @@ impl Flow {
 /// break the flow for [`limits::BREAKER_MS`], which doubles with every probe that fails. Any other answer of a call
 /// that began since then ends it. A 429 pauses everything for the time that it asks for; one that asks for
 /// none pauses only when the next round of calls gets another.
+///
+/// `K` names what a call is about.
 #[derive(Debug, Clone)]
-pub struct Breaker {
+pub struct Breaker<K> {
     failures: u32,
     throttles: u32,
     /// How often in a row the flow was broken; 0 while it is not.
@@ -88,10 +93,10 @@ pub struct Breaker {
     /// When the newest failure or 429 was counted: what began until then says nothing new.
     counted_us: i64,
     /// What the newest failure was about.
-    failed_about: Option<i64>,
+    failed_about: Option<K>,
 }
 
-impl Default for Breaker {
+impl<K> Default for Breaker<K> {
     fn default() -> Self {
         Self {
             failures: 0,
@@ -104,10 +109,10 @@ impl Default for Breaker {
     }
 }
 
-impl Breaker {
-    /// Takes in the answer to a call that began at `started_us` and was seen at `now_us`; `about` is the number of the
+impl<K: PartialEq> Breaker<K> {
+    /// Takes in the answer to a call that began at `started_us` and was seen at `now_us`; `about` names the
     /// thing that the call was about, `dice` is a random number.
-    pub fn answered(&mut self, signal: Signal, about: i64, started_us: i64, now_us: i64, dice: u64) {
+    pub fn answered(&mut self, signal: Signal, about: K, started_us: i64, now_us: i64, dice: u64) {
         let is_new = started_us > self.counted_us;
         match signal {
             Signal::Well if is_new => {
@@ -138,8 +143,9 @@ impl Breaker {
         self.wait(asked_ms.max(own_ms), now_us);
     }
 
-    fn failed(&mut self, about: i64, now_us: i64, dice: u64) {
-        let is_repeat = self.failed_about.replace(about) == Some(about) && self.failures > 0;
+    fn failed(&mut self, about: K, now_us: i64, dice: u64) {
+        let is_repeat = self.failed_about.as_ref() == Some(&about) && self.failures > 0;
+        self.failed_about = Some(about);
         if is_repeat && self.breaks == 0 {
             return;
         }
@@ -195,7 +201,7 @@ mod tests {
 
     const SECOND: i64 = 1_000_000;
 
-    fn broken() -> (Breaker, i64) {
+    fn broken() -> (Breaker<i64>, i64) {
         let mut breaker = Breaker::default();
         let mut now_us = 0;
         for _ in 0..limits::BREAKER_FAILURES {

@@ -36,7 +36,9 @@ pub fn decide(error: &ConnectorError, attempt: u32, faults: u32, dice: u64) -> D
             }
         }
         ConnectorError::Unavailable(_) => Decision::Again { wait_ms: soon },
-        ConnectorError::Uncertain(_) | ConnectorError::Malformed(_) => Decision::Settle,
+        ConnectorError::Uncertain(_) | ConnectorError::TimedOut(_) | ConnectorError::Malformed(_) => {
+            Decision::Settle
+        }
         ConnectorError::Missing(_) | ConnectorError::Rejected(_) if faults + 1 >= limits::ENTITY_FAULTS => {
             Decision::Dead
         }
@@ -87,6 +89,10 @@ mod tests {
         );
         assert_eq!(
             decide(&ConnectorError::Malformed(text()), 1, 0, 5),
+            Decision::Settle
+        );
+        assert_eq!(
+            decide(&ConnectorError::TimedOut(text()), 1, 0, 5),
             Decision::Settle
         );
         assert_eq!(

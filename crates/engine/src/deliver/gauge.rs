@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use schakel_core::delivery::{Breaker, Flow, Signal};
+use schakel_core::id::DeliveryId;
 use schakel_core::time::Timestamp;
 
 /// A reading of a delivery loop.
@@ -25,7 +26,7 @@ const LATENCIES: usize = 50_000;
 #[derive(Debug, Default)]
 struct Inner {
     reading: Reading,
-    breaker: Breaker,
+    breaker: Breaker<DeliveryId>,
     /// Moment of receipt -> confirmation of the last object that the event touched, both in microseconds.
     latencies: BTreeMap<i64, i64>,
 }
@@ -64,7 +65,14 @@ impl Gauge {
     }
 
     /// Takes in what an answer says about the sink as a whole; see [`Breaker::answered`].
-    pub(super) fn answered(&self, signal: Signal, about: i64, started_us: i64, ended_us: i64, dice: u64) {
+    pub(super) fn answered(
+        &self,
+        signal: Signal,
+        about: DeliveryId,
+        started_us: i64,
+        ended_us: i64,
+        dice: u64,
+    ) {
         self.lock()
             .breaker
             .answered(signal, about, started_us, ended_us, dice);

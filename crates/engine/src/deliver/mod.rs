@@ -39,8 +39,6 @@ pub struct Loop {
 
 /// Margin of a claim over the longest attempt, in milliseconds.
 const LEASE_MARGIN_MS: i64 = 5_000;
-/// An attempt that ends unknown after this time ran into a time-out, in microseconds.
-const TIMEOUT_US: i64 = 10_000_000;
 /// Wait before a blocked sink is asked again, in milliseconds: grows with each block.
 const BLOCK_MS: i64 = 30_000;
 
@@ -142,13 +140,27 @@ impl Loop {
         }
     }
 
-    /// Settles what came back without sending anything new; for the end of the process.
+    /// Settles what came back without sending anything new.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn drain(&mut self) -> Result<(), StoreError> {
         self.is_ending = true;
         self.step().await.map(drop)
+    }
+
+    /// Waits for the calls that are out and settles them, and what came back before; for the end of the process.
+    ///
+    /// # Errors
+    /// When the store fails; what is not settled then is looked at after the next start.
+    pub async fn end(&mut self) -> Result<(), StoreError> {
+        while self.in_flight() > 0 || !self.back.is_empty() {
+            if self.in_flight() > 0 {
+                self.until_answer().await;
+            }
+            self.drain().await?;
+        }
+        Ok(())
     }
 
     /// Gives how long nothing may be sent, in microseconds: the sink is blocked, paused or broken.
@@ -222,25 +234,10 @@ impl Loop {
     }
 
     fn settle_one(&mut self, sink: &SinkConnection, sent: &Sent) -> Settle {
-        // An answer that was lost or broken says nothing of the load; one that never came does (reliability.md §7).
-        let is_timeout = sent.took_us >= TIMEOUT_US;
-        let pressure = match &sent.result {
-            Err(ConnectorError::RateLimited { .. } | ConnectorError::Unavailable(_)) => Pressure::Overload,
-            Err(ConnectorError::Uncertain(_)) if is_timeout => Pressure::Overload,
-            _ => Pressure::Fine,
-        };
-        if let Some(signal) = Signal::of(&sent.result) {
-            let started_us = sent.ended_us - sent.took_us;
-            self.gauge.answered(
-                signal,
-                sent.claimed.id.0,
-                started_us,
-                sent.ended_us,
-                self.hub.dice.roll(),
-            );
+        // What never reached the sink tells nothing of it.
+        if sent.calls > 0 {
+            self.notice(sent);
         }
-        self.aimd
-            .answered(pressure, sent.took_us, sent.in_flight, sent.ended_us);
         let (outcome, error) = match &sent.result {
             Ok(receipt) => {
                 self.blocks = 0;
@@ -258,6 +255,23 @@ impl Loop {
             Err(error) => (self.outcome(sink, sent, error), error.to_string()),
         };
         settled(sent, outcome, error)
+    }
+
+    /// Lets an answer of the sink move the concurrency and its health.
+    fn notice(&mut self, sent: &Sent) {
+        if let Some(signal) = Signal::of(&sent.result) {
+            let started_us = sent.ended_us - sent.took_us;
+            self.gauge.answered(
+                signal,
+                sent.claimed.id,
+                started_us,
+                sent.ended_us,
+                self.hub.dice.roll(),
+            );
+        }
+        let pressure = Pressure::of(&sent.result);
+        self.aimd
+            .answered(pressure, sent.took_us, sent.in_flight, sent.ended_us);
     }
 
     fn outcome(&mut self, sink: &SinkConnection, sent: &Sent, error: &ConnectorError) -> Outcome {

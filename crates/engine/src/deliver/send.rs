@@ -10,7 +10,7 @@ use schakel_core::preset::Table;
 use schakel_core::time::Timestamp;
 use schakel_store::Claimed;
 
-use crate::hub::Hub;
+use crate::hub::{Hub, SinkConnection};
 
 /// How one attempt went.
 pub(super) struct Sent {
@@ -26,14 +26,17 @@ pub(super) struct Sent {
     pub at: Timestamp,
     /// Calls that were out when it started, itself included.
     pub in_flight: usize,
-    /// Attempts count as one call each; the door counts the real ones.
+    /// Attempts count as one call each, and none when the sink was not asked at all; the door counts the real ones.
     pub calls: u32,
 }
 
 /// Sends one delivery.
 pub(super) async fn send(hub: &Hub, sink: ConnectionId, claimed: Claimed, in_flight: usize) -> Sent {
     let started_us = hub.clock.monotonic_us();
-    let result = attempt(hub, sink, &claimed).await;
+    let (result, calls) = match prepare(hub, sink, &claimed) {
+        Ok((connection, work)) => (attempt(connection, &work).await, 1),
+        Err(error) => (Err(error), 0),
+    };
     let ended_us = hub.clock.monotonic_us();
     Sent {
         claimed,
@@ -42,21 +45,29 @@ pub(super) async fn send(hub: &Hub, sink: ConnectionId, claimed: Claimed, in_fli
         ended_us,
         at: hub.clock.now(),
         in_flight,
-        calls: 1,
+        calls,
     }
 }
 
-async fn attempt(hub: &Hub, sink: ConnectionId, claimed: &Claimed) -> Result<Receipt, ConnectorError> {
+/// Makes the work for the sink; what goes wrong here is ours, and the sink hears nothing of it.
+fn prepare<'h>(
+    hub: &'h Hub,
+    sink: ConnectionId,
+    claimed: &Claimed,
+) -> Result<(&'h SinkConnection, Work), ConnectorError> {
     let connection = hub
         .sinks
         .get(&sink)
         .ok_or(ConnectorError::Unsupported("no such sink"))?;
-    let work = work(hub, sink, claimed)?;
+    Ok((connection, work(hub, sink, claimed)?))
+}
+
+async fn attempt(connection: &SinkConnection, work: &Work) -> Result<Receipt, ConnectorError> {
     let limit = Duration::from_millis(u64::try_from(connection.attempt_ms).unwrap_or(u64::MAX));
-    let delivery = connection.sink.deliver(&connection.cx, &work);
+    let delivery = connection.sink.deliver(&connection.cx, work);
     match tokio::time::timeout(limit, delivery).await {
         Ok(result) => result,
-        Err(_) => Err(ConnectorError::Uncertain("attempt took too long".to_owned())),
+        Err(_) => Err(ConnectorError::TimedOut("attempt took too long".to_owned())),
     }
 }
 

@@ -29,7 +29,8 @@ const REFUSED_WAIT_MS: i64 = 5 * 60_000;
 pub struct Loop {
     hub: Arc<Hub>,
     connection: ConnectionId,
-    breaker: Breaker,
+    /// Where a check of the source itself is about no thing.
+    breaker: Breaker<Option<RecordKey>>,
     /// When the source last answered a question with what was asked for.
     alive_at: Timestamp,
     /// How the source's own check ended in this step; one is enough for all that it misses.
@@ -145,7 +146,7 @@ impl Loop {
                 other => Signal::of(other),
             };
             if let Some(signal) = signal {
-                let about = claimed.row.key.remote_id;
+                let about = Some(claimed.row.key);
                 self.breaker
                     .answered(signal, about, started_us, now_us, self.hub.dice.roll());
             }
@@ -216,7 +217,7 @@ impl Loop {
         if let Some(signal) = Signal::of(&checked) {
             let now_us = self.hub.clock.monotonic_us();
             self.breaker
-                .answered(signal, 0, started_us, now_us, self.hub.dice.roll());
+                .answered(signal, None, started_us, now_us, self.hub.dice.roll());
         }
         if checked.is_ok() {
             self.alive_at = self.hub.clock.now();

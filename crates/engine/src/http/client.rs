@@ -57,7 +57,7 @@ impl Http for HyperDoor {
             let timeout = Duration::from_millis(request.timeout_ms);
             match tokio::time::timeout(timeout, self.exchange(request)).await {
                 Ok(answer) => answer,
-                Err(_) => Err(HttpError::Lost("no answer in time".to_owned())),
+                Err(_) => Err(HttpError::TimedOut),
             }
         })
     }

@@ -304,12 +304,8 @@ async fn deliver_task(
             until_recovered(&delivery, false, &mut stopped).await;
         }
     }
-    while delivery.in_flight() > 0 {
-        delivery.until_answer().await;
-        if let Err(error) = delivery.drain().await {
-            tracing::warn!(%error, "the last attempts could not be settled, they are looked at after the next start");
-            break;
-        }
+    if let Err(error) = delivery.end().await {
+        tracing::warn!(%error, "the last attempts could not be settled, they are looked at after the next start");
     }
 }
 

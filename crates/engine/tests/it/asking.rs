@@ -194,3 +194,20 @@ async fn a_shop_that_is_down_is_probed_by_one_call_at_a_time() {
     world.shop_refuses(None);
     world.run_until_idle().await;
 }
+
+#[tokio::test]
+async fn things_of_two_kinds_under_one_number_are_two_things() {
+    let mut world = World::new().await;
+    world.shop_refuses(Some((503, 0)));
+    for kind in [RecordKind::Customer, RecordKind::Order] {
+        world.want(kind, 11).await;
+    }
+    for _ in 0..limits::BREAKER_FAILURES {
+        world.clock.advance_ms(limits::RETRY_CAP_MS);
+        world.run().await;
+    }
+    let asked = world.asked().len();
+    world.want(RecordKind::Customer, 12).await;
+    world.run().await;
+    assert_eq!(world.asked().len(), asked, "it is left alone");
+}

@@ -8,6 +8,8 @@
 mod asking;
 mod bad_input;
 mod damage;
+mod door;
+mod ending;
 mod faults;
 mod payloads;
 mod people;

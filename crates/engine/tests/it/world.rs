@@ -38,7 +38,7 @@ pub const SECRET: &str = "9e8d7c6b5a4938271605f4e3d2c1b0a9";
 pub const SETTLE_MS: i64 = 30_000;
 
 pub const SOURCE: ConnectionId = ConnectionId(1);
-const SINK: ConnectionId = ConnectionId(2);
+pub const SINK: ConnectionId = ConnectionId(2);
 pub const DATABASE: &str = "schakel";
 
 #[derive(Clone)]
@@ -411,7 +411,8 @@ impl World {
         );
     }
 
-    async fn open_deliveries(&self) -> i64 {
+    /// Gives how many deliveries are neither confirmed nor given up.
+    pub async fn open_deliveries(&self) -> i64 {
         let counts = self.hub.store.delivery_counts(self.hub.tenant).await.unwrap();
         counts
             .iter()
@@ -423,6 +424,12 @@ impl World {
     /// Starts a second worker on the same store, as another process would.
     pub fn second_worker(&self) -> Loop {
         Loop::new(self.hub.clone(), SINK, Gauge::default())
+    }
+
+    /// Starts a worker whose readings can be seen.
+    pub fn seen_worker(&self) -> (Loop, Gauge) {
+        let gauge = Gauge::default();
+        (Loop::new(self.hub.clone(), SINK, gauge.clone()), gauge)
     }
 
     /// Forgets the delivery loop with its open calls, as a kill does, and starts it anew.
