@@ -56,6 +56,19 @@ impl Job {
         }
     }
 
+    /// Tells whether it walks the list of `part`: one without times cannot be swept, what is never marked as gone is not
+    /// reconciled, and what costs a call per thing is read by history only.
+    #[must_use]
+    pub const fn walks(self, part: Part) -> bool {
+        match self {
+            Self::Sweep => !part.is_per_thing() && !matches!(part, Part::Groups),
+            Self::Reconcile => {
+                !part.is_per_thing() && !matches!(part, Part::Products | Part::Checkouts | Part::Shipments)
+            }
+            Self::Backfill => true,
+        }
+    }
+
     /// How the events that it brings came in.
     #[must_use]
     pub const fn origin(self) -> Origin {
@@ -215,6 +228,33 @@ impl Walk {
     }
 }
 
+/// How far a sweep looks back behind the one before, in milliseconds: three hours, since nobody says in which zone the
+/// shop reads `updated_at_min` (lightspeed-ecom.md §3.4).
+pub const OVERLAP_MS: i64 = 3 * 3_600_000;
+
+/// Gives what a sweep that begins at `now` looks at: it goes on where the last one that came to its end began, with an
+/// overlap.
+#[must_use]
+pub fn sweep_span(last: Option<&Walk>, now: Timestamp) -> Span {
+    let from = match last {
+        Some(last) if last.state == WalkState::Done => last.started_at.min(now).plus_ms(-OVERLAP_MS),
+        Some(last) => last.span.updated_from.unwrap_or(now.plus_ms(-OVERLAP_MS)),
+        None => now.plus_ms(-OVERLAP_MS),
+    };
+    Span {
+        updated_from: Some(from),
+        ..Span::default()
+    }
+}
+
+/// Tells whether the history of `connection` was never begun, so that a hub begins it by itself (A8). One that a person
+/// cancelled was begun.
+#[must_use]
+pub fn is_first_start(walks: &[Walk], connection: ConnectionId) -> bool {
+    let is_history = |walk: &Walk| walk.connection == connection && walk.job == Job::Backfill;
+    !walks.iter().any(is_history)
+}
+
 /// What a walk found that nobody had told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -334,6 +374,42 @@ mod tests {
         }
         for job in Job::ALL {
             assert_eq!(Job::parse(job.as_str()), Some(*job));
+        }
+    }
+
+    fn walk(job: Job, state: WalkState, started_s: i64) -> Walk {
+        let at = Timestamp::from_micros(started_s * 1_000_000);
+        let mut walk = Walk::new(ConnectionId(1), job, Part::Orders, Span::default(), at);
+        walk.state = state;
+        walk
+    }
+
+    #[test]
+    fn a_sweep_goes_on_where_the_last_whole_one_began() {
+        let at = |seconds: i64| Some(Timestamp::from_micros(seconds * 1_000_000));
+        let now = Timestamp::from_micros(1_000_000_000_000);
+        let done = walk(Job::Sweep, WalkState::Done, 900_000);
+        assert_eq!(sweep_span(Some(&done), now).updated_from, at(900_000 - 10_800));
+        let mut stopped = walk(Job::Sweep, WalkState::Stopped, 900_000);
+        stopped.span.updated_from = at(7);
+        assert_eq!(sweep_span(Some(&stopped), now).updated_from, at(7));
+        assert_eq!(sweep_span(None, now).updated_from, at(1_000_000 - 10_800));
+    }
+
+    #[test]
+    fn a_history_begins_by_itself_once_for_each_source() {
+        let sweep = walk(Job::Sweep, WalkState::Done, 1);
+        let cancelled = walk(Job::Backfill, WalkState::Cancelled, 1);
+        assert!(is_first_start(&[sweep], ConnectionId(1)));
+        assert!(!is_first_start(std::slice::from_ref(&cancelled), ConnectionId(1)));
+        assert!(is_first_start(&[cancelled], ConnectionId(2)));
+    }
+
+    #[test]
+    fn rows_are_read_by_history_only() {
+        for part in Part::ALL.into_iter().filter(|part| part.is_per_thing()) {
+            let jobs: Vec<Job> = Job::ALL.iter().copied().filter(|job| job.walks(part)).collect();
+            assert_eq!(jobs, [Job::Backfill]);
         }
     }
 

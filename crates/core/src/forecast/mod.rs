@@ -1,10 +1,11 @@
 //! What reading a source costs in calls, and when a history will have been read: a range, with the window that binds.
 //!
-//! [`price`] counts calls, [`end`] turns them into time. Both are pure; who asks brings the counts, the limits and what
+//! `price` counts calls, `progress` what is left of them, `end` turns them into time. Both are pure; who asks brings the counts, the limits and what
 //! others spend. The rule of the budget itself is [`crate::budget`].
 
 mod end;
 mod price;
+mod progress;
 
 #[cfg(test)]
 mod tests;
@@ -13,3 +14,4 @@ pub use end::{Forecast, Load, Range, Window, forecast};
 pub use price::{
     PAGE, Traffic, Wants, history_calls, least_calls, live_calls, pages, reconcile_calls, sweep_calls,
 };
+pub use progress::{calls_left, drifting};

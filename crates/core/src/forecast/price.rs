@@ -60,6 +60,8 @@ pub struct Traffic {
 /// What is wanted of a source, as far as it changes the price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Wants {
+    /// Carts and unfinished checkouts.
+    pub has_quotes: bool,
     /// Memberships of customer groups.
     pub has_groups: bool,
     /// The rows of carts.
@@ -68,6 +70,19 @@ pub struct Wants {
     pub is_hint: bool,
     /// There are no webhooks: the sweep finds everything.
     pub is_polling: bool,
+}
+
+impl Wants {
+    /// Tells whether `part` is read at all: what costs calls and goes nowhere is not (A9).
+    #[must_use]
+    pub const fn includes(self, part: Part) -> bool {
+        match part {
+            Part::Groups => self.has_groups,
+            Part::Quotes | Part::Checkouts => self.has_quotes,
+            Part::QuoteRows => self.has_quotes && self.has_quote_rows,
+            _ => true,
+        }
+    }
 }
 
 /// How often an order changes after it was placed, on average: it is paid and sent.
@@ -82,7 +97,7 @@ pub fn live_calls(wants: Wants, traffic: Traffic) -> f64 {
     if wants.has_groups {
         calls += traffic.customers + traffic.orders;
     }
-    if wants.has_quote_rows {
+    if wants.includes(Part::QuoteRows) {
         calls += traffic.quotes;
     }
     if wants.is_hint && !wants.is_polling {

@@ -229,6 +229,7 @@ fn what_is_switched_on_costs_what_it_touches() {
         ..Wants::default()
     };
     let rows = Wants {
+        has_quotes: true,
         has_quote_rows: true,
         ..Wants::default()
     };
