@@ -447,7 +447,7 @@ impl Dispatcher {
         }
     }
 
-    async fn attempt(&self, lines: &mut Lines, mut job: Job) {
+    async fn attempt(&self, lines: &mut Lines, job: Job) {
         if !job.is_forgery {
             self.counters.sent.fetch_add(1, Ordering::Relaxed);
         }
@@ -474,6 +474,11 @@ impl Dispatcher {
             self.settle();
             return;
         }
+        self.missed(job);
+    }
+
+    /// Lets a job that was not taken wait for its next attempt, or gives it up after the last.
+    fn missed(&self, mut job: Job) {
         self.counters.failed_attempts.fetch_add(1, Ordering::SeqCst);
         job.failed = job.failed.saturating_add(1);
         if job.failed >= self.options.attempts_max {

@@ -30,20 +30,10 @@ pub(super) fn invent(serial: u64, shop: u64, seed: &mut Seed) -> Invented {
     );
     let email = respelt(&email, seed);
     let is_company = seed.percent(10);
-    let company = if is_company {
-        format!("{lastname} Handel")
+    let [company, vat, coc] = if is_company {
+        company(lastname, serial)
     } else {
-        String::new()
-    };
-    let vat = if is_company {
-        format!("NL{:09}B01", serial % 1_000_000_000)
-    } else {
-        String::new()
-    };
-    let coc = if is_company {
-        format!("{:08}", serial % 100_000_000)
-    } else {
-        String::new()
+        Default::default()
     };
     let birth_date = if seed.percent(40) {
         birth_date(seed)
@@ -76,6 +66,15 @@ pub(super) fn invent(serial: u64, shop: u64, seed: &mut Seed) -> Invented {
         person: person.shipped_to_billing(),
         language: land.language,
     }
+}
+
+/// Invents the name, VAT number and registration number of a company.
+fn company(lastname: &str, serial: u64) -> [String; 3] {
+    [
+        format!("{lastname} Handel"),
+        format!("NL{:09}B01", serial % 1_000_000_000),
+        format!("{:08}", serial % 100_000_000),
+    ]
 }
 
 /// Makes the data a person gives as a guest: no gender, no birth date, perhaps another spelling.

@@ -198,15 +198,7 @@ fn embedded(out: &mut Out<'_>, shop: &Shop, at: usize, record: &Order) {
     }
     out.close_list();
     out.close_link();
-    out.open_link_sub("metafields", "orders", id, "metafields");
-    out.open_list("embedded");
-    if let Some(of) = crate::lightspeed::plain::resource("orders/{}/metafields") {
-        for (metafield, record) in shop.plain.below(of, id) {
-            of.write(out, metafield, record);
-        }
-    }
-    out.close_list();
-    out.close_link();
+    embedded_metafields(out, shop, id);
     match (shop.quote_id(record.quote), record.quote) {
         (Some(quote_id), Some(quote_at)) => {
             out.open_link_one("quote", "quotes", quote_id);
@@ -220,6 +212,18 @@ fn embedded(out: &mut Out<'_>, shop: &Shop, at: usize, record: &Order) {
     out.open_list("embedded");
     for nth in 0..record.events.len() {
         event(out, shop, at, nth);
+    }
+    out.close_list();
+    out.close_link();
+}
+
+fn embedded_metafields(out: &mut Out<'_>, shop: &Shop, id: u64) {
+    out.open_link_sub("metafields", "orders", id, "metafields");
+    out.open_list("embedded");
+    if let Some(of) = crate::lightspeed::plain::resource("orders/{}/metafields") {
+        for (metafield, record) in shop.plain.below(of, id) {
+            of.write(out, metafield, record);
+        }
     }
     out.close_list();
     out.close_link();

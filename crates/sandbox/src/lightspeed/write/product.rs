@@ -8,6 +8,7 @@ use crate::lightspeed::json::Out;
 use crate::lightspeed::language::Language;
 use crate::lightspeed::plain;
 use crate::lightspeed::state::Shop;
+use crate::lightspeed::written::Kept;
 
 /// The tax records the variants point to: the high rate, then the low.
 const TAX_IDS: [u64; 2] = [1_207_266, 1_207_267];
@@ -207,8 +208,24 @@ pub(crate) fn variant(out: &mut Out<'_>, shop: &Shop, at: usize) {
     out.raw("stockBuyMininum", "1");
     out.raw("stockBuyMinimum", "1");
     out.raw("stockBuyMaximum", "10000");
-    out.int("weight", record.weight);
-    kept.write(out, "weightValue", &format!("\"{}.000\"", record.weight));
+    measures(out, record.weight, kept);
+    out.raw("matrix", "false");
+    out.text("title", record.title());
+    out.raw("taxType", "null");
+    out.raw("image", "false");
+    out.link_one("tax", "taxes", TAX_IDS[usize::from(record.tax_e4 == 900)]);
+    out.link_one("product", "products", shop.products.id(record.product as usize));
+    out.link_filter("movements", "variants/movements", "variant", id);
+    out.link_sub("metafields", "variants", id, "metafields");
+    out.raw("additionalcost", "false");
+    out.raw("options", "[]");
+    out.close();
+}
+
+/// Writes weight, volume and size of a variant; only the weight, in grams, is ever known.
+fn measures(out: &mut Out<'_>, weight: u64, kept: Kept<'_>) {
+    out.int("weight", weight);
+    kept.write(out, "weightValue", &format!("\"{weight}.000\""));
     kept.write(out, "weightUnit", "\"g\"");
     out.raw("volume", "0");
     out.raw("volumeValue", "0");
@@ -221,15 +238,4 @@ pub(crate) fn variant(out: &mut Out<'_>, shop: &Shop, at: usize) {
         out.text(key, "0.000");
     }
     out.text("sizeUnit", "cm");
-    out.raw("matrix", "false");
-    out.text("title", record.title());
-    out.raw("taxType", "null");
-    out.raw("image", "false");
-    out.link_one("tax", "taxes", TAX_IDS[usize::from(record.tax_e4 == 900)]);
-    out.link_one("product", "products", shop.products.id(record.product as usize));
-    out.link_filter("movements", "variants/movements", "variant", id);
-    out.link_sub("metafields", "variants", id, "metafields");
-    out.raw("additionalcost", "false");
-    out.raw("options", "[]");
-    out.close();
 }
