@@ -1,11 +1,14 @@
 //! Report: what the tables say, for people. Reads only; the command line and the pages show the same.
 //!
 //! [`status()`] is the hub in numbers, [`explain()`] is one person with the reasons, [`preview()`] is what a
-//! delivery would do now, [`quarantine()`] and [`dead()`] are what waits for a person. No SQL here and no words of a language: who shows it says it.
+//! delivery would do now, [`quarantine()`] and [`dead()`] are what waits for a person, [`progress()`] is how far a history is,
+//! [`price`] what it costs. No SQL here and no words of a language: who shows it says it.
 
 mod aside;
 mod explain;
+mod history;
 mod preview;
+pub mod price;
 mod status;
 
 #[cfg(test)]
@@ -13,5 +16,8 @@ mod tests;
 
 pub use aside::{Aside, Attempt, Dead, Wrong, dead, dead_one, quarantine};
 pub use explain::{Because, Explained, Member, MergeView, Moment, Reader, SinkView, Try, explain};
+pub use history::{
+    End, FindingLine, Findings, PartProgress, Progress, Subject, WalkLine, end, findings, parts_in, progress, walk_lines,
+};
 pub use preview::{Change, KindPreview, Preview, Rejected, Sample, preview};
 pub use status::{InboxLine, Latency, LeftWaiting, Probe, QuarantineLine, SinkLine, Status, status};

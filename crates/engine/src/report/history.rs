@@ -1,0 +1,426 @@
+//! Walks for people: how far a history is, when it ends, what sweeps and reconciliations found.
+
+use std::collections::BTreeMap;
+
+use schakel_core::budget::Limits;
+use schakel_core::connector::{Class, Part};
+use schakel_core::forecast::{self, Load, Range, Window};
+use schakel_core::id::{ConnectionId, TenantId};
+use schakel_core::time::Timestamp;
+use schakel_core::walk::{Finding, Job, Walk, WalkState};
+use schakel_store::{BudgetDay, Store, StoreError};
+use serde::Serialize;
+
+use crate::budget::{self, StoredBudget};
+
+/// Days whose calls tell what the next ones will be like.
+const DAYS: usize = 7;
+
+/// The source that is reported on, with what its configuration says.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// Its id.
+    pub connection: ConnectionId,
+    /// Its name.
+    pub name: String,
+    /// The limits of its key.
+    pub limits: Limits,
+    /// Calls per day that sweeps and reconciliations should make, while nothing was measured.
+    pub sweep_per_day: f64,
+}
+
+/// How far a job of one source is.
+#[derive(Debug, Clone, Serialize)]
+pub struct Progress {
+    /// The source's name.
+    pub connection: String,
+    /// The job.
+    pub job: &'static str,
+    /// Its parts, in the order in which they are read.
+    pub parts: Vec<PartProgress>,
+    /// Whether any of them goes on by itself.
+    pub is_open: bool,
+    /// Things read per minute since it began; `None` before anything was read.
+    pub things_per_minute: Option<f64>,
+    /// When it will be done; `None` when nothing is open or nobody can tell yet.
+    pub end: Option<End>,
+}
+
+/// One part of a job.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PartProgress {
+    /// Its name.
+    pub part: &'static str,
+    /// Where it stands.
+    pub state: &'static str,
+    /// What it does next.
+    pub phase: &'static str,
+    /// Things read.
+    pub seen: i64,
+    /// Things that the source counted; `None` before it was asked.
+    pub expected: Option<i64>,
+    /// Things that became events.
+    pub stored: i64,
+    /// Things that are fetched one by one, since what the list shows contradicts what is held.
+    pub doubted: i64,
+    /// Calls so far.
+    pub calls: i64,
+    /// What it waits for or why it stopped; empty when all is well.
+    pub note: String,
+    /// When it began, in RFC 3339.
+    pub started_at: String,
+    /// When it last went on, in RFC 3339.
+    pub updated_at: String,
+}
+
+/// When something will be done.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct End {
+    /// Calls that are left.
+    pub calls_left: Range,
+    /// Not sooner, in microseconds from now.
+    pub earliest_us: i64,
+    /// Not later, in microseconds from now, as long as nothing stands still.
+    pub latest_us: i64,
+    /// Length in microseconds of the window that decides; `None` when none does.
+    pub binding_us: Option<i64>,
+}
+
+impl PartProgress {
+    fn of(walk: &Walk) -> Self {
+        Self {
+            part: walk.part.as_str(),
+            state: walk.state.as_str(),
+            phase: walk.phase.as_str(),
+            seen: walk.seen,
+            expected: walk.expected,
+            stored: walk.stored,
+            doubted: walk.doubted,
+            calls: walk.calls,
+            note: walk.note.clone(),
+            started_at: walk.started_at.to_string(),
+            updated_at: walk.updated_at.to_string(),
+        }
+    }
+
+    /// How much of it was read, from 0 to 1; `None` before it was counted.
+    #[must_use]
+    pub fn share(&self) -> Option<f64> {
+        let expected = self.expected?;
+        if self.state == WalkState::Done.as_str() || expected <= 0 {
+            return Some(1.0);
+        }
+        Some((ratio(self.seen, expected)).clamp(0.0, 1.0))
+    }
+}
+
+/// Reads how far `job` of a source is; `None` when it never began.
+///
+/// # Errors
+/// When the store fails.
+pub async fn progress(
+    store: &Store,
+    tenant: TenantId,
+    subject: &Subject,
+    job: Job,
+    now: Timestamp,
+) -> Result<Option<Progress>, StoreError> {
+    let mut walks = store.walks(tenant, Some(subject.connection)).await?;
+    walks.retain(|walk| walk.job == job);
+    if walks.is_empty() {
+        return Ok(None);
+    }
+    let is_open = walks.iter().any(Walk::is_open);
+    let is_ahead = is_open || walks.iter().any(|walk| walk.state == WalkState::Paused);
+    let end = match forecast::calls_left(&walks).filter(|_| is_ahead && job == Job::Backfill) {
+        Some(calls) => Some(end(store, tenant, subject, (calls, None), now).await?),
+        None => None,
+    };
+    Ok(Some(Progress {
+        connection: subject.name.clone(),
+        job: job.as_str(),
+        is_open,
+        things_per_minute: pace(&walks),
+        parts: walks.iter().map(PartProgress::of).collect(),
+        end,
+    }))
+}
+
+/// Tells when a history of so many calls will have been read, from now on; `live`: calls per day of live traffic where
+/// nothing was measured.
+///
+/// # Errors
+/// When the store fails.
+pub async fn end(
+    store: &Store,
+    tenant: TenantId,
+    subject: &Subject,
+    (calls, live): (Range, Option<Range>),
+    now: Timestamp,
+) -> Result<End, StoreError> {
+    let known = budget::stored(store, tenant, subject.connection, &subject.limits, now).await?;
+    Ok(end_with(subject, known.as_ref(), (calls, live)))
+}
+
+/// The same, from what is known of the budget.
+#[must_use]
+pub(super) fn end_with(
+    subject: &Subject,
+    known: Option<&StoredBudget>,
+    (calls, live): (Range, Option<Range>),
+) -> End {
+    let windows = Window::all(&subject.limits, known.map(|known| &known.usage));
+    let days = known.map_or(&[][..], |known| known.days.as_slice());
+    // Up to its reserve it makes no difference what live traffic spends.
+    let unknown = Range {
+        low: 0.0,
+        high: windows
+            .iter()
+            .map(|window| window.reserve_live)
+            .max()
+            .map_or(0.0, |most| ratio(most, 1)),
+    };
+    let live = measured(days, &[Class::Live, Class::Retry])
+        .or(live)
+        .unwrap_or(unknown);
+    let planned = Range::around(subject.sweep_per_day, 25.0);
+    let load = Load {
+        calls,
+        live,
+        sweep: measured(days, &[Class::Sweep]).unwrap_or(planned),
+        wait_us: known.map_or(0, |known| known.usage.wait_us[Class::Backfill.index()]),
+    };
+    let said = forecast::forecast(&windows, &load);
+    End {
+        calls_left: calls,
+        earliest_us: said.earliest_us,
+        latest_us: said.latest_us,
+        binding_us: said.binding_us,
+    }
+}
+
+/// What was spent per day on whole days lately: the least and the most. Today and the first day are no whole days.
+fn measured(days: &[BudgetDay], classes: &[Class]) -> Option<Range> {
+    let whole = days.get(1..days.len().saturating_sub(1))?;
+    let spent = whole.iter().take(DAYS).map(|day| {
+        let of = classes.iter().map(|class| day.calls[class.index()]);
+        ratio(of.sum(), 1)
+    });
+    spent.fold(None, |range: Option<Range>, calls| {
+        let range = range.unwrap_or(Range::exact(calls));
+        Some(Range {
+            low: range.low.min(calls),
+            high: range.high.max(calls),
+        })
+    })
+}
+
+/// Things per minute, over all that was read since the first part began.
+fn pace(walks: &[Walk]) -> Option<f64> {
+    let read = walks.iter().filter(|walk| walk.seen > 0);
+    let begun = read.clone().map(|walk| walk.started_at.as_micros()).min()?;
+    let last = read.clone().map(|walk| walk.updated_at.as_micros()).max()?;
+    let seen: i64 = read.map(|walk| walk.seen).sum();
+    (last > begun).then(|| ratio(seen, 1) * 60_000_000.0 / ratio(last - begun, 1))
+}
+
+/// Differences of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FindingLine {
+    /// In which list.
+    pub part: String,
+    /// What was found: `new`, `changed`, `missing` or `back`.
+    pub what: String,
+    /// Why, as far as it can be told.
+    pub why: String,
+    /// How many, ever.
+    pub count: i64,
+}
+
+/// What walks of one source found that nobody had told.
+#[derive(Debug, Clone, Serialize)]
+pub struct Findings {
+    /// How many of each kind, ever.
+    pub lines: Vec<FindingLine>,
+    /// The newest ones, newest first.
+    pub newest: Vec<Finding>,
+}
+
+/// Reads what walks of `connection` found, with at most `limit` of the newest.
+///
+/// # Errors
+/// When the store fails.
+pub async fn findings(
+    store: &Store,
+    tenant: TenantId,
+    connection: ConnectionId,
+    limit: usize,
+) -> Result<Findings, StoreError> {
+    let counts = store.finding_counts(tenant, connection).await?;
+    let line = |(name, count): (String, i64)| {
+        let mut words = name.split('/').map(str::to_owned);
+        let mut next = || words.next().unwrap_or_default();
+        FindingLine {
+            part: next(),
+            what: next(),
+            why: next(),
+            count,
+        }
+    };
+    Ok(Findings {
+        lines: counts.into_iter().map(line).collect(),
+        newest: store.findings(tenant, connection, limit).await?,
+    })
+}
+
+/// The walks of one source in a few numbers.
+#[derive(Debug, Clone, Serialize)]
+pub struct WalkLine {
+    /// The source's name.
+    pub connection: String,
+    /// Things of the history that were read; `None` when it never began.
+    pub history_seen: Option<i64>,
+    /// Things that it counted so far.
+    pub history_expected: i64,
+    /// Its states, each with the number of its parts.
+    pub history_states: BTreeMap<&'static str, usize>,
+    /// When the last sweep that came to its end began, in RFC 3339.
+    pub swept_at: Option<String>,
+    /// When the last reconciliation that came to its end began, in RFC 3339.
+    pub reconciled_at: Option<String>,
+    /// Walks that stopped: part and reason.
+    pub stopped: Vec<(&'static str, String)>,
+    /// Differences that a webhook should have told or nothing explains.
+    pub unexplained: i64,
+}
+
+/// Reads the walks of each connection that has any, in a few numbers.
+///
+/// # Errors
+/// When the store fails.
+pub async fn walk_lines(
+    store: &Store,
+    tenant: TenantId,
+    names: &[(ConnectionId, String)],
+) -> Result<Vec<WalkLine>, StoreError> {
+    let walks = store.walks(tenant, None).await?;
+    let mut lines = Vec::new();
+    for (connection, name) in names {
+        let own: Vec<&Walk> = walks
+            .iter()
+            .filter(|walk| walk.connection == *connection)
+            .collect();
+        if own.is_empty() {
+            continue;
+        }
+        let found = findings(store, tenant, *connection, 0).await?;
+        lines.push(walk_line(name.clone(), &own, &found.lines));
+    }
+    Ok(lines)
+}
+
+fn walk_line(connection: String, walks: &[&Walk], found: &[FindingLine]) -> WalkLine {
+    let history = || walks.iter().filter(|walk| walk.job == Job::Backfill);
+    let last = |job: Job| {
+        let done = walks
+            .iter()
+            .filter(|walk| walk.job == job && walk.state == WalkState::Done);
+        done.map(|walk| walk.started_at).min().map(|at| at.to_string())
+    };
+    let mut states = BTreeMap::new();
+    for walk in history() {
+        *states.entry(walk.state.as_str()).or_default() += 1;
+    }
+    let stopped = walks.iter().filter(|walk| walk.state == WalkState::Stopped);
+    let is_unexplained = |line: &&FindingLine| ["missed", "unexplained"].contains(&line.why.as_str());
+    WalkLine {
+        connection,
+        history_seen: history().next().map(|_| history().map(|walk| walk.seen).sum()),
+        history_expected: history().filter_map(|walk| walk.expected).sum(),
+        history_states: states,
+        swept_at: last(Job::Sweep),
+        reconciled_at: last(Job::Reconcile),
+        stopped: stopped
+            .map(|walk| (walk.part.as_str(), walk.note.clone()))
+            .collect(),
+        unexplained: found.iter().filter(is_unexplained).map(|line| line.count).sum(),
+    }
+}
+
+/// Gives the parts of `walks` that are in one of `states`.
+#[must_use]
+pub fn parts_in(walks: &[Walk], job: Job, states: &[WalkState]) -> Vec<Part> {
+    let fits = |walk: &&Walk| walk.job == job && states.contains(&walk.state);
+    walks.iter().filter(fits).map(|walk| walk.part).collect()
+}
+
+/// A count by another; both far below 2^52.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of things and calls are far below 2^52"
+)]
+pub(super) fn ratio(count: i64, by: i64) -> f64 {
+    count as f64 / by as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use schakel_core::connector::Span;
+
+    use super::*;
+
+    fn day(day: i64, live: i64) -> BudgetDay {
+        BudgetDay {
+            day,
+            start: Timestamp::from_micros(day * 86_400_000_000),
+            calls: [live, 1, 0, 0],
+        }
+    }
+
+    #[test]
+    fn only_whole_days_are_a_measure() {
+        let classes = [Class::Live, Class::Retry];
+        assert_eq!(measured(&[], &classes), None);
+        assert_eq!(measured(&[day(9, 5)], &classes), None);
+        assert_eq!(measured(&[day(9, 5), day(8, 3)], &classes), None);
+        let days = [day(9, 5), day(8, 300), day(7, 200), day(6, 1)];
+        let range = measured(&days, &classes);
+        assert_eq!(
+            range,
+            Some(Range {
+                low: 201.0,
+                high: 301.0
+            })
+        );
+    }
+
+    #[test]
+    fn a_line_counts_what_nobody_explains_and_says_what_stopped() {
+        let walk = |job, part, state| {
+            let mut walk = Walk::new(ConnectionId(1), job, part, Span::default(), Timestamp::ZERO);
+            walk.state = state;
+            walk.expected = Some(10);
+            walk.seen = 4;
+            walk
+        };
+        let sweep = walk(Job::Sweep, Part::Orders, WalkState::Done);
+        let orders = walk(Job::Backfill, Part::Orders, WalkState::Running);
+        let mut rows = walk(Job::Backfill, Part::OrderRows, WalkState::Stopped);
+        rows.note = "why".to_owned();
+        let found = |why: &str| FindingLine {
+            part: "orders".to_owned(),
+            what: "new".to_owned(),
+            why: why.to_owned(),
+            count: 3,
+        };
+        let lines = [found("underway"), found("missed"), found("unexplained")];
+        let line = walk_line("shop".to_owned(), &[&sweep, &orders, &rows], &lines);
+        assert_eq!(
+            (line.history_seen, line.history_expected, line.unexplained),
+            (Some(8), 20, 6)
+        );
+        assert_eq!(line.stopped, [("order_rows", "why".to_owned())]);
+        assert_eq!(line.swept_at, Some(Timestamp::ZERO.to_string()));
+        assert_eq!(line.reconciled_at, None);
+    }
+}
