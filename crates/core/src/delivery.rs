@@ -23,17 +23,20 @@ pub enum ObjectKind {
     OrderRow,
     /// A cart of a person.
     Quote,
+    /// A row of a cart.
+    QuoteRow,
     /// A membership of a customer group.
     CustomerGroup,
 }
 
 impl ObjectKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Relation,
         Self::Order,
         Self::OrderRow,
         Self::Quote,
+        Self::QuoteRow,
         Self::CustomerGroup,
     ];
 
@@ -45,6 +48,7 @@ impl ObjectKind {
             Self::Order => "order",
             Self::OrderRow => "order_row",
             Self::Quote => "quote",
+            Self::QuoteRow => "quote_row",
             Self::CustomerGroup => "customer_group",
         }
     }

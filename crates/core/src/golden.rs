@@ -3,13 +3,15 @@
 //! No arrival order, no clock, no row id in it (architecture §3, Entity). The survivorship rules stand in
 //! docs/spec/identity.md.
 
+mod cart;
 mod relation;
 #[cfg(test)]
 mod tests;
 
+pub use cart::{is_closed, recovery_url};
 pub use relation::{Relation, home, relation};
 
-use crate::entity::{Order, OrderRow, Product, Quote, Shipment, Variant};
+use crate::entity::{Order, OrderRow, Product, Quote, QuoteRow, Shipment, Variant};
 
 /// An order with what belongs to it elsewhere: its shipments and its cart.
 #[derive(Debug, Clone)]
@@ -88,8 +90,40 @@ pub struct QuoteView<'a> {
     pub quote: &'a Quote,
     /// Whether the source says that it is gone.
     pub is_gone: bool,
-    /// Whether an order of that person refers to it (mission F10).
+    /// Whether an order of that person closed it (mission F10, see `cart`).
     pub is_ordered: bool,
+    /// Whether it is too old to be taken up again.
+    pub is_expired: bool,
+    /// The address that gives a shopper the cart back; empty when unknown.
+    pub recovery_url: &'a str,
+}
+
+impl QuoteView<'_> {
+    /// Tells what became of it, in the words of the extra field `QuoteStatus`. A cart that the shop removed without an
+    /// order can't be taken up again either.
+    #[must_use]
+    pub const fn status(&self) -> &'static str {
+        match (self.is_ordered, self.is_expired || self.is_gone) {
+            (true, _) => "Ordered",
+            (false, true) => "Expired",
+            (false, false) => "Open",
+        }
+    }
+}
+
+/// A row of a cart with its product and variant, as far as known.
+#[derive(Debug, Clone)]
+pub struct QuoteRowView<'a> {
+    /// The cart's id at the source.
+    pub quote_id: i64,
+    /// The row.
+    pub row: &'a QuoteRow,
+    /// Whether the newest listing of the cart no longer has it, or the whole cart is gone.
+    pub is_deleted: bool,
+    /// Its product, when the hub holds it.
+    pub product: Option<&'a Product>,
+    /// Its variant, when the hub holds it.
+    pub variant: Option<&'a Variant>,
 }
 
 /// A membership of a customer group.

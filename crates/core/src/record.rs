@@ -379,6 +379,17 @@ impl Held {
         !is_seen && !self.is_deleted()
     }
 
+    /// Gives the moment by which orders and carts of one person are compared ([`crate::golden::is_closed`]): when an
+    /// order was placed, when a cart was last changed. `None` for other things, and when the source did not say.
+    #[must_use]
+    pub fn moment(&self) -> Option<Timestamp> {
+        match &self.live.as_ref()?.2 {
+            Content::Order(order) => order.created_at,
+            Content::Quote(quote) => quote.updated_at.or(quote.created_at),
+            _ => None,
+        }
+    }
+
     /// Takes in one record; returns whether anything changed.
     ///
     /// For an order or cart the rows of older versions are kept as gone rows, see [`Order::absorb_rows`]. Of one version
@@ -447,6 +458,22 @@ impl Content {
             (Self::Groups(groups), Self::Groups(other)) => groups.absorb(other),
             _ => false,
         }
+    }
+
+    /// Gives the content without its rows: what a list says of it.
+    #[must_use]
+    pub fn without_rows(&self) -> Self {
+        let mut content = self.clone();
+        match &mut content {
+            Self::Order(order) => {
+                (order.rows_seen, order.rows, order.gone_rows) = (RowsSeen::Never, Vec::new(), Vec::new());
+            }
+            Self::Quote(quote) => {
+                (quote.rows_seen, quote.rows, quote.gone_rows) = (RowsSeen::Never, Vec::new(), Vec::new());
+            }
+            _ => {}
+        }
+        content
     }
 
     /// Tells when the rows were last listed; `None` for a kind that has none.

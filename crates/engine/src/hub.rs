@@ -50,6 +50,17 @@ pub struct SinkConnection {
     pub concurrency: usize,
 }
 
+/// How a route delivers carts (docs/spec/carts.md).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CartRule {
+    /// How long a cart must have been left alone before it is delivered for the first time, in milliseconds; 0 for not.
+    pub hold_off_ms: i64,
+    /// After how long without a change a cart counts as expired, in milliseconds; 0 for never.
+    pub expires_ms: i64,
+    /// The address that gives a cart back, with `{hash}` in it; empty for none.
+    pub recovery_url: String,
+}
+
 /// Which source feeds which sink, and how.
 #[derive(Clone)]
 pub struct Route {
@@ -65,6 +76,10 @@ pub struct Route {
     pub is_unconfirmed_enough: bool,
     /// Whether carts are delivered.
     pub has_quotes: bool,
+    /// Whether the rows of carts are fetched and delivered; each cart that changes costs a call.
+    pub has_quote_rows: bool,
+    /// How carts are delivered.
+    pub carts: CartRule,
     /// Whether memberships of customer groups are fetched and delivered; each customer that changes costs a call.
     pub has_groups: bool,
     /// The zone of the sink's times.

@@ -69,8 +69,14 @@ pub(crate) struct RoutePart {
     pub to: String,
     /// Which subscriptions count as a Yes.
     pub newsletter: Newsletter,
+    /// Extra fields beside the preset, by name.
+    pub extras: Vec<String>,
     /// Whether carts are delivered.
     pub has_quotes: bool,
+    /// Whether the rows of carts are fetched and delivered.
+    pub has_quote_rows: bool,
+    /// How carts are delivered.
+    pub carts: schakel_engine::hub::CartRule,
     /// Whether memberships of customer groups are fetched and delivered.
     pub has_groups: bool,
     /// Whether orders carry the hub's own numbers.
@@ -122,6 +128,38 @@ pub(crate) async fn wire(store: Store, key: HubKey, parts: Parts) -> anyhow::Res
     Ok(wired)
 }
 
+/// The fields of each account: the preset with what its routes switch on.
+struct Presets {
+    plain: Arc<Preset>,
+    by_sink: BTreeMap<String, Arc<Preset>>,
+}
+
+impl Presets {
+    /// Puts together what the routes to each account want; an extra that does not exist is left out, the configuration
+    /// refuses it before.
+    fn of_routes(routes: &[RoutePart]) -> Self {
+        let plain = Preset::bookerz();
+        let sinks: BTreeSet<&String> = routes.iter().map(|route| &route.to).collect();
+        let by_sink = sinks.into_iter().map(|sink| {
+            let own = || routes.iter().filter(|route| route.to == *sink);
+            let extras: Vec<String> = own().flat_map(|route| route.extras.iter().cloned()).collect();
+            let mut preset = plain.with_extras(&extras).unwrap_or_else(|_| plain.clone());
+            if own().any(|route| route.has_quote_rows) {
+                preset = preset.with_quote_rows().unwrap_or(preset);
+            }
+            (sink.clone(), Arc::new(preset))
+        });
+        Self {
+            by_sink: by_sink.collect(),
+            plain: Arc::new(plain),
+        }
+    }
+
+    fn of(&self, sink: &str) -> Arc<Preset> {
+        self.by_sink.get(sink).unwrap_or(&self.plain).clone()
+    }
+}
+
 /// The outside systems alone, for commands that ask them something and need no database.
 pub(crate) struct Outside {
     /// The shops, by name.
@@ -135,7 +173,7 @@ pub(crate) struct Outside {
 /// Connects the outside systems without a database.
 pub(crate) fn outside(parts: Parts) -> Outside {
     let http: Arc<dyn Http> = Arc::new(HyperDoor::new(has_plain_address(&parts)));
-    let preset = Arc::new(Preset::bookerz());
+    let presets = Presets::of_routes(&parts.routes);
     let sources = parts
         .sources
         .into_iter()
@@ -143,7 +181,10 @@ pub(crate) fn outside(parts: Parts) -> Outside {
     let sinks = parts
         .sinks
         .into_iter()
-        .map(|part| (part.name, Copernica::new(part.settings, preset.clone())));
+        .map(|part| {
+            let preset = presets.of(&part.name);
+            (part.name, Copernica::new(part.settings, preset))
+        });
     Outside {
         sources: sources.collect(),
         sinks: sinks.collect(),
@@ -159,7 +200,7 @@ struct Wiring {
     worker: String,
     ids: Arc<IdMaker>,
     door: Arc<dyn Http>,
-    preset: Arc<Preset>,
+    presets: Presets,
     sources: BTreeMap<ConnectionId, SourceConnection>,
     shop_ids: BTreeMap<ConnectionId, i64>,
     own_addresses: Vec<String>,
@@ -182,7 +223,7 @@ impl Wiring {
             dice,
             ids: Arc::new(IdMaker::new(node)),
             door: Arc::new(HyperDoor::new(has_plain_address(parts))),
-            preset: Arc::new(Preset::bookerz()),
+            presets: Presets::of_routes(&parts.routes),
             sources: BTreeMap::new(),
             shop_ids: BTreeMap::new(),
             own_addresses: Vec::new(),
@@ -242,7 +283,7 @@ impl Wiring {
             concurrency,
         } = part;
         let (id, cx) = self.connection(&name, "copernica").await?;
-        let sink = Arc::new(Copernica::new(settings, self.preset.clone()));
+        let sink = Arc::new(Copernica::new(settings, self.presets.of(&name)));
         self.sinks.insert(
             id,
             SinkConnection {
@@ -263,7 +304,10 @@ impl Wiring {
             from,
             to,
             newsletter,
+            extras: _,
             has_quotes,
+            has_quote_rows,
+            carts,
             has_groups,
             has_hub_numbers,
             zone,
@@ -276,10 +320,11 @@ impl Wiring {
                 .with_context(|| format!("a route names \"{name}\", which is no connection"))
         };
         let (source, sink) = (id(&from)?, id(&to)?);
+        let own = self.presets.of(&to);
         let preset = if has_hub_numbers {
-            Arc::new(self.preset.with_hub_order_numbers())
+            Arc::new(own.with_hub_order_numbers())
         } else {
-            self.preset.clone()
+            own
         };
         self.routes.push(Route {
             source,
@@ -288,6 +333,8 @@ impl Wiring {
             shop_id: self.shop_ids.get(&source).copied().unwrap_or(0),
             is_unconfirmed_enough: newsletter == Newsletter::Subscribed,
             has_quotes,
+            has_quote_rows,
+            carts,
             has_groups,
             zone,
             hold_ms,
@@ -411,7 +458,14 @@ fn route_part(config: &RouteConfig) -> RoutePart {
         from: config.from.clone(),
         to: config.to.clone(),
         newsletter: config.newsletter,
+        extras: config.extras.clone(),
         has_quotes: config.quotes,
+        has_quote_rows: config.quote_rows,
+        carts: schakel_engine::hub::CartRule {
+            hold_off_ms: config.cart_hold_off.0,
+            expires_ms: config.cart_expires.0,
+            recovery_url: config.recovery_url.clone(),
+        },
         has_groups: config.customer_groups,
         has_hub_numbers: config.order_id == OrderId::Hub,
         zone: Zone::named(&config.zone).unwrap_or_else(Zone::amsterdam),

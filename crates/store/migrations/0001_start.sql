@@ -86,6 +86,10 @@ CREATE TABLE record (
     label TEXT NOT NULL,
     -- Whether its rows are not known at its newest version: they are still to be read.
     rows_due BOOLEAN NOT NULL,
+    -- When an order was placed or a cart last changed, by the source; NULL for other things.
+    moment BIGINT,
+    -- Whether the hub first knew it from history; never changes.
+    is_historic BOOLEAN NOT NULL,
     live_at BIGINT,
     live_ordinal BIGINT,
     live_rank BIGINT,
@@ -146,6 +150,8 @@ CREATE TABLE relation (
     scope BIGINT NOT NULL,
     alias_of BIGINT,
     is_unconfirmed BOOLEAN NOT NULL,
+    -- Whether the hub first knew this person from history; never changes.
+    is_historic BOOLEAN NOT NULL,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, id)

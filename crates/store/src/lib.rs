@@ -66,7 +66,7 @@ pub use open::OpenOptions;
 pub use rows::{
     AfterFetch, AsideRow, AttemptRow, Bound, BudgetDay, BudgetRow, Claim, Claimed, ClaimedFetch, ConnectionRow, DeadFilter,
     DeadLetter, DeliveryCount, DeliveryRow, EntityKey, EntityRow, EventRow, FetchRow, Finished, Hold,
-    InboxCounts, Inserted, MergeRow, Outcome, Piece, PutNode, QuarantineFilter, RecordRow, RelationCounts,
+    InboxCounts, Inserted, MergeRow, Moment, Outcome, Piece, PutNode, QuarantineFilter, RecordRow, RelationCounts,
     RelationRow, Settle, Waiting, WalkPage,
 };
 pub use write::WriteTx;

@@ -2,15 +2,17 @@
 
 use schakel_core::id::{ConnectionId, EventId, TenantId};
 use schakel_core::record::{Content, Held, Rank, RecordKey, RecordKind, Version};
+use schakel_core::time::Timestamp;
 
 use crate::Store;
 use crate::db::{Cells, Conn, Row, contradiction};
 use crate::error::StoreError;
-use crate::rows::RecordRow;
+use crate::rows::{Moment, RecordRow};
 use crate::sql::{RowValues, Sql, insert_chunks, key_chunks, last_of_each};
 
 /// Reads records; the columns in the order in which [`record_row`] takes them.
-const SELECT: &str = "SELECT connection_id, kind, remote_id, owner_kind, owner_id, ref_id, label,
+const SELECT: &str =
+    "SELECT connection_id, kind, remote_id, owner_kind, owner_id, ref_id, label, is_historic,
          live_at, live_ordinal, live_rank, live_digest, live_event_id,
          gone_at, gone_ordinal, gone_rank, gone_digest, gone_event_id,
          fetched_at, fetched_ordinal, fetched_rank, fetched_digest, fetched_match, content
@@ -187,6 +189,38 @@ pub(crate) async fn owned(
     Ok(found)
 }
 
+pub(crate) async fn moments(
+    conn: &mut Conn<'_>,
+    tenant: TenantId,
+    kind: RecordKind,
+    owners: &[RecordKey],
+) -> Result<Vec<Moment>, StoreError> {
+    let mut found = Vec::new();
+    for chunk in key_chunks(owners) {
+        let sql = conn
+            .sql(
+                "read moments by owner",
+                "SELECT connection_id, kind, remote_id, owner_kind, owner_id, moment FROM record
+                 WHERE owner_id IS NOT NULL AND (tenant_id, connection_id, owner_kind, owner_id, kind) IN (VALUES ",
+            )
+            .key_rows(chunk, |owner, values| {
+                values.put(tenant.0);
+                put_key(owner, values);
+                values.put(kind.as_str());
+            })
+            .push(")");
+        for row in conn.fetch(sql).await? {
+            let mut cells = row.cells();
+            let key = key_of(&mut cells, "record")?;
+            let owner_kind = cells.word("record", "owner_kind", RecordKind::parse)?;
+            let owner = RecordKey::new(key.connection, owner_kind, cells.int()?);
+            let at = cells.opt_int()?.map(Timestamp::from_micros);
+            found.push(Moment { key, owner, at });
+        }
+    }
+    Ok(found)
+}
+
 pub(crate) async fn referring(
     conn: &mut Conn<'_>,
     tenant: TenantId,
@@ -225,7 +259,7 @@ pub(crate) async fn put(conn: &mut Conn<'_>, tenant: TenantId, rows: &[RecordRow
         return Err(contradiction("record", "owner_id", &key));
     }
     let rows = last_of_each(rows, |row| row.held.key);
-    for chunk in insert_chunks(&rows, 25) {
+    for chunk in insert_chunks(&rows, 27) {
         let sql = conn
             .sql("write records", INSERT)
             .rows(chunk, |row, values| put_values(tenant, row, values))
@@ -236,7 +270,7 @@ pub(crate) async fn put(conn: &mut Conn<'_>, tenant: TenantId, rows: &[RecordRow
 }
 
 const INSERT: &str = "INSERT INTO record (tenant_id, connection_id, kind, remote_id,
-         owner_kind, owner_id, ref_id, label, rows_due,
+         owner_kind, owner_id, ref_id, label, rows_due, moment, is_historic,
          live_at, live_ordinal, live_rank, live_digest, live_event_id,
          gone_at, gone_ordinal, gone_rank, gone_digest, gone_event_id,
          fetched_at, fetched_ordinal, fetched_rank, fetched_digest, fetched_match, content)
@@ -244,7 +278,7 @@ const INSERT: &str = "INSERT INTO record (tenant_id, connection_id, kind, remote
 
 const UPSERT: &str = " ON CONFLICT (tenant_id, connection_id, kind, remote_id) DO UPDATE SET
          owner_kind = excluded.owner_kind, owner_id = excluded.owner_id,
-         ref_id = excluded.ref_id, label = excluded.label, rows_due = excluded.rows_due,
+         ref_id = excluded.ref_id, label = excluded.label, rows_due = excluded.rows_due, moment = excluded.moment,
          live_at = excluded.live_at, live_ordinal = excluded.live_ordinal, live_rank = excluded.live_rank,
          live_digest = excluded.live_digest, live_event_id = excluded.live_event_id,
          gone_at = excluded.gone_at, gone_ordinal = excluded.gone_ordinal, gone_rank = excluded.gone_rank,
@@ -262,7 +296,9 @@ fn put_values(tenant: TenantId, row: &RecordRow, values: &mut RowValues<'_>) {
         .put(row.owner.map(|owner| owner.remote_id))
         .put(row.ref_id)
         .put(label_key(&row.label))
-        .put(held.are_rows_due());
+        .put(held.are_rows_due())
+        .put(held.moment().map(Timestamp::as_micros))
+        .put(row.is_historic);
     put_version(held.live.as_ref().map(|(version, ..)| version), values);
     values.put(held.live.as_ref().map(|(_, event, _)| event.0));
     put_version(held.tombstone.as_ref().map(|(version, _)| version), values);
@@ -290,7 +326,7 @@ fn version_of(cells: &mut Cells<'_>) -> Result<Option<Version>, StoreError> {
         return Ok(None);
     };
     Ok(Some(Version {
-        at: schakel_core::time::Timestamp::from_micros(at),
+        at: Timestamp::from_micros(at),
         ordinal,
         rank: Rank::from_i16(i16::try_from(rank).unwrap_or(i16::MAX)),
         digest,
@@ -311,6 +347,7 @@ fn record_row(row: &Row) -> Result<RecordRow, StoreError> {
     };
     let ref_id = cells.int()?;
     let label = cells.text()?;
+    let is_historic = cells.flag()?;
     let live = (version_of(&mut cells)?, cells.opt_int()?);
     let gone = (version_of(&mut cells)?, cells.opt_int()?);
     let fetched = (version_of(&mut cells)?, cells.opt_digest(TABLE, "fetched_match")?);
@@ -332,5 +369,6 @@ fn record_row(row: &Row) -> Result<RecordRow, StoreError> {
         owner,
         ref_id,
         label,
+        is_historic,
     })
 }

@@ -11,7 +11,7 @@ use crate::setting::one;
 use crate::sql::{Sql, insert_chunks, key_chunks, last_of_each};
 
 /// Reads relations; the columns in the order in which [`relation_row`] takes them.
-const SELECT: &str = "SELECT id, scope, alias_of, is_unconfirmed, created_at, updated_at
+const SELECT: &str = "SELECT id, scope, alias_of, is_unconfirmed, is_historic, created_at, updated_at
      FROM relation WHERE ";
 
 impl Store {
@@ -185,11 +185,12 @@ pub(crate) async fn put(
     rows: &[RelationRow],
 ) -> Result<(), StoreError> {
     let rows = last_of_each(rows, |row| row.id);
-    for chunk in insert_chunks(&rows, 7) {
+    for chunk in insert_chunks(&rows, 8) {
         let sql = conn
             .sql(
                 "write relations",
-                "INSERT INTO relation (tenant_id, id, scope, alias_of, is_unconfirmed, created_at, updated_at)
+                "INSERT INTO relation (tenant_id, id, scope, alias_of, is_unconfirmed, is_historic, created_at,
+                     updated_at)
                  VALUES ",
             )
             .rows(chunk, |row, values| {
@@ -199,6 +200,7 @@ pub(crate) async fn put(
                     .put(row.scope)
                     .put(row.alias_of.map(|id| id.0))
                     .put(row.is_unconfirmed)
+                    .put(row.is_historic)
                     .put(row.created_at)
                     .put(row.updated_at);
             })
@@ -250,6 +252,7 @@ fn relation_row(row: &Row) -> Result<RelationRow, StoreError> {
         scope: cells.int()?,
         alias_of: cells.opt_int()?.map(RelationId),
         is_unconfirmed: cells.flag()?,
+        is_historic: cells.flag()?,
         created_at: cells.time()?,
         updated_at: cells.time()?,
     })

@@ -58,6 +58,19 @@ pub struct RecordRow {
     pub ref_id: i64,
     /// What a person calls it: an order's number. Empty for none; the store keeps its first 64 characters.
     pub label: String,
+    /// Whether the hub first knew it from history (mission F4). What is stored first stays.
+    pub is_historic: bool,
+}
+
+/// When something happened to a record, without the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// The record.
+    pub key: RecordKey,
+    /// The record it belongs to.
+    pub owner: RecordKey,
+    /// When ([`Held::moment`]); `None` when the source did not say.
+    pub at: Option<Timestamp>,
 }
 
 /// A person's number and what became of it.
@@ -71,6 +84,8 @@ pub struct RelationRow {
     pub alias_of: Option<RelationId>,
     /// Whether a merge into it waits for confirmation: no sink hears of it.
     pub is_unconfirmed: bool,
+    /// Whether the hub first knew this person from history (mission F4). What is stored first stays.
+    pub is_historic: bool,
     /// When its desired state was first made.
     pub created_at: Timestamp,
     /// When its desired state last changed.

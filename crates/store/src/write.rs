@@ -14,7 +14,7 @@ use crate::counter::Totals;
 use crate::db::{Conn, Db, Tx};
 use crate::error::StoreError;
 use crate::rows::{
-    DeliveryRow, EntityKey, EntityRow, FetchRow, Finished, Inserted, MergeRow, PutNode, RecordRow,
+    DeliveryRow, EntityKey, EntityRow, FetchRow, Finished, Inserted, MergeRow, Moment, PutNode, RecordRow,
     RelationRow,
 };
 use crate::{Store, entity, fetch, inbox, node, outbox, problem, record, relation, setting};
@@ -88,6 +88,9 @@ impl WriteTx {
     forward! {
         /// Returns the records of `kinds` that belong to one of `owners`, as they stood before this transaction.
         beside owned = record::owned(kinds: &[RecordKind], owners: &[RecordKey]) -> Vec<RecordRow>;
+        /// Returns when the records of `kind` happened that belong to one of `owners`, as they stood before this
+        /// transaction.
+        beside moments = record::moments(kind: RecordKind, owners: &[RecordKey]) -> Vec<Moment>;
         /// Returns the records of `kind` that refer to one of `ref_ids` ([`RecordRow::ref_id`]), as they stood before
         /// this transaction.
         beside referring = record::referring(kind: RecordKind, connection: ConnectionId, ref_ids: &[i64]) -> Vec<RecordRow>;

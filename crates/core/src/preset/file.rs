@@ -55,6 +55,14 @@ pub enum PresetError {
         /// The most similar name that exists.
         suggestion: Option<String>,
     },
+    /// There is no such extra.
+    #[error("there is no extra `{name}`{}", hint(.suggestion))]
+    UnknownExtra {
+        /// The name as written.
+        name: String,
+        /// The most similar name that exists.
+        suggestion: Option<&'static str>,
+    },
     /// The tables are not those of one profile with its collections.
     #[error("{0}")]
     Tables(String),
@@ -76,7 +84,7 @@ struct PresetText {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TableText {
+pub(super) struct TableText {
     object: ObjectKind,
     #[serde(default)]
     collection: String,
@@ -86,8 +94,8 @@ struct TableText {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FieldText {
-    name: String,
+pub(super) struct FieldText {
+    pub(super) name: String,
     r#type: FieldType,
     length: Option<usize>,
     #[serde(default)]
@@ -214,14 +222,16 @@ const fn order_number_paths(object: ObjectKind) -> Option<(&'static str, &'stati
     match object {
         ObjectKind::Order => Some(("order.id", "hub.number")),
         ObjectKind::OrderRow => Some(("row.order_id", "row.order_number")),
-        ObjectKind::Relation | ObjectKind::Quote | ObjectKind::CustomerGroup => None,
+        ObjectKind::Relation | ObjectKind::Quote | ObjectKind::QuoteRow | ObjectKind::CustomerGroup => None,
     }
 }
 
-fn table(text: TableText) -> Result<Table, PresetError> {
+/// Reads one table.
+pub(super) fn table(text: TableText) -> Result<Table, PresetError> {
     let mut table = Table {
         object: text.object,
         collection: text.collection,
+        own: text.fields.len(),
         fields: Vec::with_capacity(text.fields.len()),
         key: Vec::with_capacity(text.key.len()),
     };
@@ -251,7 +261,8 @@ fn table(text: TableText) -> Result<Table, PresetError> {
     Ok(table)
 }
 
-fn field(object: ObjectKind, label: String, text: FieldText) -> Result<Field, PresetError> {
+/// Reads one field; `label` names it in errors.
+pub(super) fn field(object: ObjectKind, label: String, text: FieldText) -> Result<Field, PresetError> {
     check_name(&label, &text.name)?;
     let Some(source) = paths::find(object, &text.from) else {
         let suggestion = similar(&text.from, paths::known(object));
@@ -307,9 +318,10 @@ fn check_shape(label: &str, text: &FieldText) -> Result<(), PresetError> {
     if let Some(reason) = wrong_length {
         return Err(unfit(label, reason));
     }
-    let has_yes_and_no = ["Yes", "No"]
-        .iter()
-        .all(|word| text.options.iter().any(|option| option == word));
+    let has_yes_and_no = text.rule != Rule::YesNo
+        || ["Yes", "No"]
+            .iter()
+            .all(|word| text.options.iter().any(|option| option == word));
     match text.r#type {
         FieldType::Select if !has_yes_and_no => Err(unfit(label, "the options must hold `Yes` and `No`")),
         FieldType::Select if !text.options.contains(&text.default) => {
@@ -346,7 +358,8 @@ fn check_name(label: &str, name: &str) -> Result<(), PresetError> {
     Ok(())
 }
 
-fn check_names(table: &Table) -> Result<(), PresetError> {
+/// Checks that no two fields have one name.
+pub(super) fn check_names(table: &Table) -> Result<(), PresetError> {
     let mut seen = HashSet::new();
     for field in &table.fields {
         if !seen.insert(field.name.to_ascii_lowercase()) {
@@ -356,7 +369,8 @@ fn check_names(table: &Table) -> Result<(), PresetError> {
     Ok(())
 }
 
-fn check_tables(tables: &[Table]) -> Result<(), PresetError> {
+/// Checks that the tables are those of one profile with its collections.
+pub(super) fn check_tables(tables: &[Table]) -> Result<(), PresetError> {
     let wrong = |reason: String| Err(PresetError::Tables(reason));
     if tables
         .first()
@@ -398,7 +412,7 @@ fn unfit(field: impl Into<String>, reason: impl Into<String>) -> PresetError {
 }
 
 /// Gives the candidate most like `wrong`, when one is like it at all.
-fn similar<T: AsRef<str>>(wrong: &str, candidates: impl IntoIterator<Item = T>) -> Option<T> {
+pub(super) fn similar<T: AsRef<str>>(wrong: &str, candidates: impl IntoIterator<Item = T>) -> Option<T> {
     candidates
         .into_iter()
         .map(|candidate| (strsim::jaro_winkler(wrong, candidate.as_ref()), candidate))

@@ -1,10 +1,12 @@
 //! The preset: a sink's fields as a data file, and how golden records fill them.
 //!
-//! `presets/bookerz.toml` holds the 127 fields of the Bookerz connector (mission A5, A20) and no other.
+//! `presets/bookerz.toml` holds the 127 fields of the Bookerz connector (mission A5, A20) and no other;
+//! `presets/extras.toml` what can be switched on beside it.
 
 mod paths;
 mod rule;
 
+mod extras;
 mod file;
 mod render;
 
@@ -17,7 +19,8 @@ mod tests;
 pub use file::PresetError;
 pub use guid::guid;
 pub use render::{
-    Hub, Rendered, render_group, render_order, render_order_row, render_quote, render_relation,
+    Hub, Rendered, render_group, render_order, render_order_row, render_quote, render_quote_row,
+    render_relation,
 };
 pub use stored::{agrees, stored};
 
@@ -45,6 +48,8 @@ pub struct Table {
     pub collection: String,
     /// The fields, in the order in which they are created and rendered.
     pub fields: Vec<Field>,
+    /// How many of them are the preset's own: the others are extras.
+    pub own: usize,
     /// Positions of the fields that form the natural key, in `fields`; integers all of them.
     pub key: Vec<usize>,
 }
@@ -146,6 +151,20 @@ impl Table {
             .iter()
             .map(|at| (Arc::clone(&self.fields[*at].name), number(*at)))
             .collect()
+    }
+
+    /// Puts names to values that were rendered with this table.
+    ///
+    /// When other extras were on at that time, only the preset's own fields are given, which never change: the extras
+    /// follow when the object changes next. `None` when the values are of another table.
+    #[must_use]
+    pub fn named(&self, mut values: Vec<Value>) -> Option<Vec<(Arc<str>, Value)>> {
+        if values.len() != self.fields.len() {
+            values.truncate(self.own);
+        }
+        let is_right = values.len() == self.fields.len() || values.len() == self.own;
+        let names = self.fields.iter().map(|field| field.name.clone());
+        is_right.then(|| names.zip(values).collect())
     }
 
     /// Gives the values that count in the digest of the desired state.

@@ -3,8 +3,8 @@
 //! A path is looked up when the preset is read and never again: rendering calls the function it found.
 
 use crate::delivery::ObjectKind;
-use crate::entity::{Image, Order, OrderRow, Quote};
-use crate::golden::{GroupView, OrderView, QuoteView, Relation, RowView};
+use crate::entity::{Image, Order, OrderRow, Product, Quote, QuoteRow, Variant};
+use crate::golden::{GroupView, OrderView, QuoteRowView, QuoteView, Relation, RowView};
 use crate::preset::Hub;
 use crate::time::{Timestamp, Zone};
 
@@ -47,6 +47,8 @@ pub(crate) type OrderRead = for<'a, 'b> fn(&'a OrderView<'b>) -> Raw<'a>;
 pub(crate) type RowRead = for<'a, 'b> fn(&'a RowView<'b>) -> Raw<'a>;
 /// Reads one value of a cart.
 pub(crate) type QuoteRead = for<'a, 'b> fn(&'a QuoteView<'b>) -> Raw<'a>;
+/// Reads one value of a cart's row.
+pub(crate) type QuoteRowRead = for<'a, 'b> fn(&'a QuoteRowView<'b>) -> Raw<'a>;
 /// Reads one value of a group membership.
 pub(crate) type GroupRead = for<'a> fn(&'a GroupView) -> Raw<'a>;
 /// Reads one value of the hub itself.
@@ -69,6 +71,7 @@ pub(crate) enum Read {
     Order(OrderRead),
     Row(RowRead),
     Quote(QuoteRead),
+    QuoteRow(QuoteRowRead),
     Group(GroupRead),
 }
 
@@ -79,6 +82,7 @@ static HUB: &[(&str, HubRead)] = &[
     ("hub.number", |hub| Raw::Number(hub.number)),
     ("hub.shop_id", |hub| Raw::Number(hub.shop_id)),
     ("hub.guid", |hub| Raw::Text(&hub.guid)),
+    ("hub.is_historic", |hub| Raw::Truth(hub.is_historic)),
     (UNCOUNTED[0], |hub| Raw::Time(Some(hub.created_at))),
     (UNCOUNTED[1], |hub| Raw::Time(Some(hub.updated_at))),
 ];
@@ -225,10 +229,10 @@ static ROW: &[(&str, RowRead)] = &[
         Raw::Text(r.product.map_or("", |product| &product.url))
     }),
     ("row.thumbnail_url", |r| {
-        Raw::Text(image(r).map_or("", |image| &image.thumb))
+        Raw::Text(image(r.product, r.variant).map_or("", |image| &image.thumb))
     }),
     ("row.full_image_url", |r| {
-        Raw::Text(image(r).map_or("", |image| &image.src))
+        Raw::Text(image(r.product, r.variant).map_or("", |image| &image.src))
     }),
     ("row.variant_id", |r| Raw::Number(r.row.variant_id)),
     ("row.variant_title", |r| Raw::Text(&r.row.variant_title)),
@@ -270,7 +274,46 @@ static QUOTE: &[(&str, QuoteRead)] = &[
     ("quote.is_gone", |q| Raw::Truth(q.is_gone)),
     ("quote.is_ordered", |q| Raw::Truth(q.is_ordered)),
     // No field of the set holds a cart's state, so an ordered cart counts as deleted (mission F10).
+    ("quote.status", |q| Raw::Text(q.status())),
+    ("quote.recovery_url", |q| Raw::Text(q.recovery_url)),
     ("quote.is_closed", |q| Raw::Truth(q.is_gone || q.is_ordered)),
+];
+
+static QUOTE_ROW: &[(&str, QuoteRowRead)] = &[
+    ("row.id", |r| Raw::Number(r.row.id)),
+    ("row.quote_id", |r| Raw::Number(r.quote_id)),
+    ("row.product_id", |r| Raw::Number(r.row.product_id)),
+    ("row.product_title", |r| {
+        Raw::Text(r.product.map_or("", |product| &product.title))
+    }),
+    ("row.product_url", |r| {
+        Raw::Text(r.product.map_or("", |product| &product.url))
+    }),
+    ("row.thumbnail_url", |r| {
+        Raw::Text(image(r.product, r.variant).map_or("", |image| &image.thumb))
+    }),
+    ("row.full_image_url", |r| {
+        Raw::Text(image(r.product, r.variant).map_or("", |image| &image.src))
+    }),
+    ("row.variant_id", |r| Raw::Number(r.row.variant_id)),
+    ("row.variant_title", |r| {
+        Raw::Text(r.variant.map_or("", |variant| &variant.title))
+    }),
+    ("row.quantity", |r| Raw::Amount(&r.row.quantity.0)),
+    ("row.article_code", |r| {
+        Raw::Text(r.variant.map_or("", |variant| &variant.article_code))
+    }),
+    ("row.sku", |r| {
+        Raw::Text(r.variant.map_or("", |variant| &variant.sku))
+    }),
+    ("row.ean", |r| {
+        Raw::Text(r.variant.map_or("", |variant| &variant.ean))
+    }),
+    ("row.price_excl", |r| Raw::Amount(&r.row.price_excl.0)),
+    ("row.price_incl", |r| Raw::Amount(&r.row.price_incl.0)),
+    ("row.discount_excl", |r| Raw::Amount(&r.row.discount_excl.0)),
+    ("row.discount_incl", |r| Raw::Amount(&r.row.discount_incl.0)),
+    ("row.is_deleted", |r| Raw::Truth(r.is_deleted)),
 ];
 
 static GROUP: &[(&str, GroupRead)] = &[
@@ -279,12 +322,11 @@ static GROUP: &[(&str, GroupRead)] = &[
 ];
 
 /// Gives the picture of a row: the product's, else the variant's, never half of each.
-fn image<'a>(row: &'a RowView<'_>) -> Option<&'a Image> {
-    let product = row
-        .product
+fn image<'a>(product: Option<&'a Product>, variant: Option<&'a Variant>) -> Option<&'a Image> {
+    let product = product
         .map(|product| &product.image)
         .filter(|image| !image.is_empty());
-    product.or_else(|| row.variant.map(|variant| &variant.image))
+    product.or_else(|| variant.map(|variant| &variant.image))
 }
 
 /// Finds what `path` reads in the table of `object`; `None` when there is no such path.
@@ -301,6 +343,7 @@ pub(crate) fn find(object: ObjectKind, path: &str) -> Option<Source> {
         ObjectKind::Order => look(ORDER, path, Read::Order),
         ObjectKind::OrderRow => look(ROW, path, Read::Row),
         ObjectKind::Quote => look(QUOTE, path, Read::Quote),
+        ObjectKind::QuoteRow => look(QUOTE_ROW, path, Read::QuoteRow),
         ObjectKind::CustomerGroup => look(GROUP, path, Read::Group),
     })
 }
@@ -315,6 +358,7 @@ pub(crate) fn known(object: ObjectKind) -> Vec<&'static str> {
         ObjectKind::Order => names(ORDER),
         ObjectKind::OrderRow => names(ROW),
         ObjectKind::Quote => names(QUOTE),
+        ObjectKind::QuoteRow => names(QUOTE_ROW),
         ObjectKind::CustomerGroup => names(GROUP),
     };
     paths.extend(names(HUB));
@@ -331,6 +375,7 @@ impl Source {
                 number: 0,
                 shop_id: 0,
                 guid: String::new(),
+                is_historic: false,
                 created_at: Timestamp::ZERO,
                 updated_at: Timestamp::ZERO,
                 zone: Zone::amsterdam(),
@@ -356,6 +401,15 @@ impl Source {
                 quote: &quote,
                 is_gone: false,
                 is_ordered: false,
+                is_expired: false,
+                recovery_url: "",
+            })),
+            Read::QuoteRow(read) => use_it(read(&QuoteRowView {
+                quote_id: 0,
+                row: &QuoteRow::default(),
+                is_deleted: false,
+                product: None,
+                variant: None,
             })),
             Read::Group(read) => use_it(read(&GroupView {
                 group_id: 0,

@@ -3,7 +3,7 @@
 use super::paths::{Raw, Read};
 use super::rule;
 use crate::delivery::{ObjectKind, Value};
-use crate::golden::{GroupView, OrderView, QuoteView, Relation, RowView};
+use crate::golden::{GroupView, OrderView, QuoteRowView, QuoteView, Relation, RowView};
 use crate::preset::Table;
 use crate::problem::Problem;
 use crate::time::{Timestamp, Zone};
@@ -17,6 +17,8 @@ pub struct Hub {
     pub shop_id: i64,
     /// GUID with hyphens, 36 characters.
     pub guid: String,
+    /// Whether the hub first knew it from history (mission F4).
+    pub is_historic: bool,
     /// When the hub first wanted this object in a sink.
     pub created_at: Timestamp,
     /// When what the hub wants last changed.
@@ -70,6 +72,16 @@ pub fn render_quote(table: &Table, quote: &QuoteView<'_>, hub: &Hub) -> Rendered
     debug_assert_eq!(table.object, ObjectKind::Quote);
     fill(table, hub, |read| match read {
         Read::Quote(read) => Some(read(quote)),
+        _ => None,
+    })
+}
+
+/// Renders a row of a cart.
+#[must_use]
+pub fn render_quote_row(table: &Table, row: &QuoteRowView<'_>, hub: &Hub) -> Rendered {
+    debug_assert_eq!(table.object, ObjectKind::QuoteRow);
+    fill(table, hub, |read| match read {
+        Read::QuoteRow(read) => Some(read(row)),
         _ => None,
     })
 }

@@ -35,6 +35,8 @@ pub(crate) enum Rule {
     Integer,
     /// `Yes` or `No`.
     YesNo,
+    /// One of the options of the field.
+    Choice,
     /// Decimal number.
     Amount,
     /// Calendar date.
@@ -54,6 +56,7 @@ impl Rule {
             Self::Email => "email",
             Self::Integer => "integer",
             Self::YesNo => "yes_no",
+            Self::Choice => "choice",
             Self::Amount => "amount",
             Self::Date => "date",
             Self::Datetime => "datetime",
@@ -70,7 +73,7 @@ impl Rule {
             ),
             Self::Email => matches!(field_type, FieldType::Email | FieldType::Text),
             Self::Integer => matches!(field_type, FieldType::Integer),
-            Self::YesNo => matches!(field_type, FieldType::Select),
+            Self::YesNo | Self::Choice => matches!(field_type, FieldType::Select),
             Self::Date => matches!(field_type, FieldType::EmptyDate),
             Self::Datetime => matches!(field_type, FieldType::Datetime | FieldType::EmptyDatetime),
         }
@@ -79,7 +82,7 @@ impl Rule {
     /// Tells whether this rule can write `raw`.
     pub(crate) const fn takes(self, raw: &Raw<'_>) -> bool {
         match self {
-            Self::Prose | Self::Code | Self::Country | Self::Phone | Self::Email => {
+            Self::Prose | Self::Code | Self::Country | Self::Phone | Self::Email | Self::Choice => {
                 matches!(raw, Raw::Text(_))
             }
             Self::Integer => matches!(raw, Raw::Number(_)),
@@ -114,6 +117,10 @@ fn write_text(field: &Field, text: &str) -> (Value, Option<Code>) {
     let length = field.length.unwrap_or(PHONE_CHARS);
     match field.rule {
         Rule::Prose => cut(clean, length),
+        Rule::Choice if field.options.iter().any(|option| *option == clean) => {
+            (Value::Text(clean.into_owned()), None)
+        }
+        Rule::Choice => (Value::Text(field.default.clone()), None),
         Rule::Country => whole(Cow::Owned(clean.to_uppercase()), length, |_| true),
         _ => whole(clean, length, |_| true),
     }

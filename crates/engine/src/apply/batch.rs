@@ -99,6 +99,7 @@ async fn node_changes(
     for (key, event) in &taken.orders_of_lost {
         orders.entry(*key).or_insert(*event);
     }
+    changes.historic = historic(hub, tx, taken, &changes).await?;
     for (key, event) in orders {
         let is_customer_unknown = taken.is_customer_lost(&key);
         let node = taken
@@ -111,6 +112,37 @@ async fn node_changes(
         }
     }
     Ok(changes)
+}
+
+/// Gives the changed records that the hub first knew from history (mission F4). A customer that had to be asked for,
+/// because orders of history name him, is as historic as these orders: he did nothing now.
+async fn historic(
+    hub: &Hub,
+    tx: &mut WriteTx,
+    taken: &Taken,
+    changes: &NodeChanges,
+) -> Result<BTreeSet<RecordKey>, StoreError> {
+    let (mut historic, others): (BTreeSet<RecordKey>, BTreeSet<RecordKey>) =
+        taken.changed.keys().partition(|key| taken.is_historic(key));
+    let put = changes.put.iter().map(|(node, _)| node.key);
+    let fetched: Vec<RecordKey> = put
+        .filter(|key| others.contains(key) && taken.is_new_by_fetch(key))
+        .collect();
+    if fetched.is_empty() {
+        return Ok(historic);
+    }
+    let mut is_all_historic: BTreeMap<RecordKey, bool> = BTreeMap::new();
+    for row in tx.owned(hub.tenant, &[RecordKind::Order], &fetched).await? {
+        if let Some(owner) = row.owner {
+            *is_all_historic.entry(owner).or_insert(true) &= row.is_historic;
+        }
+    }
+    historic.extend(
+        is_all_historic
+            .into_iter()
+            .filter_map(|(key, is_so)| is_so.then_some(key)),
+    );
+    Ok(historic)
 }
 
 /// Loads the customers that changed orders name, so that it is known whether the shop still has them.
@@ -182,6 +214,12 @@ async fn plan_input(
         absent: resolved.absent,
         since: taken.since.clone(),
         since_any: taken.since_any,
+        former_owners: taken
+            .former_owners
+            .iter()
+            .filter(|key| members.contains(&key.connection))
+            .copied()
+            .collect(),
         ..Input::default()
     };
     let mut quotes: BTreeMap<ConnectionId, Vec<i64>> = BTreeMap::new();
@@ -231,7 +269,7 @@ async fn plan_input(
     Ok(input)
 }
 
-/// Adds the orders that show a changed cart, product or variant.
+/// Adds the orders and carts that show a changed cart, product or variant.
 async fn add_referring(
     hub: &Hub,
     tx: &mut WriteTx,
@@ -257,6 +295,17 @@ async fn add_referring(
             input
                 .orders
                 .insert(RecordKey::new(connection, RecordKind::Order, row.parent_id));
+        }
+        if !hub.routes_from(connection).any(|route| route.has_quote_rows) {
+            continue;
+        }
+        for row in tx
+            .entities_showing(hub.tenant, connection, ObjectKind::QuoteRow, &ids)
+            .await?
+        {
+            input
+                .quotes
+                .insert(RecordKey::new(connection, RecordKind::Quote, row.parent_id));
         }
     }
     Ok(())

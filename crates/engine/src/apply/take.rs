@@ -42,6 +42,10 @@ pub(super) struct Taken {
     pub finished: Vec<Finished>,
     /// Things to fetch.
     pub wanted: Vec<FetchRow>,
+    /// Customers to whom something belonged that now belongs to another.
+    pub former_owners: BTreeSet<RecordKey>,
+    /// Things that this batch tells of for the first time, in an answer to a question of ours.
+    new_by_fetch: BTreeSet<RecordKey>,
     /// Things that payloads of their own told of.
     told: BTreeSet<RecordKey>,
 }
@@ -144,6 +148,17 @@ impl Taken {
     /// Gives a record that the hub holds.
     pub fn held(&self, key: &RecordKey) -> Option<&Held> {
         self.rows.get(key)?.as_ref().map(|row| &row.held)
+    }
+
+    /// Tells whether the hub first knew a thing from history.
+    pub fn is_historic(&self, key: &RecordKey) -> bool {
+        let row = self.rows.get(key).and_then(Option::as_ref);
+        row.is_some_and(|row| row.is_historic)
+    }
+
+    /// Tells whether the hub did not know a thing before this batch, and asked for it.
+    pub fn is_new_by_fetch(&self, key: &RecordKey) -> bool {
+        self.new_by_fetch.contains(key)
     }
 
     /// Hands the rows of some connections over to planning.
@@ -257,16 +272,18 @@ impl Taken {
         if event.origin == Origin::Webhook && record.version.rank > Rank::Embedded {
             self.told.insert(key);
         }
-        let row = self
-            .rows
-            .entry(key)
-            .or_default()
-            .get_or_insert_with(|| RecordRow {
-                held: Held::empty(key),
-                owner: None,
-                ref_id: 0,
-                label: String::new(),
-            });
+        let slot = self.rows.entry(key).or_default();
+        if slot.is_none() && event.origin == Origin::Fetch {
+            self.new_by_fetch.insert(key);
+        }
+        let row = slot.get_or_insert_with(|| RecordRow {
+            held: Held::empty(key),
+            owner: None,
+            ref_id: 0,
+            label: String::new(),
+            is_historic: event.origin == Origin::Backfill,
+        });
+        let owner = row.owner;
         let shown = shown_content(&row.held);
         if !row.held.absorb(record) {
             // Unless this very event said what is held: it was applied, set aside after all and let go again.
@@ -284,6 +301,9 @@ impl Taken {
         let is_shown_same = shown.is_some() && shown == shown_content(&row.held);
         if let Some((_, _, content)) = &row.held.live {
             (row.owner, row.ref_id, row.label) = columns(key, content);
+        }
+        if owner != row.owner {
+            self.former_owners.extend(owner);
         }
         if is_shown_same {
             self.rewritten.insert(key);

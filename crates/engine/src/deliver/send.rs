@@ -83,11 +83,16 @@ pub(super) fn work(hub: &Hub, sink: ConnectionId, claimed: &Claimed) -> Result<W
         ))?;
     let values: Vec<Value> = serde_json::from_str(&claimed.desired)
         .map_err(|_| ConnectorError::Rejected("stored values can't be read".to_owned()))?;
-    if claimed.wish == Wish::Present && values.len() != table.fields.len() {
-        return Err(ConnectorError::Rejected(
-            "the preset changed since this was planned".to_owned(),
-        ));
-    }
+    let key = key(table, claimed, &values);
+    let fields = match (claimed.wish, table.named(values)) {
+        (Wish::Absent, _) => Vec::new(),
+        (Wish::Present, Some(fields)) => fields,
+        (Wish::Present, None) => {
+            return Err(ConnectorError::Rejected(
+                "the preset changed since this was planned".to_owned(),
+            ));
+        }
+    };
     let certainty = match (claimed.is_uncertain, claimed.is_known) {
         (true, _) => Certainty::Uncertain,
         (false, true) => Certainty::Known,
@@ -97,13 +102,8 @@ pub(super) fn work(hub: &Hub, sink: ConnectionId, claimed: &Claimed) -> Result<W
         delivery: claimed.id,
         kind: claimed.kind,
         wish: claimed.wish,
-        key: key(table, claimed, &values),
-        fields: table
-            .fields
-            .iter()
-            .map(|field| field.name.clone())
-            .zip(values)
-            .collect(),
+        key,
+        fields,
         remote_id: claimed.remote_id,
         remote_parent: claimed.remote_parent,
         parent: claimed.root_remote_id,

@@ -1,5 +1,7 @@
 //! Loads what planning needs, in bulk: records, relations, entities.
 
+mod around;
+mod carts;
 mod groups;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use schakel_core::delivery::ObjectKind;
 use schakel_core::entity::{LanguageName, Order, Product, Quote, Shipment, Variant};
 use schakel_core::id::{ConnectionId, EntityId, RelationId};
-use schakel_core::identity::Node;
 use schakel_core::record::{Content, Held, RecordKey, RecordKind};
 use schakel_core::time::Timestamp;
 use schakel_store::{EntityKey, EntityRow, FetchRow, RecordRow, RelationRow, StoreError, WriteTx};
 
+use self::carts::rows_ever;
 use self::groups::groups_of;
 use super::{Input, Planned};
 use crate::hub::Hub;
@@ -21,7 +23,11 @@ pub(super) struct Loaded {
     records: BTreeMap<RecordKey, Option<RecordRow>>,
     relation_of: BTreeMap<RecordKey, RelationId>,
     shipments: BTreeMap<RecordKey, Vec<RecordKey>>,
+    /// Carts to which an order refers.
     ordered_quotes: BTreeSet<RecordKey>,
+    /// When each person placed the newest order, of the persons with carts to plan.
+    ordered_at: BTreeMap<RelationId, Timestamp>,
+    former_owners: BTreeSet<RecordKey>,
     members: BTreeMap<RelationId, Vec<RecordKey>>,
     relations: BTreeMap<RelationId, RelationRow>,
     entities: BTreeMap<EntityKey, EntityRow>,
@@ -56,6 +62,8 @@ pub(super) async fn load(
         relation_of: input.relation_of,
         shipments: BTreeMap::new(),
         ordered_quotes: BTreeSet::new(),
+        ordered_at: BTreeMap::new(),
+        former_owners: input.former_owners,
         members: BTreeMap::new(),
         relations: BTreeMap::new(),
         entities: BTreeMap::new(),
@@ -72,8 +80,10 @@ pub(super) async fn load(
     };
     let targets: Vec<RecordKey> = loaded.targets().copied().collect();
     loaded.records(hub, tx, targets).await?;
-    loaded.surroundings(hub, tx).await?;
+    loaded.around_orders(hub, tx).await?;
     loaded.owners(hub, tx, scope).await?;
+    loaded.carts_of_people(hub, tx, scope).await?;
+    loaded.around_quotes(hub, tx).await?;
     loaded.add_mute_owners();
     loaded.people(hub, tx, scope).await?;
     loaded.groups_of_people(hub, tx).await?;
@@ -150,9 +160,10 @@ impl Loaded {
         .collect()
     }
 
-    /// Tells whether an order refers to this cart.
-    pub fn is_ordered(&self, quote: &RecordKey) -> bool {
-        self.ordered_quotes.contains(quote)
+    /// Tells whether the hub first knew a thing from history.
+    pub fn is_historic(&self, key: &RecordKey) -> bool {
+        let row = self.records.get(key).and_then(Option::as_ref);
+        row.is_some_and(|row| row.is_historic)
     }
 
     /// Tells whether the hub knows nothing at all of a thing: neither content nor that it is gone.
@@ -320,74 +331,15 @@ impl Loaded {
         }
     }
 
-    /// Loads shipments, carts, products and variants of the orders, and the orders of the carts.
-    async fn surroundings(&mut self, hub: &Hub, tx: &mut WriteTx) -> Result<(), StoreError> {
-        let orders: Vec<RecordKey> = self.orders.iter().copied().collect();
-        let shipments = tx.owned(hub.tenant, &[RecordKind::Shipment], &orders).await?;
-        self.keep(shipments);
-        for row in self.records.values().flatten() {
-            if let (RecordKind::Shipment, Some(order)) = (row.held.key.kind, row.owner) {
-                self.shipments.entry(order).or_default().push(row.held.key);
-            }
-        }
-        let mut around = BTreeSet::new();
-        for key in &orders {
-            let Some((_, order)) = self.order(key) else {
-                continue;
-            };
-            let near = |kind, id: i64| (id > 0).then(|| RecordKey::new(key.connection, kind, id));
-            around.extend(near(RecordKind::Quote, order.quote_id));
-            around.extend(near(RecordKind::Customer, order.customer_id));
-            let rows = order
-                .rows
-                .iter()
-                .chain(order.gone_rows.iter().map(|gone| &gone.row));
-            for row in rows {
-                around.extend(near(RecordKind::Product, row.product_id));
-                around.extend(near(RecordKind::Variant, row.variant_id));
-            }
-        }
-        self.records(hub, tx, around.into_iter().collect()).await?;
-        let owners: Vec<RecordKey> = self
-            .quotes
-            .iter()
-            .filter_map(|key| self.records.get(key)?.as_ref()?.owner)
-            .collect();
-        self.records(hub, tx, owners).await?;
-        let mut quotes: BTreeMap<ConnectionId, Vec<i64>> = BTreeMap::new();
-        for key in &self.quotes {
-            quotes.entry(key.connection).or_default().push(key.remote_id);
-        }
-        for (connection, ids) in quotes {
-            let orders = tx
-                .referring(hub.tenant, RecordKind::Order, connection, &ids)
-                .await?;
-            self.keep(orders);
-        }
-        for row in self.records.values().flatten() {
-            if row.held.key.kind == RecordKind::Order && row.ref_id > 0 {
-                self.ordered_quotes.insert(RecordKey::new(
-                    row.held.key.connection,
-                    RecordKind::Quote,
-                    row.ref_id,
-                ));
-            }
-        }
-        Ok(())
-    }
-
     /// Loads whose orders and carts these are.
     async fn owners(&mut self, hub: &Hub, tx: &mut WriteTx, scope: i64) -> Result<(), StoreError> {
         let mut keys = BTreeSet::new();
         for key in self.targets() {
             let owner = self.records.get(key).and_then(|row| row.as_ref()?.owner);
-            keys.extend(
-                [Some(*key), owner]
-                    .into_iter()
-                    .flatten()
-                    .filter(|key| !self.relation_of.contains_key(key)),
-            );
+            keys.extend([Some(*key), owner].into_iter().flatten());
         }
+        keys.extend(&self.former_owners);
+        keys.retain(|key| !self.relation_of.contains_key(key));
         let keys: Vec<RecordKey> = keys.into_iter().collect();
         for node in tx.nodes(hub.tenant, scope, &keys).await? {
             if let Some(relation) = node.relation {
@@ -404,6 +356,11 @@ impl Loaded {
                     .filter_map(|key| self.relation_of.get(&key)),
             );
         }
+        ids.extend(
+            self.former_owners
+                .iter()
+                .filter_map(|key| self.relation_of.get(key)),
+        );
         let ids: Vec<RelationId> = ids.into_iter().collect();
         let rows = tx.relations(hub.tenant, &ids).await?;
         self.relations.extend(rows.into_iter().map(|row| (row.id, row)));
@@ -425,14 +382,9 @@ impl Loaded {
     /// Loads the records about the persons to plan.
     async fn people(&mut self, hub: &Hub, tx: &mut WriteTx, scope: i64) -> Result<(), StoreError> {
         let changed: Vec<RelationId> = self.changed.iter().copied().collect();
-        let nodes: Vec<Node> = tx.nodes_of(hub.tenant, scope, &changed).await?;
-        let mut keys = Vec::with_capacity(nodes.len());
-        for node in nodes {
-            if let Some(relation) = node.relation {
-                self.members.entry(relation).or_default().push(node.key);
-                keys.push(node.key);
-            }
-        }
+        self.load_members(hub, tx, scope, &self.changed.clone()).await?;
+        let keys = changed.iter().filter_map(|id| self.members.get(id)).flatten();
+        let keys = keys.copied().collect();
         self.records(hub, tx, keys).await?;
         let mute: Vec<RecordKey> = changed
             .iter()
@@ -464,8 +416,14 @@ impl Loaded {
                 keys.push(name(ObjectKind::Quote, order.quote_id));
             }
         }
-        let quotes = self.quotes.iter();
-        keys.extend(quotes.map(|key| entity_key(key, ObjectKind::Quote, key.remote_id)));
+        for key in &self.quotes {
+            keys.push(entity_key(key, ObjectKind::Quote, key.remote_id));
+            let rows = self
+                .quote(key)
+                .into_iter()
+                .flat_map(|(_, quote)| rows_ever(quote));
+            keys.extend(rows.map(|row| entity_key(key, ObjectKind::QuoteRow, row.id)));
+        }
         keys.extend(self.groups.iter().flat_map(|key| self.membership_keys(key)));
         let rows = tx.entities(hub.tenant, &keys).await?;
         self.entities = rows.into_iter().map(|row| (row.key, row)).collect();
@@ -499,6 +457,7 @@ impl Loaded {
             if quote.customer_id > 0 && self.is_unknown(&customer) {
                 wanted.entry(customer).or_insert("customer");
             }
+            self.want_cart_rows(hub, key, quote, &mut wanted);
         }
         for customer in self.customers_with_groups(hub) {
             if self.are_groups_stale(&customer) {

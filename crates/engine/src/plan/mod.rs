@@ -36,6 +36,8 @@ pub struct Input {
     pub quotes: BTreeSet<RecordKey>,
     /// Customers' groups to plan.
     pub groups: BTreeSet<RecordKey>,
+    /// Customers to whom an order or cart belonged that now belongs to another.
+    pub former_owners: BTreeSet<RecordKey>,
     /// When the oldest event about each changed record was received.
     pub since: BTreeMap<RecordKey, Timestamp>,
     /// When the oldest event of the batch was received; for everything else.
@@ -60,6 +62,7 @@ pub struct Planned {
 pub async fn run(hub: &Hub, tx: &mut WriteTx, scope: i64, input: Input) -> Result<Planned, StoreError> {
     let mut planned = Planned::default();
     let is_idle = input.changed.is_empty()
+        && input.former_owners.is_empty()
         && input.absent.is_empty()
         && input.orders.is_empty()
         && input.quotes.is_empty()

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use schakel_core::delivery::ObjectKind;
-use schakel_core::entity::{Order, OrderRow};
-use schakel_core::golden::{self, GroupView, OrderView, QuoteView, RowView};
+use schakel_core::entity::{Order, OrderRow, QuoteRow};
+use schakel_core::golden::{self, GroupView, OrderView, QuoteRowView, QuoteView, RowView};
 use schakel_core::id::{ConnectionId, RelationId};
 use schakel_core::preset::{self, Hub as HubValues, Rendered, Table};
 use schakel_core::problem::Problem;
@@ -47,6 +47,8 @@ struct Thing {
     ref_id: i64,
     /// Whether something is still to come from the source that belongs to it.
     is_incomplete: bool,
+    /// When a cart was last changed: it must be left alone for a while before it is delivered. Zero for other things.
+    changed_at: Timestamp,
 }
 
 impl Thing {
@@ -64,6 +66,7 @@ impl Thing {
             parent_id: 0,
             ref_id: 0,
             is_incomplete: false,
+            changed_at: Timestamp::ZERO,
         }
     }
 }
@@ -108,7 +111,8 @@ impl Desk<'_> {
         let language = self.loaded.order_language(id);
         let golden = golden::relation(&members, language, route.is_unconfirmed_enough);
         let guid = preset::guid(&self.hub.hub_key, ObjectKind::Relation, id.0);
-        let values = hub_values(self.hub, route, (id.0, guid), row.created_at);
+        let mut values = hub_values(self.hub, route, (id.0, guid), row.created_at);
+        values.is_historic = row.is_historic;
         let mut rendered = preset::render_relation(table, &golden, &values);
         if let Some(first) = first {
             note(self.planned, first, &mut rendered.problems);
@@ -122,6 +126,7 @@ impl Desk<'_> {
             table,
             rendered,
             is_incomplete: false,
+            not_before: Timestamp::ZERO,
             since: self.loaded.since_of(id),
         };
         self.outbox.wish(self.hub, &desired)
@@ -151,7 +156,7 @@ impl Desk<'_> {
             let entity = self.below(
                 &thing,
                 |_| true,
-                |loaded, table, values| {
+                |loaded, (_, table), values| {
                     let (held, order) = loaded.order(&key)?;
                     let quote = loaded.quote(&quote_of(key, order));
                     let view = OrderView {
@@ -192,7 +197,7 @@ impl Desk<'_> {
             self.below(
                 thing,
                 |_| true,
-                |loaded, table, values| {
+                |loaded, (_, table), values| {
                     let (_, order) = loaded.order(&key)?;
                     let (row, is_gone) = rows_of(order).nth(index)?;
                     let view = RowView {
@@ -218,19 +223,70 @@ impl Desk<'_> {
             if self.loaded.quote(&key).is_none() {
                 continue;
             }
-            let thing = Thing::new(key, ObjectKind::Quote, key.remote_id, relation);
-            self.below(
+            let changed_at = self.loaded.held(&key).and_then(Held::moment).unwrap_or_default();
+            let thing = Thing {
+                changed_at,
+                ..Thing::new(key, ObjectKind::Quote, key.remote_id, relation)
+            };
+            let now = self.hub.clock.now();
+            let entity = self.below(
                 &thing,
                 |route| route.has_quotes,
-                |loaded, table, values| {
+                |loaded, (route, table), values| {
                     let (held, quote) = loaded.quote(&key)?;
+                    let expires_ms = route.carts.expires_ms;
                     let view = QuoteView {
                         id: key.remote_id,
                         quote,
                         is_gone: held.is_deleted(),
                         is_ordered: loaded.is_ordered(&key),
+                        is_expired: expires_ms > 0 && changed_at.plus_ms(expires_ms) <= now,
+                        recovery_url: &golden::recovery_url(&route.carts.recovery_url, &quote.recovery_hash),
                     };
                     Some(preset::render_quote(table, &view, values))
+                },
+            );
+            self.quote_rows(key, &entity);
+        }
+    }
+
+    /// Plans the rows of one cart, those it lost included (mission A9).
+    fn quote_rows(&mut self, key: RecordKey, parent: &EntityRow) {
+        let Some((held, quote)) = self.loaded.quote(&key) else {
+            return;
+        };
+        let is_quote_deleted = held.is_deleted();
+        let listed = quote.rows.iter().map(|row| (row, false));
+        let lost = quote.gone_rows.iter().map(|gone| (&gone.row, true));
+        let rows: Vec<(QuoteRow, bool)> = listed
+            .chain(lost)
+            .map(|(row, is_gone)| (row.clone(), is_gone))
+            .collect();
+        for (row, is_gone) in rows {
+            let is_unknown =
+                |kind, id: i64| id > 0 && self.loaded.is_unknown(&RecordKey::new(key.connection, kind, id));
+            let is_shown = !is_gone && !is_quote_deleted;
+            let thing = Thing {
+                parent: Some((ObjectKind::Quote, parent.id.0)),
+                parent_id: key.remote_id,
+                ref_id: row.product_id,
+                is_incomplete: is_shown
+                    && (is_unknown(RecordKind::Product, row.product_id)
+                        || is_unknown(RecordKind::Variant, row.variant_id)),
+                ..Thing::new(key, ObjectKind::QuoteRow, row.id, parent.relation)
+            };
+            self.below(
+                &thing,
+                |route| route.has_quotes && route.has_quote_rows,
+                |loaded, (_, table), values| {
+                    let view = QuoteRowView {
+                        quote_id: key.remote_id,
+                        row: &row,
+                        is_deleted: is_gone || is_quote_deleted,
+                        product: loaded.product(key.connection, row.product_id),
+                        variant: loaded.variant(key.connection, row.variant_id),
+                    };
+                    Some(preset::render_quote_row(table, &view, values))
                 },
             );
         }
@@ -263,7 +319,7 @@ impl Desk<'_> {
                 self.below(
                     &thing,
                     |route| route.has_groups,
-                    |_, table, values| Some(preset::render_group(table, &view, values)),
+                    |_, (_, table), values| Some(preset::render_group(table, &view, values)),
                 );
             }
         }
@@ -275,7 +331,7 @@ impl Desk<'_> {
         &mut self,
         thing: &Thing,
         is_taken: fn(&Route) -> bool,
-        render: impl Fn(&Loaded, &Table, &HubValues) -> Option<Rendered>,
+        render: impl Fn(&Loaded, (&Route, &Table), &HubValues) -> Option<Rendered>,
     ) -> EntityRow {
         let kind = thing.name.kind;
         let entity = self.loaded.entity(
@@ -295,8 +351,9 @@ impl Desk<'_> {
             let Some(table) = route.preset.table(kind) else {
                 continue;
             };
-            let values = hub_values(self.hub, route, (entity.number, guid.clone()), entity.created_at);
-            let Some(mut rendered) = render(self.loaded, table, &values) else {
+            let mut values = hub_values(self.hub, route, (entity.number, guid.clone()), entity.created_at);
+            values.is_historic = self.loaded.is_historic(&thing.record);
+            let Some(mut rendered) = render(self.loaded, (route, table), &values) else {
                 continue;
             };
             note(self.planned, thing.record, &mut rendered.problems);
@@ -309,6 +366,7 @@ impl Desk<'_> {
                 table,
                 rendered,
                 is_incomplete: thing.is_incomplete,
+                not_before: thing.changed_at.plus_ms(route.carts.hold_off_ms),
                 since: self.loaded.since(&thing.record),
             };
             is_changed |= self.outbox.wish(self.hub, &desired);
@@ -336,6 +394,7 @@ fn hub_values(hub: &Hub, route: &Route, (number, guid): (i64, String), created_a
         number,
         shop_id: route.shop_id,
         guid,
+        is_historic: false,
         created_at,
         // Left out of the digest; when nothing else changed, the row is not written and the old time stays.
         updated_at: hub.clock.now(),

@@ -38,6 +38,8 @@ pub(super) struct Desired<'a> {
     pub rendered: Rendered,
     /// Whether something is still to come from the source that belongs to it.
     pub is_incomplete: bool,
+    /// It is not delivered for the first time before this.
+    pub not_before: Timestamp,
     /// When what changed it was received.
     pub since: Timestamp,
 }
@@ -92,8 +94,14 @@ impl Outbox {
         let digest = desired_digest(Wish::Present, desired.root.map_or(0, |id| id.0), &counted);
         let links = (parent.map(|row| row.id), root.map(|row| row.id));
         let now = hub.clock.now();
-        let state = if desired.is_incomplete {
-            (DeliveryState::Held, now.plus_ms(desired.route.hold_ms))
+        let is_confirmed = self.rows.get(&slot).is_some_and(|row| row.confirmed_version > 0);
+        let held_until = if desired.is_incomplete {
+            Some(now.plus_ms(desired.route.hold_ms))
+        } else {
+            Some(desired.not_before).filter(|until| *until > now && !is_confirmed)
+        };
+        let state = if let Some(until) = held_until {
+            (DeliveryState::Held, until)
         } else if is_open {
             (DeliveryState::Ready, now)
         } else {
@@ -105,7 +113,7 @@ impl Outbox {
             .or_insert_with(|| fresh_row(hub, slot, desired.since));
         let is_same =
             row.desired_version > 0 && row.desired_digest == digest && (row.parent, row.root) == links;
-        let is_waiting_no_more = row.state == DeliveryState::Held && !desired.is_incomplete;
+        let is_waiting_no_more = row.state == DeliveryState::Held && held_until.is_none();
         if is_same && !is_waiting_no_more {
             return false;
         }

@@ -442,15 +442,9 @@ async fn attempts(reader: Reader<'_>, row: &DeliveryRow) -> Result<Vec<Try>, Sto
 /// Puts names to the values of a delivery; nothing when it was planned with another preset.
 fn fields(preset: &Preset, row: &DeliveryRow) -> BTreeMap<String, Value> {
     let values: Vec<Value> = serde_json::from_str(&row.desired).unwrap_or_default();
-    match preset.table(row.kind) {
-        Some(table) if table.fields.len() == values.len() => table
-            .fields
-            .iter()
-            .map(|field| field.name.to_string())
-            .zip(values)
-            .collect(),
-        _ => BTreeMap::new(),
-    }
+    let fields = preset.table(row.kind).and_then(|table| table.named(values));
+    let fields = fields.into_iter().flatten();
+    fields.map(|(name, value)| (name.to_string(), value)).collect()
 }
 
 async fn events(
@@ -464,7 +458,10 @@ async fn events(
         let kind = match row.key.kind {
             ObjectKind::Order => RecordKind::Order,
             ObjectKind::Quote => RecordKind::Quote,
-            ObjectKind::Relation | ObjectKind::OrderRow | ObjectKind::CustomerGroup => return None,
+            ObjectKind::Relation
+            | ObjectKind::OrderRow
+            | ObjectKind::QuoteRow
+            | ObjectKind::CustomerGroup => return None,
         };
         Some(RecordKey::new(row.key.connection, kind, row.key.remote_id))
     });

@@ -228,7 +228,7 @@ pub(super) fn key_of(preset: &Preset, row: &DeliveryRow) -> String {
     let values = serde_json::from_str::<Vec<_>>(&row.desired).unwrap_or_default();
     let table = preset
         .table(row.kind)
-        .filter(|table| table.fields.len() == values.len());
+        .filter(|table| values.len() >= table.own);
     match table {
         Some(table) => {
             let parts = table

@@ -11,19 +11,27 @@ use super::closure::Closed;
 use super::{Resolved, is_member};
 use crate::hub::Hub;
 
+/// The nodes that changed.
+pub(super) struct Put {
+    /// Each with the event that did it.
+    pub events: BTreeMap<RecordKey, EventId>,
+    /// Those that the hub first knew from history.
+    pub historic: BTreeSet<RecordKey>,
+}
+
 /// Resolves the closed set and writes nodes, relations and the log.
 pub(super) async fn settle(
     hub: &Hub,
     tx: &mut WriteTx,
     scope: i64,
     mut closed: Closed,
-    put: &[(Node, EventId)],
+    put: &Put,
     mut resolved: Resolved,
 ) -> Result<Resolved, StoreError> {
     let resolution = decide(hub, tx, &mut closed).await?;
     let rows = RelationRows::load(hub, tx, scope, &closed, &resolution).await?;
     write_nodes(hub, tx, scope, &closed).await?;
-    let events: BTreeMap<RecordKey, EventId> = put.iter().map(|(node, event)| (node.key, *event)).collect();
+    let events = &put.events;
     let changed_nodes: BTreeSet<RecordKey> = events
         .keys()
         .copied()
@@ -42,9 +50,9 @@ pub(super) async fn settle(
         }
     }
     resolved.absent.extend(rows.orphans(&closed, &resolution));
-    let log = rows.log(hub, &closed, &resolution, &events);
+    let log = rows.log(hub, &closed, &resolution, events);
     tx.log_merges(hub.tenant, &log).await?;
-    tx.put_relations(hub.tenant, &rows.after(hub, &resolution))
+    tx.put_relations(hub.tenant, &rows.after(hub, &closed, &resolution, put))
         .await?;
     Ok(resolved)
 }
@@ -195,30 +203,50 @@ impl RelationRows {
             .collect()
     }
 
+    /// Tells whether a new number is one that the hub knows from history (mission F4): as the person had it from whom
+    /// these records part; else by the event that told of them first.
+    fn is_historic(&self, component: &Component, closed: &Closed, put: &Put) -> bool {
+        let was = component
+            .members
+            .iter()
+            .filter_map(|key| closed.before.get(key)?.relation);
+        if let Some(row) = was.min().and_then(|id| self.before.get(&id)) {
+            return row.is_historic;
+        }
+        let told = component
+            .members
+            .iter()
+            .filter_map(|key| Some((put.events.get(key)?, key)));
+        told.min().is_some_and(|(_, key)| put.historic.contains(key))
+    }
+
     /// Gives the rows that the resolution changes.
-    fn after(&self, hub: &Hub, resolution: &Resolution) -> Vec<RelationRow> {
+    fn after(&self, hub: &Hub, closed: &Closed, resolution: &Resolution, told: &Put) -> Vec<RelationRow> {
         let now = hub.clock.now();
         let mut rows = Vec::new();
-        let mut put = |id: RelationId, alias_of: Option<RelationId>, is_unconfirmed: bool| {
-            let held = self.before.get(&id).copied();
-            let mut row = held.unwrap_or(RelationRow {
-                id,
-                scope: self.scope,
-                alias_of: None,
-                is_unconfirmed: false,
-                created_at: now,
-                updated_at: now,
-            });
-            (row.alias_of, row.is_unconfirmed) = (alias_of, is_unconfirmed);
-            if held != Some(row) {
-                rows.push(row);
-            }
-        };
+        let mut put =
+            |id: RelationId, alias_of: Option<RelationId>, is_unconfirmed: bool, is_historic: bool| {
+                let held = self.before.get(&id).copied();
+                let mut row = held.unwrap_or(RelationRow {
+                    id,
+                    scope: self.scope,
+                    alias_of: None,
+                    is_unconfirmed: false,
+                    is_historic,
+                    created_at: now,
+                    updated_at: now,
+                });
+                (row.alias_of, row.is_unconfirmed) = (alias_of, is_unconfirmed);
+                if held != Some(row) {
+                    rows.push(row);
+                }
+            };
         for component in &resolution.components {
-            put(component.relation, None, component.is_unconfirmed);
+            let is_historic = self.is_historic(component, closed, told);
+            put(component.relation, None, component.is_unconfirmed, is_historic);
         }
         for (alias, relation) in &resolution.aliases {
-            put(*alias, Some(*relation), false);
+            put(*alias, Some(*relation), false, false);
         }
         rows
     }

@@ -20,6 +20,8 @@ use crate::hub::Hub;
 pub struct NodeChanges {
     /// Nodes as the changed records now describe them, with the event that did it.
     pub put: Vec<(Node, EventId)>,
+    /// Records that the hub first knew from history.
+    pub historic: BTreeSet<RecordKey>,
     /// Records that are no nodes any more.
     pub removed: BTreeSet<RecordKey>,
 }
@@ -75,7 +77,11 @@ pub async fn run(
         return Ok(resolved);
     }
     let closed = closure::load(hub, tx, scope, old, &different, &changes.removed).await?;
-    follow::settle(hub, tx, scope, closed, &different, resolved).await
+    let put = follow::Put {
+        events: different.iter().map(|(node, event)| (node.key, *event)).collect(),
+        historic: changes.historic,
+    };
+    follow::settle(hub, tx, scope, closed, &put, resolved).await
 }
 
 /// Tells whether nothing changed that identity looks at.

@@ -560,6 +560,8 @@ fn hub(store: Store, clock: &ManualClock, cx: Cx) -> Hub {
         shop_id: SHOP,
         is_unconfirmed_enough: false,
         has_quotes: true,
+        has_quote_rows: false,
+        carts: schakel_engine::hub::CartRule::default(),
         has_groups: false,
         zone: Zone::amsterdam(),
         hold_ms: 30_000,

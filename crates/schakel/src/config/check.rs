@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use schakel_core::preset::Preset;
 use schakel_core::time::Zone;
 
+use super::schema::any_of;
 use super::source::Section;
 use super::{Complaint, Config, ConnectionConfig, CopernicaConfig, Origin, RouteConfig};
 
@@ -103,12 +105,58 @@ fn of_route(config: &Config, section: &Section, route: &RouteConfig) -> Vec<Comp
         );
         found.push(at(section, "to", text));
     }
+    found.extend(of_extras(config, section, route));
     if Zone::named(&route.zone).is_none() {
         let text = format!(
             "{}: there is no time zone `{}`; one is Europe/Amsterdam",
             section.title, route.zone
         );
         found.push(at(section, "zone", text));
+    }
+    found
+}
+
+/// Gives what is wrong with the extras of a route and with what they need.
+fn of_extras(config: &Config, section: &Section, route: &RouteConfig) -> Vec<Complaint> {
+    let mut found = Vec::new();
+    let mut say = |key, text: String| found.push(at(section, key, format!("{}: {text}", section.title)));
+    if let Err(error) = Preset::bookerz().with_extras(&route.extras) {
+        let known: Vec<&str> = Preset::extras().collect();
+        say("extras", format!("{error}; there are {}", any_of(&known)));
+    }
+    let names = |route: &RouteConfig| -> BTreeSet<String> { route.extras.iter().cloned().collect() };
+    let other = config.routes.iter().find(|other| other.to == route.to);
+    if let Some(other) = other.filter(|other| names(other) != names(route)) {
+        say(
+            "extras",
+            format!(
+                "the route from \"{}\" to \"{}\" has other `extras`; the fields of one account are the same for all its shops",
+                other.from, other.to
+            ),
+        );
+    }
+    let url = &route.recovery_url;
+    let is_address = url.starts_with("https://") || url.starts_with("http://");
+    let is_right = url.is_empty() || (is_address && url.contains("{hash}"));
+    if !is_right {
+        say(
+            "recovery_url",
+            format!(
+                "`recovery_url` must be an address with {{hash}} in it, such as https://www.example.com/cart/recover/{{hash}}, and is {url}"
+            ),
+        );
+    }
+    if url.is_empty() && route.extras.iter().any(|name| name == "quote_recovery_url") {
+        say(
+            "recovery_url",
+            "the extra `quote_recovery_url` needs `recovery_url`".to_owned(),
+        );
+    }
+    if route.quote_rows && !route.quotes {
+        say(
+            "quote_rows",
+            "`quote_rows` needs `quotes`: a row stands below its cart".to_owned(),
+        );
     }
     found
 }

@@ -13,6 +13,8 @@ pub(super) enum Kind {
     Switch,
     /// A list of texts.
     Texts,
+    /// A length of time: a whole number with `s`, `m`, `h` or `d`, or `0`.
+    Span,
     /// One of these words.
     Word(&'static [&'static str]),
 }
@@ -64,7 +66,7 @@ const fn secret(name: &'static str, kind: Kind, default: &'static str) -> Key {
     }
 }
 
-use Kind::{Number, Switch, Text, Texts, Word};
+use Kind::{Number, Span, Switch, Text, Texts, Word};
 
 /// Connectors, in the words of `connector = …`.
 pub(super) const CONNECTORS: &[&str] = &["lightspeed", "copernica"];
@@ -104,6 +106,11 @@ pub(super) const LIGHTSPEED: &[Key] = &[
     key("own_addresses", Texts, "[]"),
     key("scope", Word(&["shop", "account"]), "'shop'"),
     key("fetches", Number(1, 50), "8"),
+    key("history", Word(&["auto", "manual"]), "'auto'"),
+    key("webhooks", Switch, "true"),
+    key("sweep_interval", Text, "''"),
+    key("reconcile_interval", Span, "'7d'"),
+    key("checkout_interval", Span, "'15m'"),
 ];
 
 /// Keys of a `[[connection]]` with `connector = "copernica"`.
@@ -128,7 +135,12 @@ pub(super) const ROUTE: &[Key] = &[
     required("to", Text),
     key("preset", Word(&["bookerz"]), "'bookerz'"),
     key("newsletter", Word(&["confirmed", "subscribed"]), "'confirmed'"),
+    key("extras", Texts, "[]"),
     key("quotes", Switch, "true"),
+    key("quote_rows", Switch, "false"),
+    key("recovery_url", Text, "''"),
+    key("cart_hold_off", Span, "'0'"),
+    key("cart_expires", Span, "'0'"),
     key("customer_groups", Switch, "false"),
     key("order_id", Word(&["shop", "hub"]), "'shop'"),
     key("zone", Text, "'Europe/Amsterdam'"),
@@ -169,6 +181,9 @@ impl Key {
                 (!is_inside).then(|| format!("must lie between {least} and {most}, and is {number}"))
             }
             (Texts, Value::Array(list)) if list.iter().all(Value::is_str) => None,
+            (Span, Value::String(text)) => span_ms(text)
+                .is_none()
+                .then(|| format!("must be {}, and is `{text}`", self.kind.in_words())),
             (Word(words), Value::String(word)) => {
                 let is_known = words.contains(&word.as_str());
                 (!is_known)
@@ -186,7 +201,7 @@ impl Key {
     pub(super) fn read(&self, text: &str) -> Value {
         let as_text = || Value::String(text.to_owned());
         match self.kind {
-            Text | Word(_) => as_text(),
+            Text | Span | Word(_) => as_text(),
             Number(..) | Switch => text.trim().parse().unwrap_or_else(|_| as_text()),
             Texts => match text.trim().parse() {
                 Ok(Value::Array(list)) => Value::Array(list),
@@ -203,6 +218,7 @@ impl Kind {
             Number(least, most) => format!("a whole number between {least} and {most}"),
             Switch => "true or false".to_owned(),
             Texts => "a list of texts".to_owned(),
+            Span => "a length of time in quotes, such as 30m, 6h or 90d, or 0 for none".to_owned(),
             Word(words) => any_of(words),
         }
     }
@@ -218,6 +234,25 @@ fn type_in_words(value: &Value) -> &'static str {
         Value::Array(_) => "a list",
         Value::Table(_) => "a table",
     }
+}
+
+/// Reads a length of time, in milliseconds; `None` when it is none, or longer than a hundred years.
+pub(super) fn span_ms(text: &str) -> Option<i64> {
+    const LONGEST_MS: i64 = 36_525 * 86_400_000;
+    if text == "0" {
+        return Some(0);
+    }
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let unit_ms = match unit {
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let span = number.parse::<i64>().ok().filter(|_| is_number)?;
+    span.checked_mul(unit_ms).filter(|span| *span <= LONGEST_MS)
 }
 
 /// Writes `a`, `b` or `c`.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
+use super::schema::span_ms;
 use super::source::{Section, Sections};
 use crate::error::Failure;
 
@@ -164,6 +165,21 @@ pub(crate) enum OrderId {
     Hub,
 }
 
+/// A length of time, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Span(pub i64);
+
+impl TryFrom<String> for Span {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        span_ms(&text)
+            .map(Self)
+            .ok_or_else(|| format!("`{text}` is no length of time"))
+    }
+}
+
 /// A `[[route]]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -177,8 +193,18 @@ pub(crate) struct RouteConfig {
     _preset: String,
     /// Which subscriptions count as a Yes.
     pub newsletter: Newsletter,
+    /// Extra fields beside the preset, by name.
+    pub extras: Vec<String>,
     /// Whether carts are delivered.
     pub quotes: bool,
+    /// Whether the rows of carts are fetched and delivered.
+    pub quote_rows: bool,
+    /// The address that gives a cart back, with `{hash}` in it.
+    pub recovery_url: String,
+    /// How long a cart must have been left alone before it is delivered for the first time.
+    pub cart_hold_off: Span,
+    /// After how long without a change a cart counts as expired.
+    pub cart_expires: Span,
     /// Whether memberships of customer groups are fetched and delivered.
     pub customer_groups: bool,
     /// Whose number of an order stands in the sink.

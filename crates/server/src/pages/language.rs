@@ -89,6 +89,7 @@ words! {
     order_row: "Bestelregels", "Order rows", "Bestellzeilen";
     /// Kind of object.
     quote: "Winkelwagens", "Carts", "Warenkörbe";
+    quote_row: "Winkelwagenregels", "Cart rows", "Warenkorbzeilen";
     /// Kind of object.
     customer_group: "Klantgroepen", "Customer groups", "Kundengruppen";
     /// Reading.

@@ -314,6 +314,7 @@ fn kind_word(kind: ObjectKind, words: &Words) -> &'static str {
         ObjectKind::Order => words.order,
         ObjectKind::OrderRow => words.order_row,
         ObjectKind::Quote => words.quote,
+        ObjectKind::QuoteRow => words.quote_row,
         ObjectKind::CustomerGroup => words.customer_group,
     }
 }

@@ -108,6 +108,7 @@ pub(super) fn customer_row(remote_id: i64, email: &str) -> RecordRow {
         owner: None,
         ref_id: 0,
         label: String::new(),
+        is_historic: false,
     }
 }
 
@@ -125,6 +126,7 @@ pub(super) fn order_row(remote_id: i64, customer_id: i64, cart: i64) -> RecordRo
         owner: (customer_id != 0).then(|| customer(customer_id)),
         ref_id: cart,
         label: format!("ORD{remote_id:05}"),
+        is_historic: remote_id % 3 == 0,
     }
 }
 
@@ -158,6 +160,7 @@ pub(super) fn relation(id: i64) -> RelationRow {
         scope: SCOPE,
         alias_of: None,
         is_unconfirmed: false,
+        is_historic: false,
         created_at: at(1),
         updated_at: at(2),
     }

@@ -201,6 +201,7 @@ async fn read_lists(tx: &mut WriteTx, n: i64) {
     let kinds = [RecordKind::Order, RecordKind::Quote];
     tx.records(t, &customers).await.unwrap();
     tx.owned(t, &kinds, &customers).await.unwrap();
+    tx.moments(t, RecordKind::Order, &customers).await.unwrap();
     tx.referring(t, RecordKind::Order, SHOP, &numbers).await.unwrap();
     tx.nodes(t, SCOPE, &customers).await.unwrap();
     tx.nodes_by_keys(t, SCOPE, &keys).await.unwrap();

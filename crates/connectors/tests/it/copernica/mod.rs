@@ -51,6 +51,7 @@ fn hub(number: i64) -> Hub {
         number,
         shop_id: 24_501,
         guid: "5f0d1c3e-8a44-8b6f-9c21-0e5a7d3b9f10".to_owned(),
+        is_historic: false,
         created_at: START,
         updated_at: START,
         zone: Zone::amsterdam(),

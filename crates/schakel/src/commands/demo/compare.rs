@@ -126,7 +126,7 @@ fn count(figures: &mut SinkFigures, object: ObjectKind, living: u64) {
         ObjectKind::Order => figures.orders = living,
         ObjectKind::OrderRow => figures.order_rows = living,
         ObjectKind::Quote => figures.quotes = living,
-        ObjectKind::CustomerGroup => {}
+        ObjectKind::QuoteRow | ObjectKind::CustomerGroup => {}
     }
 }
 
