@@ -35,3 +35,5 @@ pub mod budget;
 pub mod forecast;
 
 pub mod walk;
+
+pub mod rhythm;

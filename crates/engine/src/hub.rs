@@ -1,7 +1,7 @@
 //! A running hub: the store, the doors, the connections and the routes between them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use schakel_core::connector::{Cx, Sink, Source};
 use schakel_core::id::{ConnectionId, IdMaker, TenantId};
@@ -30,6 +30,62 @@ pub struct SourceConnection {
     pub fetches: usize,
     /// How many calls may be made; `cx` spends from it.
     pub ledger: Arc<Ledger>,
+    /// How often its lists are walked.
+    pub walks: WalkSettings,
+    /// Where its webhooks come in.
+    pub hook_address: HookAddress,
+}
+
+/// How often the lists of a source are walked, in milliseconds; 0 for never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WalkSettings {
+    /// From the begin of one sweep to the next: what changed lately (A19).
+    pub sweep_ms: i64,
+    /// From the begin of one reconciliation to the next: ids and counts (A16).
+    pub reconcile_ms: i64,
+    /// From one collection of checkouts to the next (C6).
+    pub checkouts_ms: i64,
+    /// Whether the history begins by itself at the first start (A8).
+    pub has_history: bool,
+}
+
+impl WalkSettings {
+    /// Nothing is walked by itself.
+    pub const OFF: Self = Self {
+        sweep_ms: 0,
+        reconcile_ms: 0,
+        checkouts_ms: 0,
+        has_history: false,
+    };
+}
+
+impl Default for WalkSettings {
+    fn default() -> Self {
+        const MINUTE_MS: i64 = 60_000;
+        Self {
+            sweep_ms: 15 * MINUTE_MS,
+            reconcile_ms: 7 * 24 * 60 * MINUTE_MS,
+            checkouts_ms: 15 * MINUTE_MS,
+            has_history: true,
+        }
+    }
+}
+
+/// The public address at which a source's webhooks come in; it changes when its secret path is replaced.
+#[derive(Clone, Default)]
+pub struct HookAddress(Arc<Mutex<Option<String>>>);
+
+impl HookAddress {
+    /// Gives the address; `None` when the hub is not reached from outside or polls.
+    #[must_use]
+    pub fn get(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes the address of now.
+    pub fn set(&self, address: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = address;
+    }
 }
 
 /// A connection that takes data.
@@ -123,6 +179,8 @@ pub struct Wake {
     pub inbox: Notify,
     /// Something is wanted from a source.
     pub fetch: Notify,
+    /// Lists of a source are to be walked.
+    pub walk: Notify,
     /// The outbox has something.
     pub outbox: Notify,
 }

@@ -4,6 +4,8 @@
 //! |---|---|---|---|
 //! | [`intake`] | webhook | inbox | T0, group commit, before the 2xx |
 //! | [`fetch`] | wanted things | inbox | T4 |
+//! | [`walk`] | lists: history, sweep, reconciliation | inbox | T4 |
+//! | [`watch`] | registrations, silence | walks | – |
 //! | [`apply`] | inbox | records, identity, entities, outbox | T1, with [`normalise`], [`resolve`], [`plan`] |
 //! | [`deliver`] | outbox | attempts, outbox | T2 and T3 |
 //! | [`report`] | all of them | – | for people |
@@ -22,6 +24,10 @@ pub mod budget;
 pub mod intake;
 
 pub mod fetch;
+
+pub mod walk;
+
+pub mod watch;
 
 pub mod normalise;
 

@@ -7,6 +7,7 @@
 use anyhow::Context;
 use schakel_core::id::ConnectionId;
 use schakel_core::time::Timestamp;
+use schakel_engine::hub::HookAddress;
 use schakel_server::hooks::{self, HookPath, HookPaths};
 use schakel_store::Store;
 use serde::{Deserialize, Serialize};
@@ -102,10 +103,26 @@ fn setting(name: &str) -> String {
     format!("hook_path/{name}")
 }
 
+/// Gives the setting that says when the connection `name` was prepared.
+pub(crate) fn prepared(name: &str) -> String {
+    format!("prepared/{name}")
+}
+
 /// Gives a secret path of the source connection `name`, such as `/hooks/3f…`.
 pub(crate) fn path(key: &HubKey, name: &str, generation: u32) -> String {
     let token = key.cut(&[b"hook", name.as_bytes(), generation.to_string().as_bytes()]);
     format!("{}{}", hooks::PATH, hex(&token))
+}
+
+/// The source connection of a way in.
+#[derive(Clone)]
+pub(crate) struct WayOf {
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub connection: ConnectionId,
+    /// Where the running hub finds its public address.
+    pub address: HookAddress,
 }
 
 /// The ways into a running hub, kept in step with the database.
@@ -113,8 +130,10 @@ pub(crate) fn path(key: &HubKey, name: &str, generation: u32) -> String {
 pub(crate) struct Ways {
     /// What the entrance looks at.
     pub paths: HookPaths,
-    /// The source connections by name.
-    pub sources: Vec<(String, ConnectionId)>,
+    /// The source connections.
+    pub sources: Vec<WayOf>,
+    /// The address under which shops reach this hub, without a slash at its end; empty when nobody said so.
+    pub public: String,
     /// The key of the hub.
     pub key: HubKey,
     /// Where the generations are.
@@ -128,12 +147,24 @@ impl Ways {
     /// When the store fails; the ways stay as they were.
     pub(crate) async fn refresh(&self) -> anyhow::Result<()> {
         let mut open = Vec::new();
-        for (name, connection) in &self.sources {
-            let generations = Generations::read(&self.store, name).await?;
-            open.extend(generations.open(&self.key, name, *connection));
+        for way in &self.sources {
+            let generations = Generations::read(&self.store, &way.name).await?;
+            open.extend(generations.open(&self.key, &way.name, way.connection));
+            way.address.set(self.address(&way.name, &generations).await?);
         }
         self.paths.set(open);
         Ok(())
+    }
+
+    /// Gives the address whose webhooks the hub itself keeps registered: only after `setup` registered them once, and
+    /// not while it moves them to a new path.
+    async fn address(&self, name: &str, generations: &Generations) -> anyhow::Result<Option<String>> {
+        let is_prepared = self.store.setting(&prepared(name)).await?.is_some();
+        if self.public.is_empty() || !is_prepared || generations.in_use().next().is_some() {
+            return Ok(None);
+        }
+        let path = path(&self.key, name, generations.current);
+        Ok(Some(format!("{}{path}", self.public)))
     }
 }
 

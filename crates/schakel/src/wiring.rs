@@ -17,14 +17,14 @@ use schakel_core::time::{Clock, Zone};
 use schakel_engine::budget::{BudgetDoor, Ledger, Owner};
 use schakel_engine::clock::{Dice, SystemClock};
 use schakel_engine::http::{CallCounts, CountingDoor, HyperDoor};
-use schakel_engine::hub::{Hub, Route, SinkConnection, SourceConnection, Wake};
+use schakel_engine::hub::{HookAddress, Hub, Route, SinkConnection, SourceConnection, Wake, WalkSettings};
 use schakel_server::hooks::HookPaths;
 use schakel_store::Store;
 
 use crate::config::{
     Config, ConnectionConfig, CopernicaConfig, LightspeedConfig, Newsletter, OrderId, RouteConfig, Scope,
 };
-use crate::hook_paths::Ways;
+use crate::hook_paths::{WayOf, Ways};
 use crate::keys::HubKey;
 
 /// Whose data it is, until a hub serves several.
@@ -43,6 +43,10 @@ pub(crate) struct SourcePart {
     pub fetches: usize,
     /// How many calls its key may make.
     pub limits: KeyLimits,
+    /// How often its lists are walked.
+    pub walks: WalkSettings,
+    /// Whether it tells of changes.
+    pub has_webhooks: bool,
 }
 
 /// An account to connect.
@@ -96,6 +100,8 @@ pub(crate) struct Parts {
     pub sinks: Vec<SinkPart>,
     /// The routes between them.
     pub routes: Vec<RoutePart>,
+    /// The address under which shops reach this hub; empty when nobody said so.
+    pub public: String,
 }
 
 /// A hub with what stands around it.
@@ -178,13 +184,10 @@ pub(crate) fn outside(parts: Parts) -> Outside {
         .sources
         .into_iter()
         .map(|part| (part.name, Lightspeed::new(part.settings)));
-    let sinks = parts
-        .sinks
-        .into_iter()
-        .map(|part| {
-            let preset = presets.of(&part.name);
-            (part.name, Copernica::new(part.settings, preset))
-        });
+    let sinks = parts.sinks.into_iter().map(|part| {
+        let preset = presets.of(&part.name);
+        (part.name, Copernica::new(part.settings, preset))
+    });
     Outside {
         sources: sources.collect(),
         sinks: sinks.collect(),
@@ -201,12 +204,14 @@ struct Wiring {
     ids: Arc<IdMaker>,
     door: Arc<dyn Http>,
     presets: Presets,
+    public: String,
     sources: BTreeMap<ConnectionId, SourceConnection>,
     shop_ids: BTreeMap<ConnectionId, i64>,
     own_addresses: Vec<String>,
     sinks: BTreeMap<ConnectionId, SinkConnection>,
     routes: Vec<Route>,
     names: BTreeMap<String, ConnectionId>,
+    ways: Vec<WayOf>,
     calls: Vec<(String, CallCounts)>,
 }
 
@@ -224,12 +229,14 @@ impl Wiring {
             ids: Arc::new(IdMaker::new(node)),
             door: Arc::new(HyperDoor::new(has_plain_address(parts))),
             presets: Presets::of_routes(&parts.routes),
+            public: parts.public.trim_end_matches('/').to_owned(),
             sources: BTreeMap::new(),
             shop_ids: BTreeMap::new(),
             own_addresses: Vec::new(),
             sinks: BTreeMap::new(),
             routes: Vec::new(),
             names: BTreeMap::new(),
+            ways: Vec::new(),
             calls: Vec::new(),
         })
     }
@@ -241,6 +248,8 @@ impl Wiring {
             scope,
             fetches,
             limits,
+            walks,
+            has_webhooks,
         } = part;
         let (id, mut cx) = self.connection(&name, "lightspeed").await?;
         let owner = Owner {
@@ -259,6 +268,17 @@ impl Wiring {
         self.shop_ids.insert(id, settings.shop_id);
         self.own_addresses.extend_from_slice(&settings.own_addresses);
         let source = Arc::new(Lightspeed::new(settings));
+        let hook_address = HookAddress::default();
+        self.ways.push(WayOf {
+            name: name.clone(),
+            connection: id,
+            // A shop that is polled has none to keep registered.
+            address: if has_webhooks {
+                hook_address.clone()
+            } else {
+                HookAddress::default()
+            },
+        });
         self.sources.insert(
             id,
             SourceConnection {
@@ -269,6 +289,8 @@ impl Wiring {
                 scope,
                 fetches,
                 ledger,
+                walks,
+                hook_address,
             },
         );
         Ok(())
@@ -359,13 +381,10 @@ impl Wiring {
     fn finish(self) -> Wired {
         let ways = Ways {
             paths: HookPaths::default(),
-            sources: self
-                .sources
-                .values()
-                .map(|source| (source.name.clone(), source.id))
-                .collect(),
+            sources: self.ways,
             key: self.key,
             store: self.store.clone(),
+            public: self.public,
         };
         let hub = Hub {
             store: self.store,
@@ -411,6 +430,7 @@ impl Parts {
             }
         }
         parts.routes = config.routes.iter().map(route_part).collect();
+        parts.public.clone_from(&config.hub.hooks_address);
         parts
     }
 }
@@ -431,6 +451,8 @@ fn source_part(config: &LightspeedConfig) -> SourcePart {
         scope: config.scope,
         fetches: config.fetches,
         limits: KeyLimits::default(),
+        walks: config.walks(),
+        has_webhooks: config.webhooks,
     }
 }
 

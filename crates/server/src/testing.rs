@@ -16,7 +16,7 @@ use schakel_core::privacy::Secret;
 use schakel_core::time::{ManualClock, Timestamp};
 use schakel_engine::budget::Ledger;
 use schakel_engine::clock::Dice;
-use schakel_engine::hub::{Hub, SourceConnection, Wake};
+use schakel_engine::hub::{HookAddress, Hub, SourceConnection, Wake, WalkSettings};
 use schakel_store::{OpenOptions, Store};
 use schakel_testkit::{TempDir, tempdir};
 use tower::ServiceExt;
@@ -71,6 +71,8 @@ pub(crate) async fn hub(name: &str) -> (Arc<Hub>, TempDir) {
         cx: Cx::new(Arc::new(Walled), clock.clone()),
         scope: SOURCE.0,
         fetches: 1,
+        walks: WalkSettings::OFF,
+        hook_address: HookAddress::default(),
         ledger: Arc::new(Ledger::unmetered(store.clone(), tenant, SOURCE, clock.clone())),
     };
     let hub = Hub {

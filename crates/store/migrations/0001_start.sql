@@ -69,8 +69,11 @@ CREATE TABLE event (
 -- Finds repeats and all events of one thing. NULLs differ from each other on both engines, so only payloads are
 -- unique; the thing's id stands before the digest so that new entries land near each other.
 CREATE UNIQUE INDEX event_thing ON event (tenant_id, connection_id, remote_id, dedup_key);
--- Answers to our own questions stand before what was sent, so that nothing is asked twice under a backlog.
-CREATE INDEX event_waiting ON event (tenant_id, (ordinal = 0), id, connection_id) WHERE state = 'waiting';
+-- Answers to our own questions stand before what was sent, so that nothing is asked twice under a backlog; what lists
+-- brought stands behind both, so that live events never wait for a history.
+CREATE INDEX event_waiting ON event (
+    tenant_id, (CASE WHEN origin = 'fetch' THEN 0 WHEN origin = 'webhook' THEN 1 ELSE 2 END), id, connection_id
+) WHERE state = 'waiting';
 CREATE INDEX event_quarantined ON event (tenant_id, reason, id) WHERE state = 'quarantined';
 
 -- What each source last said about one thing. Owner: record. Kept as long as the thing's person.

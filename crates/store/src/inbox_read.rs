@@ -88,7 +88,7 @@ impl Store {
         })
         .push(") AND ");
         let sql = known_words(sql)
-            .push(" ORDER BY (ordinal = 0), id LIMIT ")
+            .push(" ORDER BY (CASE WHEN origin = 'fetch' THEN 0 WHEN origin = 'webhook' THEN 1 ELSE 2 END), id LIMIT ")
             .bind(limit_of(bound.events));
         let mut ids = Vec::new();
         let (mut bytes, most) = (0_i64, limit_of(bound.bytes));
@@ -126,6 +126,43 @@ impl Store {
                 Ok((ConnectionId(cells.int()?), cells.int()?))
             })
             .collect()
+    }
+
+    /// Counts waiting events, at most `most`.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn count_waiting(&self, tenant: TenantId, most: i64) -> Result<i64, StoreError> {
+        let sql = Sql::new(
+            self.db.dialect(),
+            "count waiting events",
+            "SELECT count(*) FROM (SELECT 1 FROM event WHERE tenant_id = $1 AND state = 'waiting' LIMIT $2) AS few",
+        );
+        let rows = self.db.read(sql.arg(tenant.0).arg(most)).await?;
+        rows.first().map_or(Ok(0), |row| row.cells().int())
+    }
+
+    /// Counts how many webhooks of `connection` ever came in, repeats included.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn webhooks_received(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+    ) -> Result<i64, StoreError> {
+        let sql = Sql::new(
+            self.db.dialect(),
+            "count webhooks",
+            "SELECT n FROM counter WHERE tenant_id = $1 AND connection_id = $2 AND origin = $3 AND name = $4",
+        );
+        let sql = sql
+            .arg(tenant.0)
+            .arg(connection.0)
+            .arg(Origin::Webhook.as_str())
+            .arg(RECEIVED);
+        let rows = self.db.read(sql).await?;
+        rows.first().map_or(Ok(0), |row| row.cells().int())
     }
 
     /// Returns how often each of `events` was begun without an end ([`Store::begin_events`]).

@@ -64,10 +64,10 @@ pub use error::StoreError;
 pub use lock::{Durability, ProcessLock};
 pub use open::OpenOptions;
 pub use rows::{
-    AfterFetch, AsideRow, AttemptRow, Bound, BudgetDay, BudgetRow, Claim, Claimed, ClaimedFetch, ConnectionRow, DeadFilter,
-    DeadLetter, DeliveryCount, DeliveryRow, EntityKey, EntityRow, EventRow, FetchRow, Finished, Hold,
-    InboxCounts, Inserted, MergeRow, Moment, Outcome, Piece, PutNode, QuarantineFilter, RecordRow, RelationCounts,
-    RelationRow, Settle, Waiting, WalkPage,
+    AfterFetch, AsideRow, AttemptRow, Bound, BudgetDay, BudgetRow, Claim, Claimed, ClaimedFetch,
+    ConnectionRow, DeadFilter, DeadLetter, DeliveryCount, DeliveryRow, EntityKey, EntityRow, EventRow,
+    FetchRow, Finished, Hold, InboxCounts, Inserted, MergeRow, Moment, Outcome, Piece, PutNode,
+    QuarantineFilter, RecordRow, RelationCounts, RelationRow, Settle, Waiting, WalkPage,
 };
 pub use write::WriteTx;
 

@@ -65,6 +65,26 @@ impl Store {
             .collect())
     }
 
+    /// Counts deliveries to `sink` that are ready, at most `most`.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn count_ready(
+        &self,
+        tenant: TenantId,
+        sink: ConnectionId,
+        most: i64,
+    ) -> Result<i64, StoreError> {
+        let sql = Sql::new(
+            self.db.dialect(),
+            "count ready deliveries",
+            "SELECT count(*) FROM (SELECT 1 FROM delivery
+                 WHERE tenant_id = $1 AND sink_id = $2 AND state = 'ready' LIMIT $3) AS few",
+        );
+        let rows = self.db.read(sql.arg(tenant.0).arg(sink.0).arg(most)).await?;
+        rows.first().map_or(Ok(0), |row| row.cells().int())
+    }
+
     /// Returns the deliveries of `objects` to `sink`, outside of any transaction.
     ///
     /// # Errors

@@ -243,12 +243,39 @@ async fn held(hub: &Hub, claimed: &[ClaimedFetch]) -> Result<BTreeMap<RecordKey,
     Ok(rows.into_iter().map(|row| (row.held.key, row.held)).collect())
 }
 
+/// Gives what is read beside a thing: the rows of a cart, where a route delivers them.
+fn beside(hub: &Hub, key: RecordKey) -> Option<Part> {
+    let has_rows = hub.routes_from(key.connection).any(|route| route.has_quote_rows);
+    (key.kind == RecordKind::Quote && has_rows).then_some(Part::QuoteRows)
+}
+
+async fn read(
+    source: &SourceConnection,
+    key: RecordKey,
+    beside: Option<Part>,
+) -> Result<Fetched, ConnectorError> {
+    let (cx, id) = (&source.cx, key.remote_id);
+    let fetched = source.source.fetch(cx, key.kind, id).await?;
+    let Some(part) = beside.filter(|_| fetched.status == 200) else {
+        return Ok(fetched);
+    };
+    let rows = source.source.rows(cx, part, id).await?;
+    if rows.status != 200 {
+        // The thing was there a moment ago: it went just now, or this 404 is one of the passing ones.
+        return Err(ConnectorError::Unavailable("its rows are not there".to_owned()));
+    }
+    let body = source.source.with_rows(part, &fetched.body, &rows.body);
+    let body = body.ok_or_else(|| ConnectorError::Malformed("the answer holds no rows".to_owned()))?;
+    Ok(Fetched { body, ..fetched })
+}
+
 async fn fetch_one(
     source: &SourceConnection,
     claimed: ClaimedFetch,
+    beside: Option<Part>,
 ) -> (ClaimedFetch, Result<Fetched, ConnectorError>) {
     let key = claimed.row.key;
-    let call = async { source.source.fetch(&source.cx, key.kind, key.remote_id).await };
+    let call = read(source, key, beside);
     // One that fails on our side must not take along those that are out with it.
     let answer = AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|_| {
         let why = "reading the answer failed on our side".to_owned();
@@ -290,7 +317,8 @@ fn event(hub: &Hub, row: &FetchRow, fetched: Fetched, now: Timestamp) -> Event {
     }
 }
 
-const fn stream_of(kind: RecordKind) -> &'static str {
+/// The stream of answers about things of a kind.
+pub(crate) const fn stream_of(kind: RecordKind) -> &'static str {
     match kind {
         RecordKind::Customer => "customers",
         RecordKind::Subscription => "subscriptions",

@@ -226,9 +226,7 @@ fn sample(preset: &Preset, row: &DeliveryRow) -> Sample {
 /// Gives the natural key of an object, such as `RelationID=7`.
 pub(super) fn key_of(preset: &Preset, row: &DeliveryRow) -> String {
     let values = serde_json::from_str::<Vec<_>>(&row.desired).unwrap_or_default();
-    let table = preset
-        .table(row.kind)
-        .filter(|table| values.len() >= table.own);
+    let table = preset.table(row.kind).filter(|table| values.len() >= table.own);
     match table {
         Some(table) => {
             let parts = table

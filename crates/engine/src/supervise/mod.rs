@@ -22,10 +22,12 @@ use crate::apply::{Fence, Stepped};
 use crate::deliver::{Gauge, Loop};
 use crate::hub::Hub;
 use crate::intake::{self, Entrance};
-use crate::{apply, fetch};
+use crate::{apply, fetch, walk};
 
 /// How often a stage looks for work although nobody woke it.
 const POLL: Duration = Duration::from_millis(500);
+/// How often a walk looks whether a person began, halted or resumed one.
+const WALK_POLL: Duration = Duration::from_secs(2);
 /// Shortest pause of a delivery loop that has nothing to do but wait for a due time.
 const PAUSE: Duration = Duration::from_millis(20);
 /// How often claims that ended are looked for, in microseconds.
@@ -67,6 +69,14 @@ pub fn start(hub: &Arc<Hub>, is_alone: bool) -> Running {
         let (one, end) = (hub.clone(), stopped.clone());
         tasks.spawn(keep("fetch", end.clone(), move || {
             fetch_task(one.clone(), connection, is_alone, end.clone())
+        }));
+        let (one, end) = (hub.clone(), stopped.clone());
+        tasks.spawn(keep("walk", end.clone(), move || {
+            walk_task(one.clone(), connection, end.clone())
+        }));
+        let (one, end) = (hub.clone(), stopped.clone());
+        tasks.spawn(keep("watch", end.clone(), move || {
+            watch_task(one.clone(), connection, end.clone())
         }));
     }
     let (one, end) = (hub.clone(), stopped.clone());
@@ -277,6 +287,38 @@ async fn fetch_task(
         && let Err(error) = source.ledger.release().await
     {
         tracing::warn!(%error, "the budget of calls could not be given back, the next process waits a moment for it");
+    }
+}
+
+async fn walk_task(hub: Arc<Hub>, connection: ConnectionId, mut stopped: watch::Receiver<bool>) {
+    let walking = walk::Loop::new(hub.clone(), connection);
+    while !*stopped.borrow() {
+        match walking.step().await {
+            Ok(walk::Stepped::Went) => {}
+            Ok(walk::Stepped::Idle(us) | walk::Stepped::Waits(us)) => {
+                let wait = Duration::from_micros(u64::try_from(us).unwrap_or(0)).clamp(PAUSE, WALK_POLL);
+                pause(&hub.wake.walk, wait, &mut stopped).await;
+            }
+            Err(error) => store_failed("walk", &error, &mut stopped).await,
+        }
+    }
+}
+
+async fn watch_task(hub: Arc<Hub>, connection: ConnectionId, mut stopped: watch::Receiver<bool>) {
+    let mut watching = crate::watch::Watch::new(hub.clone(), connection);
+    while !*stopped.borrow() {
+        let wait_us = match watching.step().await {
+            Ok(us) => us,
+            Err(error) => {
+                store_failed("watch", &error, &mut stopped).await;
+                continue;
+            }
+        };
+        let wait = Duration::from_micros(u64::try_from(wait_us).unwrap_or(0));
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            _ = stopped.changed() => {}
+        }
     }
 }
 

@@ -7,10 +7,12 @@
 
 mod asking;
 mod bad_input;
+mod carts;
 mod damage;
 mod door;
 mod ending;
 mod faults;
+mod past;
 mod payloads;
 mod people;
 mod poison;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use schakel_connectors::lightspeed::Lightspeed;
 use schakel_core::id::ConnectionId;
-use schakel_engine::hub::{Hub, Route, SourceConnection};
+use schakel_engine::hub::{HookAddress, Hub, Route, SourceConnection, WalkSettings};
 use serde_json::{Value, json};
 
 use crate::payloads::{customer, plain_order, subscription};
@@ -26,6 +26,8 @@ fn add_shop(hub: &mut Hub, id: ConnectionId, shop: i64) {
         scope: 0,
         fetches: 4,
         ledger: first.ledger.clone(),
+        walks: WalkSettings::OFF,
+        hook_address: HookAddress::default(),
     };
     hub.sources.insert(id, second);
     let route = Route {

@@ -21,7 +21,7 @@ use schakel_engine::budget::Ledger;
 use schakel_engine::clock::Dice;
 use schakel_engine::deliver::{Gauge, Loop};
 use schakel_engine::fetch;
-use schakel_engine::hub::{Hub, Route, SinkConnection, SourceConnection, Wake};
+use schakel_engine::hub::{HookAddress, Hub, Route, SinkConnection, SourceConnection, Wake, WalkSettings};
 use schakel_engine::intake::{self, Entrance, NotAccepted};
 use schakel_sandbox::copernica::{self as simulated, FaultKind};
 use schakel_sandbox::door::SimClock;
@@ -537,6 +537,8 @@ fn hub(store: Store, clock: &ManualClock, cx: Cx) -> Hub {
         cx: cx.clone(),
         scope: 1,
         fetches: 4,
+        walks: WalkSettings::OFF,
+        hook_address: HookAddress::default(),
         ledger: Arc::new(Ledger::unmetered(
             store.clone(),
             TenantId(1),
@@ -591,7 +593,8 @@ pub fn lightspeed_settings() -> lightspeed::Settings {
     .unwrap()
 }
 
-fn copernica_settings() -> copernica::Settings {
+/// The settings of the account.
+pub fn copernica_settings() -> copernica::Settings {
     serde_json::from_value(json!({
         "base_url": "https://copernica.test", "auth_url": "https://copernica.test/authenticate",
         "access_token": "sandbox-token", "database": DATABASE,

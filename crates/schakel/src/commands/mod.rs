@@ -1,17 +1,22 @@
 //! One module per command; each reads what it needs, does one thing and says how it went.
 
+mod backfill;
 mod check;
 mod config;
 mod dead;
 mod demo;
 mod doctor;
 mod explain;
+mod plan;
 mod preview;
 mod quarantine;
+mod reconcile;
 mod sandbox;
 mod serve;
 mod setup;
 mod status;
+mod sync;
+mod walks;
 
 use schakel_core::id::ConnectionId;
 use schakel_store::{OpenOptions, Store};
@@ -45,6 +50,10 @@ pub(crate) async fn run(cli: Cli, output: Output) -> anyhow::Result<Exit> {
         Command::Preview(args) => preview::run(&load_quietly(&layers(Vec::new()))?, &args, output).await,
         Command::Quarantine(what) => quarantine::run(&load_quietly(&layers(Vec::new()))?, what, output).await,
         Command::Dead(what) => dead::run(&load_quietly(&layers(Vec::new()))?, what, output).await,
+        Command::Plan(args) => plan::run(&load_quietly(&layers(Vec::new()))?, &args, output).await,
+        Command::Backfill(what) => backfill::run(&load_quietly(&layers(Vec::new()))?, what, output).await,
+        Command::Sync(args) => sync::run(&load_quietly(&layers(Vec::new()))?, &args, output).await,
+        Command::Reconcile(args) => reconcile::run(&load_quietly(&layers(Vec::new()))?, &args, output).await,
         Command::Doctor => doctor::run(&load_quietly(&layers(Vec::new()))?, output).await,
         Command::Sandbox(args) => {
             logging::start("warn", false);

@@ -5,10 +5,11 @@ use schakel_engine::report::{self, Change, Preview};
 use schakel_store::{OpenOptions, Store};
 use serde::Serialize;
 
-use super::{open, setup};
+use super::open;
 use crate::cli::PreviewArgs;
 use crate::config::Config;
 use crate::error::{Exit, Failure};
+use crate::hook_paths::prepared;
 use crate::output::Output;
 use crate::wiring::TENANT;
 
@@ -112,7 +113,7 @@ async fn routes(config: &Config, store: &Store) -> Result<Vec<Route>, Failure> {
     for route in &config.routes {
         let mut not_prepared = Vec::new();
         for name in [&route.from, &route.to] {
-            if store.setting(&setup::prepared(name)).await?.is_none() {
+            if store.setting(&prepared(name)).await?.is_none() {
                 not_prepared.push(name.clone());
             }
         }

@@ -14,7 +14,7 @@ use super::open;
 use crate::cli::SetupArgs;
 use crate::config::{Config, ConnectionConfig};
 use crate::error::{Exit, Failure, Side};
-use crate::hook_paths::{self, GRACE_MS, Generations};
+use crate::hook_paths::{self, GRACE_MS, Generations, prepared};
 use crate::keys::HubKey;
 use crate::output::Output;
 use crate::wiring::{self, Outside, Parts};
@@ -99,11 +99,6 @@ async fn note(store: &Store, cx: &Cx, name: &str, end: &Result<Exit, Failure>) -
         store.put_setting(&prepared(name), at.as_bytes()).await?;
     }
     Ok(())
-}
-
-/// Gives the setting that says when the connection `name` was prepared.
-pub(super) fn prepared(name: &str) -> String {
-    format!("prepared/{name}")
 }
 
 /// A shop whose webhooks are registered.

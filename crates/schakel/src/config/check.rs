@@ -7,7 +7,7 @@ use schakel_core::time::Zone;
 
 use super::schema::any_of;
 use super::source::Section;
-use super::{Complaint, Config, ConnectionConfig, CopernicaConfig, Origin, RouteConfig};
+use super::{Complaint, Config, ConnectionConfig, CopernicaConfig, LightspeedConfig, Origin, RouteConfig};
 
 /// Gives what can't work, with both values in the text.
 pub(super) fn combinations(config: &Config) -> Vec<Complaint> {
@@ -54,8 +54,30 @@ fn of_connection(section: &Section, connection: &ConnectionConfig) -> Vec<Compla
         ConnectionConfig::Lightspeed(shop) if shop.api_secret.is_empty() => {
             vec![missing(section, "api_secret")]
         }
-        ConnectionConfig::Lightspeed(_) => Vec::new(),
+        ConnectionConfig::Lightspeed(shop) => of_shop(section, shop),
     }
+}
+
+fn of_shop(section: &Section, shop: &LightspeedConfig) -> Vec<Complaint> {
+    let mut found = Vec::new();
+    match shop.sweep_ms() {
+        None => {
+            let text = format!(
+                "{}: `sweep_interval` must be a length of time, such as 15m, or 0 for never, and is `{}`",
+                section.title, shop.sweep_interval
+            );
+            found.push(at(section, "sweep_interval", text));
+        }
+        Some(0) if !shop.webhooks => {
+            let text = format!(
+                "{}: `webhooks` is false and `sweep_interval` is 0: nothing would ever be heard of the shop",
+                section.title
+            );
+            found.push(at(section, "sweep_interval", text));
+        }
+        Some(_) => {}
+    }
+    found
 }
 
 fn of_copernica(section: &Section, config: &CopernicaConfig) -> Vec<Complaint> {

@@ -108,7 +108,7 @@ pub(super) const LIGHTSPEED: &[Key] = &[
     key("fetches", Number(1, 50), "8"),
     key("history", Word(&["auto", "manual"]), "'auto'"),
     key("webhooks", Switch, "true"),
-    key("sweep_interval", Text, "''"),
+    key("sweep_interval", Text, "'auto'"),
     key("reconcile_interval", Span, "'7d'"),
     key("checkout_interval", Span, "'15m'"),
 ];

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use schakel_core::privacy::Secret;
+use schakel_engine::hub::WalkSettings;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
@@ -93,6 +94,50 @@ pub(crate) struct LightspeedConfig {
     pub scope: Scope,
     /// Most fetches at once.
     pub fetches: usize,
+    /// Whether the history begins by itself at the first start.
+    pub history: History,
+    /// Whether the shop tells of changes; otherwise it is asked.
+    pub webhooks: bool,
+    /// How often it is asked what changed; `auto` for what fits `webhooks`.
+    pub sweep_interval: String,
+    /// How often ids and counts are compared.
+    pub reconcile_interval: Span,
+    /// How often unfinished checkouts are collected.
+    pub checkout_interval: Span,
+}
+
+impl LightspeedConfig {
+    /// How often the shop is swept, in milliseconds; 0 for never, `None` when that is no length of time.
+    pub(super) fn sweep_ms(&self) -> Option<i64> {
+        match (self.sweep_interval.as_str(), self.webhooks) {
+            ("auto", true) => Some(WalkSettings::default().sweep_ms),
+            ("auto", false) => Some(POLL_MS),
+            (text, _) => span_ms(text),
+        }
+    }
+
+    /// How often its lists are walked.
+    pub(crate) fn walks(&self) -> WalkSettings {
+        WalkSettings {
+            sweep_ms: self.sweep_ms().unwrap_or_default(),
+            reconcile_ms: self.reconcile_interval.0,
+            checkouts_ms: self.checkout_interval.0,
+            has_history: self.history == History::Auto,
+        }
+    }
+}
+
+/// How often a shop without webhooks is asked, in milliseconds: five minutes (A19).
+const POLL_MS: i64 = 300_000;
+
+/// Who begins a history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum History {
+    /// The hub, at the first start.
+    Auto,
+    /// `schakel backfill start`.
+    Manual,
 }
 
 /// A `[[connection]]` with `connector = "copernica"`.

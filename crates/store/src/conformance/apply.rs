@@ -150,7 +150,9 @@ async fn rows_are_due_until_they_are_known_at_the_newest_version(store: Store) {
     tx.put_records(TENANT, &rows).await.unwrap();
     tx.commit().await.unwrap();
     let due = async |below, limit| {
-        let due = store.rows_due(TENANT, SHOP, RecordKind::Order, below, limit).await;
+        let due = store
+            .rows_due(TENANT, SHOP, RecordKind::Order, below, limit)
+            .await;
         due.unwrap()
     };
     assert_eq!(due(None, 9).await, [(2, EventId(3)), (1, EventId(3))]);

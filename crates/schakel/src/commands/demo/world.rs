@@ -192,6 +192,8 @@ fn parts(args: &DemoArgs, shop: &shop::Simulator, shop_at: &Served, account_at: 
             settings: from,
             scope: Scope::Shop,
             fetches: 8,
+            walks: schakel_engine::hub::WalkSettings::OFF,
+            has_webhooks: true,
             limits: lightspeed::KeyLimits {
                 windows: Some(options.limits),
                 per_second: options.per_second,
@@ -218,6 +220,7 @@ fn parts(args: &DemoArgs, shop: &shop::Simulator, shop_at: &Served, account_at: 
             zone: Zone::amsterdam(),
             hold_ms: 30_000,
         }],
+        public: String::new(),
     }
 }
 

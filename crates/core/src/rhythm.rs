@@ -1,0 +1,160 @@
+//! Rhythm: how many webhooks a source usually sends at which hour, so that silence can be told from a quiet night.
+//!
+//! The rates are averages per hour of the week (UTC), newer weeks counting more. Silence is suspicious when so many were
+//! expected since the last one that none of them coming is no chance any more: arrivals by chance leave out twelve
+//! expected ones once in 160,000 times.
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Timestamp;
+
+/// Hours of a week.
+const HOURS: usize = 168;
+
+/// An hour in microseconds.
+const HOUR_US: i64 = 3_600_000_000;
+
+/// Arrivals that must have been expected before silence is suspicious.
+const SUSPICIOUS: f64 = 12.0;
+
+/// Shortest silence that is suspicious, in microseconds: half an hour, since even a busy shop sleeps for a moment.
+const SILENCE_MIN_US: i64 = 1_800_000_000;
+
+/// How much the newest week counts.
+const NEWEST: f64 = 0.4;
+
+/// The usual number of webhooks per hour of the week.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rhythm {
+    /// Per hour since Monday 00:00 UTC; -1 for an hour that was never watched.
+    rates: Vec<f64>,
+    /// The hour that is being watched, counted since 1970, and how many came in it so far.
+    hour: i64,
+    so_far: f64,
+}
+
+impl Default for Rhythm {
+    fn default() -> Self {
+        Self {
+            rates: vec![-1.0; HOURS],
+            hour: 0,
+            so_far: 0.0,
+        }
+    }
+}
+
+impl Rhythm {
+    /// Takes in that `arrived` webhooks came until `now` since the last call. Hours that were not watched to their end
+    /// (the hub did not run) are left as they were.
+    pub fn note(&mut self, arrived: i64, now: Timestamp) {
+        let hour = now.as_micros().div_euclid(HOUR_US);
+        let arrived = u32::try_from(arrived.max(0)).map_or(f64::from(u32::MAX), f64::from);
+        if hour == self.hour {
+            self.so_far += arrived;
+            return;
+        }
+        if hour == self.hour + 1
+            && let Some(rate) = self.rates.get_mut(of_week(self.hour))
+        {
+            *rate = if *rate < 0.0 {
+                self.so_far
+            } else {
+                *rate * (1.0 - NEWEST) + self.so_far * NEWEST
+            };
+        }
+        self.hour = hour;
+        self.so_far = arrived;
+    }
+
+    /// Tells whether no webhook since `last` is more than a quiet moment at `now`.
+    #[must_use]
+    pub fn is_suspicious(&self, last: Timestamp, now: Timestamp) -> bool {
+        now.as_micros() - last.as_micros() >= SILENCE_MIN_US && self.expected(last, now) >= SUSPICIOUS
+    }
+
+    /// How many webhooks are usual between two moments; of a longer time than a week only the last week counts.
+    #[must_use]
+    pub fn expected(&self, from: Timestamp, to: Timestamp) -> f64 {
+        let week_us = i64::try_from(HOURS).unwrap_or(0) * HOUR_US;
+        let end = to.as_micros();
+        let mut at = from.as_micros().max(end - week_us);
+        let mut sum = 0.0;
+        while at < end {
+            let hour = at.div_euclid(HOUR_US);
+            let until = ((hour + 1) * HOUR_US).min(end);
+            let rate = self.rates.get(of_week(hour)).copied().unwrap_or(-1.0).max(0.0);
+            #[expect(clippy::cast_precision_loss, reason = "at most an hour of microseconds")]
+            let part = (until - at) as f64 / HOUR_US as f64;
+            sum += rate * part;
+            at = until;
+        }
+        sum
+    }
+}
+
+/// The place of an hour in its week; 1970 began on a Thursday.
+fn of_week(hour: i64) -> usize {
+    usize::try_from((hour + 3 * 24).rem_euclid(168)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(hours: f64) -> Timestamp {
+        #[expect(clippy::cast_possible_truncation, reason = "a few weeks of microseconds")]
+        let us = (hours * 3.6e9) as i64;
+        Timestamp::from_micros(us)
+    }
+
+    /// Two weeks of a shop with 20 webhooks an hour by day and none by night.
+    fn shop() -> Rhythm {
+        let mut rhythm = Rhythm::default();
+        for quarter in 0..(2 * 168 * 4) {
+            let hour = f64::from(quarter) / 4.0;
+            let is_day = (8..22).contains(&(quarter / 4 % 24));
+            rhythm.note(if is_day { 5 } else { 0 }, at(hour));
+        }
+        rhythm
+    }
+
+    #[test]
+    fn a_quiet_night_is_no_alarm_and_a_quiet_morning_is() {
+        let rhythm = shop();
+        let monday = 336.0;
+        assert!(
+            !rhythm.is_suspicious(at(monday + 22.0), at(monday + 31.5)),
+            "night"
+        );
+        assert!(
+            rhythm.is_suspicious(at(monday + 9.0), at(monday + 10.0)),
+            "an hour of the morning"
+        );
+        assert!(
+            !rhythm.is_suspicious(at(monday + 9.0), at(monday + 9.3)),
+            "a moment"
+        );
+    }
+
+    #[test]
+    fn what_was_never_watched_expects_nothing() {
+        let rhythm = Rhythm::default();
+        assert!(!rhythm.is_suspicious(at(0.0), at(5_000.0)));
+        let mut slept = Rhythm::default();
+        slept.note(50, at(0.0));
+        slept.note(50, at(500.0));
+        assert!(
+            slept.expected(at(500.0), at(600.0)) < 1.0,
+            "an hour that was left in the middle teaches nothing"
+        );
+    }
+
+    #[test]
+    fn a_shop_that_grew_quiet_is_believed_after_some_weeks() {
+        let mut rhythm = shop();
+        for quarter in (2 * 168 * 4)..(12 * 168 * 4) {
+            rhythm.note(0, at(f64::from(quarter) / 4.0));
+        }
+        assert!(rhythm.expected(at(12.0 * 168.0), at(13.0 * 168.0)) < 12.0);
+    }
+}

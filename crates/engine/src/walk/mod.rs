@@ -1,0 +1,245 @@
+//! Walk: lists of a source become inbox events, page by page (T4): history, sweep and reconciliation.
+//!
+//! Invariants: a place moves only in the transaction that stores what lies before it (I24); what a list shows is no
+//! deletion of what it does not show, that is asked about one by one; an outage, a refused key or a half-read page ends
+//! nothing and marks nothing; live traffic goes first, in the budget and in the inbox.
+
+mod gather;
+mod page;
+mod rows;
+mod schedule;
+mod sift;
+mod verify;
+
+use std::sync::Arc;
+
+use schakel_core::connector::{ConnectorError, Cx, Part};
+use schakel_core::delivery::retry_wait_ms;
+use schakel_core::id::ConnectionId;
+use schakel_core::walk::{Job, Phase, Walk, WalkState};
+use schakel_store::{StoreError, WalkPage};
+
+use crate::hub::{Hub, SourceConnection};
+
+pub use schedule::parts_of;
+
+/// Events that may wait to be applied before a walk reads on: a second or two of work, so that live events and the
+/// memory of the hub notice nothing of a history (I25).
+const BACKLOG: i64 = 2_000;
+
+/// Deliveries that may be ready before a history reads on, so that live ones wait behind few.
+const OUTBOX_BACKLOG: i64 = 5_000;
+
+/// How long a walk waits while the hub is behind, in microseconds.
+const BEHIND_US: i64 = 50_000;
+
+/// How long a walk waits while another process walks this source's lists, in microseconds.
+const ELSEWHERE_US: i64 = 5_000_000;
+
+/// Wait after refused credentials, in milliseconds.
+const REFUSED_WAIT_MS: i64 = 5 * 60_000;
+
+/// The walks of one source; run one loop per source.
+pub struct Loop {
+    hub: Arc<Hub>,
+    connection: ConnectionId,
+}
+
+/// What one step did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stepped {
+    /// Nothing is to be walked; a sweep may become due in so many microseconds.
+    Idle(i64),
+    /// A walk went on.
+    Went,
+    /// A walk waits for its budget, for the hub or after a failure: so many microseconds.
+    Waits(i64),
+}
+
+impl Loop {
+    /// Makes the loop of the source `connection`.
+    #[must_use]
+    pub const fn new(hub: Arc<Hub>, connection: ConnectionId) -> Self {
+        Self { hub, connection }
+    }
+
+    /// Goes one step on: a page, a few calls for rows, or a count; begins sweeps and reconciliations that are due.
+    ///
+    /// # Errors
+    /// When the store fails; the step is then repeated from where it began.
+    pub async fn step(&self) -> Result<Stepped, StoreError> {
+        let Some(source) = self.hub.sources.get(&self.connection) else {
+            return Ok(Stepped::Idle(i64::MAX));
+        };
+        let walks = self
+            .hub
+            .store
+            .walks(self.hub.tenant, Some(self.connection))
+            .await?;
+        let next_due_us = schedule::begin_due(&self.hub, source, &walks).await?;
+        let now = self.hub.clock.now();
+        let Some(walk) = choose(&walks) else {
+            return Ok(Stepped::Idle(next_due_us));
+        };
+        if walk.due_at > now {
+            return Ok(Stepped::Waits(
+                (walk.due_at.as_micros() - now.as_micros()).min(next_due_us),
+            ));
+        }
+        if self.is_behind(walk.job).await? {
+            return Ok(Stepped::Waits(BEHIND_US));
+        }
+        if !source.ledger.hold().await? {
+            return Ok(Stepped::Waits(ELSEWHERE_US));
+        }
+        let class = walk.job.class();
+        let room = source.ledger.room(class);
+        if room == 0 {
+            return Ok(Stepped::Waits(source.ledger.wait_us(class).max(1_000)));
+        }
+        let trip = Trip {
+            hub: &self.hub,
+            source,
+            cx: source.cx.for_class(class),
+            room: usize::try_from(room).unwrap_or(usize::MAX),
+        };
+        trip.go(walk).await
+    }
+
+    /// Tells whether the hub has more to do than a walk may add to.
+    async fn is_behind(&self, job: Job) -> Result<bool, StoreError> {
+        let (store, tenant) = (&self.hub.store, self.hub.tenant);
+        if store.count_waiting(tenant, BACKLOG).await? >= BACKLOG {
+            return Ok(true);
+        }
+        if job != Job::Backfill {
+            return Ok(false);
+        }
+        for sink in self.hub.routes_from(self.connection).map(|route| route.sink) {
+            if store.count_ready(tenant, sink, OUTBOX_BACKLOG).await? >= OUTBOX_BACKLOG {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Chooses the walk that goes on: sweeps before reconciliations before history, each part after the other.
+fn choose(walks: &[Walk]) -> Option<&Walk> {
+    walks
+        .iter()
+        .filter(|walk| walk.is_open())
+        .min_by_key(|walk| (walk.job, walk.part))
+}
+
+/// One step of one walk.
+struct Trip<'h> {
+    hub: &'h Hub,
+    source: &'h SourceConnection,
+    /// The doors, for calls of the job's class.
+    cx: Cx,
+    /// How many calls may begin now.
+    room: usize,
+}
+
+impl Trip<'_> {
+    async fn go(&self, before: &Walk) -> Result<Stepped, StoreError> {
+        let mut after = before.clone();
+        after.state = WalkState::Running;
+        after.failures = 0;
+        after.note.clear();
+        after.due_at = self.hub.clock.now();
+        after.updated_at = after.due_at;
+        let stepped = match before.phase {
+            Phase::Count => self.count(before, after).await?,
+            Phase::Read => self.page(before, after).await?,
+            Phase::Gather => Ok(self.gather(before, after).await?),
+            Phase::Rows => self.rows(before, after).await?,
+            Phase::Verify => self.verify(before, after).await?,
+            Phase::Ids => self.ids(before, after).await?,
+            Phase::Recount | Phase::Accept => self.recount(before, after).await?,
+        };
+        let page = match stepped {
+            Ok(page) => page,
+            Err(error) => self.failed(before, &error),
+        };
+        let has_events = !page.events.is_empty();
+        let has_wishes = !page.wanted.is_empty();
+        let end = (page.after.state, page.after.note.clone());
+        if !self.hub.store.store_page(self.hub.tenant, page).await? {
+            tracing::debug!(
+                walk = before.part.as_str(),
+                "the walk was changed meanwhile, this step is left"
+            );
+        }
+        if has_events {
+            self.hub.wake.inbox.notify_one();
+        }
+        if has_wishes {
+            self.hub.wake.fetch.notify_waiters();
+        }
+        self.tell_end(before, end);
+        Ok(Stepped::Went)
+    }
+
+    fn tell_end(&self, walk: &Walk, (state, note): (WalkState, String)) {
+        let (job, part) = (walk.job.as_str(), walk.part.as_str());
+        let shop = self.source.name.as_str();
+        match state {
+            WalkState::Done if walk.job == Job::Backfill => {
+                tracing::info!(
+                    connection = shop,
+                    job,
+                    part,
+                    seen = walk.seen,
+                    "history is complete"
+                );
+            }
+            WalkState::Stopped => tracing::error!(connection = shop, job, part, note, "a walk stopped"),
+            _ => {}
+        }
+    }
+
+    /// Puts a walk back after a failure. Only what no patience mends stops it: a section that the key may not read, or a
+    /// list that the source does not have. An outage or a refused key is waited out, however long it takes (reliability.md
+    /// §6).
+    fn failed(&self, before: &Walk, error: &ConnectorError) -> WalkPage {
+        let mut after = before.clone();
+        let now = self.hub.clock.now();
+        after.calls += i64::from(!matches!(error, ConnectorError::Unsupported(_)));
+        after.failures += 1;
+        after.updated_at = now;
+        after.note = error.to_string();
+        let failures = u32::try_from(after.failures).unwrap_or(u32::MAX);
+        let backoff = retry_wait_ms(failures, self.hub.dice.roll());
+        let wait_ms = match error {
+            ConnectorError::RateLimited { retry_after_ms } => retry_after_ms.unwrap_or(backoff),
+            ConnectorError::Unauthorised(_) => backoff.max(REFUSED_WAIT_MS),
+            ConnectorError::Rejected(_) | ConnectorError::Unsupported(_) | ConnectorError::Missing(_) => {
+                after.state = WalkState::Stopped;
+                0
+            }
+            _ => backoff,
+        };
+        after.due_at = now.plus_ms(wait_ms);
+        tracing::warn!(
+            connection = self.source.name, job = before.job.as_str(), part = before.part.as_str(), %error, wait_ms,
+            "a list could not be read"
+        );
+        WalkPage::bare(before.clone(), after)
+    }
+
+    /// Ends a walk, or lets its job's next phase follow.
+    fn close_list(&self, after: &mut Walk) {
+        after.cursor.clear();
+        match Phase::after_list(after.job, after.part) {
+            Some(phase) => after.phase = phase,
+            None => after.state = WalkState::Done,
+        }
+    }
+}
+
+/// Whether a webhook tells of changes to such things (lightspeed-ecom.md §8 #25, #40).
+const fn has_webhook(part: Part) -> bool {
+    !matches!(part, Part::Groups | Part::Checkouts | Part::QuoteRows)
+}

@@ -1,0 +1,188 @@
+//! Sift: what a page shows against what is held. Most of it is known; only the rest becomes events.
+
+use std::collections::BTreeMap;
+
+use schakel_core::connector::Item;
+use schakel_core::event::{Action, Event, Trust};
+use schakel_core::id::EventId;
+use schakel_core::record::{Content, Held, RecordKey};
+use schakel_core::time::Timestamp;
+use schakel_core::walk::{Finding, Job, Told, Walk, What, Why};
+use schakel_store::{FetchRow, StoreError};
+
+use super::{Trip, has_webhook};
+use crate::fetch::stream_of;
+
+/// What became of the things on a page.
+#[derive(Default)]
+pub(super) struct Sifted {
+    /// Things that are new or newer than what is held.
+    pub events: Vec<Event>,
+    /// Things to be asked for one by one.
+    pub wanted: Vec<FetchRow>,
+    /// Differences, for the sweep and the reconciliation.
+    pub findings: Vec<(EventId, Finding)>,
+}
+
+/// What one item is, beside what is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sight {
+    Known,
+    New,
+    Changed,
+    /// Of the same time as what a payload said, with other content: two payloads of one second, settled by this one
+    /// (architecture §3, Record).
+    Tie,
+    Back,
+}
+
+impl Trip<'_> {
+    /// Sifts the items of a page that have contents.
+    pub(super) async fn sift(&self, walk: &Walk, items: &[Item]) -> Result<Sifted, StoreError> {
+        let held = self.held(walk, items.iter().map(|item| item.remote_id)).await?;
+        let told = self.told(walk).await?;
+        let now = self.hub.clock.now();
+        let mut sifted = Sifted::default();
+        for item in items {
+            let key = self.key(walk, item.remote_id);
+            let event = self.event(walk, key, item.body.clone(), now);
+            let sight = self.look(held.get(&key), item, &event);
+            let what = match sight {
+                Sight::Known | Sight::Tie => None,
+                Sight::New => Some(What::New),
+                Sight::Changed => Some(What::Changed),
+                Sight::Back => Some(What::Back),
+            };
+            match sight {
+                Sight::Known => {}
+                Sight::New | Sight::Changed | Sight::Tie => sifted.events.push(event),
+                Sight::Back => sifted.wanted.push(self.wish(key, now)),
+            }
+            if let Some(what) = what {
+                let finding = self.finding(walk, item.remote_id, what, told.explain(item.updated_at, now));
+                sifted.findings.extend(finding);
+            }
+        }
+        Ok(sifted)
+    }
+
+    fn look(&self, held: Option<&Held>, item: &Item, event: &Event) -> Sight {
+        let Some(held) = held else { return Sight::New };
+        let Some((version, _, content)) = &held.live else {
+            return if held.is_deleted() {
+                Sight::Back
+            } else {
+                Sight::New
+            };
+        };
+        if held.is_deleted() {
+            return Sight::Back;
+        }
+        let Some(said) = item.updated_at else {
+            return if self.says_the_same(event, content) {
+                Sight::Known
+            } else {
+                Sight::Changed
+            };
+        };
+        if said > version.at {
+            return Sight::Changed;
+        }
+        let is_settled = said < version.at || version.ordinal > 0;
+        if is_settled || self.says_the_same(event, content) {
+            Sight::Known
+        } else {
+            Sight::Tie
+        }
+    }
+
+    /// Tells whether an item says what is held already; rows are left out, since lists have none.
+    fn says_the_same(&self, event: &Event, held: &Content) -> bool {
+        let normalised = crate::normalise::normalise(&*self.source.source, event);
+        let own = normalised
+            .records
+            .iter()
+            .find(|record| Some(record.key.kind) == event.kind);
+        own.and_then(|record| record.content.as_ref())
+            .is_some_and(|content| content.without_rows() == held.without_rows())
+    }
+
+    /// Gives what the hub holds of things.
+    pub(super) async fn held(
+        &self,
+        walk: &Walk,
+        ids: impl Iterator<Item = i64>,
+    ) -> Result<BTreeMap<RecordKey, Held>, StoreError> {
+        let keys: Vec<RecordKey> = ids.map(|id| self.key(walk, id)).collect();
+        let rows = self.hub.store.read_records(self.hub.tenant, &keys).await?;
+        Ok(rows.into_iter().map(|row| (row.held.key, row.held)).collect())
+    }
+
+    /// Gives what is known of the source's webhooks, to explain findings.
+    pub(super) async fn told(&self, walk: &Walk) -> Result<Told, StoreError> {
+        let since = crate::watch::told_since(self.hub, self.source.id).await?;
+        Ok(Told {
+            since,
+            has_webhook: has_webhook(walk.part),
+        })
+    }
+
+    pub(super) const fn key(&self, walk: &Walk, id: i64) -> RecordKey {
+        RecordKey::new(self.source.id, walk.part.kind(), id)
+    }
+
+    /// Makes the event of a thing on a list; the store numbers it.
+    pub(super) fn event(&self, walk: &Walk, key: RecordKey, body: bytes::Bytes, now: Timestamp) -> Event {
+        Event {
+            id: EventId(self.hub.new_id()),
+            tenant: self.hub.tenant,
+            connection: key.connection,
+            origin: walk.job.origin(),
+            trust: Trust::Payload,
+            stream: stream_of(key.kind).to_owned(),
+            kind: Some(key.kind),
+            action: Action::Updated,
+            remote_id: key.remote_id,
+            ordinal: 0,
+            status: 200,
+            floor: Timestamp::ZERO,
+            received_at: now,
+            headers: "{}".to_owned(),
+            body,
+        }
+    }
+
+    /// Makes the wish to ask for one thing.
+    pub(super) fn wish(&self, key: RecordKey, now: Timestamp) -> FetchRow {
+        FetchRow {
+            key,
+            reason: "hint".to_owned(),
+            due_at: now,
+            attempts: 0,
+            wanted: 0,
+        }
+    }
+
+    /// Makes a finding; a history finds nothing, since it knows nothing yet.
+    pub(super) fn finding(
+        &self,
+        walk: &Walk,
+        remote_id: i64,
+        what: What,
+        why: Why,
+    ) -> Option<(EventId, Finding)> {
+        if walk.job == Job::Backfill {
+            return None;
+        }
+        let finding = Finding {
+            connection: self.source.id,
+            job: walk.job,
+            part: walk.part,
+            remote_id,
+            at: self.hub.clock.now(),
+            what,
+            why,
+        };
+        Some((EventId(self.hub.new_id()), finding))
+    }
+}
