@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use schakel_core::connector::{Class, ConnectorError, Fetched};
+use schakel_core::connector::{Class, ConnectorError, Fetched, Part};
 use schakel_core::delivery::{Breaker, Flow, Signal, retry_wait_ms};
 use schakel_core::event::{Action, Event, Origin, Trust};
 use schakel_core::id::{ConnectionId, EventId};
@@ -76,7 +76,11 @@ impl Loop {
         let held = held(&hub, &claimed).await?;
         self.checked = None;
         let (asked_at, started_us) = (hub.clock.now(), hub.clock.monotonic_us());
-        let answers = join_all(claimed.into_iter().map(|one| fetch_one(source, one))).await;
+        let asked = claimed.into_iter().map(|one| {
+            let beside = beside(&hub, one.row.key);
+            fetch_one(source, one, beside)
+        });
+        let answers = join_all(asked).await;
         self.notice(started_us, &answers);
         let mut ended = Vec::new();
         for (claimed, answer) in answers {
@@ -111,16 +115,20 @@ impl Loop {
         if room == 0 || !source.ledger.hold().await? {
             return Ok(Vec::new());
         }
-        // An order costs two calls; one that is begun shall also be ended.
-        let calls = usize::try_from(source.ledger.room(Class::Live) / 2).unwrap_or(usize::MAX);
-        let room = room.min(calls);
-        if room == 0 {
-            return Ok(Vec::new());
+        let mut claimed = Vec::new();
+        // Live wishes first, with their own room; then whatever the rooms of the others leave.
+        for class in [Class::Retry, Class::Sweep, Class::Backfill] {
+            // An order costs two calls; one that is begun shall also be ended.
+            let calls = usize::try_from(source.ledger.room(class) / 2).unwrap_or(usize::MAX);
+            let room = room.min(calls).saturating_sub(claimed.len());
+            if room == 0 {
+                break;
+            }
+            let now = hub.clock.now();
+            let store = &hub.store;
+            claimed.extend(store.claim_fetches(hub.tenant, self.connection, now, (class, room), hold).await?);
         }
-        let now = hub.clock.now();
-        hub.store
-            .claim_fetches(hub.tenant, self.connection, now, room, hold)
-            .await
+        Ok(claimed)
     }
 
     /// How long there is no room for a call of this loop, in microseconds; 0 when it is not the budget that it waits
