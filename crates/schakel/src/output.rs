@@ -96,6 +96,41 @@ impl Output {
     }
 }
 
+/// Lines that are shown again and again: drawn over on a terminal, and written below each other when they changed
+/// anywhere else.
+pub(crate) struct Screen {
+    output: Output,
+    shown: Vec<String>,
+}
+
+impl Screen {
+    /// Starts with nothing shown.
+    pub(crate) const fn new(output: Output) -> Self {
+        Self {
+            output,
+            shown: Vec::new(),
+        }
+    }
+
+    /// Shows `lines`, or `value` when results are JSON; nothing when they are the same as before.
+    pub(crate) fn show(&mut self, lines: &[String], value: &impl Serialize) {
+        if self.shown == lines {
+            return;
+        }
+        self.output.value(value);
+        if self.output.format == Format::Text {
+            let mut stdout = std::io::stdout().lock();
+            if stdout.is_terminal() && !self.shown.is_empty() {
+                // Up to the first line, and away with everything below.
+                let _ = write!(stdout, "\u{1b}[{}A\u{1b}[J", self.shown.len());
+            }
+            drop(stdout);
+            lines.iter().for_each(|line| self.output.line(line));
+        }
+        self.shown = lines.to_vec();
+    }
+}
+
 fn out(text: &str) {
     // A reader that went away (`schakel status | head -1`) is no failure of ours.
     let _ = writeln!(std::io::stdout().lock(), "{text}");

@@ -87,7 +87,9 @@ pub struct End {
 }
 
 impl PartProgress {
-    fn of(walk: &Walk) -> Self {
+    /// Takes what people want to know of a walk.
+    #[must_use]
+    pub fn of(walk: &Walk) -> Self {
         Self {
             part: walk.part.as_str(),
             state: walk.state.as_str(),

@@ -8,6 +8,7 @@
 mod aside;
 mod demo;
 mod faulty;
+mod history;
 mod hooks;
 mod kill;
 mod process;

@@ -213,6 +213,11 @@ base_url = "http://127.0.0.1:{shop_port}/"
 shop_id = {shop_id}
 api_key = "{key}"
 api_secret = "{secret}"
+# What no webhook tells is read only where a test asks for it.
+history = "manual"
+sweep_interval = "0"
+reconcile_interval = "0"
+checkout_interval = "0"
 
 [[connection]]
 name = "mail"

@@ -1,0 +1,183 @@
+//! `schakel plan`: what a history costs in calls and when it ends, before anything is read. Asks for counts only.
+
+use schakel_core::connector::{Class, ConnectorError, Cx, Part, Source};
+use schakel_core::time::{Clock, Timestamp};
+use schakel_engine::budget::{self, StoredBudget};
+use schakel_engine::clock::SystemClock;
+use schakel_engine::report::price::{self, Pace, Plan};
+use schakel_store::{OpenOptions, Store};
+use serde_json::json;
+
+use super::open;
+use super::walks::{Shop, end_in_words, shops, time_in_words};
+use crate::cli::PlanArgs;
+use crate::config::Config;
+use crate::error::{Exit, Failure, Side};
+use crate::output::Output;
+use crate::wiring::TENANT;
+
+/// Prints the plan of each shop.
+pub(crate) async fn run(config: &Config, args: &PlanArgs, output: Output) -> anyhow::Result<Exit> {
+    let shops = shops(config, &args.which)?;
+    let store = opened(config).await?;
+    let now = SystemClock::new().now();
+    let mut plans = Vec::new();
+    for shop in &shops.all {
+        let plan = plan(config, args, (shop, &shops.cx, store.as_ref()), now).await?;
+        say(shop, &plan, now, output);
+        let mut value = json!(plan);
+        value["is_marked"] = json!(shop.is_marked);
+        value["mailed_as_new"] = json!(if shop.is_marked { 0 } else { plan.people });
+        plans.push(value);
+    }
+    output.value(&json!({ "plans": plans }));
+    if let Some(store) = store {
+        store.close().await;
+    }
+    Ok(Exit::Good)
+}
+
+/// Opens the database if there is one: a plan is made before the first start, too.
+async fn opened(config: &Config) -> Result<Option<Store>, Failure> {
+    let is_file = config.hub.database.is_empty();
+    if is_file && !std::path::Path::new(&config.hub.database_url()).exists() {
+        return Ok(None);
+    }
+    match open(config, OpenOptions { is_read_only: true }).await {
+        Ok(store) => Ok(Some(store)),
+        Err(failure) if is_file => Err(failure),
+        // A PostgreSQL database that no hub has used yet has no tables.
+        Err(_) => Ok(None),
+    }
+}
+
+async fn plan(
+    config: &Config,
+    args: &PlanArgs,
+    (shop, cx, store): (&Shop<'_>, &Cx, Option<&Store>),
+    now: Timestamp,
+) -> Result<Plan, Failure> {
+    let failed = |error| Failure::of_call(shop.name(), Side::Source, error);
+    let parts: Vec<Part> = if args.which.part.is_empty() {
+        shop.source.parts().to_vec()
+    } else {
+        args.which.part.clone()
+    };
+    let connection = match store {
+        Some(store) => shop.id(store).await?,
+        None => None,
+    };
+    let subject = shop.subject(config, connection.unwrap_or(schakel_core::id::ConnectionId(0)));
+    let known = match (store, connection) {
+        (Some(store), Some(connection)) => budget::stored(store, TENANT, connection, &subject.limits, now)
+            .await
+            .map_err(Failure::from)?,
+        _ => None,
+    };
+    has_room(known.as_ref(), price::questions(&parts)).map_err(failed)?;
+    let cx = cx.for_class(Class::Sweep);
+    let counts = price::ask(&shop.source, &cx, (&parts, args.period.span()), now)
+        .await
+        .map_err(failed)?;
+    let pace = Pace {
+        sweep_ms: shop.walks.sweep_ms,
+        reconcile_ms: shop.walks.reconcile_ms,
+    };
+    Ok(price::plan(&subject, &counts, (shop.wants, pace), known.as_ref()))
+}
+
+/// Refuses to ask when a running hub has nothing left for it. The few calls themselves count as another program's, for
+/// which every window has a reserve.
+fn has_room(known: Option<&StoredBudget>, calls: usize) -> Result<(), ConnectorError> {
+    let Some(known) = known else { return Ok(()) };
+    let calls = i64::try_from(calls).unwrap_or(i64::MAX);
+    let long = known
+        .usage
+        .windows
+        .iter()
+        .filter(|window| window.window_us > 1_000_000);
+    if long
+        .map(|window| window.room[Class::Sweep.index()])
+        .any(|room| room < calls)
+    {
+        let wait_us = known.usage.wait_us[Class::Sweep.index()];
+        return Err(ConnectorError::RateLimited {
+            retry_after_ms: Some(wait_us / 1_000),
+        });
+    }
+    Ok(())
+}
+
+fn say(shop: &Shop<'_>, plan: &Plan, now: Timestamp, output: Output) {
+    output.line(format!(
+        "{}: asked for {} counts; nothing else was sent",
+        plan.connection, plan.asked
+    ));
+    for (part, why) in &plan.refused {
+        output.line(format!("  {part} cannot be counted and is left out: {why}"));
+    }
+    let rows = plan.parts.iter().map(|part| {
+        vec![
+            part.part.to_owned(),
+            part.things.to_string(),
+            part.calls.to_string(),
+            part.calls_least.to_string(),
+            format!("{:.1}", part.percent),
+        ]
+    });
+    output.table(
+        &["part", "things", "calls", "least", "%"],
+        &rows.collect::<Vec<_>>(),
+    );
+    output.line(format!(
+        "the history takes {} calls (the least possible: {}) and ends {}",
+        plan.calls,
+        plan.calls_least,
+        end_in_words(&plan.end, now)
+    ));
+    let [live, sweep, reconcile] = plan.per_day;
+    output.line(format!(
+        "from then on about {:.0} calls a day: {live:.0} live, {sweep:.0} for sweeps, {reconcile:.0} for reconciliations",
+        live + sweep + reconcile
+    ));
+    if let Some(thousand) = plan.per_thousand {
+        output.line(format!(
+            "calls per 1,000 orders: {:.0} for history (least {:.0}), {:.0} live",
+            thousand.history, thousand.history_least, thousand.live
+        ));
+    }
+    let rows = plan.options.iter().map(|option| {
+        vec![
+            option.option.to_owned(),
+            if option.is_on { "on" } else { "off" }.to_owned(),
+            format!("{:.0}", option.calls_per_day),
+            option.history_calls.to_string(),
+            time_in_words(option.longer_us),
+        ]
+    });
+    output.table(
+        &[
+            "option",
+            "is",
+            "calls a day",
+            "calls of history",
+            "history takes longer by",
+        ],
+        &rows.collect::<Vec<_>>(),
+    );
+    say_people(shop, plan, output);
+}
+
+fn say_people(shop: &Shop<'_>, plan: &Plan, output: Output) {
+    if shop.is_marked {
+        output.line(format!(
+            "{} people are in the history; they and their orders bear BookerzHistory = Yes, so that a campaign can leave them out",
+            plan.people
+        ));
+    } else {
+        output.line(format!(
+            "{} people are in the history: a campaign for new profiles would take all of them for new; `extras = [\"history\"]` in the route marks them",
+            plan.people
+        ));
+    }
+}

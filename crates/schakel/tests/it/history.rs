@@ -1,0 +1,129 @@
+//! The history of a shop through the commands: planned, begun, halted, read to its end by a running hub, and compared.
+
+use schakel_sandbox::lightspeed::traffic::Past;
+use schakel_testkit::wait_until;
+use serde_json::Value;
+use tokio::task::block_in_place;
+
+use crate::process::{END, Outside};
+
+/// What the shop holds before anybody connects it.
+const CUSTOMERS: u64 = 40;
+const ORDERS: u64 = 60;
+
+async fn filled(seed: u64) -> Outside {
+    let outside = Outside::start(seed, "").await;
+    outside.shop.fill(&Past {
+        customers: CUSTOMERS,
+        orders: ORDERS,
+        rows_per_order: 2,
+        days: 200,
+        seed,
+    });
+    outside
+}
+
+fn part<'v>(parts: &'v Value, name: &str) -> &'v Value {
+    let found = parts.as_array().unwrap().iter().find(|part| part["part"] == name);
+    found.unwrap_or_else(|| panic!("no part {name} in {parts}"))
+}
+
+fn states(outside: &Outside) -> Vec<String> {
+    let (said, _) = outside.ask(&["backfill", "status"]);
+    let parts = said["histories"][0]["history"]["parts"].as_array().cloned();
+    let state = |part: Value| part["state"].as_str().unwrap().to_owned();
+    parts.unwrap_or_default().into_iter().map(state).collect()
+}
+
+/// Before the hub ever ran, the plan says what the history costs; nothing but counts is asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_is_made_before_anything_runs_and_a_history_waits_for_the_hub() {
+    let outside = filled(11).await;
+    block_in_place(|| {
+        let (said, exit) = outside.ask(&["plan"]);
+        assert_eq!(exit, 0, "{said}");
+        let plan = &said["plans"][0];
+        assert_eq!(part(&plan["parts"], "orders")["things"], ORDERS, "{plan}");
+        assert_eq!(
+            part(&plan["parts"], "order_rows")["calls"],
+            ORDERS,
+            "a call for each order"
+        );
+        assert_eq!(
+            part(&plan["parts"], "customers")["calls"],
+            3,
+            "a page and two counts"
+        );
+        assert_eq!(
+            (&plan["people"], &plan["mailed_as_new"]),
+            (&CUSTOMERS.into(), &CUSTOMERS.into())
+        );
+        let groups = plan["options"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["option"] == "customer_groups");
+        assert_eq!(groups.unwrap()["is_on"], false);
+        assert!(plan["end"]["earliest_us"].as_i64() <= plan["end"]["latest_us"].as_i64());
+
+        let (_, exit) = outside.ask(&["backfill", "start"]);
+        assert_eq!(exit, 0);
+        assert!(states(&outside).iter().all(|state| state == "waiting"));
+        let (said, exit) = outside.ask(&["backfill", "start"]);
+        assert_eq!((&said["error"]["code"], exit), (&"SCH-0110".into(), 2), "{said}");
+        assert_eq!(outside.ask(&["backfill", "pause", "--part", "orders"]).1, 0);
+        assert_eq!(
+            states(&outside).iter().filter(|state| *state == "paused").count(),
+            1
+        );
+        assert_eq!(outside.ask(&["backfill", "resume"]).1, 0);
+        assert_eq!(
+            outside.ask(&["backfill", "resume"]).1,
+            3,
+            "nothing is halted any more"
+        );
+        assert_eq!(outside.ask(&["backfill", "cancel"]).1, 0);
+        assert!(states(&outside).iter().all(|state| state == "cancelled"));
+        let (said, exit) = outside.ask(&["backfill", "start", "--part", "quote_rows"]);
+        assert_eq!(
+            (&said["error"]["code"], exit),
+            (&"SCH-0106".into(), 2),
+            "no route wants them: {said}"
+        );
+    });
+}
+
+/// A running hub reads the history to its end; a sweep and a reconciliation then find nothing that it does not hold.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_is_read_to_its_end_and_nothing_differs_afterwards() {
+    let outside = filled(12).await;
+    block_in_place(|| {
+        outside.run(&["setup"]);
+        outside.run(&["backfill", "start"]);
+        let _hub = outside.serve();
+        let is_done = || states(&outside).iter().all(|state| state == "done");
+        let end = wait_until(END, is_done);
+        let (said, exit) = outside.ask(&["backfill", "status"]);
+        assert!(end, "{said}");
+        assert_eq!(exit, 0);
+        let parts = &said["histories"][0]["history"]["parts"];
+        assert_eq!(part(parts, "orders")["seen"], ORDERS);
+        assert_eq!(part(parts, "order_rows")["seen"], ORDERS);
+        assert_eq!(part(parts, "customers")["seen"], CUSTOMERS);
+
+        let (said, exit) = outside.ask(&["sync", "--since", "2020-01-01", "--wait"]);
+        assert_eq!(
+            (&said["sweeps"][0]["found"], exit),
+            (&Value::Array(Vec::new()), 0),
+            "{said}"
+        );
+        let (said, exit) = outside.ask(&["reconcile", "--wait"]);
+        assert_eq!(
+            (&said["reconciliations"][0]["found"], exit),
+            (&Value::Array(Vec::new()), 0),
+            "{said}"
+        );
+        let (said, exit) = outside.ask(&["backfill", "start"]);
+        assert_eq!(exit, 3, "it is read already: {said}");
+    });
+}
