@@ -267,12 +267,15 @@ CREATE TABLE wanted_fetch (
     doubts BIGINT NOT NULL,
     missing_since BIGINT,
     wanted BIGINT NOT NULL,
+    -- Who it is made for, as a number: the lower goes first.
+    class BIGINT NOT NULL,
     owner TEXT,
     lease_until BIGINT,
     error TEXT NOT NULL,
     PRIMARY KEY (tenant_id, connection_id, kind, remote_id)
 );
-CREATE INDEX wanted_fetch_due ON wanted_fetch (tenant_id, connection_id, due_at, kind, remote_id) WHERE owner IS NULL;
+CREATE INDEX wanted_fetch_due ON wanted_fetch (tenant_id, connection_id, class, due_at, kind, remote_id)
+    WHERE owner IS NULL;
 CREATE INDEX wanted_fetch_answered ON wanted_fetch (tenant_id, connection_id, not_before) WHERE due_at IS NULL;
 CREATE INDEX wanted_fetch_claimed ON wanted_fetch (tenant_id, connection_id, lease_until) WHERE owner IS NOT NULL;
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schakel_core::connector::Class;
 use schakel_core::event::Event;
 use schakel_core::id::{ConnectionId, TenantId};
 use schakel_core::limits;
@@ -33,7 +34,7 @@ pub(crate) async fn want(conn: &mut Conn<'_>, tenant: TenantId, rows: &[FetchRow
             .sql(
                 "want fetches",
                 "INSERT INTO wanted_fetch (tenant_id, connection_id, kind, remote_id, reason, due_at, not_before,
-                     attempts, doubts, wanted, error)
+                     attempts, doubts, wanted, class, error)
                  VALUES ",
             )
             .rows(chunk, |row, values| {
@@ -46,6 +47,7 @@ pub(crate) async fn want(conn: &mut Conn<'_>, tenant: TenantId, rows: &[FetchRow
                     .put(row.attempts)
                     .put(0_i64)
                     .put(row.wanted)
+                    .put(number_of(row.class))
                     .put("");
             })
             .push(JOIN_WISHES);
@@ -58,6 +60,8 @@ pub(crate) async fn want(conn: &mut Conn<'_>, tenant: TenantId, rows: &[FetchRow
 const JOIN_WISHES: &str = " ON CONFLICT (tenant_id, connection_id, kind, remote_id) DO UPDATE SET
      wanted = wanted_fetch.wanted
          + CASE WHEN excluded.reason IN ('hint', 'confirm', 'groups', 'deleted') THEN 1 ELSE 0 END,
+     class = CASE WHEN wanted_fetch.due_at IS NULL OR excluded.class < wanted_fetch.class THEN excluded.class
+         ELSE wanted_fetch.class END,
      reason = CASE WHEN wanted_fetch.due_at IS NULL OR excluded.reason = 'deleted' THEN excluded.reason
          ELSE wanted_fetch.reason END,
      due_at = CASE
@@ -73,6 +77,7 @@ fn each_once(rows: &[FetchRow]) -> Vec<FetchRow> {
     for row in rows {
         let known = joined.entry(row.key).or_insert_with(|| row.clone());
         known.due_at = known.due_at.min(row.due_at);
+        known.class = known.class.min(row.class);
         if row.reason == "deleted" {
             known.reason.clone_from(&row.reason);
         }
@@ -81,7 +86,8 @@ fn each_once(rows: &[FetchRow]) -> Vec<FetchRow> {
 }
 
 impl Store {
-    /// Gives the worker of `hold` the fetches of `connection` that are due; at most `limit`, earliest first.
+    /// Gives the worker of `hold` the fetches of `connection` that are due, of `class` and those that go before it; at
+    /// most `limit`, the first class first and within it the earliest.
     ///
     /// Fetches whose worker let its lease pass are given again.
     ///
@@ -92,10 +98,10 @@ impl Store {
         tenant: TenantId,
         connection: ConnectionId,
         now: Timestamp,
-        limit: usize,
+        (class, limit): (Class, usize),
         hold: &Hold,
     ) -> Result<Vec<ClaimedFetch>, StoreError> {
-        if !self.has_due_fetch(tenant, connection, now).await? {
+        if !self.has_due_fetch(tenant, connection, now, class).await? {
             return Ok(Vec::new());
         }
         let mut tx = self.db.begin().await?;
@@ -116,9 +122,11 @@ impl Store {
             .bind(tenant.0)
             .push(" AND connection_id = ")
             .bind(connection.0)
-            .push(" AND owner IS NULL AND due_at <= ")
+            .push(" AND owner IS NULL AND class <= ")
+            .bind(number_of(class))
+            .push(" AND due_at <= ")
             .bind(now)
-            .push(" ORDER BY due_at, kind, remote_id LIMIT ")
+            .push(" ORDER BY class, due_at, kind, remote_id LIMIT ")
             .bind(limit_of(limit))
             .push(conn.dialect().for_update_of_d_skip_locked())
             .push(") UPDATE wanted_fetch SET owner = ")
@@ -128,12 +136,13 @@ impl Store {
             .push(
                 " FROM due WHERE tenant_id = due_tenant AND connection_id = due_connection
                      AND kind = due_kind AND remote_id = due_id
-                 RETURNING connection_id, kind, remote_id, reason, due_at, attempts, wanted, doubts, missing_since",
+                 RETURNING connection_id, kind, remote_id, reason, due_at, attempts, wanted, class, doubts,
+                     missing_since",
             );
         let rows = conn.fetch(sql).await?;
         let mut claimed = rows.iter().map(claimed_fetch).collect::<Result<Vec<_>, _>>()?;
         tx.commit().await?;
-        claimed.sort_by_key(|claimed| (claimed.row.due_at, claimed.row.key));
+        claimed.sort_by_key(|claimed| (claimed.row.class, claimed.row.due_at, claimed.row.key));
         Ok(claimed)
     }
 
@@ -143,16 +152,17 @@ impl Store {
         tenant: TenantId,
         connection: ConnectionId,
         now: Timestamp,
+        class: Class,
     ) -> Result<bool, StoreError> {
         let sql = Sql::new(
             self.db.dialect(),
             "look for due fetches",
             "SELECT 1 WHERE EXISTS (SELECT 1 FROM wanted_fetch
-                 WHERE tenant_id = $1 AND connection_id = $2 AND owner IS NULL AND due_at <= $3)
+                 WHERE tenant_id = $1 AND connection_id = $2 AND owner IS NULL AND class <= $4 AND due_at <= $3)
              OR EXISTS (SELECT 1 FROM wanted_fetch
                  WHERE tenant_id = $1 AND connection_id = $2 AND owner IS NOT NULL AND lease_until <= $3)",
         );
-        let sql = sql.arg(tenant.0).arg(connection.0).arg(now);
+        let sql = sql.arg(tenant.0).arg(connection.0).arg(now).arg(number_of(class));
         Ok(!self.db.read(sql).await?.is_empty())
     }
 
@@ -390,6 +400,17 @@ async fn forget_answered(
     Ok(())
 }
 
+/// The number of a class in tables.
+fn number_of(class: Class) -> i64 {
+    i64::try_from(class.index()).unwrap_or(i64::MAX)
+}
+
+/// Reads [`number_of`] back; unknown numbers go last.
+fn class_of(number: i64) -> Class {
+    let index = usize::try_from(number).unwrap_or(usize::MAX);
+    Class::ALL.get(index).copied().unwrap_or(Class::Backfill)
+}
+
 fn claimed_fetch(row: &Row) -> Result<ClaimedFetch, StoreError> {
     let mut cells = row.cells();
     Ok(ClaimedFetch {
@@ -399,6 +420,7 @@ fn claimed_fetch(row: &Row) -> Result<ClaimedFetch, StoreError> {
             due_at: cells.time()?,
             attempts: cells.count()?,
             wanted: cells.int()?,
+            class: class_of(cells.int()?),
         },
         doubts: cells.count()?,
         missing_since: cells.opt_int()?.map(Timestamp::from_micros),

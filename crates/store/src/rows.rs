@@ -1,5 +1,6 @@
 //! The rows that pass the border of the store: plain values, no driver type.
 
+use schakel_core::connector::Class;
 use schakel_core::delivery::{DeliveryState, ObjectKind, Wish};
 use schakel_core::event::{Event, EventState};
 use schakel_core::id::{AttemptId, ConnectionId, DeliveryId, EntityId, EventId, RelationId, TenantId};
@@ -286,6 +287,8 @@ pub struct FetchRow {
     pub attempts: u32,
     /// Rises with every wish; a wish during a running fetch makes another one (I4).
     pub wanted: i64,
+    /// Who it is made for; of several wishes the one that goes first.
+    pub class: Class,
 }
 
 /// The right of a worker to run some fetches; lost when another worker gets them after `until`.

@@ -28,9 +28,10 @@ impl Method {
 }
 
 /// Who a call is made for; earlier ones go first when the budget is short (reliability.md §7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Class {
     /// Live traffic.
+    #[default]
     Live,
     /// A retry of live traffic.
     Retry,

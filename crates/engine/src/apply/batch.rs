@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schakel_core::connector::Class;
 use schakel_core::delivery::ObjectKind;
 use schakel_core::event::Event;
 use schakel_core::id::{ConnectionId, EventId};
@@ -25,6 +26,12 @@ pub(super) async fn apply(hub: &Hub, fence: Fence, events: &[Event]) -> Result<O
         events: events.len(),
         ..Stepped::default()
     };
+    // Mixed batches are rare, since history is applied behind everything else: then whoever goes first pays.
+    let class = events
+        .iter()
+        .map(|event| take::class_of(event.origin))
+        .min()
+        .unwrap_or_default();
     let scopes: BTreeSet<i64> = hub.sources.values().map(|source| source.scope).collect();
     for scope in scopes {
         let members: BTreeSet<ConnectionId> = hub
@@ -35,8 +42,9 @@ pub(super) async fn apply(hub: &Hub, fence: Fence, events: &[Event]) -> Result<O
             .collect();
         let changes = node_changes(hub, &mut tx, &mut taken, &members).await?;
         let resolved = resolve::run(hub, &mut tx, scope, changes).await?;
-        want_confirmation(hub, &resolved, &mut taken);
-        let input = plan_input(hub, &mut tx, &mut taken, resolved, &members).await?;
+        want_confirmation(hub, &resolved, &mut taken, class);
+        let mut input = plan_input(hub, &mut tx, &mut taken, resolved, &members).await?;
+        input.class = class;
         let planned = plan::run(hub, &mut tx, scope, input).await?;
         stepped.deliveries += planned.changed;
         taken.wanted.extend(planned.wanted);
@@ -187,7 +195,7 @@ async fn load_orders_of_lost_customers(
 }
 
 /// Accounts that meet are fetched before a sink hears of their merge (mission, Identity).
-fn want_confirmation(hub: &Hub, resolved: &Resolved, taken: &mut Taken) {
+fn want_confirmation(hub: &Hub, resolved: &Resolved, taken: &mut Taken, class: Class) {
     let due_at = hub.clock.now();
     taken
         .wanted
@@ -197,6 +205,7 @@ fn want_confirmation(hub: &Hub, resolved: &Resolved, taken: &mut Taken) {
             due_at,
             attempts: 0,
             wanted: 0,
+            class,
         }));
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schakel_core::connector::Class;
 use schakel_core::connector::Normalised;
 use schakel_core::event::{Action, Event, EventState, Origin};
 use schakel_core::id::{ConnectionId, EventId};
@@ -233,7 +234,8 @@ impl Taken {
             let is_told = event.origin == Origin::Webhook
                 && event.action == Action::Deleted
                 && event.kind == Some(kind);
-            self.want(hub, key, if is_told { "deleted" } else { "hint" });
+            let reason = if is_told { "deleted" } else { "hint" };
+            self.want(hub, key, reason, class_of(event.origin));
         }
         let state = if is_changed || is_silent {
             EventState::Applied
@@ -252,18 +254,19 @@ impl Taken {
     fn doubt_late_payloads(&mut self, hub: &Hub) {
         for key in std::mem::take(&mut self.told) {
             if self.held(&key).is_some_and(Held::is_deleted) {
-                self.want(hub, key, "hint");
+                self.want(hub, key, "hint", Class::Live);
             }
         }
     }
 
-    fn want(&mut self, hub: &Hub, key: RecordKey, reason: &str) {
+    fn want(&mut self, hub: &Hub, key: RecordKey, reason: &str, class: Class) {
         self.wanted.push(FetchRow {
             key,
             reason: reason.to_owned(),
             due_at: hub.clock.now(),
             attempts: 0,
             wanted: 0,
+            class,
         });
     }
 
@@ -332,5 +335,14 @@ fn shown_content(held: &Held) -> Option<Content> {
             Some(content.clone())
         }
         _ => None,
+    }
+}
+
+/// Who pays for what an event leads to: whoever brought the event.
+pub(super) const fn class_of(origin: Origin) -> Class {
+    match origin {
+        Origin::Webhook | Origin::Fetch => Class::Live,
+        Origin::Sweep => Class::Sweep,
+        Origin::Backfill => Class::Backfill,
     }
 }

@@ -126,7 +126,11 @@ impl Loop {
             }
             let now = hub.clock.now();
             let store = &hub.store;
-            claimed.extend(store.claim_fetches(hub.tenant, self.connection, now, (class, room), hold).await?);
+            claimed.extend(
+                store
+                    .claim_fetches(hub.tenant, self.connection, now, (class, room), hold)
+                    .await?,
+            );
         }
         Ok(claimed)
     }
@@ -259,10 +263,16 @@ fn beside(hub: &Hub, key: RecordKey) -> Option<Part> {
 
 async fn read(
     source: &SourceConnection,
-    key: RecordKey,
+    row: &FetchRow,
     beside: Option<Part>,
 ) -> Result<Fetched, ConnectorError> {
-    let (cx, id) = (&source.cx, key.remote_id);
+    let class = if row.attempts > 0 {
+        row.class.max(Class::Retry)
+    } else {
+        row.class
+    };
+    let (cx, key) = (&source.cx.for_class(class), row.key);
+    let id = key.remote_id;
     let fetched = source.source.fetch(cx, key.kind, id).await?;
     let Some(part) = beside.filter(|_| fetched.status == 200) else {
         return Ok(fetched);
@@ -282,8 +292,7 @@ async fn fetch_one(
     claimed: ClaimedFetch,
     beside: Option<Part>,
 ) -> (ClaimedFetch, Result<Fetched, ConnectorError>) {
-    let key = claimed.row.key;
-    let call = read(source, key, beside);
+    let call = read(source, &claimed.row, beside);
     // One that fails on our side must not take along those that are out with it.
     let answer = AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|_| {
         let why = "reading the answer failed on our side".to_owned();

@@ -6,6 +6,7 @@ mod groups;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schakel_core::connector::Class;
 use schakel_core::delivery::ObjectKind;
 use schakel_core::entity::{LanguageName, Order, Product, Quote, Shipment, Variant};
 use schakel_core::id::{ConnectionId, EntityId, RelationId};
@@ -35,6 +36,7 @@ pub(super) struct Loaded {
     dirty_relations: BTreeSet<RelationId>,
     since: BTreeMap<RecordKey, Timestamp>,
     since_any: Timestamp,
+    class: Class,
     /// Persons to plan.
     pub changed: BTreeSet<RelationId>,
     /// Numbers that no sink may hold any more.
@@ -71,6 +73,7 @@ pub(super) async fn load(
         dirty_relations: BTreeSet::new(),
         since: input.since,
         since_any: input.since_any,
+        class: input.class,
         changed: input.changed,
         absent: input.absent,
         orders: input.orders,
@@ -433,6 +436,9 @@ impl Loaded {
     /// Notes what must be fetched before these orders are complete (A2).
     fn want(&self, hub: &Hub, planned: &mut Planned) {
         let mut wanted: BTreeMap<RecordKey, &'static str> = BTreeMap::new();
+        // A history has just listed every cart, and lists the memberships after the customers: one by one they would
+        // cost a call each.
+        let is_history = self.class == Class::Backfill;
         for key in &self.orders {
             let Some((_, order)) = self.order(key) else {
                 continue;
@@ -444,7 +450,9 @@ impl Loaded {
                 }
             };
             want(RecordKind::Customer, order.customer_id, "customer");
-            want(RecordKind::Quote, order.quote_id, "quote");
+            if !is_history {
+                want(RecordKind::Quote, order.quote_id, "quote");
+            }
             for row in &order.rows {
                 want(RecordKind::Product, row.product_id, "product");
             }
@@ -459,7 +467,11 @@ impl Loaded {
             }
             self.want_cart_rows(hub, key, quote, &mut wanted);
         }
-        for customer in self.customers_with_groups(hub) {
+        for customer in self
+            .customers_with_groups(hub)
+            .into_iter()
+            .filter(|_| !is_history)
+        {
             if self.are_groups_stale(&customer) {
                 wanted.entry(groups_of(customer)).or_insert("groups");
             }
@@ -473,6 +485,7 @@ impl Loaded {
                 due_at,
                 attempts: 0,
                 wanted: 0,
+                class: self.class,
             }));
     }
 }

@@ -11,6 +11,7 @@ pub use objects::columns;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schakel_core::connector::Class;
 use schakel_core::id::RelationId;
 use schakel_core::problem::Problem;
 use schakel_core::record::RecordKey;
@@ -42,6 +43,8 @@ pub struct Input {
     pub since: BTreeMap<RecordKey, Timestamp>,
     /// When the oldest event of the batch was received; for everything else.
     pub since_any: Timestamp,
+    /// Who pays for what is missing.
+    pub class: Class,
 }
 
 /// What plan decided beside the outbox.

@@ -160,6 +160,7 @@ impl Trip<'_> {
             due_at: now,
             attempts: 0,
             wanted: 0,
+            class: self.cx.class,
         }
     }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use md5::{Digest, Md5};
 use schakel_connectors::copernica;
 use schakel_connectors::lightspeed::{self, Lightspeed};
-use schakel_core::connector::{BoxFuture, Cx, Http, HttpError, Request, Response, Sink, Source};
+use schakel_core::connector::{BoxFuture, Class, Cx, Http, HttpError, Request, Response, Sink, Source};
 use schakel_core::id::{ConnectionId, IdMaker, TenantId};
 use schakel_core::identity::BlockList;
 use schakel_core::preset::Preset;
@@ -354,6 +354,7 @@ impl World {
     pub async fn want(&self, kind: RecordKind, id: i64) {
         let mut tx = self.hub.store.write().await.unwrap();
         let wish = FetchRow {
+            class: Class::Live,
             key: RecordKey::new(SOURCE, kind, id),
             reason: "hint".to_owned(),
             due_at: self.clock.now(),

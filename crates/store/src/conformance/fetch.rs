@@ -1,5 +1,6 @@
 //! Fetches: wished, claimed, answered.
 
+use schakel_core::connector::Class;
 use schakel_core::event::{Event, Origin};
 use schakel_core::id::{ConnectionId, EventId, TenantId};
 
@@ -39,7 +40,7 @@ fn held() -> Hold {
 
 async fn take(store: &Store, now: i64, limit: usize) -> Vec<FetchRow> {
     store
-        .claim_fetches(TENANT, SHOP, at(now), limit, &held())
+        .claim_fetches(TENANT, SHOP, at(now), (Class::Backfill, limit), &held())
         .await
         .unwrap()
         .into_iter()
@@ -85,7 +86,13 @@ async fn due_fetches_are_claimed_once(store: Store) {
     assert_eq!(take(&store, 25, 9).await.len(), 1);
     assert!(take(&store, 25, 9).await.is_empty());
     let elsewhere = store
-        .claim_fetches(TENANT, ConnectionId(99), at(90), 9, &hold("worker", 99))
+        .claim_fetches(
+            TENANT,
+            ConnectionId(99),
+            at(90),
+            (Class::Backfill, 9),
+            &hold("worker", 99),
+        )
         .await
         .unwrap();
     assert!(elsewhere.is_empty());
@@ -158,7 +165,7 @@ async fn a_failed_fetch_waits(store: Store) {
 async fn fetches_of_the_gone_are_given_again(store: Store) {
     want(&store, &[wanted(1, 10), wanted(2, 11)]).await;
     store
-        .claim_fetches(TENANT, SHOP, at(10), 1, &hold("worker", 40))
+        .claim_fetches(TENANT, SHOP, at(10), (Class::Backfill, 1), &hold("worker", 40))
         .await
         .unwrap();
     assert!(take(&store, 10, 9).await.is_empty());
@@ -175,7 +182,9 @@ async fn an_answer_that_comes_after_its_hold_is_lost_changes_nothing(store: Stor
     want(&store, &[wanted(1, 10)]).await;
     let (slow, quick) = (hold("slow", 40), hold("quick", 80));
     let claim = async |now, hold: &Hold| {
-        let claimed = store.claim_fetches(TENANT, SHOP, at(now), 9, hold).await;
+        let claimed = store
+            .claim_fetches(TENANT, SHOP, at(now), (Class::Backfill, 9), hold)
+            .await;
         claimed.unwrap().remove(0).row
     };
     let end = async |hold: &Hold, ended: Ended| {
@@ -283,7 +292,7 @@ async fn a_doubted_answer_is_asked_for_again(store: Store) {
     for doubts in 0..3 {
         let now = 10 + 100 * i64::from(doubts);
         let claimed = store
-            .claim_fetches(TENANT, SHOP, at(now), 9, &held())
+            .claim_fetches(TENANT, SHOP, at(now), (Class::Backfill, 9), &held())
             .await
             .unwrap();
         assert_eq!(claimed[0].doubts, doubts);
@@ -314,7 +323,7 @@ async fn a_thing_that_was_not_found_is_remembered_until_it_is(store: Store) {
     assert_eq!(store.fetch_count(TENANT).await.unwrap(), 1);
     want(&store, &[because("deleted", wanted(1, 20))]).await;
     let claimed = store
-        .claim_fetches(TENANT, SHOP, at(20), 9, &held())
+        .claim_fetches(TENANT, SHOP, at(20), (Class::Backfill, 9), &held())
         .await
         .unwrap();
     let seen = &claimed[0];
@@ -325,7 +334,7 @@ async fn a_thing_that_was_not_found_is_remembered_until_it_is(store: Store) {
     finish(&store, 20, vec![done(&seen.row, 1)]).await;
     want(&store, &[wanted(1, 30)]).await;
     let claimed = store
-        .claim_fetches(TENANT, SHOP, at(30), 9, &held())
+        .claim_fetches(TENANT, SHOP, at(30), (Class::Backfill, 9), &held())
         .await
         .unwrap();
     assert_eq!(claimed[0].missing_since, None);

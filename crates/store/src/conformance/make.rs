@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
+use schakel_core::connector::Class;
 use schakel_core::delivery::{DeliveryState, ObjectKind, Wish};
 use schakel_core::entity::{Customer, Order, Person};
 use schakel_core::event::{Action, Event, EventState, Origin, Trust};
@@ -278,6 +279,7 @@ pub(super) fn wanted(remote_id: i64, due: i64) -> FetchRow {
         due_at: at(due),
         attempts: 0,
         wanted: 1,
+        class: Class::Live,
     }
 }
 

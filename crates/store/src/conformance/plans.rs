@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
+use schakel_core::connector::Class;
 use schakel_core::delivery::ObjectKind;
 use schakel_core::event::EventState;
 use schakel_core::id::{DeliveryId, EntityId, EventId, RelationId};
@@ -244,7 +245,10 @@ async fn run_delivery(store: &Store) {
     }
     run_moves(store).await;
     let hold = hold("worker", 39);
-    let fetches = store.claim_fetches(t, SHOP, at(9), 9, &hold).await.unwrap();
+    let fetches = store
+        .claim_fetches(t, SHOP, at(9), (Class::Backfill, 9), &hold)
+        .await
+        .unwrap();
     store
         .retry_fetch(t, &hold, &fetches[1].row, at(50), "HTTP 503")
         .await
