@@ -10,6 +10,9 @@ mod saved;
 mod usage;
 mod window;
 
+#[cfg(test)]
+mod tests;
+
 pub use limit::{Heard, Limit, Limits, Reserves};
 pub use saved::Saved;
 pub use usage::{Usage, WindowUsage};
@@ -28,10 +31,6 @@ const DATE_SLACK_US: i64 = 3_000_000;
 pub struct Ticket {
     /// When it started.
     started_us: i64,
-    /// How many calls had started by then, this one included.
-    starts: u64,
-    /// How many others were under way.
-    others: i64,
 }
 
 /// Why a call may not start now.
@@ -57,10 +56,10 @@ pub struct Budget {
     sweep_waits: u32,
     /// Nobody starts before.
     paused_until_us: i64,
-    starts: u64,
+    /// Calls under way.
     open: i64,
-    /// Calls whose answer was lost may be counted until these moments.
-    lost_until_us: Vec<i64>,
+    /// Calls that told nothing, and until when they may be counted.
+    silent: Vec<(i64, i64)>,
     /// The other side's clock: what it said, and when the call that it answered had started.
     date: Option<(i64, i64)>,
     /// What was restored, while it is not known how old it is: when, and the other side's clock at its writing.
@@ -81,9 +80,8 @@ impl Budget {
             block: 0,
             sweep_waits: 0,
             paused_until_us: i64::MIN,
-            starts: 0,
             open: 0,
-            lost_until_us: Vec::new(),
+            silent: Vec::new(),
             date: None,
             restored: None,
             uncounted: Counts::default(),
@@ -103,14 +101,24 @@ impl Budget {
             if let Some(saved) = saved.windows.iter().find(|saved| saved.is_of(window)) {
                 saved.restore(window, now_us);
             }
+            if let Some(cap) = &mut window.cap {
+                cap.left -= i64::from(saved.reserved);
+            }
             if saved.reserved > 0 {
                 window.put(Bucket {
                     first_us: at_us,
                     last_us: at_us,
                     calls,
+                    // How old it is nobody knows: it may be from a moment ago.
+                    is_restored: false,
                 });
             }
         }
+        // What was under way may be counted yet.
+        let travel_us = budget.travel_us();
+        let recent = |window: &Window| window.started_since(now_us.saturating_sub(travel_us));
+        let under_way = budget.windows.iter().map(recent).max().unwrap_or(0);
+        budget.silent.push((at_us.saturating_add(travel_us), under_way));
         budget.restored = saved.date_us.map(|date_us| (now_us, date_us));
         budget
     }
@@ -134,7 +142,7 @@ impl Budget {
         u32::try_from((room - i64::from(waits)).max(0)).unwrap_or(u32::MAX)
     }
 
-    /// When a call of `class` may start, if nothing else starts; not before `now_us`.
+    /// When a call of `class` may start, if nothing else starts; not before `now_us`, and `i64::MAX` for never.
     #[must_use]
     pub fn ready_us(&self, class: Class, now_us: i64) -> i64 {
         let ready = self
@@ -156,7 +164,7 @@ impl Budget {
     pub fn take(&mut self, class: Class, now_us: i64) -> Result<Ticket, Denied> {
         if self.room(class, now_us) == 0 {
             // The sweep's room has no time of its own.
-            let wait_us = (self.ready_us(class, now_us) - now_us).max(1_000);
+            let wait_us = self.ready_us(class, now_us).saturating_sub(now_us).max(1_000);
             return Err(Denied::Spent { wait_us });
         }
         if !self.windows.is_empty() {
@@ -165,16 +173,10 @@ impl Budget {
         for window in &mut self.windows {
             window.start(class, now_us);
         }
-        let others = self.under_way(now_us);
-        self.starts += 1;
         self.open += 1;
         let count = &mut self.uncounted[class.index()];
         *count = count.saturating_add(1);
-        Ok(Ticket {
-            started_us: now_us,
-            starts: self.starts,
-            others,
-        })
+        Ok(Ticket { started_us: now_us })
     }
 
     /// Takes in the answer to a call, with what it tells of the limits.
@@ -200,9 +202,7 @@ impl Budget {
     pub fn unanswered(&mut self, ticket: &Ticket, may_count: bool) {
         self.open -= 1;
         if may_count {
-            let travel_us = self.windows.iter().map(|window| window.limit.travel_us).max();
-            let until_us = ticket.started_us.saturating_add(travel_us.unwrap_or(0));
-            self.lost_until_us.push(until_us);
+            self.went_silent(ticket);
         }
     }
 
@@ -296,25 +296,36 @@ impl Budget {
         }
     }
 
-    /// Calls that are started and may not be counted yet.
-    fn under_way(&mut self, now_us: i64) -> i64 {
-        self.lost_until_us.retain(|until_us| *until_us > now_us);
-        self.open + i64::try_from(self.lost_until_us.len()).unwrap_or(i64::MAX)
+    fn travel_us(&self) -> i64 {
+        let travel_us = self.windows.iter().map(|window| window.limit.travel_us);
+        travel_us.max().unwrap_or(0)
+    }
+
+    fn went_silent(&mut self, ticket: &Ticket) {
+        let until_us = ticket.started_us.saturating_add(self.travel_us());
+        self.silent.push((until_us, 1));
     }
 
     fn hear_left(&mut self, ticket: &Ticket, heard: &Heard, now_us: i64) {
         let (Some(remaining), Some(reset_s)) = (&heard.remaining, &heard.reset_s) else {
+            self.went_silent(ticket);
             return;
         };
-        // Whatever was under way beside this call, or started after it, may not be in the number that it brought.
-        let later = i64::try_from(self.starts.saturating_sub(ticket.starts)).unwrap_or(i64::MAX);
-        let doubtful = ticket.others.saturating_add(later);
+        // Whatever is under way, or told nothing, may not be in the number.
+        // The number is as old as its call, which began and travelled there and back.
+        let oldest_us = now_us.saturating_sub(self.travel_us().saturating_mul(2));
+        self.silent.retain(|(until_us, _)| *until_us >= oldest_us);
+        let silent = self
+            .silent
+            .iter()
+            .filter(|(until_us, _)| *until_us >= ticket.started_us);
+        let silent: i64 = silent.map(|(_, calls)| *calls).sum();
+        let doubtful = self.open.saturating_add(silent);
         for (window, (remaining, reset_s)) in self.windows.iter_mut().zip(remaining.iter().zip(reset_s)) {
-            let left = remaining.saturating_sub(doubtful).max(0);
             // Whole seconds, rounded either way.
             let reset_us = reset_s.saturating_add(1).saturating_mul(1_000_000);
             let reset_us = reset_us.clamp(1_000_000, window.limit.window_us.saturating_add(1_000_000));
-            window.hear(left, now_us.saturating_add(reset_us), now_us);
+            window.hear(*remaining, doubtful, now_us.saturating_add(reset_us), now_us);
         }
     }
 
@@ -332,7 +343,7 @@ impl Budget {
             return;
         }
         for window in &mut self.windows {
-            for bucket in window.buckets.iter_mut().filter(|bucket| bucket.last_us < at_us) {
+            for bucket in window.buckets.iter_mut().filter(|bucket| bucket.is_restored) {
                 bucket.first_us = bucket.first_us.saturating_sub(down_us);
                 bucket.last_us = bucket.last_us.saturating_sub(down_us);
             }

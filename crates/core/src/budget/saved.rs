@@ -25,8 +25,8 @@ pub(super) struct SavedWindow {
     told: Option<u32>,
     /// How long ago the first and the last call of a bucket started, in microseconds, and how many there were.
     buckets: Vec<(i64, i64, Counts)>,
-    /// How many were left, and for how many more microseconds that holds.
-    cap: Option<(i64, i64)>,
+    /// How many were left, which number was told last, and for how many more microseconds that holds.
+    cap: Option<(i64, i64, i64)>,
 }
 
 impl SavedWindow {
@@ -43,7 +43,7 @@ impl SavedWindow {
             window_us: window.limit.window_us,
             told: window.told,
             buckets: window.buckets.iter().map(aged).collect(),
-            cap: cap.map(|cap| (cap.left, cap.until_us.saturating_sub(now_us))),
+            cap: cap.map(|cap| (cap.left, cap.seen, cap.until_us.saturating_sub(now_us))),
         }
     }
 
@@ -60,10 +60,12 @@ impl SavedWindow {
                 first_us: now_us.saturating_sub(*first),
                 last_us: now_us.saturating_sub(*last),
                 calls: *calls,
+                is_restored: true,
             });
         }
-        window.cap = self.cap.map(|(left, rest_us)| Cap {
+        window.cap = self.cap.map(|(left, seen, rest_us)| Cap {
             left,
+            seen,
             until_us: now_us.saturating_add(rest_us),
         });
         window.prune(now_us);

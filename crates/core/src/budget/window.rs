@@ -18,13 +18,17 @@ pub(super) struct Bucket {
     pub last_us: i64,
     /// How many, by class.
     pub calls: Counts,
+    /// It was restored, and may be older than that.
+    pub is_restored: bool,
 }
 
 /// What the other side said of the window that it counts in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cap {
-    /// How many more calls may start, by anybody, before `until_us`.
+    /// How many more calls may start before `until_us`.
     pub left: i64,
+    /// The lowest number that was told: the newest, whatever the order in which answers arrive.
+    pub seen: i64,
     /// The window has started again at this moment at the latest.
     pub until_us: i64,
 }
@@ -71,6 +75,7 @@ impl Window {
             first_us: now_us,
             last_us: now_us,
             calls,
+            is_restored: false,
         });
         if let Some(cap) = &mut self.cap {
             cap.left -= 1;
@@ -82,7 +87,9 @@ impl Window {
         let width_us = (self.limit.window_us / BUCKETS).max(1);
         match self.buckets.last_mut() {
             Some(open)
-                if new.first_us >= open.first_us && new.last_us.saturating_sub(open.first_us) < width_us =>
+                if new.is_restored == open.is_restored
+                    && new.first_us >= open.first_us
+                    && new.last_us.saturating_sub(open.first_us) < width_us =>
             {
                 open.last_us = open.last_us.max(new.last_us);
                 for (count, more) in open.calls.iter_mut().zip(new.calls) {
@@ -117,7 +124,8 @@ impl Window {
         }
     }
 
-    /// The earliest moment from `now_us` on at which a call of `class` may start, when nothing else starts.
+    /// The earliest moment from `now_us` on at which a call of `class` may start, when nothing else starts; `i64::MAX`
+    /// when the limit is so small that the reserves leave nothing.
     pub(super) fn ready_us(&self, class: Class, reserves: Reserves, now_us: i64) -> i64 {
         let span_us = self.span_us();
         let mut waiting: Vec<Bucket> = self.buckets.clone();
@@ -133,6 +141,9 @@ impl Window {
             for (count, less) in counts.iter_mut().zip(bucket.calls) {
                 *count -= less;
             }
+        }
+        if self.free(class, reserves, &counts) <= 0 {
+            return i64::MAX;
         }
         match self.told_room(class, reserves, now_us) {
             Some((told, until_us)) if told <= 0 => own_us.max(until_us),
@@ -184,21 +195,31 @@ impl Window {
             .until_us
             .saturating_sub(self.limit.window_us)
             .saturating_sub(travels_us);
-        let ours = sum(self.buckets.iter().filter(|bucket| bucket.last_us > since_us));
-        let ours: i64 = ours.iter().copied().map(i64::from).sum();
-        (self.calls() - cap.left - ours).max(0)
+        (self.calls() - cap.left - self.started_since(since_us)).max(0)
     }
 
-    /// Takes in that `left` more calls may start before `until_us`. It only ever lowers what is left of one window; a
-    /// window that ends much later is the next one, one that ends much sooner is over.
-    pub(super) fn hear(&mut self, left: i64, until_us: i64, now_us: i64) {
-        let new = Cap { left, until_us };
+    /// How many calls started after `since_us`.
+    pub(super) fn started_since(&self, since_us: i64) -> i64 {
+        let calls = sum(self.buckets.iter().filter(|bucket| bucket.last_us > since_us));
+        calls.iter().copied().map(i64::from).sum()
+    }
+
+    /// Takes in that `seen` calls were left in a window that has started again at `until_us` at the latest; `doubtful`
+    /// calls of ours may not be in that number. Within a window the lowest number is the newest: every answer that told
+    /// a higher one was counted before. A window that ends much later is the next one, one that ends much sooner is
+    /// over.
+    pub(super) fn hear(&mut self, seen: i64, doubtful: i64, until_us: i64, now_us: i64) {
+        let new = Cap {
+            left: seen.saturating_sub(doubtful).max(0),
+            seen,
+            until_us,
+        };
         let half_us = self.limit.window_us / 2;
         self.cap = match self.cap.filter(|cap| now_us < cap.until_us) {
             Some(old) if until_us.saturating_add(half_us) < old.until_us => Some(old),
             Some(old) if until_us <= old.until_us.saturating_add(half_us) => Some(Cap {
-                left: old.left.min(left),
                 until_us: old.until_us.min(until_us),
+                ..if seen < old.seen { new } else { old }
             }),
             _ => Some(new),
         };
