@@ -4,6 +4,7 @@
 
 mod clock;
 mod demo;
+mod history;
 mod http;
 mod machine;
 mod sandbox;
@@ -25,6 +26,9 @@ const WEBHOOKS: &str = "webhooks";
 
 /// The hub among few and many persons, for `--only`.
 const SCALE: &str = "scale";
+
+/// A history without limits, for `--only`.
+const HISTORY: &str = "history";
 
 /// The simulators by themselves, for `--only`.
 const SANDBOX: &str = "sandbox";
@@ -67,17 +71,19 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     }
     let answers = is_wanted(WEBHOOKS).then(|| load(&binary, &machine)).transpose()?;
     let growth = is_wanted(SCALE).then(|| grown(&binary)).transpose()?;
+    let past = is_wanted(HISTORY).then(|| past(&binary)).transpose()?;
     let simulators = is_wanted(SANDBOX).then(|| alone(&binary)).transpose()?;
     if options.is_json {
         let simulators = simulators.as_ref().map(sandbox::Figures::value);
         let runs: Vec<Value> = runs.iter().map(Run::value).collect();
         let answers = answers.as_ref().map(webhooks::Answers::value);
         let growth = growth.as_ref().map(scale::Growth::value);
+        let past = past.as_ref().map(history::Past::value);
         println!(
             "{}",
             json!({
                 "machine": machine.value(), "runs": runs, "webhooks": answers, "scale": growth,
-                "sandbox": simulators,
+                "history": past, "sandbox": simulators,
             })
         );
         return Ok(());
@@ -89,6 +95,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     if let Some(growth) = growth {
         growth.say();
     }
+    if let Some(past) = past {
+        past.say();
+    }
     if let Some(simulators) = simulators {
         simulators.say();
     }
@@ -98,6 +107,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 fn grown(binary: &Path) -> Result<scale::Growth> {
     eprintln!("running `{SCALE}`");
     scale::run(binary)
+}
+
+fn past(binary: &Path) -> Result<history::Past> {
+    eprintln!("running `{HISTORY}`");
+    history::run(binary)
 }
 
 fn alone(binary: &Path) -> Result<sandbox::Figures> {
@@ -178,7 +192,7 @@ fn parse(arguments: &[String]) -> Result<Options> {
             "--only" => {
                 let name = words.next().context("`--only` needs a name")?;
                 let mut names: Vec<&str> = VARIANTS.iter().map(|variant| variant.name).collect();
-                names.extend([WEBHOOKS, SCALE, SANDBOX, MACHINE]);
+                names.extend([WEBHOOKS, SCALE, HISTORY, SANDBOX, MACHINE]);
                 if !names.contains(&name.as_str()) {
                     bail!("there is no run `{name}`; there are {}", names.join(", "));
                 }

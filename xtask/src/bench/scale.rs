@@ -153,7 +153,7 @@ fn cpu(stage: &Stage) -> Result<f64> {
 }
 
 /// Reads the most resident memory that a process had.
-fn rss_mb(process: u32) -> Result<f64> {
+pub(super) fn rss_mb(process: u32) -> Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let kib: f64 = status
         .lines()

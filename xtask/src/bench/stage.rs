@@ -29,6 +29,24 @@ impl Drop for Running {
     }
 }
 
+/// What differs between stages.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// Further lines of the shop's configuration.
+    pub(crate) shop: &'static str,
+    /// What the shop holds from the start, as its control port takes it.
+    pub(crate) fill: Option<Value>,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self {
+            shop: "history = \"manual\"\nsweep_interval = \"off\"\nreconcile_interval = \"off\"\n",
+            fill: None,
+        }
+    }
+}
+
 /// What the simulated shop says of itself.
 #[derive(Debug)]
 pub(crate) struct Shop {
@@ -98,19 +116,31 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Starts everything.
+    /// Starts everything, with an empty shop and a hub that does nothing by itself.
     ///
     /// # Errors
     ///
     /// A process cannot be started or ends with a failure.
     pub(crate) fn start(binary: &Path) -> Result<Self> {
+        Self::start_with(binary, &Setting::default())
+    }
+
+    /// Starts everything as `setting` says.
+    ///
+    /// # Errors
+    ///
+    /// A process cannot be started or ends with a failure, or the shop cannot be filled.
+    pub(crate) fn start_with(binary: &Path, setting: &Setting) -> Result<Self> {
         let folder = tempdir();
         let simulators = Simulators::start(binary)?;
+        if let Some(past) = &setting.fill {
+            fill(&simulators.shop, past)?;
+        }
         let (shop, account) = (&simulators.shop, &simulators.account);
         let hooks = free_address()?;
         std::fs::write(
             folder.path().join("schakel.toml"),
-            config(shop, account, &hooks, folder.path()),
+            config(shop, account, &hooks, folder.path(), setting.shop),
         )?;
         let mut stage = Self {
             binary: binary.to_owned(),
@@ -168,6 +198,31 @@ impl Stage {
             .context("`schakel status` does not say how much was received")
     }
 
+    /// Runs a command beside the hub.
+    ///
+    /// # Errors
+    ///
+    /// It fails.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Result<()> {
+        process::output(&mut self.schakel(arguments)).map(drop)
+    }
+
+    /// Runs a command beside the hub, and reads what it prints as JSON; findings are no failure.
+    ///
+    /// # Errors
+    ///
+    /// It prints no JSON.
+    pub(crate) fn ask(&self, arguments: &[&str]) -> Result<Value> {
+        let mut command = self.schakel(&["--json"]);
+        let output = command
+            .args(arguments)
+            .output()
+            .context("a command cannot be started")?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        serde_json::from_str(text.trim())
+            .with_context(|| format!("`{}` printed no JSON", arguments.join(" ")))
+    }
+
     /// Reads the hub's numbers from its database.
     ///
     /// # Errors
@@ -208,6 +263,28 @@ impl Stage {
     }
 }
 
+/// Has the shop hold a past, through its control port.
+fn fill(shop: &Value, past: &Value) -> Result<()> {
+    let address = text(shop, "control_url")
+        .trim_start_matches("http://")
+        .trim_end_matches('/')
+        .to_owned();
+    let (host, path) = address.split_once('/').unwrap_or((&address, "control"));
+    let body = past.to_string();
+    let request = format!(
+        "POST /{path}/api/fill HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let (status, answer) = Connection::open(host)?.ask(request.as_bytes())?;
+    if status >= 300 {
+        bail!(
+            "the shop cannot be filled: {status} {}",
+            String::from_utf8_lossy(&answer)
+        );
+    }
+    Ok(())
+}
+
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
 }
@@ -217,7 +294,7 @@ fn free_address() -> Result<String> {
     Ok(listener.local_addr()?.to_string())
 }
 
-fn config(shop: &Value, account: &Value, hooks: &str, folder: &Path) -> String {
+fn config(shop: &Value, account: &Value, hooks: &str, folder: &Path, more: &str) -> String {
     format!(
         r#"[hub]
 data = "{folder}/data"
@@ -232,7 +309,7 @@ connector = "lightspeed"
 base_url = "{shop_url}/"
 shop_id = {shop_id}
 api_key = "{api_key}"
-
+{more}
 [[connection]]
 name = "mail"
 connector = "copernica"
