@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Check,
     /// Show the hub in numbers
     Status,
+    /// Show who spends how many calls of each shop, and what is left
+    Budget,
     /// Show one person: who it is, why it is one person, and what each sink holds
     Explain(ExplainArgs),
     /// Show what a delivery would do now; nothing is sent
@@ -474,7 +476,8 @@ fn part(text: &str) -> Result<Part, String> {
 
 /// Reads a day as its first moment, in UTC.
 fn first_of_day(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse_rfc3339(&format!("{text}T00:00:00Z")).ok_or_else(|| "write a day, such as 2025-12-31".to_owned())
+    Timestamp::parse_rfc3339(&format!("{text}T00:00:00Z"))
+        .ok_or_else(|| "write a day, such as 2025-12-31".to_owned())
 }
 
 /// Reads a day as its last second, in UTC.

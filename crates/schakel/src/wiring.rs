@@ -450,7 +450,8 @@ fn source_part(config: &LightspeedConfig) -> SourcePart {
         settings,
         scope: config.scope,
         fetches: config.fetches,
-        limits: KeyLimits::default(),
+        // What can't be read was refused with the configuration.
+        limits: config.key_limits().unwrap_or_default(),
         walks: config.walks(),
         has_webhooks: config.webhooks,
     }

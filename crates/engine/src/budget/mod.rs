@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use schakel_core::budget::{Budget, Denied, Limits, Saved, Ticket, Usage};
 use schakel_core::connector::{Class, HttpError, Meter, Response, Unmetered};
 use schakel_core::id::{ConnectionId, TenantId};
+use schakel_core::limits;
 use schakel_core::time::{Clock, Timestamp};
 use schakel_store::{BudgetDay, BudgetRow, Store, StoreError};
 
@@ -23,6 +24,8 @@ const LEASE_MS: i64 = 15_000;
 const LEASE_US: i64 = LEASE_MS * 1_000;
 /// Wait of a call while another process owns the budget, in milliseconds.
 const ELSEWHERE_MS: i64 = 5_000;
+/// Longest wait that is told, in microseconds: a day.
+const LONGEST_US: i64 = limits::RETRY_AFTER_MS * 1_000;
 /// Without limits, calls that are counted before they are written down.
 const COUNTED: u32 = 500;
 
@@ -150,7 +153,10 @@ impl Ledger {
     pub fn wait_us(&self, class: Class) -> i64 {
         let now_us = self.clock.monotonic_us();
         match &self.state().budget {
-            Some(budget) => budget.ready_us(class, now_us) - now_us,
+            Some(budget) => budget
+                .ready_us(class, now_us)
+                .saturating_sub(now_us)
+                .min(LONGEST_US),
             None => ELSEWHERE_MS * 1_000,
         }
     }
@@ -407,7 +413,11 @@ fn saved_of(connection: ConnectionId, row: &BudgetRow) -> Result<Saved, StoreErr
 
 const fn spent(wait_us: i64) -> HttpError {
     HttpError::Spent {
-        retry_after_ms: wait_us / 1_000 + 1,
+        retry_after_ms: if wait_us < LONGEST_US {
+            wait_us / 1_000 + 1
+        } else {
+            limits::RETRY_AFTER_MS
+        },
     }
 }
 

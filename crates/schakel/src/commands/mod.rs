@@ -1,6 +1,7 @@
 //! One module per command; each reads what it needs, does one thing and says how it went.
 
 mod backfill;
+mod budget;
 mod check;
 mod config;
 mod dead;
@@ -46,6 +47,7 @@ pub(crate) async fn run(cli: Cli, output: Output) -> anyhow::Result<Exit> {
         Command::Setup(args) => setup::run(&load(&layers(Vec::new()), output)?, &args, output).await,
         Command::Check => check::run(&load(&layers(Vec::new()), output)?, output).await,
         Command::Status => status::run(&load_quietly(&layers(Vec::new()))?, output).await,
+        Command::Budget => budget::run(&load_quietly(&layers(Vec::new()))?, output).await,
         Command::Explain(args) => explain::run(&load_quietly(&layers(Vec::new()))?, &args, output).await,
         Command::Preview(args) => preview::run(&load_quietly(&layers(Vec::new()))?, &args, output).await,
         Command::Quarantine(what) => quarantine::run(&load_quietly(&layers(Vec::new()))?, what, output).await,

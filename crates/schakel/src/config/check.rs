@@ -77,6 +77,17 @@ fn of_shop(section: &Section, shop: &LightspeedConfig) -> Vec<Complaint> {
         }
         Some(_) => {}
     }
+    if let Err(fault) = shop.key_limits() {
+        found.push(at(section, "limits", format!("{}: {fault}", section.title)));
+    }
+    let (live, others) = (shop.reserve_live, shop.reserve_others);
+    if live + others > 80 {
+        let text = format!(
+            "{}: `reserve_live` = {live} and `reserve_others` = {others} leave less than a fifth of the calls for history",
+            section.title
+        );
+        found.push(at(section, "reserve_live", text));
+    }
     found
 }
 
@@ -267,6 +278,11 @@ fn of_one(config: &Config, connection: &ConnectionConfig) -> Vec<String> {
     }
     let (urls, file) = match connection {
         ConnectionConfig::Lightspeed(shop) => {
+            if shop.limits.trim() == "none" && !is_local(&shop.base_url) {
+                found.push(format!(
+                    "connection \"{name}\": `limits` is none, which only a simulator bears"
+                ));
+            }
             if shop.accept_unsigned {
                 found.push(format!("connection \"{name}\": webhooks without a signature are taken as hints (`accept_unsigned`)"));
             }
@@ -294,8 +310,17 @@ fn is_open_road(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("http://") else {
         return false;
     };
+    !is_local_host(rest)
+}
+
+/// Tells whether `url` is on this machine, as simulators are.
+fn is_local(url: &str) -> bool {
+    url.split("://").nth(1).is_some_and(is_local_host)
+}
+
+fn is_local_host(rest: &str) -> bool {
     let host = rest.split('/').next().unwrap_or(rest);
-    !["127.", "localhost", "[::1]"]
+    ["127.", "localhost", "[::1]"]
         .iter()
         .any(|local| host.starts_with(local))
 }

@@ -111,6 +111,10 @@ pub(super) const LIGHTSPEED: &[Key] = &[
     key("sweep_interval", Text, "'auto'"),
     key("reconcile_interval", Span, "'7d'"),
     key("checkout_interval", Span, "'15m'"),
+    key("limits", Text, "'300/3000/12000'"),
+    key("calls_per_second", Number(2, 10_000), "20"),
+    key("reserve_live", Number(0, 80), "20"),
+    key("reserve_others", Number(0, 80), "10"),
 ];
 
 /// Keys of a `[[connection]]` with `connector = "copernica"`.

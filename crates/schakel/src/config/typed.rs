@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use schakel_connectors::lightspeed::KeyLimits;
+use schakel_core::budget::Reserves;
 use schakel_core::privacy::Secret;
 use schakel_engine::hub::WalkSettings;
 use serde::Deserialize;
@@ -104,6 +106,48 @@ pub(crate) struct LightspeedConfig {
     pub reconcile_interval: Span,
     /// How often unfinished checkouts are collected.
     pub checkout_interval: Span,
+    /// Calls per five minutes, hour and day, or `none`.
+    pub limits: String,
+    /// Calls per second.
+    pub calls_per_second: u32,
+    /// Part of each limit that is kept for live calls, in percent.
+    pub reserve_live: u8,
+    /// Part of each limit that is kept for other programs, in percent.
+    pub reserve_others: u8,
+}
+
+/// Fewest calls of a limit with which a shop can be served; less is a slip of the pen.
+const LEAST_CALLS: u32 = 10;
+
+impl LightspeedConfig {
+    /// Gives the limits of the key.
+    ///
+    /// # Errors
+    /// When `limits` can't be read, with what is expected.
+    pub(crate) fn key_limits(&self) -> Result<KeyLimits, String> {
+        let windows = match self.limits.trim() {
+            "none" => None,
+            text => {
+                let parts: Option<Vec<u32>> = text.split('/').map(|part| part.trim().parse().ok()).collect();
+                let calls = parts.and_then(|parts| <[u32; 3]>::try_from(parts).ok());
+                let calls = calls.filter(|calls| calls.iter().all(|calls| *calls >= LEAST_CALLS));
+                Some(calls.ok_or_else(|| {
+                    format!(
+                        "`limits` must be the calls per five minutes, hour and day, such as 300/3000/12000 \
+                         ({LEAST_CALLS} each at least), or none, and is `{text}`"
+                    )
+                })?)
+            }
+        };
+        Ok(KeyLimits {
+            windows,
+            per_second: self.calls_per_second,
+            reserves: Reserves {
+                live_percent: self.reserve_live,
+                others_percent: self.reserve_others,
+            },
+        })
+    }
 }
 
 impl LightspeedConfig {
