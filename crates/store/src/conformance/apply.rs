@@ -16,6 +16,8 @@ on_both! {
     a_newer_record_replaces_the_older,
     records_are_found_by_owner_reference_and_label,
     a_long_label_is_cut,
+    what_was_historic_first_stays_so,
+    moments_are_read_without_their_records,
     rows_are_due_until_they_are_known_at_the_newest_version,
     an_owner_stands_in_the_same_connection,
     entities_keep_their_id,
@@ -168,6 +170,67 @@ async fn rows_are_due_until_they_are_known_at_the_newest_version(store: Store) {
         .unwrap();
     tx.commit().await.unwrap();
     assert_eq!(due(None, 9).await, [(1, EventId(3))]);
+}
+
+async fn what_was_historic_first_stays_so(store: Store) {
+    // Mission F4: neither a later write of the record nor one of the relation changes the mark.
+    for is_historic in [true, false] {
+        let id = if is_historic { 1 } else { 2 };
+        let record = |is_historic| crate::rows::RecordRow {
+            is_historic,
+            ..order_row(id, 1, 0)
+        };
+        let person = |is_historic| crate::rows::RelationRow {
+            is_historic,
+            ..relation(id)
+        };
+        for mark in [is_historic, !is_historic] {
+            let mut tx = store.write().await.unwrap();
+            tx.put_records(TENANT, &[record(mark)]).await.unwrap();
+            tx.put_relations(TENANT, &[person(mark)]).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        let held = store.read_records(TENANT, &[order(id)]).await.unwrap();
+        assert_eq!(held[0].is_historic, is_historic);
+        let held = store.relation_row(TENANT, RelationId(id)).await.unwrap().unwrap();
+        assert_eq!(held.is_historic, is_historic);
+    }
+}
+
+async fn moments_are_read_without_their_records(store: Store) {
+    let placed = |id, customer, second: Option<i64>| {
+        let mut row = order_row(id, customer, 0);
+        if let Some((_, _, Content::Order(order))) = &mut row.held.live {
+            order.created_at = second.map(at);
+        }
+        row
+    };
+    let rows = [
+        placed(11, 1, Some(5)),
+        placed(12, 1, None),
+        placed(13, 2, Some(7)),
+        placed(14, 0, Some(9)),
+    ];
+    let mut tx = store.write().await.unwrap();
+    tx.put_records(TENANT, &rows).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = store.write().await.unwrap();
+    let read = tx
+        .moments(TENANT, RecordKind::Order, &[customer(1), customer(3)])
+        .await
+        .unwrap();
+    let expected = [(11, Some(at(5))), (12, None)].map(|(id, at)| crate::rows::Moment {
+        key: order(id),
+        owner: customer(1),
+        at,
+    });
+    assert_eq!(sorted(&read, |moment| moment.key), expected);
+    assert!(
+        tx.moments(TENANT, RecordKind::Quote, &[customer(1)])
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 async fn an_owner_stands_in_the_same_connection(store: Store) {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schakel_core::connector::Class;
 use schakel_core::entity::{Quote, QuoteRow};
 use schakel_core::golden;
 use schakel_core::id::RelationId;
@@ -139,8 +140,10 @@ impl Loaded {
         };
         let live_at = held.live.as_ref().map(|(version, ..)| version.at);
         let asked_at = held.fetched.as_ref().map(|(version, _)| version.at);
-        if held.are_rows_due() && asked_at < live_at {
-            wanted.entry(*key).or_insert("rows");
+        // A history reads the rows of carts by itself, the newest first.
+        let is_history = self.class == Class::Backfill;
+        if !is_history && held.are_rows_due() && asked_at < live_at {
+            wanted.entry(*key).or_insert("hint");
         }
         for row in &quote.rows {
             let product = RecordKey::new(key.connection, RecordKind::Product, row.product_id);
