@@ -173,18 +173,10 @@ pub(super) fn end_with(
 ) -> End {
     let windows = Window::all(&subject.limits, known.map(|known| &known.usage));
     let days = known.map_or(&[][..], |known| known.days.as_slice());
-    // Up to its reserve it makes no difference what live traffic spends.
-    let unknown = Range {
-        low: 0.0,
-        high: windows
-            .iter()
-            .map(|window| window.reserve_live)
-            .max()
-            .map_or(0.0, |most| ratio(most, 1)),
-    };
+    // Up to its reserve it makes no difference what live traffic spends; more than that is rare where nothing is known.
     let live = measured(days, &[Class::Live, Class::Retry])
         .or(live)
-        .unwrap_or(unknown);
+        .unwrap_or_default();
     let planned = Range::around(subject.sweep_per_day, 25.0);
     let load = Load {
         calls,

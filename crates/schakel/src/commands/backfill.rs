@@ -142,7 +142,7 @@ struct Change {
 const PAUSE: Change = Change {
     from: &[WalkState::Waiting, WalkState::Running],
     to: WalkState::Paused,
-    done: "is halted where it is; `schakel backfill resume` lets it go on",
+    done: "halted; `schakel backfill resume` lets it go on",
     nothing: "nothing of the history is under way",
 };
 
@@ -161,7 +161,7 @@ const CANCEL: Change = Change {
         WalkState::Stopped,
     ],
     to: WalkState::Cancelled,
-    done: "is ended; what was read stays, here and in the mailing tool, and `schakel backfill start` begins it anew",
+    done: "ended; what was read stays, here and in the mailing tool, and `schakel backfill start` begins it anew",
     nothing: "nothing of the history is under way",
 };
 
@@ -184,7 +184,7 @@ async fn change(
             exit = gravest(exit, Exit::Findings);
             output.line(format!("{}: {}", shop.name(), change.nothing));
         } else {
-            output.line(format!("{}: {} {}", shop.name(), names(&parts), change.done));
+            output.line(format!("{}: {}: {}", shop.name(), names(&parts), change.done));
         }
         let parts: Vec<&str> = parts.iter().map(|part| part.as_str()).collect();
         changed.push(json!({ "connection": shop.name(), "parts": parts, "state": change.to }));
@@ -311,9 +311,12 @@ impl Seen {
 fn lines_of(progress: &Progress, now: Timestamp) -> Vec<String> {
     let mut head = format!("{}:", progress.connection);
     match &progress.end {
+        Some(end) if !progress.is_open => {
+            head += &format!(" halted; when it goes on, done {}", end_in_words(end, now));
+        }
         Some(end) => head += &format!(" done {}", end_in_words(end, now)),
         None if progress.is_open => {
-            head += " nobody can tell yet when it is done: the orders were not counted"
+            head += " nobody can tell yet when it is done: the orders were not counted";
         }
         None => head += " nothing is under way",
     }

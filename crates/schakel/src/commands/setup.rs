@@ -64,6 +64,7 @@ pub(crate) async fn run(config: &Config, args: &SetupArgs, output: Output) -> an
             name,
             source,
             public: config.hub.hooks_address.trim_end_matches('/'),
+            is_polled: is_polled(config, name),
             key: &key,
             store: &store,
         };
@@ -74,6 +75,11 @@ pub(crate) async fn run(config: &Config, args: &SetupArgs, output: Output) -> an
     output.value(&serde_json::json!({ "connections": all }));
     store.close().await;
     Ok(exit)
+}
+
+/// Tells whether the shop `name` is asked instead of telling.
+fn is_polled(config: &Config, name: &str) -> bool {
+    matches!(config.connection(name), Some(ConnectionConfig::Lightspeed(shop)) if !shop.webhooks)
 }
 
 /// Refuses to replace a path that nobody could be told.
@@ -107,6 +113,8 @@ struct Shop<'a> {
     source: &'a Lightspeed,
     /// The address under which the shop reaches this hub; empty when nobody said so.
     public: &'a str,
+    /// It is asked instead of telling.
+    is_polled: bool,
     key: &'a HubKey,
     store: &'a Store,
 }
@@ -177,6 +185,10 @@ async fn prepare_source(
     say_report(shop.name, &report, output);
     let is_good = report.is_good();
     done.report = Some(report);
+    if shop.is_polled {
+        output.line("  webhooks: none, the shop is asked instead (`webhooks = false`)");
+        return Ok(Ok(if is_good { Exit::Good } else { Exit::Findings }));
+    }
     if shop.public.is_empty() {
         output.line("  webhooks: not registered, since `hub.hooks_address` does not say where the shop reaches this hub");
         return Ok(Ok(Exit::Findings));

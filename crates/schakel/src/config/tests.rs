@@ -142,6 +142,32 @@ fn combinations_that_hurt_are_refused_with_both_numbers() {
 }
 
 #[test]
+fn a_shop_without_webhooks_is_asked_more_often_and_never_not_at_all() {
+    let with = |lines: &str| GOOD.replace("shop_id =", &format!("{lines}\nshop_id ="));
+    let walks = |text: &str| match &read(text, &[], &[]).unwrap().connections[0] {
+        ConnectionConfig::Lightspeed(shop) => shop.walks(),
+        ConnectionConfig::Copernica(_) => panic!("another connection"),
+    };
+    assert_eq!(walks(GOOD), schakel_engine::hub::WalkSettings::default());
+    assert_eq!(walks(&with("webhooks = false")).sweep_ms, 300_000);
+    assert_eq!(
+        walks(&with("webhooks = false\nsweep_interval = \"1h\"")).sweep_ms,
+        3_600_000
+    );
+    let off = walks(&with(
+        "sweep_interval = \"0\"\nreconcile_interval = \"0\"\ncheckout_interval = \"0\"\nhistory = \"manual\"",
+    ));
+    assert_eq!(off, schakel_engine::hub::WalkSettings::OFF);
+    let said = complaints(&with("webhooks = false\nsweep_interval = \"0\""));
+    assert!(said.contains("nothing would ever be heard of the shop"), "{said}");
+    let said = complaints(&with("sweep_interval = \"often\""));
+    assert!(
+        said.contains("`sweep_interval` must be a length of time") && said.contains("`often`"),
+        "{said}"
+    );
+}
+
+#[test]
 fn environment_lies_over_the_file_and_the_command_line_over_both() {
     let environment = [
         ("SCHAKEL_HUB__LOG", "debug"),
@@ -335,6 +361,52 @@ fn every_default_of_the_list_fits_its_own_key() {
         if let Some(value) = key.default_value() {
             assert_eq!(key.fault(&value), None, "{}", key.name);
         }
+    }
+}
+
+#[test]
+fn extras_and_options_of_carts_are_checked_with_a_guess() {
+    let route = |keys: &str| format!("{GOOD}{keys}\n");
+    let said = complaints(&route(r#"extras = ["histery"]"#));
+    assert!(
+        said.contains("there is no extra `histery`, did you mean `history`?"),
+        "{said}"
+    );
+    let said = complaints(&route(r#"extras = ["quote_recovery_url"]"#));
+    assert!(said.contains("needs `recovery_url`"), "{said}");
+    let said = complaints(&route(r#"recovery_url = "https://www.example.com/cart""#));
+    assert!(said.contains("{hash}"), "{said}");
+    let said = complaints(&route("quotes = false\nquote_rows = true"));
+    assert!(said.contains("`quote_rows` needs `quotes`"), "{said}");
+    let said = complaints(&route(r#"cart_hold_off = "30""#));
+    assert!(said.contains("a length of time"), "{said}");
+    let second = GOOD[GOOD.find("[[route]]").unwrap()..].to_owned();
+    let said = complaints(&route(&format!("extras = [\"history\"]\n{second}")));
+    assert!(said.contains("has other `extras`"), "{said}");
+    let good =
+        route("extras = [\"history\", \"row_price_incl\"]\ncart_hold_off = \"30m\"\ncart_expires = \"90d\"");
+    let config = read(&good, &[], &[]).unwrap();
+    assert_eq!(config.routes[0].cart_hold_off.0, 30 * 60_000);
+    assert_eq!(config.routes[0].cart_expires.0, 90 * 86_400_000);
+}
+
+#[test]
+fn lengths_of_time_have_a_unit() {
+    let cases = [
+        ("0", Some(0)),
+        ("90s", Some(90_000)),
+        ("6h", Some(21_600_000)),
+        ("30", None),
+        ("m", None),
+        ("", None),
+        ("-1d", None),
+        ("1.5h", None),
+        ("9223372036854775807d", None),
+        ("36526d", None),
+        ("5\u{e9}", None),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(schema::span_ms(text), expected, "{text}");
     }
 }
 
