@@ -7,10 +7,10 @@ use crate::time::Timestamp;
 /// Tells whether a cart is closed: an order refers to it, or an order of the same person was placed when the cart had
 /// been changed for the last time (or in that second).
 ///
-/// `changed_at` is the cart's last change; `ordered_at` are the moments at which that person placed orders. The source's
-/// times only: when anything arrived does not count, so late orders close a cart and no order of arrival matters (I7). A
-/// cart that is changed after every order is open again, unless an order refers to it. One that tells no time is older
-/// than any order.
+/// `changed_at` is the cart's last change; `ordered_at` are the moments at which that person placed orders. The
+/// source's times only: when anything arrived does not count, so late orders close a cart and no order of arrival
+/// matters (I7). A cart that is changed after every order is open again, unless an order refers to it. One that tells
+/// no time is older than any order.
 #[must_use]
 pub fn is_closed(
     is_referred: bool,

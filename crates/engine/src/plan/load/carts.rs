@@ -1,4 +1,4 @@
-//! Loads what decides whether carts are closed: the carts and the orders of one person (mission F10; docs/spec/carts.md).
+//! Loads what decides whether carts are closed: the carts and orders of one person (mission F10; docs/spec/carts.md).
 
 use std::collections::{BTreeMap, BTreeSet};
 
