@@ -8,6 +8,7 @@ use schakel_core::forecast::{self, Load, Range, Window};
 use schakel_core::id::{ConnectionId, TenantId};
 use schakel_core::time::Timestamp;
 use schakel_core::walk::{Finding, Job, Walk, WalkState};
+use schakel_store::rows::ConnectionRow;
 use schakel_store::{BudgetDay, Store, StoreError};
 use serde::Serialize;
 
@@ -292,22 +293,19 @@ pub struct WalkLine {
 ///
 /// # Errors
 /// When the store fails.
-pub async fn walk_lines(
+pub(super) async fn walk_lines(
     store: &Store,
     tenant: TenantId,
-    names: &[(ConnectionId, String)],
+    names: &[ConnectionRow],
 ) -> Result<Vec<WalkLine>, StoreError> {
     let walks = store.walks(tenant, None).await?;
     let mut lines = Vec::new();
-    for (connection, name) in names {
-        let own: Vec<&Walk> = walks
-            .iter()
-            .filter(|walk| walk.connection == *connection)
-            .collect();
+    for ConnectionRow { id, name, .. } in names {
+        let own: Vec<&Walk> = walks.iter().filter(|walk| walk.connection == *id).collect();
         if own.is_empty() {
             continue;
         }
-        let found = findings(store, tenant, *connection, 0).await?;
+        let found = findings(store, tenant, *id, 0).await?;
         lines.push(walk_line(name.clone(), &own, &found.lines));
     }
     Ok(lines)

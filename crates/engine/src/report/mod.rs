@@ -18,7 +18,6 @@ pub use aside::{Aside, Attempt, Dead, Wrong, dead, dead_one, quarantine};
 pub use explain::{Because, Explained, Member, MergeView, Moment, Reader, SinkView, Try, explain};
 pub use history::{
     End, FindingLine, Findings, PartProgress, Progress, Subject, WalkLine, end, findings, parts_in, progress,
-    walk_lines,
 };
 pub use preview::{Change, KindPreview, Preview, Rejected, Sample, preview};
 pub use status::{InboxLine, Latency, LeftWaiting, Probe, QuarantineLine, SinkLine, Status, status};

@@ -10,6 +10,7 @@ use schakel_store::rows::{InboxCounts, RelationCounts};
 use schakel_store::{Store, StoreError};
 use serde::Serialize;
 
+use super::history::{WalkLine, walk_lines};
 use crate::deliver::{Gauge, Reading};
 use crate::http::CallCounts;
 
@@ -39,6 +40,8 @@ pub struct Status {
     pub left_waiting: Vec<LeftWaiting>,
     /// Things that are still to be fetched from a source.
     pub fetches_waiting: i64,
+    /// The lists of each source: history, sweeps, reconciliations; sources that were never walked are left out.
+    pub walks: Vec<WalkLine>,
     /// Persons.
     pub people: RelationCounts,
     /// Merges and splits.
@@ -180,6 +183,7 @@ pub async fn status(
         left_waiting: left_waiting(&connections, probe),
         connections,
         fetches_waiting: store.fetch_count(tenant).await?,
+        walks: walk_lines(store, tenant, &names).await?,
         people: store.relation_counts(tenant).await?,
         merges: store.merge_count(tenant).await?,
         dead: sinks.iter().map(dead).sum(),

@@ -26,8 +26,12 @@ pub(crate) async fn run(config: &Config, output: Output) -> anyhow::Result<Exit>
     output.value(&status);
     say(&status, output);
     store.close().await;
-    let needs_person =
-        !status.adds_up || status.dead > 0 || status.inbox.quarantined > 0 || !status.left_waiting.is_empty();
+    let is_stopped = status.walks.iter().any(|line| !line.stopped.is_empty());
+    let needs_person = is_stopped
+        || !status.adds_up
+        || status.dead > 0
+        || status.inbox.quarantined > 0
+        || !status.left_waiting.is_empty();
     Ok(if needs_person { Exit::Findings } else { Exit::Good })
 }
 
@@ -85,7 +89,38 @@ fn say(status: &Status, output: Output) {
         "{} persons, {} merged numbers, {} merges that wait for confirmation, {} things to fetch",
         status.people.living, status.people.aliases, status.people.unconfirmed, status.fetches_waiting
     ));
+    say_walks(status, output);
     say_waiting(status, output);
+}
+
+/// Says how far the lists of each source were read.
+fn say_walks(status: &Status, output: Output) {
+    let at = |at: &Option<String>| at.clone().unwrap_or_else(|| "never".to_owned());
+    let rows = status.walks.iter().map(|line| {
+        vec![
+            line.connection.clone(),
+            line.history_seen
+                .map_or_else(|| "never begun".to_owned(), |seen| seen.to_string()),
+            line.history_expected.to_string(),
+            at(&line.swept_at),
+            at(&line.reconciled_at),
+            line.unexplained.to_string(),
+        ]
+    });
+    let head = [
+        "source",
+        "history read",
+        "of",
+        "last sweep",
+        "last reconciliation",
+        "missed by webhooks",
+    ];
+    output.table(&head, &rows.collect::<Vec<_>>());
+    for line in &status.walks {
+        for (part, note) in &line.stopped {
+            output.line(format!("stopped: {part} of \"{}\": {note}", line.connection));
+        }
+    }
 }
 
 /// Says what waits for a person, and which command shows it.

@@ -111,6 +111,13 @@ async fn a_history_is_read_to_its_end_and_nothing_differs_afterwards() {
         assert_eq!(part(parts, "order_rows")["seen"], ORDERS);
         assert_eq!(part(parts, "customers")["seen"], CUSTOMERS);
 
+        let (said, exit) = outside.ask(&["status"]);
+        assert_eq!(
+            (&said["walks"][0]["history_states"]["done"], exit),
+            (&8.into(), 0),
+            "{said}"
+        );
+
         let (said, exit) = outside.ask(&["sync", "--since", "2020-01-01", "--wait"]);
         assert_eq!(
             (&said["sweeps"][0]["found"], exit),

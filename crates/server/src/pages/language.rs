@@ -116,6 +116,22 @@ words! {
     merges: "samenvoegingen en splitsingen", "merges and splits", "Zusammenführungen und Trennungen";
     /// Count.
     fetches: "op te halen bij de winkel", "to be fetched from the shop", "beim Shop abzuholen";
+    /// Heading of the lists of sources.
+    walks: "Geschiedenis en controle", "History and checks", "Verlauf und Abgleich";
+    /// Column.
+    history_read: "Gelezen", "Read", "Gelesen";
+    /// Column.
+    history_counted: "Geteld", "Counted", "Gezählt";
+    /// Column.
+    stopped: "Gestopt", "Stopped", "Angehalten";
+    /// Column: what no webhook told.
+    missed: "Gemist door webhooks", "Missed by webhooks", "Von Webhooks verpasst";
+    /// Before a time.
+    last_sweep: "laatst nagevraagd", "last asked", "zuletzt nachgefragt";
+    /// Before a time.
+    last_reconciliation: "laatst vergeleken", "last compared", "zuletzt abgeglichen";
+    /// Instead of a time.
+    never: "nooit", "never", "nie";
     /// Heading of the quarantine.
     quarantine: "Apart gezet", "Set aside", "Beiseitegelegt";
     /// Column.

@@ -70,6 +70,7 @@ pub(super) fn fragment(status: &Status, words: &Words) -> Html {
         .add(&inbox(status, words))
         .add(&deliveries(status, words))
         .add(&people(status, words))
+        .add(&walks(status, words))
         .add(&quarantine(status, words))
         .add(&calls(status, words))
         .element("p", &[("class", "quiet")], |p| {
@@ -237,6 +238,49 @@ fn people(status: &Status, words: &Words) -> Html {
                 })
             })
         })
+    })
+}
+
+/// Shows how far the lists of each source were read.
+fn walks(status: &Status, words: &Words) -> Html {
+    if status.walks.is_empty() {
+        return Html::default();
+    }
+    let rows: Vec<(String, Vec<i64>)> = status
+        .walks
+        .iter()
+        .map(|line| {
+            let stopped = i64::try_from(line.stopped.len()).unwrap_or(i64::MAX);
+            let seen = line.history_seen.unwrap_or(0);
+            (
+                line.connection.clone(),
+                vec![seen, line.history_expected, stopped, line.unexplained],
+            )
+        })
+        .collect();
+    let head = [
+        words.connection,
+        words.history_read,
+        words.history_counted,
+        words.stopped,
+        words.missed,
+    ];
+    section(words.walks, |inner| {
+        status
+            .walks
+            .iter()
+            .fold(inner.add(&table(&head, &rows)), |inner, line| {
+                let at = |at: &Option<String>| at.clone().unwrap_or_else(|| words.never.to_owned());
+                let text = format!(
+                    "{}: {} {}, {} {}",
+                    line.connection,
+                    words.last_sweep,
+                    at(&line.swept_at),
+                    words.last_reconciliation,
+                    at(&line.reconciled_at)
+                );
+                inner.element("p", &[("class", "quiet")], |p| p.say(&text))
+            })
     })
 }
 

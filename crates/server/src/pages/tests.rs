@@ -2,7 +2,9 @@
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use schakel_core::connector::{Part, Span};
 use schakel_core::id::ConnectionId;
+use schakel_core::walk::{Job, Walk, WalkState};
 use schakel_engine::deliver::Gauge;
 use schakel_engine::intake;
 use schakel_engine::report::Probe;
@@ -14,7 +16,7 @@ use tokio::task::JoinSet;
 use super::router;
 use crate::hooks;
 use crate::serve;
-use crate::testing::{ask, hub, paths, webhook};
+use crate::testing::{SOURCE, ask, hub, paths, webhook};
 
 fn get(path: &str, languages: &str) -> Request<Body> {
     Request::get(path)
@@ -114,6 +116,35 @@ async fn every_answer_carries_the_policy_and_pages_are_never_kept() {
             "{path}"
         );
     }
+}
+
+/// A history that is under way stands on the page, and why a part of it stopped in the numbers for programs.
+#[tokio::test]
+async fn the_page_says_how_far_a_history_is() {
+    let (hub, _folder) = hub("shop").await;
+    let walk = |part, seen, state| {
+        let mut walk = Walk::new(SOURCE, Job::Backfill, part, Span::default(), hub.clock.now());
+        (walk.seen, walk.expected, walk.state) = (seen, Some(4_321), state);
+        walk.note = "the shop counts 4321".to_owned();
+        walk
+    };
+    let walks = [
+        walk(Part::Orders, 1_234, WalkState::Running),
+        walk(Part::Quotes, 0, WalkState::Stopped),
+    ];
+    hub.store.begin_walks(hub.tenant, &walks).await.unwrap();
+    let router = router(hub, Probe::default());
+    let page = text(&router, "/", "nl").await;
+    for said in [
+        "Geschiedenis en controle",
+        "<td>1234</td><td>8642</td><td>1</td><td>0</td>",
+        "nooit",
+    ] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    let status: serde_json::Value = serde_json::from_str(&text(&router, "/api/v1/status", "").await).unwrap();
+    let stopped = serde_json::json!([["quotes", "the shop counts 4321"]]);
+    assert_eq!(status["walks"][0]["stopped"], stopped);
 }
 
 #[tokio::test]
