@@ -83,8 +83,18 @@ pub async fn ask(
         }
     }
     for (rows, of) in [(Part::OrderRows, Part::Orders), (Part::QuoteRows, Part::Quotes)] {
-        if let Some(things) = counts.things.get(&of).copied().filter(|_| parts.contains(&rows)) {
+        if !parts.contains(&rows) {
+            continue;
+        }
+        if let Some(things) = counts.things.get(&of).copied() {
             counts.things.insert(rows, things);
+        } else if !parts.contains(&of) {
+            // Asked for alone: they are as many as the things that have them.
+            counts.calls += 1;
+            let things = source.count(cx, of, span).await?;
+            counts
+                .things
+                .insert(rows, i64::try_from(things).unwrap_or(i64::MAX));
         }
     }
     Ok(counts)

@@ -93,6 +93,48 @@ async fn a_plan_is_made_before_anything_runs_and_a_history_waits_for_the_hub() {
     });
 }
 
+/// Commands write down what a hub shall look at; a sweep never begins later than the one before left off.
+#[tokio::test(flavor = "multi_thread")]
+async fn sweeps_and_reconciliations_wait_for_the_hub_and_leave_no_gap() {
+    let outside = filled(13).await;
+    block_in_place(|| {
+        let from = |arguments: &[&str]| {
+            let (said, exit) = outside.ask(arguments);
+            assert_eq!(exit, 0, "{said}");
+            let walk = &said["sweeps"][0]["walks"][0];
+            assert_eq!(walk["state"], "waiting", "{said}");
+            walk["span"]["updated_from"].clone()
+        };
+        let long_ago = from(&["sync", "--since", "2020-01-01"]);
+        assert_eq!(
+            from(&["sync", "--since", "2024-01-01"]),
+            long_ago,
+            "what lies between was not read yet"
+        );
+        assert_eq!(from(&["sync", "--part", "orders"]), long_ago);
+
+        let (said, exit) = outside.ask(&["sync", "--checkout", "123"]);
+        assert_eq!((&said["sweeps"][0]["checkout"], exit), (&123.into(), 0));
+        assert_eq!(outside.ask(&["status"]).0["fetches_waiting"], 1);
+
+        let (said, exit) = outside.ask(&["reconcile", "--part", "customers"]);
+        assert_eq!(
+            (&said["reconciliations"][0]["parts"], exit),
+            (&serde_json::json!(["customers"]), 0)
+        );
+        assert_eq!(
+            outside.ask(&["reconcile", "--accept-deletions"]).1,
+            3,
+            "nothing waits for consent"
+        );
+        let (said, _) = outside.ask(&["plan", "--part", "order_rows"]);
+        assert_eq!(
+            (&said["plans"][0]["calls"], &said["plans"][0]["asked"]),
+            (&ORDERS.into(), &1.into())
+        );
+    });
+}
+
 /// A running hub reads the history to its end; a sweep and a reconciliation then find nothing that it does not hold.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_history_is_read_to_its_end_and_nothing_differs_afterwards() {
