@@ -467,11 +467,7 @@ impl Loaded {
             }
             self.want_cart_rows(hub, key, quote, &mut wanted);
         }
-        for customer in self
-            .customers_with_groups(hub)
-            .into_iter()
-            .filter(|_| !is_history)
-        {
+        for customer in self.customers_with_groups(hub).filter(|_| !is_history) {
             if self.are_groups_stale(&customer) {
                 wanted.entry(groups_of(customer)).or_insert("groups");
             }

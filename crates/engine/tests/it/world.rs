@@ -185,9 +185,7 @@ pub struct World {
 impl World {
     /// Starts a hub on an empty embedded database, the sink set up.
     pub async fn new() -> Self {
-        let folder = schakel_testkit::tempdir();
-        let url = folder.path().join("hub.db").display().to_string();
-        Self::on(&url, folder, |_| {}).await
+        Self::with(|_| {}).await
     }
 
     /// Starts a hub that is set up otherwise.
@@ -256,9 +254,7 @@ impl World {
 
     /// Sends a webhook, signed as the shop signs.
     pub async fn webhook(&self, event: &str, id: i64, record: &Value) {
-        let singular = event.split('/').next().unwrap().trim_end_matches('s').to_owned();
-        let body = json!({ singular: record }).to_string();
-        self.raw(event, id, body.into_bytes()).await.unwrap();
+        self.webhook_of((SOURCE, SHOP), event, id, record).await;
     }
 
     /// Sends a deletion: headers only.
