@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::config::ApiVersion;
+use crate::util::retry_after;
 
 /// Longest message that is passed on, in characters.
 const MESSAGE_CHARS: usize = 200;
@@ -81,13 +82,10 @@ pub(crate) fn is_token_refused(response: &Response) -> bool {
     matches!(refusal(response), ConnectorError::Unauthorised(_))
 }
 
-/// Reads "not now" with the wait that the other side asks for.
+/// Reads "not now" with the wait that the other side asks for; a date is read by the answer's own clock.
 pub(crate) fn throttled(response: &Response) -> ConnectorError {
-    let seconds = response
-        .header("retry-after")
-        .and_then(|text| text.trim().parse::<i64>().ok());
     ConnectorError::RateLimited {
-        retry_after_ms: seconds.map(|seconds| seconds.saturating_mul(1000)),
+        retry_after_ms: retry_after::wait_ms(response, None),
     }
 }
 

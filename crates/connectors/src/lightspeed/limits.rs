@@ -5,6 +5,8 @@ use schakel_core::connector::{Meter, Response};
 use schakel_core::limits;
 use schakel_core::time::Timestamp;
 
+use crate::util::retry_after;
+
 /// Wait after a 429 that says nothing of its own, in milliseconds (§8 #34).
 const UNTOLD_WAIT_MS: i64 = 60_000;
 
@@ -59,28 +61,18 @@ impl Meter for KeyLimits {
             remaining: numbers(response, "x-ratelimit-remaining"),
             reset_s: numbers(response, "x-ratelimit-reset").filter(|all| all.iter().all(|n| *n >= 0)),
             date,
-            refused: (response.status == 429).then(|| wait_ms(date, response)),
+            refused: (response.status == 429).then(|| wait_ms(None, response)),
         }
     }
 }
 
-/// How long a 429 asks to wait: `Retry-After` (seconds or a date), else the reset of the window that is used up,
+/// How long a 429 asks to wait: `Retry-After`, else the reset of the window that is used up,
 /// else a second when no window is, else a minute.
 pub(super) fn wait_ms(now: Option<Timestamp>, response: &Response) -> i64 {
-    response
-        .header("retry-after")
-        .and_then(|text| asked_ms(now, text.trim()))
+    retry_after::wait_ms(response, now)
         .or_else(|| reset_ms(response))
         .unwrap_or(UNTOLD_WAIT_MS)
         .clamp(0, limits::RETRY_AFTER_MS)
-}
-
-fn asked_ms(now: Option<Timestamp>, text: &str) -> Option<i64> {
-    if let Ok(seconds) = text.parse::<i64>() {
-        return Some(seconds.saturating_mul(1000));
-    }
-    let until = Timestamp::parse_http_date(text)?;
-    Some((until.as_micros() - now?.as_micros()) / 1000)
 }
 
 /// The longest reset among the windows with nothing left, from headers such as `-1/2700/9800` and

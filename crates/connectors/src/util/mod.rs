@@ -1,3 +1,4 @@
 //! What several connectors need, and which knows none of them.
 
+pub mod retry_after;
 pub mod strict_json;

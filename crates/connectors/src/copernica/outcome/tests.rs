@@ -144,6 +144,13 @@ fn a_throttle_names_its_wait() {
     for (headers, wait) in [
         (&[("retry-after", "7")][..], Some(7000)),
         (&[("retry-after", "soon")][..], None),
+        (
+            &[
+                ("date", "Tue, 02 Jun 2026 08:25:03 GMT"),
+                ("retry-after", "Tue, 02 Jun 2026 08:25:13 GMT"),
+            ][..],
+            Some(10_000),
+        ),
         (&[][..], None),
     ] {
         let error = put(ApiVersion::V4, &answer(429, headers, PAGE)).unwrap_err();
