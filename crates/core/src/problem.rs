@@ -71,6 +71,11 @@ codes! {
         "Het bericht heeft niet de verwachte vorm",
         "The message does not have the expected shape",
         "Die Nachricht hat nicht die erwartete Form";
+    /// The event is of an item group that is in no list of ours.
+    UnknownItemGroup, "unknown_item_group", Quarantined,
+        "Het bericht gaat over een onderdeel van de winkel dat deze versie niet kent",
+        "The message is about a part of the shop that this version does not know",
+        "Die Nachricht betrifft einen Bereich des Shops, den diese Version nicht kennt";
     /// The record has no usable id.
     NoId, "no_id", Quarantined,
         "Het record heeft geen bruikbaar nummer",

@@ -11,7 +11,7 @@ use crate::Store;
 use crate::counter::Totals;
 use crate::db::{Conn, contradiction};
 use crate::error::StoreError;
-use crate::rows::{Finished, Inserted, QuarantineFilter};
+use crate::rows::{Finished, Inserted, ProblemRow, QuarantineFilter};
 use crate::sql::{Sql, insert_chunks, key_chunks, last_of_each};
 
 /// Total of what was accepted: stored or counted as a repeat.
@@ -336,7 +336,7 @@ fn problems_to_json(problems: &[Problem]) -> String {
     serde_json::to_string(problems).expect("problems hold words and texts only, which always serialise")
 }
 
-/// Reads what [`finish`] wrote.
-pub(crate) fn problems_from_json(event: EventId, text: &str) -> Result<Vec<Problem>, StoreError> {
+/// Reads what [`finish`] wrote, here or in a newer version.
+pub(crate) fn problems_from_json(event: EventId, text: &str) -> Result<Vec<ProblemRow>, StoreError> {
     serde_json::from_str(text).map_err(|_| contradiction("event", "problems", &event.to_string()))
 }

@@ -20,6 +20,13 @@ const SELECT: &str =
          status, floor_at, received_at, headers, body, body_digest, state, problems
      FROM event ";
 
+/// The order in which what waits is applied, which is that of its index.
+const IN_TURN: &str =
+    " ORDER BY (CASE WHEN origin = 'fetch' THEN 0 WHEN origin = 'webhook' THEN 1 ELSE 2 END), id";
+
+/// How many waiting events are looked at for words of a newer version: the status page asks every few seconds.
+const NEWER_LOOKED_AT: usize = 10_000;
+
 impl Store {
     /// Returns waiting events of `connections` after `after`, as many as `bound` allows: the answers to our own
     /// questions first, each in the order of their ids.
@@ -88,7 +95,8 @@ impl Store {
         })
         .push(") AND ");
         let sql = known_words(sql)
-            .push(" ORDER BY (CASE WHEN origin = 'fetch' THEN 0 WHEN origin = 'webhook' THEN 1 ELSE 2 END), id LIMIT ")
+            .push(IN_TURN)
+            .push(" LIMIT ")
             .bind(limit_of(bound.events));
         let mut ids = Vec::new();
         let (mut bytes, most) = (0_i64, limit_of(bound.bytes));
@@ -105,7 +113,7 @@ impl Store {
     }
 
     /// Returns how many events of each connection wait for a newer version, because they hold a word that this one does
-    /// not know. Reads all that waits.
+    /// not know. Looks at the first [`NEWER_LOOKED_AT`] that wait: what stays comes to stand before what is applied.
     ///
     /// # Errors
     /// [`StoreError::Driver`].
@@ -113,12 +121,16 @@ impl Store {
         let sql = Sql::new(
             self.db.dialect(),
             "count events of a newer version",
-            "SELECT +connection_id, COUNT(*) FROM event WHERE tenant_id = ",
+            "SELECT connection_id, COUNT(*) FROM
+                 (SELECT connection_id, origin, trust, kind FROM event WHERE tenant_id = ",
         )
         .bind(tenant.0)
-        .push(" AND state = 'waiting' AND NOT ");
-        // With the plus signs the index of what waits is used, and not that of all events.
-        let sql = known_words(sql).push(" GROUP BY +connection_id ORDER BY +connection_id");
+        .push(" AND state = 'waiting'")
+        .push(IN_TURN)
+        .push(" LIMIT ")
+        .bind(limit_of(NEWER_LOOKED_AT))
+        .push(") AS due WHERE NOT ");
+        let sql = known_words(sql).push(" GROUP BY connection_id ORDER BY connection_id");
         let rows = self.db.read(sql).await?;
         rows.iter()
             .map(|row| {
@@ -208,16 +220,17 @@ impl Store {
         rows.first().map(event_row).transpose()
     }
 
-    /// Returns the newest events about `key`, newest first, at most `limit`.
+    /// Returns the newest events about `key`, newest first, at most `limit`; and apart the ids of those among them that
+    /// can't be read, because they are damaged or hold a word of a newer version.
     ///
     /// # Errors
-    /// As [`Store::read_event`].
+    /// [`StoreError::Driver`].
     pub async fn read_events_of(
         &self,
         tenant: TenantId,
         key: RecordKey,
         limit: usize,
-    ) -> Result<Vec<EventRow>, StoreError> {
+    ) -> Result<(Vec<EventRow>, Vec<EventId>), StoreError> {
         let sql = self
             .events("read the events of a record")
             .push("WHERE tenant_id = ")
@@ -230,7 +243,14 @@ impl Store {
             .bind(key.kind.as_str())
             .push(" ORDER BY +id DESC LIMIT ")
             .bind(limit_of(limit));
-        self.db.read(sql).await?.iter().map(event_row).collect()
+        let (mut events, mut unreadable) = (Vec::new(), Vec::new());
+        for row in &self.db.read(sql).await? {
+            match event_row(row) {
+                Ok(event) => events.push(event),
+                Err(_) => unreadable.push(EventId(row.cells().int()?)),
+            }
+        }
+        Ok((events, unreadable))
     }
 
     /// Returns the quarantined events that `filter` means, grouped by reason, a page at a time; without their bodies, so

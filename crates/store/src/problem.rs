@@ -1,21 +1,22 @@
 //! What was repaired in the records that are held.
 
 use schakel_core::id::TenantId;
-use schakel_core::problem::{Code, Problem};
+use schakel_core::problem::Problem;
 use schakel_core::record::RecordKey;
 
 use crate::Store;
 use crate::db::Conn;
 use crate::error::StoreError;
 use crate::record::put_key;
+use crate::rows::ProblemRow;
 use crate::sql::{Sql, insert_chunks, key_chunks, last_of_each};
 
 impl Store {
     /// Returns what was repaired in the record `key`.
     ///
     /// # Errors
-    /// [`StoreError::Driver`]; [`StoreError::Contradiction`].
-    pub async fn problems_of(&self, tenant: TenantId, key: RecordKey) -> Result<Vec<Problem>, StoreError> {
+    /// [`StoreError::Driver`].
+    pub async fn problems_of(&self, tenant: TenantId, key: RecordKey) -> Result<Vec<ProblemRow>, StoreError> {
         let sql = Sql::new(
             self.db.dialect(),
             "read problems",
@@ -31,15 +32,13 @@ impl Store {
         rows.iter()
             .map(|row| {
                 let mut cells = row.cells();
-                let code = cells.word("problem", "code", code_of)?;
-                Ok(Problem::new(code, cells.text()?))
+                Ok(ProblemRow {
+                    code: cells.text()?,
+                    field: cells.text()?,
+                })
             })
             .collect()
     }
-}
-
-fn code_of(word: &str) -> Option<Code> {
-    Code::ALL.iter().copied().find(|code| code.as_str() == word)
 }
 
 pub(crate) async fn put(

@@ -359,7 +359,16 @@ pub struct EventRow {
     /// Where it stands.
     pub state: EventState,
     /// What was wrong with it.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<ProblemRow>,
+}
+
+/// One problem as it is stored: a newer version may have written a code that this one does not know.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+pub struct ProblemRow {
+    /// The code.
+    pub code: String,
+    /// Where, as a path in the source's words.
+    pub field: String,
 }
 
 /// A quarantined event as lists show it: all but what it says. Words as they are stored.
@@ -382,7 +391,7 @@ pub struct AsideRow {
     /// The code for which it was set aside.
     pub reason: String,
     /// Everything that was wrong with it.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<ProblemRow>,
     /// Size of its body, in bytes.
     pub body_bytes: i64,
 }

@@ -4,8 +4,9 @@
 //! offered: reliability.md §11.1 lists what makes up for it. This module keeps points 1 and 3 of that list.
 
 use md5::{Digest, Md5};
-use schakel_core::connector::{Received, Refused, Webhook};
-use schakel_core::event::{Action, Trust};
+use schakel_core::connector::{Normalised, Received, Refused, Webhook};
+use schakel_core::event::{Action, Event, Trust};
+use schakel_core::problem::{Code, Problem};
 use schakel_core::record::RecordKind;
 use serde::Serialize;
 use subtle::ConstantTimeEq;
@@ -31,6 +32,17 @@ const GROUPS: [(&str, &str, Option<RecordKind>); 12] = [
     ("tickets", "x-ticket-id", None),
     ("contacts", "x-contact-id", None),
 ];
+
+/// Lets an event without a kind go by when its group is one that is not used, and sets it aside when the group is in no
+/// list: what a newer platform tells of must not vanish unseen.
+pub(super) fn unused(event: &Event) -> Normalised {
+    let is_known = GROUPS.iter().any(|(name, ..)| *name == event.stream);
+    let problem = (!is_known).then(|| Problem::new(Code::UnknownItemGroup, "x-event"));
+    Normalised {
+        problems: problem.into_iter().collect(),
+        ..Normalised::default()
+    }
+}
 
 /// Longest word that is taken from a header, in bytes.
 const WORD_BYTES: usize = 64;

@@ -90,7 +90,10 @@ impl Source for Lightspeed {
     }
 
     fn normalise(&self, event: &Event) -> Normalised {
-        mapping::normalise(event, &self.zone)
+        match event.kind {
+            Some(_) => mapping::normalise(event, &self.zone),
+            None => receive::unused(event),
+        }
     }
 
     fn fetch<'a>(

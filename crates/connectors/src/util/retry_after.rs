@@ -42,7 +42,12 @@ mod tests {
             (Some(until), None, None, None),
             (Some(until), Some("now"), now, Some(30_000)),
             (Some(past), date, now, Some(0)),
-            (Some("Sun, 02 Jun 2126 08:25:13 GMT"), date, now, Some(limits::RETRY_AFTER_MS)),
+            (
+                Some("Sun, 02 Jun 2126 08:25:13 GMT"),
+                date,
+                now,
+                Some(limits::RETRY_AFTER_MS),
+            ),
             (Some("soon"), date, now, None),
             (None, date, now, None),
         ] {

@@ -43,11 +43,11 @@ pub struct Aside {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Wrong {
     /// Its code.
-    pub code: &'static str,
+    pub code: String,
     /// Where, such as `order.email`.
     pub field: String,
-    /// The code as an English sentence.
-    pub text: &'static str,
+    /// The code as an English sentence; the code itself when this version does not know it.
+    pub text: String,
 }
 
 /// A delivery that was given up.
@@ -168,9 +168,9 @@ fn aside(row: AsideRow, names: &Names) -> Aside {
             .problems
             .iter()
             .map(|problem| Wrong {
-                code: problem.code.as_str(),
+                code: problem.code.clone(),
                 field: problem.field.clone(),
-                text: problem.code.text(Language::En),
+                text: text_of(&problem.code, Language::En).to_owned(),
             })
             .collect(),
         body_bytes: row.body_bytes,

@@ -60,6 +60,8 @@ pub struct Explained {
     pub sinks: Vec<SinkView>,
     /// The newest events about this person, newest first.
     pub events: Vec<Moment>,
+    /// Events about this person that can't be read, newest first: damaged, or written by a newer version.
+    pub unreadable: Vec<String>,
 }
 
 /// One record about a person.
@@ -305,6 +307,7 @@ async fn one(
     for entity in &entities {
         *things.entry(entity.key.kind.as_str()).or_default() += 1;
     }
+    let (events, unreadable) = events(reader, names, keys, &entities, events_max).await?;
     Ok(Explained {
         relation: row.id.0,
         asked_number: None,
@@ -323,7 +326,8 @@ async fn one(
         newsletter_because: because(&held, golden.newsletter, golden.subscriber_id),
         things,
         sinks: sinks(reader, names, row.id, &entities).await?,
-        events: events(reader, names, keys, &entities, events_max).await?,
+        events,
+        unreadable,
     })
 }
 
@@ -453,7 +457,7 @@ async fn events(
     members: Vec<RecordKey>,
     entities: &[EntityRow],
     events_max: usize,
-) -> Result<Vec<Moment>, StoreError> {
+) -> Result<(Vec<Moment>, Vec<String>), StoreError> {
     let below = entities.iter().filter_map(|row| {
         let kind = match row.key.kind {
             ObjectKind::Order => RecordKind::Order,
@@ -468,17 +472,19 @@ async fn events(
     let mut keys: Vec<RecordKey> = members.into_iter().chain(below).collect();
     keys.sort();
     keys.dedup();
-    let mut found = Vec::new();
+    let (mut found, mut unreadable) = (Vec::new(), Vec::new());
     for key in keys {
-        found.extend(
-            reader
-                .store
-                .read_events_of(reader.tenant, key, events_max)
-                .await?,
-        );
+        let (events, others) = reader
+            .store
+            .read_events_of(reader.tenant, key, events_max)
+            .await?;
+        found.extend(events);
+        unreadable.extend(others);
     }
     found.sort_by_key(|row| std::cmp::Reverse(row.event.id));
     found.truncate(events_max);
+    unreadable.sort_by_key(|event| std::cmp::Reverse(*event));
+    unreadable.truncate(events_max);
     let moments = found.into_iter().map(|row| Moment {
         at: row.event.received_at.to_string(),
         event: row.event.id.to_string(),
@@ -490,8 +496,9 @@ async fn events(
         problems: row
             .problems
             .iter()
-            .map(|problem| format!("{} {}", problem.code.as_str(), problem.field))
+            .map(|problem| format!("{} {}", problem.code, problem.field))
             .collect(),
     });
-    Ok(moments.collect())
+    let unreadable = unreadable.iter().map(ToString::to_string);
+    Ok((moments.collect(), unreadable.collect()))
 }

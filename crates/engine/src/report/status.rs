@@ -6,7 +6,7 @@ use schakel_core::delivery::{DeliveryState, ObjectKind};
 use schakel_core::id::{ConnectionId, TenantId};
 use schakel_core::problem::{Code, Language};
 use schakel_core::time::Timestamp;
-use schakel_store::rows::{InboxCounts, RelationCounts};
+use schakel_store::rows::{ConnectionRow, InboxCounts, RelationCounts};
 use schakel_store::{Store, StoreError};
 use serde::Serialize;
 
@@ -38,6 +38,8 @@ pub struct Status {
     pub connections: Vec<InboxLine>,
     /// Events that nobody applies, because their connection is not configured here.
     pub left_waiting: Vec<LeftWaiting>,
+    /// Events that wait for a newer version, because they hold a word that this one does not know.
+    pub newer_waiting: Vec<LeftWaiting>,
     /// Things that are still to be fetched from a source.
     pub fetches_waiting: i64,
     /// The lists of each source: history, sweeps, reconciliations; sources that were never walked are left out.
@@ -68,7 +70,7 @@ pub struct InboxLine {
     pub adds_up: bool,
 }
 
-/// Events of a connection that is not configured here. They are kept, and applied by a process that knows it.
+/// Events of one connection that nobody applies here. They are kept, and applied by a process that can.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LeftWaiting {
     /// Its name.
@@ -162,13 +164,8 @@ pub async fn status(
         }
     }
     let inbox = store.inbox_counts(tenant, None, None).await?;
-    let sinks = sinks(
-        store,
-        tenant,
-        probe,
-        names.iter().map(|row| (row.id, row.name.as_str())).collect(),
-    )
-    .await?;
+    let newer = store.newer_waiting(tenant).await?;
+    let sinks = sinks(store, tenant, probe, &names).await?;
     let dead = |line: &SinkLine| {
         line.objects
             .values()
@@ -181,6 +178,13 @@ pub async fn status(
         adds_up: inbox.adds_up() && connections.iter().all(|line| line.adds_up),
         inbox,
         left_waiting: left_waiting(&connections, probe),
+        newer_waiting: newer
+            .into_iter()
+            .map(|(id, events)| LeftWaiting {
+                connection: name_of(&names, id),
+                events,
+            })
+            .collect(),
         connections,
         fetches_waiting: store.fetch_count(tenant).await?,
         walks: walk_lines(store, tenant, &names).await?,
@@ -198,6 +202,11 @@ pub async fn status(
             .map(|(name, counts)| (name.clone(), counts.total()))
             .collect(),
     })
+}
+
+fn name_of(names: &[ConnectionRow], id: ConnectionId) -> String {
+    let row = names.iter().find(|row| row.id == id);
+    row.map_or_else(|| id.to_string(), |row| row.name.clone())
 }
 
 fn left_waiting(connections: &[InboxLine], probe: &Probe) -> Vec<LeftWaiting> {
@@ -219,7 +228,7 @@ async fn sinks(
     store: &Store,
     tenant: TenantId,
     probe: &Probe,
-    names: BTreeMap<ConnectionId, &str>,
+    names: &[ConnectionRow],
 ) -> Result<Vec<SinkLine>, StoreError> {
     let mut objects: BTreeMap<ConnectionId, BTreeMap<ObjectKind, BTreeMap<DeliveryState, i64>>> =
         BTreeMap::new();
@@ -244,9 +253,7 @@ async fn sinks(
         let is_open = |state: DeliveryState| !matches!(state, DeliveryState::Clean | DeliveryState::Dead);
         let states = kinds.values().flatten();
         SinkLine {
-            connection: names
-                .get(&sink)
-                .map_or_else(|| sink.to_string(), |name| (*name).to_owned()),
+            connection: name_of(names, sink),
             open: states
                 .filter(|(state, _)| is_open(**state))
                 .map(|(_, count)| count)

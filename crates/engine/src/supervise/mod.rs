@@ -357,16 +357,21 @@ async fn idle(hub: &Hub, sink: ConnectionId, delivery: &mut Loop, stopped: &mut 
     let wait_ms = due.map_or(i64::MAX, |at| {
         (at.as_micros() - hub.clock.now().as_micros()) / 1000
     });
-    // What is due can't go while the sink is closed; then it is no reason to look every moment.
-    let closed = Duration::from_micros(u64::try_from(delivery.closed_us()).unwrap_or(0));
-    let wait =
-        Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0)).clamp(PAUSE.max(closed.min(POLL)), POLL);
+    let wait = idle_wait(wait_ms, delivery.closed_us());
     tokio::select! {
         () = hub.wake.outbox.notified() => {}
         () = delivery.until_answer() => {}
         () = tokio::time::sleep(wait) => {}
         _ = stopped.changed() => {}
     }
+}
+
+/// Gives how long there is nothing to do, when something is due in `due_ms` and the sink is closed for `closed_us`.
+fn idle_wait(due_ms: i64, closed_us: i64) -> Duration {
+    // What is due can't go while the sink is closed; then it is no reason to look every moment.
+    let closed = Duration::from_micros(u64::try_from(closed_us).unwrap_or(0));
+    let due = Duration::from_millis(u64::try_from(due_ms).unwrap_or(0));
+    due.clamp(PAUSE.max(closed.min(POLL)), POLL)
 }
 
 async fn until_recovered(delivery: &Loop, is_alone: bool, stopped: &mut watch::Receiver<bool>) {
@@ -426,5 +431,24 @@ async fn pause(wake: &Notify, longest: Duration, stopped: &mut watch::Receiver<b
         () = wake.notified() => {}
         () = tokio::time::sleep(longest) => {}
         _ = stopped.changed() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn while_a_sink_is_closed_what_is_due_is_not_looked_at_every_moment() {
+        let second_us = 1_000_000;
+        assert_eq!(idle_wait(0, 0), PAUSE);
+        assert_eq!(idle_wait(-5_000, 0), PAUSE);
+        assert_eq!(idle_wait(i64::MAX, 0), POLL);
+        for closed_us in [3 * second_us, i64::MAX] {
+            assert_eq!(idle_wait(0, closed_us), POLL.min(Duration::from_secs(3)));
+        }
+        let closed_us = i64::try_from(POLL.as_micros()).unwrap() / 2;
+        assert_eq!(idle_wait(0, closed_us), POLL / 2);
+        assert_eq!(idle_wait(i64::MAX, closed_us), POLL);
     }
 }

@@ -164,7 +164,13 @@ async fn a_sink_that_is_down_is_left_alone_but_for_one_probe() {
     for id in failures..failures + 5 {
         assert_eq!(one_more_person(&mut world, 11 + id).await, 0);
     }
+    let closed_us = world.delivery.closed_us();
+    assert!(
+        closed_us > limits::BREAKER_MS * 900,
+        "it is waited for: {closed_us}"
+    );
     world.clock.advance_ms(2 * limits::BREAKER_MS);
+    assert_eq!(world.delivery.closed_us(), 0);
     assert_eq!(one_more_person(&mut world, 16 + failures).await, 1);
     world.copernica.set_faults(Faults::default());
     world.run_until_idle().await;

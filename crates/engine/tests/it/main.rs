@@ -12,6 +12,7 @@ mod damage;
 mod door;
 mod ending;
 mod faults;
+mod fetching;
 mod past;
 mod payloads;
 mod people;

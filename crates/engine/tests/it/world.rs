@@ -176,8 +176,8 @@ pub struct World {
     refusal: Refusal,
     fault: Fault,
     entrance: Entrance,
-    delivery: Loop,
-    fetching: fetch::Loop,
+    pub delivery: Loop,
+    pub fetching: fetch::Loop,
     _tasks: JoinSet<()>,
     _folder: schakel_testkit::TempDir,
 }

@@ -162,19 +162,20 @@ async fn left_waiting(store: &Store, config: &Config) -> Result<Vec<Finding>, Fa
         ..Probe::default()
     };
     let status = report::status(store, TENANT, &probe, SystemClock::new().now()).await?;
-    let finding = |left: &LeftWaiting| {
-        let text = format!(
-            "{} events of \"{}\" wait, which is not configured here",
-            left.events, left.connection
-        );
-        Finding::not_good(
-            "events",
-            Verdict::Warning,
-            text,
-            "configure that connection again under its old name, or run a hub that knows it; nothing of them is lost",
-        )
+    let finding = |left: &LeftWaiting, why: &str, help: &'static str| {
+        let text = format!("{} events of \"{}\" wait, {why}", left.events, left.connection);
+        Finding::not_good("events", Verdict::Warning, text, help)
     };
-    Ok(status.left_waiting.iter().map(finding).collect())
+    let left = status.left_waiting.iter().map(|left| {
+        let help =
+            "configure that connection again under its old name, or run a hub that knows it; nothing of them is lost";
+        finding(left, "which is not configured here", help)
+    });
+    let newer = status.newer_waiting.iter().map(|left| {
+        let help = "start the newer version; nothing of them is lost";
+        finding(left, "which a newer version wrote", help)
+    });
+    Ok(left.chain(newer).collect())
 }
 
 fn clock(now: Timestamp) -> Finding {

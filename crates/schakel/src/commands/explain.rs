@@ -104,6 +104,12 @@ fn say(person: &Explained, output: Output) {
         &["received", "came as", "about", "id", "state", "problems", "event"],
         &rows.collect::<Vec<_>>(),
     );
+    if !person.unreadable.is_empty() {
+        output.warning(&format!(
+            "these events can't be read, they are damaged or of a newer version: {}",
+            person.unreadable.join(", ")
+        ));
+    }
 }
 
 /// Says who it is and why it is one person.

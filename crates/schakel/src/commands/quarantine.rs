@@ -136,7 +136,7 @@ async fn show(store: &Store, event: EventId, content: bool, output: Output) -> R
     let rows = aside
         .problems
         .iter()
-        .map(|wrong| vec![wrong.field.clone(), wrong.code.to_owned(), wrong.text.to_owned()]);
+        .map(|wrong| vec![wrong.field.clone(), wrong.code.clone(), wrong.text.clone()]);
     output.table(&["where", "code", "meaning"], &rows.collect::<Vec<_>>());
     match body {
         Some(body) => output.line(body),

@@ -27,11 +27,9 @@ pub(crate) async fn run(config: &Config, output: Output) -> anyhow::Result<Exit>
     say(&status, output);
     store.close().await;
     let is_stopped = status.walks.iter().any(|line| !line.stopped.is_empty());
-    let needs_person = is_stopped
-        || !status.adds_up
-        || status.dead > 0
-        || status.inbox.quarantined > 0
-        || !status.left_waiting.is_empty();
+    let is_left = !status.left_waiting.is_empty() || !status.newer_waiting.is_empty();
+    let needs_person =
+        is_stopped || is_left || !status.adds_up || status.dead > 0 || status.inbox.quarantined > 0;
     Ok(if needs_person { Exit::Findings } else { Exit::Good })
 }
 
@@ -129,6 +127,12 @@ fn say_waiting(status: &Status, output: Output) {
         output.line(format!(
             "left waiting: {} x \"{}\" is not configured here; configure it again, or run a hub that knows it",
             left.events, left.connection
+        ));
+    }
+    for newer in &status.newer_waiting {
+        output.line(format!(
+            "left waiting: {} x \"{}\" was written by a newer version; start that version",
+            newer.events, newer.connection
         ));
     }
     for line in &status.quarantine {

@@ -63,6 +63,10 @@ words! {
     total: "Totaal", "Total", "Summe";
     /// Nothing came in yet.
     nothing_received: "Er is nog niets ontvangen. Registreer de webhooks met het commando schakel setup.", "Nothing was received yet. Register the webhooks with the command schakel setup.", "Es wurde noch nichts empfangen. Registrieren Sie die Webhooks mit dem Befehl schakel setup.";
+    /// After a number: events that nobody applies.
+    left_waiting: "wachten, omdat deze verbinding hier niet is ingesteld", "wait, because this connection is not configured here", "warten, weil diese Verbindung hier nicht eingerichtet ist";
+    /// After a number: events that this version leaves alone.
+    newer_waiting: "wachten op de nieuwere versie die ze heeft opgeslagen", "wait for the newer version that stored them", "warten auf die neuere Version, die sie gespeichert hat";
     /// Heading of the outbox.
     deliveries: "Leveringen", "Deliveries", "Lieferungen";
     /// Nothing to deliver yet.
@@ -98,6 +102,12 @@ words! {
     of_at_most: "van hoogstens", "of at most", "von höchstens";
     /// Reading.
     paused: "Gepauzeerd: het systeem weigert alles", "Paused: the system refuses everything", "Pausiert: das System weist alles ab";
+    /// Reading.
+    flow_paused: "Even gewacht: het systeem vroeg om minder aanroepen", "Waiting: the system asked for fewer calls", "Wartet: das System bat um weniger Aufrufe";
+    /// Reading.
+    flow_broken: "Onderbroken: het systeem antwoordt niet", "Interrupted: the system does not answer", "Unterbrochen: das System antwortet nicht";
+    /// Reading.
+    flow_probing: "Eén aanroep kijkt of het systeem weer antwoordt", "One call looks whether the system answers again", "Ein Aufruf prüft, ob das System wieder antwortet";
     /// Reading.
     latency: "Duur van webhook tot bevestiging", "Time from webhook to confirmation", "Dauer vom Webhook bis zur Bestätigung";
     /// Reading.

@@ -1,7 +1,7 @@
 //! The status page: the hub in numbers, with a sentence on top.
 
-use schakel_core::delivery::{DeliveryState, ObjectKind};
-use schakel_engine::report::{SinkLine, Status};
+use schakel_core::delivery::{DeliveryState, Flow, ObjectKind};
+use schakel_engine::report::{LeftWaiting, SinkLine, Status};
 use schakel_store::rows::InboxCounts;
 
 use super::html::Html;
@@ -81,7 +81,9 @@ pub(super) fn fragment(status: &Status, words: &Words) -> Html {
 /// Says in one sentence how things are.
 fn sentence(status: &Status, words: &Words) -> Html {
     let open: i64 = status.sinks.iter().map(|sink| sink.open).sum();
-    let for_person = status.inbox.quarantined + status.dead;
+    let left = status.left_waiting.iter().chain(&status.newer_waiting);
+    let left: i64 = left.map(|left| left.events).sum();
+    let for_person = status.inbox.quarantined + status.dead + left;
     let mut said = Vec::new();
     if !status.adds_up {
         said.push(words.broken_sum.to_owned());
@@ -140,9 +142,20 @@ fn inbox(status: &Status, words: &Words) -> Html {
         };
         inner
             .add(&table(&head, &rows))
+            .add(&left(&status.left_waiting, words.left_waiting))
+            .add(&left(&status.newer_waiting, words.newer_waiting))
             .element("p", &[("class", "quiet")], |p| {
                 p.say(words.inbox_sum).say(". ").say(verdict)
             })
+    })
+}
+
+/// Names the connections whose events wait for something else than their turn.
+fn left(lines: &[LeftWaiting], why: &str) -> Html {
+    lines.iter().fold(Html::default(), |html, line| {
+        html.element("p", &[("class", "say warn")], |p| {
+            p.say(format!("{}: {} {why}", line.connection, line.events))
+        })
     })
 }
 
@@ -210,6 +223,8 @@ fn of_sink(sink: &SinkLine, words: &Words) -> Html {
         });
         if reading.is_blocked {
             piece = piece.element("p", &[("class", "say bad")], |p| p.say(words.paused));
+        } else if let Some(text) = flow_word(reading.flow, words) {
+            piece = piece.element("p", &[("class", "say warn")], |p| p.say(text));
         }
     }
     if let Some(latency) = sink.latency_ms {
@@ -339,6 +354,16 @@ fn table(head: &[&str], rows: &[(String, Vec<i64>)]) -> Html {
                 .element("tbody", &[], |inner| inner.add(&body))
         })
     })
+}
+
+/// Says why fewer calls go out than could; `None` while nothing holds them back.
+fn flow_word(flow: Flow, words: &Words) -> Option<&'static str> {
+    match flow {
+        Flow::Open => None,
+        Flow::Paused => Some(words.flow_paused),
+        Flow::Broken => Some(words.flow_broken),
+        Flow::Probing => Some(words.flow_probing),
+    }
 }
 
 fn state_word(state: DeliveryState, words: &Words) -> &'static str {

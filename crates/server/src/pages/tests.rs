@@ -1,19 +1,25 @@
 //! The pages: escaping, languages, headers, and a real browser where there is one.
 
+use std::collections::BTreeMap;
+
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use schakel_core::connector::{Part, Span};
+use schakel_core::delivery::Flow;
 use schakel_core::id::ConnectionId;
+use schakel_core::problem::Language;
 use schakel_core::walk::{Job, Walk, WalkState};
-use schakel_engine::deliver::Gauge;
+use schakel_engine::deliver::{Gauge, Reading};
 use schakel_engine::intake;
-use schakel_engine::report::Probe;
+use schakel_engine::report::{self, InboxLine, LeftWaiting, Probe};
+use schakel_store::InboxCounts;
 use schakel_testkit::{browser, tempdir};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::router;
+use super::language::Words;
+use super::{router, status};
 use crate::hooks;
 use crate::serve;
 use crate::testing::{SOURCE, ask, hub, paths, webhook};
@@ -86,6 +92,57 @@ async fn a_hub_without_events_says_what_to_do() {
         page.contains("Nothing was received yet") && page.contains("Nothing was set aside."),
         "{page}"
     );
+}
+
+#[tokio::test]
+async fn what_waits_for_something_else_than_its_turn_is_told_in_every_language() {
+    let (hub, _folder) = hub("shop").await;
+    let probe = Probe {
+        gauges: vec![(ConnectionId(2), Gauge::default())],
+        ..Probe::default()
+    };
+    let status = report::status(&hub.store, hub.tenant, &probe, hub.clock.now()).await;
+    let mut status = status.unwrap();
+    status.sinks[0].objects.insert("order", BTreeMap::new());
+    let line = &mut status.connections;
+    line.push(InboxLine {
+        connection: "shop".to_owned(),
+        counts: InboxCounts::default(),
+        adds_up: true,
+    });
+    let left = |connection: &str, events| LeftWaiting {
+        connection: connection.to_owned(),
+        events,
+    };
+    status.left_waiting.push(left("<old>", 7));
+    status.newer_waiting.push(left("shop", 5));
+    for language in [Language::Nl, Language::En, Language::De] {
+        let words = Words::of(language);
+        let flows = [
+            (Flow::Open, None),
+            (Flow::Paused, Some(words.flow_paused)),
+            (Flow::Broken, Some(words.flow_broken)),
+            (Flow::Probing, Some(words.flow_probing)),
+        ];
+        for (flow, said) in flows {
+            status.sinks[0].loop_reading = Some(Reading {
+                flow,
+                ..Reading::default()
+            });
+            let page = status::fragment(&status, words).into_string();
+            for (_, text) in flows {
+                let is_there = text.is_some_and(|text| page.contains(text));
+                assert_eq!(is_there, text.is_some() && text == said, "{flow:?}: {page}");
+            }
+            for text in [
+                format!("&lt;old&gt;: 7 {}", words.left_waiting),
+                format!("shop: 5 {}", words.newer_waiting),
+                format!("{}: 12.", words.needs_person),
+            ] {
+                assert!(page.contains(&text), "{text}: {page}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

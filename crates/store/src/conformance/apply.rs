@@ -320,13 +320,14 @@ async fn problems_belong_to_the_record_that_is_held(store: Store) {
         tx.commit().await.unwrap();
     };
     note(vec![cut.clone(), bad.clone(), cut.clone()]).await;
-    assert_eq!(
-        store.problems_of(TENANT, customer(1)).await.unwrap(),
-        [bad.clone(), cut.clone()]
-    );
+    let codes = async |key| {
+        let rows = store.problems_of(TENANT, key).await.unwrap();
+        rows.into_iter().map(|row| row.code).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(customer(1)).await, ["bad_email", "cut"]);
     note(Vec::new()).await;
-    assert!(store.problems_of(TENANT, customer(1)).await.unwrap().is_empty());
-    assert_eq!(store.problems_of(TENANT, customer(2)).await.unwrap(), [cut]);
+    assert!(codes(customer(1)).await.is_empty());
+    assert_eq!(codes(customer(2)).await, ["cut"]);
 }
 
 async fn nothing_is_kept_without_a_commit(store: Store) {

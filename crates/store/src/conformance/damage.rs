@@ -4,15 +4,17 @@ use bytes::Bytes;
 use schakel_core::event::EventState;
 use schakel_core::id::{ConnectionId, EventId};
 
-use super::make::{SHOP, TENANT, bound, event, finished};
+use super::make::{SHOP, TENANT, bound, event, finished, order};
 use super::on_both;
-use crate::rows::{Bound, QuarantineFilter};
+use crate::rows::{Bound, ProblemRow, QuarantineFilter};
 use crate::sql::Param;
 use crate::{Store, StoreError};
 
 on_both! {
     a_damaged_event_harms_no_other,
     a_damaged_event_can_be_listed,
+    a_damaged_event_does_not_hide_the_others_of_its_record,
+    a_problem_of_a_newer_version_is_shown_as_it_is,
     words_of_a_newer_version_are_left_waiting,
     a_batch_is_bounded_in_bytes_and_never_empty,
     an_error_says_its_cause_and_no_value,
@@ -81,6 +83,41 @@ async fn a_damaged_event_can_be_listed(store: Store) {
         matches!(read, Err(StoreError::Contradiction { column: "body", .. })),
         "{read:?}"
     );
+}
+
+async fn a_damaged_event_does_not_hide_the_others_of_its_record(store: Store) {
+    let batch: Vec<_> = [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
+        .map(|(id, said)| event(id, 7, said))
+        .to_vec();
+    store.insert_events(&batch).await.unwrap();
+    spoil(&store, 2, "body", b"B".as_slice()).await;
+    spoil(&store, 3, "trust", "of_tomorrow").await;
+    let (events, unreadable) = store.read_events_of(TENANT, order(7), 9).await.unwrap();
+    assert_eq!(
+        events.iter().map(|row| row.event.id.0).collect::<Vec<_>>(),
+        [4, 1]
+    );
+    assert_eq!(unreadable, [EventId(3), EventId(2)]);
+}
+
+async fn a_problem_of_a_newer_version_is_shown_as_it_is(store: Store) {
+    three_events(&store).await;
+    let mut tx = store.write().await.unwrap();
+    tx.finish_events(TENANT, &[finished(1, EventState::Quarantined)])
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let problems = r#"[{"code":"of_tomorrow","field":"order.a","since":2}]"#;
+    spoil(&store, 1, "problems", problems).await;
+    let expected = [ProblemRow {
+        code: "of_tomorrow".to_owned(),
+        field: "order.a".to_owned(),
+    }];
+    let all = QuarantineFilter::default();
+    let rows = store.quarantined(TENANT, &all, 9, 0).await.unwrap();
+    assert_eq!(rows[0].problems, expected);
+    let row = store.read_event(TENANT, EventId(1)).await.unwrap().unwrap();
+    assert_eq!(row.problems, expected);
 }
 
 async fn words_of_a_newer_version_are_left_waiting(store: Store) {

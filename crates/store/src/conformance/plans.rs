@@ -104,7 +104,8 @@ async fn every_statement_runs_on_an_index() {
     assert!(noted.len() > 60, "only {} statements ran", noted.len());
     let mut complaints = Vec::new();
     for text in noted {
-        if COUNTS.iter().any(|count| text.contains(count)) {
+        // The tests of other modules run beside this one; one of them asks for a table that is not there.
+        if text.contains("FROM nowhere") || COUNTS.iter().any(|count| text.contains(count)) {
             continue;
         }
         for line in plan(&store, &text).await {

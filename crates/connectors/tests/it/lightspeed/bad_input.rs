@@ -87,7 +87,7 @@ fn another_shop_or_cluster_is_refused() {
 }
 
 #[test]
-fn all_twelve_groups_and_unknown_ones_are_taken_in() {
+fn all_twelve_groups_are_taken_in_and_an_unknown_one_is_set_aside() {
     let groups = [
         ("customers", "x-customer-id", true),
         ("orders", "x-order-id", true),
@@ -111,9 +111,19 @@ fn all_twelve_groups_and_unknown_ones_are_taken_in() {
             (received.remote_id, received.action),
             (4_294_967_299, Action::Other)
         );
+        if !is_used {
+            let normalised = shop().normalise(&stored(received, body));
+            assert!(normalised.records.is_empty() && normalised.wanted.is_empty());
+            assert!(
+                normalised.problems.is_empty(),
+                "{group}: {:?}",
+                normalised.problems
+            );
+        }
     }
     let normalised = deliver("gift_cards/created", "{\"giftCard\":{}}");
-    assert!(normalised.records.is_empty() && normalised.wanted.is_empty() && normalised.problems.is_empty());
+    assert_eq!(codes(&normalised), ["unknown_item_group"]);
+    assert!(normalised.records.is_empty() && normalised.wanted.is_empty());
 }
 
 #[test]
