@@ -86,8 +86,8 @@ fn each_once(rows: &[FetchRow]) -> Vec<FetchRow> {
 }
 
 impl Store {
-    /// Gives the worker of `hold` the fetches of `connection` that are due, of `class` and those that go before it; at
-    /// most `limit`, the first class first and within it the earliest.
+    /// Gives the worker of `hold` the fetches of `connection` that are due and made for `class`; at most `limit`,
+    /// earliest first.
     ///
     /// Fetches whose worker let its lease pass are given again.
     ///
@@ -122,11 +122,11 @@ impl Store {
             .bind(tenant.0)
             .push(" AND connection_id = ")
             .bind(connection.0)
-            .push(" AND owner IS NULL AND class <= ")
+            .push(" AND owner IS NULL AND class = ")
             .bind(number_of(class))
             .push(" AND due_at <= ")
             .bind(now)
-            .push(" ORDER BY class, due_at, kind, remote_id LIMIT ")
+            .push(" ORDER BY due_at, kind, remote_id LIMIT ")
             .bind(limit_of(limit))
             .push(conn.dialect().for_update_of_d_skip_locked())
             .push(") UPDATE wanted_fetch SET owner = ")
@@ -142,7 +142,7 @@ impl Store {
         let rows = conn.fetch(sql).await?;
         let mut claimed = rows.iter().map(claimed_fetch).collect::<Result<Vec<_>, _>>()?;
         tx.commit().await?;
-        claimed.sort_by_key(|claimed| (claimed.row.class, claimed.row.due_at, claimed.row.key));
+        claimed.sort_by_key(|claimed| (claimed.row.due_at, claimed.row.key));
         Ok(claimed)
     }
 
@@ -158,7 +158,7 @@ impl Store {
             self.db.dialect(),
             "look for due fetches",
             "SELECT 1 WHERE EXISTS (SELECT 1 FROM wanted_fetch
-                 WHERE tenant_id = $1 AND connection_id = $2 AND owner IS NULL AND class <= $4 AND due_at <= $3)
+                 WHERE tenant_id = $1 AND connection_id = $2 AND owner IS NULL AND class = $4 AND due_at <= $3)
              OR EXISTS (SELECT 1 FROM wanted_fetch
                  WHERE tenant_id = $1 AND connection_id = $2 AND owner IS NOT NULL AND lease_until <= $3)",
         );
@@ -313,7 +313,6 @@ impl Store {
 }
 
 /// Gives events the next ordinals of their connections (architecture §3, Record), in their order.
-/// Gives events the next ordinals of their connections.
 pub(crate) async fn number_events(
     conn: &mut Conn<'_>,
     tenant: TenantId,

@@ -14,8 +14,8 @@ use super::scale::rss_mb;
 use super::stage::{Setting, Stage};
 
 /// What the shop holds.
-const CUSTOMERS: u32 = 100_000;
-const ORDERS: u32 = 250_000;
+const CUSTOMERS: u32 = 10_000;
+const ORDERS: u32 = 25_000;
 const ROWS: u32 = 3;
 
 /// The goals: time in minutes, and calls to the shop against the least that its API allows.
@@ -47,7 +47,7 @@ pub(crate) struct Past {
 /// A process does not start, the history does not end well, or the account does not hold all of it.
 pub(crate) fn run(binary: &Path) -> Result<Past> {
     let setting = Setting {
-        shop: "limits = \"none\"\nhistory = \"manual\"\nsweep_interval = \"off\"\nreconcile_interval = \"off\"\n",
+        shop: "limits = \"none\"\nhistory = \"manual\"\nsweep_interval = \"0\"\nreconcile_interval = \"0\"\n",
         fill: Some(json!({
             "customers": CUSTOMERS, "orders": ORDERS, "rows": ROWS, "days": 365, "seed": 1,
         })),

@@ -41,7 +41,7 @@ pub(crate) struct Setting {
 impl Default for Setting {
     fn default() -> Self {
         Self {
-            shop: "history = \"manual\"\nsweep_interval = \"off\"\nreconcile_interval = \"off\"\n",
+            shop: "history = \"manual\"\nsweep_interval = \"0\"\nreconcile_interval = \"0\"\n",
             fill: None,
         }
     }

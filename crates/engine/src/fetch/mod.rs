@@ -117,7 +117,7 @@ impl Loop {
         }
         let mut claimed = Vec::new();
         // Live wishes first, with their own room; then whatever the rooms of the others leave.
-        for class in [Class::Retry, Class::Sweep, Class::Backfill] {
+        for class in [Class::Live, Class::Sweep, Class::Backfill] {
             // An order costs two calls; one that is begun shall also be ended.
             let calls = usize::try_from(source.ledger.room(class) / 2).unwrap_or(usize::MAX);
             let room = room.min(calls).saturating_sub(claimed.len());

@@ -11,6 +11,7 @@ mod faulty;
 mod history;
 mod hooks;
 mod kill;
+mod kill_history;
 mod process;
 mod sandbox;
 mod sandbox_manual;

@@ -215,6 +215,7 @@ api_key = "{key}"
 api_secret = "{secret}"
 # What no webhook tells is read only where a test asks for it.
 history = "manual"
+limits = "none"
 sweep_interval = "0"
 reconcile_interval = "0"
 checkout_interval = "0"

@@ -10,6 +10,7 @@ use crate::Store;
 use crate::rows::{AfterFetch, FetchRow, Hold};
 
 on_both! {
+    each_class_is_claimed_by_itself,
     a_second_wish_joins_the_first,
     due_fetches_are_claimed_once,
     an_answer_goes_into_the_inbox_with_a_number,
@@ -40,7 +41,7 @@ fn held() -> Hold {
 
 async fn take(store: &Store, now: i64, limit: usize) -> Vec<FetchRow> {
     store
-        .claim_fetches(TENANT, SHOP, at(now), (Class::Backfill, limit), &held())
+        .claim_fetches(TENANT, SHOP, at(now), (Class::Live, limit), &held())
         .await
         .unwrap()
         .into_iter()
@@ -90,7 +91,7 @@ async fn due_fetches_are_claimed_once(store: Store) {
             TENANT,
             ConnectionId(99),
             at(90),
-            (Class::Backfill, 9),
+            (Class::Live, 9),
             &hold("worker", 99),
         )
         .await
@@ -165,7 +166,7 @@ async fn a_failed_fetch_waits(store: Store) {
 async fn fetches_of_the_gone_are_given_again(store: Store) {
     want(&store, &[wanted(1, 10), wanted(2, 11)]).await;
     store
-        .claim_fetches(TENANT, SHOP, at(10), (Class::Backfill, 1), &hold("worker", 40))
+        .claim_fetches(TENANT, SHOP, at(10), (Class::Live, 1), &hold("worker", 40))
         .await
         .unwrap();
     assert!(take(&store, 10, 9).await.is_empty());
@@ -183,7 +184,7 @@ async fn an_answer_that_comes_after_its_hold_is_lost_changes_nothing(store: Stor
     let (slow, quick) = (hold("slow", 40), hold("quick", 80));
     let claim = async |now, hold: &Hold| {
         let claimed = store
-            .claim_fetches(TENANT, SHOP, at(now), (Class::Backfill, 9), hold)
+            .claim_fetches(TENANT, SHOP, at(now), (Class::Live, 9), hold)
             .await;
         claimed.unwrap().remove(0).row
     };
@@ -292,7 +293,7 @@ async fn a_doubted_answer_is_asked_for_again(store: Store) {
     for doubts in 0..3 {
         let now = 10 + 100 * i64::from(doubts);
         let claimed = store
-            .claim_fetches(TENANT, SHOP, at(now), (Class::Backfill, 9), &held())
+            .claim_fetches(TENANT, SHOP, at(now), (Class::Live, 9), &held())
             .await
             .unwrap();
         assert_eq!(claimed[0].doubts, doubts);
@@ -323,7 +324,7 @@ async fn a_thing_that_was_not_found_is_remembered_until_it_is(store: Store) {
     assert_eq!(store.fetch_count(TENANT).await.unwrap(), 1);
     want(&store, &[because("deleted", wanted(1, 20))]).await;
     let claimed = store
-        .claim_fetches(TENANT, SHOP, at(20), (Class::Backfill, 9), &held())
+        .claim_fetches(TENANT, SHOP, at(20), (Class::Live, 9), &held())
         .await
         .unwrap();
     let seen = &claimed[0];
@@ -334,8 +335,33 @@ async fn a_thing_that_was_not_found_is_remembered_until_it_is(store: Store) {
     finish(&store, 20, vec![done(&seen.row, 1)]).await;
     want(&store, &[wanted(1, 30)]).await;
     let claimed = store
-        .claim_fetches(TENANT, SHOP, at(30), (Class::Backfill, 9), &held())
+        .claim_fetches(TENANT, SHOP, at(30), (Class::Live, 9), &held())
         .await
         .unwrap();
     assert_eq!(claimed[0].missing_since, None);
+}
+
+async fn each_class_is_claimed_by_itself(store: Store) {
+    let late = |remote_id, class| FetchRow {
+        class,
+        ..wanted(remote_id, 5)
+    };
+    let rows = [
+        late(1, Class::Backfill),
+        late(2, Class::Live),
+        late(3, Class::Backfill),
+    ];
+    want(&store, &rows).await;
+    // A live wish for the same thing goes first from then on.
+    want(&store, &[late(3, Class::Live)]).await;
+    let claim = async |class| -> Vec<i64> {
+        let claimed = store
+            .claim_fetches(TENANT, SHOP, at(9), (class, 9), &held())
+            .await
+            .unwrap();
+        claimed.iter().map(|claimed| claimed.row.key.remote_id).collect()
+    };
+    assert_eq!(claim(Class::Sweep).await, [0_i64; 0]);
+    assert_eq!(claim(Class::Live).await, [2, 3]);
+    assert_eq!(claim(Class::Backfill).await, [1]);
 }

@@ -247,7 +247,7 @@ async fn run_delivery(store: &Store) {
     run_moves(store).await;
     let hold = hold("worker", 39);
     let fetches = store
-        .claim_fetches(t, SHOP, at(9), (Class::Backfill, 9), &hold)
+        .claim_fetches(t, SHOP, at(9), (Class::Live, 9), &hold)
         .await
         .unwrap();
     store
