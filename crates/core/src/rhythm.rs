@@ -97,6 +97,78 @@ fn of_week(hour: i64) -> usize {
     usize::try_from((hour + 3 * 24).rem_euclid(168)).unwrap_or(0)
 }
 
+/// What is known of a source's webhooks; kept over restarts.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Watched {
+    /// When they were first found registered; `None` when they never were (polling).
+    pub since: Option<Timestamp>,
+    /// When they were last found registered and nothing was missing.
+    pub good_at: Option<Timestamp>,
+    /// When the last one came, as far as was noticed.
+    pub heard_at: Option<Timestamp>,
+    /// How many had come then.
+    pub heard: i64,
+    /// When silence was last suspicious.
+    pub suspected_at: Option<Timestamp>,
+    /// How often something had to be mended: registrations made anew or duplicates removed.
+    pub mended: i64,
+    /// How often silence was suspicious.
+    pub suspicions: i64,
+    /// The usual number of webhooks.
+    pub rhythm: Rhythm,
+}
+
+impl Watched {
+    /// Name of the checkpoint of a source in which it is kept.
+    pub const CHECKPOINT: &str = "watch";
+
+    /// Wait after a suspicion before the next one, in microseconds: a shop without customers for a day is not asked
+    /// about every minute.
+    const CALM_US: i64 = HOUR_US;
+
+    /// Reads a checkpoint; one that cannot be read counts as none.
+    #[must_use]
+    pub fn read(text: Option<&str>) -> Self {
+        text.and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default()
+    }
+
+    /// Gives the text of the checkpoint.
+    ///
+    /// # Panics
+    /// Never: numbers always serialise.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        serde_json::to_string(self).expect("numbers always serialise")
+    }
+
+    /// Notes that `heard` webhooks have come in all until `now`.
+    pub fn note(&mut self, heard: i64, now: Timestamp) {
+        let arrived = heard - self.heard;
+        self.rhythm.note(arrived, now);
+        self.heard = heard;
+        if arrived > 0 {
+            self.heard_at = Some(now);
+            self.since = self.since.or(Some(now));
+        }
+        // What was noted by a clock that has been set back since would silence the watch until it caught up (I22).
+        for at in [&mut self.heard_at, &mut self.good_at, &mut self.suspected_at] {
+            *at = at.map(|at| at.min(now));
+        }
+    }
+
+    /// Tells whether silence is suspicious at `now`, and was not just before.
+    #[must_use]
+    pub fn is_silent(&self, now: Timestamp) -> bool {
+        let is_calm = self
+            .suspected_at
+            .is_some_and(|at| now.as_micros() - at.as_micros() < Self::CALM_US);
+        self.heard_at
+            .is_some_and(|last| !is_calm && self.rhythm.is_suspicious(last, now))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,6 +219,29 @@ mod tests {
             slept.expected(at(500.0), at(600.0)) < 1.0,
             "an hour that was left in the middle teaches nothing"
         );
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_silences_no_watch() {
+        let mut watched = Watched {
+            rhythm: shop(),
+            ..Watched::default()
+        };
+        let morning = 336.0 + 9.0;
+        watched.note(5, at(morning + 24.0));
+        watched.suspected_at = Some(at(morning + 24.0));
+        watched.note(5, at(morning));
+        assert!(!watched.is_silent(at(morning + 0.9)));
+        assert!(watched.is_silent(at(morning + 1.1)));
+    }
+
+    #[test]
+    fn what_is_known_is_read_back() {
+        let mut watched = Watched::default();
+        watched.note(3, at(5.0));
+        assert_eq!(Watched::read(Some(&watched.to_text())), watched);
+        assert_eq!(Watched::read(Some("{\"since\": \"never\"}")), Watched::default());
+        assert_eq!(Watched::read(None), Watched::default());
     }
 
     #[test]

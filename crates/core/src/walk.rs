@@ -146,8 +146,10 @@ impl Phase {
     #[must_use]
     pub const fn after_list(job: Job, part: Part) -> Option<Self> {
         match (job, part) {
-            (Job::Backfill, _) => Some(Self::Verify),
-            (_, Part::Groups) => Some(Self::Gather),
+            // A list that ended too early must not end the memberships that it did not show.
+            (Job::Backfill, _) | (_, Part::Groups) => Some(Self::Verify),
+            // What changed is read with its rows.
+            (Job::Sweep, Part::Orders | Part::Quotes) => Some(Self::Rows),
             (Job::Sweep | Job::Reconcile, _) => None,
         }
     }
@@ -221,6 +223,16 @@ impl Walk {
         }
     }
 
+    /// How long it must be left alone at `now`, in microseconds; 0 when it may go on. A time that was set by a clock that
+    /// has been set back since counts for nothing (I22).
+    #[must_use]
+    pub fn wait_us(&self, now: Timestamp) -> i64 {
+        if self.updated_at > now {
+            return 0;
+        }
+        (self.due_at.as_micros() - now.as_micros()).max(0)
+    }
+
     /// Tells whether it goes on by itself.
     #[must_use]
     pub const fn is_open(&self) -> bool {
@@ -244,6 +256,22 @@ pub fn sweep_span(last: Option<&Walk>, now: Timestamp) -> Span {
     Span {
         updated_from: Some(from),
         ..Span::default()
+    }
+}
+
+/// Gives how long it is at `now` until a job of `part` begins by itself again: 0 when it is due, `None` while `last`, the
+/// one before, is open or halted by a person. In microseconds.
+#[must_use]
+pub fn next_walk_us(last: Option<&Walk>, every_ms: i64, now: Timestamp) -> Option<i64> {
+    let Some(last) = last else { return Some(0) };
+    match last.state {
+        WalkState::Waiting | WalkState::Running | WalkState::Paused => None,
+        // The clock was set back since: it must not silence the sweep until it has caught up (I22).
+        _ if last.started_at > now => Some(0),
+        WalkState::Done | WalkState::Stopped | WalkState::Cancelled => {
+            let due = last.started_at.plus_ms(every_ms);
+            Some((due.as_micros() - now.as_micros()).max(0))
+        }
     }
 }
 
@@ -394,6 +422,39 @@ mod tests {
         stopped.span.updated_from = at(7);
         assert_eq!(sweep_span(Some(&stopped), now).updated_from, at(7));
         assert_eq!(sweep_span(None, now).updated_from, at(1_000_000 - 10_800));
+    }
+
+    #[test]
+    fn one_at_a_time_and_a_clock_that_was_set_back_silences_nothing() {
+        const EVERY_MS: i64 = 900_000;
+        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
+        let wait = |state, started_s, now_s| {
+            let last = walk(Job::Sweep, state, started_s);
+            next_walk_us(Some(&last), EVERY_MS, at(now_s))
+        };
+        assert_eq!(next_walk_us(None, EVERY_MS, at(5)), Some(0));
+        for state in [WalkState::Waiting, WalkState::Running, WalkState::Paused] {
+            assert_eq!(wait(state, 0, 5_000), None);
+        }
+        for state in [WalkState::Done, WalkState::Stopped, WalkState::Cancelled] {
+            assert_eq!(wait(state, 0, 100), Some(800_000_000));
+            assert_eq!(wait(state, 0, 900), Some(0));
+            assert_eq!(wait(state, 1_000_000, 100), Some(0), "it began in the future");
+        }
+    }
+
+    #[test]
+    fn a_wait_of_a_clock_that_was_set_back_is_over() {
+        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
+        let mut waiting = walk(Job::Backfill, WalkState::Running, 100);
+        waiting.due_at = at(160);
+        assert_eq!(waiting.wait_us(at(100)), 60_000_000);
+        assert_eq!(waiting.wait_us(at(200)), 0);
+        assert_eq!(
+            waiting.wait_us(at(99)),
+            0,
+            "it was set by a clock that is set back now"
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use schakel_core::connector::{Cx, Sink, Source};
+use schakel_core::connector::{Cx, Part, Sink, Source};
 use schakel_core::id::{ConnectionId, IdMaker, TenantId};
 use schakel_core::identity::BlockList;
 use schakel_core::preset::Preset;
@@ -189,6 +189,20 @@ impl Hub {
     /// Gives the routes that start at `source`.
     pub fn routes_from(&self, source: ConnectionId) -> impl Iterator<Item = &Route> {
         self.routes.iter().filter(move |route| route.source == source)
+    }
+
+    /// Gives the parts of a source that anything is done with: groups and carts with their rows only where a route wants
+    /// them, since they cost calls (A9).
+    #[must_use]
+    pub fn parts_of(&self, source: &SourceConnection) -> Vec<Part> {
+        let any = |wants: fn(&Route) -> bool| self.routes_from(source.id).any(wants);
+        let is_wanted = |part: &Part| match part {
+            Part::Groups => any(|route| route.has_groups),
+            Part::Quotes | Part::Checkouts => any(|route| route.has_quotes),
+            Part::QuoteRows => any(|route| route.has_quotes && route.has_quote_rows),
+            _ => true,
+        };
+        source.source.parts().iter().copied().filter(is_wanted).collect()
     }
 
     /// Gives the routes of every source in `scope`.

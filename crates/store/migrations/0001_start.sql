@@ -355,11 +355,12 @@ CREATE TABLE walk (
 CREATE TABLE walk_piece (
     tenant_id BIGINT NOT NULL,
     connection_id BIGINT NOT NULL,
+    job TEXT NOT NULL,
     part TEXT NOT NULL,
     remote_id BIGINT NOT NULL,
     digest BYTEA NOT NULL,
     body BYTEA NOT NULL,
-    PRIMARY KEY (tenant_id, connection_id, part, remote_id, digest)
+    PRIMARY KEY (tenant_id, connection_id, job, part, remote_id, digest)
 );
 
 -- What walks found that nobody had told. Owner: walk. Kept until the retention of findings has passed.

@@ -135,9 +135,9 @@ impl Store {
         number_events(&mut conn, tenant, &mut events).await?;
         inbox::insert(&mut conn, &mut totals, &events).await?;
         want(&mut conn, tenant, &wanted).await?;
-        put_pieces(&mut conn, tenant, (after.connection, after.part), &pieces).await?;
-        for (first, last) in gathered {
-            drop_pieces(&mut conn, tenant, (after.connection, after.part), first, last).await?;
+        put_pieces(&mut conn, tenant, &after, &pieces).await?;
+        for range in gathered {
+            drop_pieces(&mut conn, tenant, &after, range).await?;
         }
         put_findings(&mut conn, tenant, &mut totals, &findings).await?;
         totals.flush(&mut conn).await?;
@@ -145,7 +145,8 @@ impl Store {
         Ok(true)
     }
 
-    /// Returns the pieces of the next things after `after`, all pieces of each thing; about `limit` pieces.
+    /// Returns the pieces that `job` gathered for `part`, those of the things with the lowest ids first: about `limit`
+    /// pieces, but all pieces of each thing.
     ///
     /// # Errors
     /// [`StoreError::Driver`].
@@ -153,19 +154,25 @@ impl Store {
         &self,
         tenant: TenantId,
         connection: ConnectionId,
-        part: Part,
+        (job, part): (Job, Part),
         limit: usize,
     ) -> Result<Vec<Piece>, StoreError> {
         let sql = Sql::new(
             self.db.dialect(),
             "read pieces",
             "SELECT remote_id, body FROM walk_piece
-             WHERE tenant_id = $1 AND connection_id = $2 AND part = $3 AND remote_id <= (
+             WHERE tenant_id = $1 AND connection_id = $2 AND job = $3 AND part = $4 AND remote_id <= (
                  SELECT max(remote_id) FROM (SELECT remote_id FROM walk_piece
-                     WHERE tenant_id = $4 AND connection_id = $5 AND part = $6 ORDER BY remote_id LIMIT $7) AS next)
+                     WHERE tenant_id = $5 AND connection_id = $6 AND job = $7 AND part = $8
+                     ORDER BY remote_id LIMIT $9) AS next)
              ORDER BY remote_id, digest",
         );
-        let of = |sql: Sql| sql.arg(tenant.0).arg(connection.0).arg(part.as_str());
+        let of = |sql: Sql| {
+            sql.arg(tenant.0)
+                .arg(connection.0)
+                .arg(job.as_str())
+                .arg(part.as_str())
+        };
         let sql = of(of(sql)).arg(limit_of(limit));
         let rows = self.db.read(sql).await?;
         let piece = |row: &Row| {
@@ -315,7 +322,7 @@ async fn put(conn: &mut Conn<'_>, tenant: TenantId, walks: &[&Walk]) -> Result<(
         );
     conn.execute(sql).await?;
     for walk in walks {
-        drop_pieces(conn, tenant, (walk.connection, walk.part), i64::MIN, i64::MAX).await?;
+        drop_pieces(conn, tenant, walk, (i64::MIN, i64::MAX)).await?;
     }
     Ok(())
 }
@@ -368,25 +375,27 @@ async fn move_on(
 async fn put_pieces(
     conn: &mut Conn<'_>,
     tenant: TenantId,
-    (connection, part): (ConnectionId, Part),
+    walk: &Walk,
     pieces: &[Piece],
 ) -> Result<(), StoreError> {
-    for chunk in insert_chunks(pieces, 6) {
+    for chunk in insert_chunks(pieces, 7) {
         let sql = conn
             .sql(
                 "write pieces",
-                "INSERT INTO walk_piece (tenant_id, connection_id, part, remote_id, digest, body) VALUES ",
+                "INSERT INTO walk_piece (tenant_id, connection_id, job, part, remote_id, digest, body)
+                 VALUES ",
             )
             .rows(chunk, |piece, values| {
                 values
                     .put(tenant.0)
-                    .put(connection.0)
-                    .put(part.as_str())
+                    .put(walk.connection.0)
+                    .put(walk.job.as_str())
+                    .put(walk.part.as_str())
                     .put(piece.remote_id)
                     .put(blake3::hash(&piece.body).as_bytes().as_slice())
                     .put(&*piece.body);
             })
-            .push(" ON CONFLICT (tenant_id, connection_id, part, remote_id, digest) DO NOTHING");
+            .push(" ON CONFLICT (tenant_id, connection_id, job, part, remote_id, digest) DO NOTHING");
         conn.execute(sql).await?;
     }
     Ok(())
@@ -395,16 +404,19 @@ async fn put_pieces(
 async fn drop_pieces(
     conn: &mut Conn<'_>,
     tenant: TenantId,
-    (connection, part): (ConnectionId, Part),
-    first: i64,
-    last: i64,
+    walk: &Walk,
+    (first, last): (i64, i64),
 ) -> Result<(), StoreError> {
     let sql = conn.sql(
         "drop pieces",
         "DELETE FROM walk_piece
-         WHERE tenant_id = $1 AND connection_id = $2 AND part = $3 AND remote_id >= $4 AND remote_id <= $5",
+         WHERE tenant_id = $1 AND connection_id = $2 AND job = $3 AND part = $4 AND remote_id >= $5 AND remote_id <= $6",
     );
-    let sql = sql.arg(tenant.0).arg(connection.0).arg(part.as_str());
+    let sql = sql
+        .arg(tenant.0)
+        .arg(walk.connection.0)
+        .arg(walk.job.as_str())
+        .arg(walk.part.as_str());
     conn.execute(sql.arg(first).arg(last)).await.map(|_| ())
 }
 

@@ -8,15 +8,16 @@ use crate::workspace::TextFile;
 
 /// The stages of the engine, each with the pure modules that it runs. Stages meet in tables, not in calls; `apply`
 /// is the one that joins three rules into one transaction (docs/adr/0003).
-const STAGES: [(&str, &[&str]); 8] = [
+const STAGES: [(&str, &[&str]); 9] = [
     ("intake", &[]),
-    ("fetch", &[]),
+    ("fetch", &["normalise"]),
+    ("walk", &["normalise"]),
+    ("watch", &[]),
     ("normalise", &[]),
     ("resolve", &[]),
     ("plan", &[]),
     ("apply", &["normalise", "resolve", "plan"]),
     ("deliver", &[]),
-    ("reconcile", &[]),
 ];
 
 /// Folders of the engine that are no stages: all may use them. `supervise` sees all stages, `report` what they show.

@@ -19,6 +19,7 @@ use schakel_core::time::Timestamp;
 use schakel_store::{AfterFetch, ClaimedFetch, FetchRow, Hold, StoreError};
 
 use crate::hub::{Hub, SourceConnection};
+use crate::normalise::stream_of;
 
 /// How long a claim on a fetch holds, in milliseconds; longer than any call takes.
 const CLAIM_MS: i64 = 120_000;
@@ -331,22 +332,6 @@ fn event(hub: &Hub, row: &FetchRow, fetched: Fetched, now: Timestamp) -> Event {
         received_at: now,
         headers: "{}".to_owned(),
         body: fetched.body,
-    }
-}
-
-/// The stream of answers about things of a kind.
-pub(crate) const fn stream_of(kind: RecordKind) -> &'static str {
-    match kind {
-        RecordKind::Customer => "customers",
-        RecordKind::Subscription => "subscriptions",
-        RecordKind::Order => "orders",
-        RecordKind::Quote => "quotes",
-        RecordKind::Shipment => "shipments",
-        RecordKind::Invoice => "invoices",
-        RecordKind::Product => "products",
-        RecordKind::Variant => "variants",
-        RecordKind::Groups => "groups/customers",
-        RecordKind::Checkout => "checkouts",
     }
 }
 

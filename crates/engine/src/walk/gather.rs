@@ -1,62 +1,103 @@
-//! Memberships that a list brought one by one become what a customer's groups are as a whole.
+//! Memberships that a list brought one by one become what a customer's groups are as a whole; whoever is on the list no
+//! more is asked about.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use schakel_core::connector::Item;
-use schakel_core::walk::{Walk, WalkState};
+use schakel_core::record::Content;
+use schakel_core::walk::{Walk, WalkState, What};
 use schakel_store::{StoreError, WalkPage};
 
 use super::Trip;
 use super::page::count;
+use super::sift::Sifted;
 
-/// Pieces that are put together in one transaction.
+/// Pieces that are put together in one transaction, and things that are compared with them.
 const PIECES: usize = 1_000;
 
 impl Trip<'_> {
-    /// Puts the next things together; costs no call.
+    /// Puts the next things together; costs no call. The place is the id up to which that was done.
     pub(super) async fn gather(&self, before: &Walk, mut after: Walk) -> Result<WalkPage, StoreError> {
-        let (store, tenant) = (&self.hub.store, self.hub.tenant);
-        let pieces = store.pieces(tenant, self.source.id, before.part, PIECES).await?;
+        let (store, tenant, kind) = (&self.hub.store, self.hub.tenant, before.part.kind());
+        let done: i64 = before.cursor.parse().unwrap_or(i64::MIN);
+        let pieces = store
+            .pieces(tenant, self.source.id, (before.job, before.part), PIECES)
+            .await?;
+        let end = pieces.last().map_or(i64::MAX, |piece| piece.remote_id);
+        let mut known = store.ids_alive(tenant, self.source.id, kind, (done, end)).await?;
+        known.truncate(PIECES);
+        let last = known
+            .last()
+            .filter(|_| known.len() == PIECES)
+            .map_or(end, |last| *last);
         let mut things: BTreeMap<i64, Vec<Bytes>> = BTreeMap::new();
-        for piece in pieces {
+        for piece in pieces.into_iter().filter(|piece| piece.remote_id <= last) {
             things.entry(piece.remote_id).or_default().push(piece.body);
         }
-        let ends = things
-            .keys()
-            .next()
-            .copied()
-            .zip(things.keys().next_back().copied());
-        let Some(range) = ends else {
+        known.retain(|id| !things.contains_key(id));
+        let mut sifted = self.joined(before, things).await?;
+        self.ended(before, known, &mut sifted).await?;
+        if last == i64::MAX {
+            after.cursor.clear();
             after.state = WalkState::Done;
-            return Ok(WalkPage::bare(before.clone(), after));
-        };
-        let mut unread = Vec::new();
-        let mut items = Vec::new();
-        for (remote_id, bodies) in things {
-            match self.source.source.join(before.part, &bodies) {
-                Some(body) => items.push(Item {
-                    remote_id,
-                    updated_at: None,
-                    body,
-                }),
-                None => unread.push(self.wish(self.key(before, remote_id), self.hub.clock.now())),
-            }
+        } else {
+            after.cursor = last.to_string();
         }
-        let mut sifted = self.sift(before, &items).await?;
-        // They are as old as the question, and compared with whole seconds.
-        for event in &mut sifted.events {
-            event.floor = before.started_at.plus_ms(-1_000);
-        }
-        sifted.wanted.append(&mut unread);
         after.stored += count(sifted.events.len());
         after.doubted += count(sifted.wanted.len());
         Ok(WalkPage {
             events: sifted.events,
             wanted: sifted.wanted,
             findings: sifted.findings,
-            gathered: vec![range],
+            gathered: vec![(i64::MIN, last)],
             ..WalkPage::bare(before.clone(), after)
         })
+    }
+
+    /// Joins the pieces of each thing, and sifts what comes of it.
+    async fn joined(&self, walk: &Walk, things: BTreeMap<i64, Vec<Bytes>>) -> Result<Sifted, StoreError> {
+        let mut unread = Vec::new();
+        let mut items = Vec::new();
+        for (remote_id, bodies) in things {
+            let item = |body| Item {
+                remote_id,
+                updated_at: None,
+                body,
+            };
+            match self.source.source.join(walk.part, &bodies) {
+                Some(body) => items.push(item(body)),
+                // Nobody can be asked about a piece of nobody; normalise says what is wrong with it.
+                None if remote_id == 0 => items.extend(bodies.into_iter().map(item)),
+                None => unread.push(self.wish(self.key(walk, remote_id), self.hub.clock.now())),
+            }
+        }
+        let mut sifted = self.sift(walk, &items).await?;
+        // They are as old as the question, and compared with whole seconds.
+        for event in &mut sifted.events {
+            event.floor = walk.started_at.plus_ms(-1_000);
+        }
+        sifted.wanted.append(&mut unread);
+        Ok(sifted)
+    }
+
+    /// Asks about those of `unlisted` that are in groups as far as the hub knows: these memberships ended, and no webhook
+    /// told.
+    async fn ended(&self, walk: &Walk, unlisted: Vec<i64>, sifted: &mut Sifted) -> Result<(), StoreError> {
+        let held = self.held(walk, unlisted.into_iter()).await?;
+        let (told, now) = (self.told(walk).await?, self.hub.clock.now());
+        for (key, held) in held {
+            let is_member =
+                matches!(&held.live, Some((_, _, Content::Groups(own))) if !own.groups.is_empty());
+            if !is_member {
+                continue;
+            }
+            sifted.wanted.push(self.wish(key, now));
+            let why = told.explain(None, now);
+            sifted
+                .findings
+                .extend(self.finding(walk, key.remote_id, What::Missing, why));
+        }
+        Ok(())
     }
 }

@@ -16,12 +16,11 @@ use std::sync::Arc;
 use schakel_core::connector::{ConnectorError, Cx, Part};
 use schakel_core::delivery::retry_wait_ms;
 use schakel_core::id::ConnectionId;
+use schakel_core::time::Timestamp;
 use schakel_core::walk::{Job, Phase, Walk, WalkState};
 use schakel_store::{StoreError, WalkPage};
 
 use crate::hub::{Hub, SourceConnection};
-
-pub use schedule::parts_of;
 
 /// Events that may wait to be applied before a walk reads on: a second or two of work, so that live events and the
 /// memory of the hub notice nothing of a history (I25).
@@ -76,21 +75,21 @@ impl Loop {
             .store
             .walks(self.hub.tenant, Some(self.connection))
             .await?;
+        // First: who does not hold the source neither calls it nor begins anything, or two would begin the same.
+        if !source.ledger.hold().await? {
+            return Ok(Stepped::Waits(ELSEWHERE_US));
+        }
         let next_due_us = schedule::begin_due(&self.hub, source, &walks).await?;
         let now = self.hub.clock.now();
-        let Some(walk) = choose(&walks) else {
+        let Some(walk) = choose(&walks, now) else {
             return Ok(Stepped::Idle(next_due_us));
         };
-        if walk.due_at > now {
-            return Ok(Stepped::Waits(
-                (walk.due_at.as_micros() - now.as_micros()).min(next_due_us),
-            ));
+        let wait_us = walk.wait_us(now);
+        if wait_us > 0 {
+            return Ok(Stepped::Waits(wait_us.min(next_due_us)));
         }
         if self.is_behind(walk.job).await? {
             return Ok(Stepped::Waits(BEHIND_US));
-        }
-        if !source.ledger.hold().await? {
-            return Ok(Stepped::Waits(ELSEWHERE_US));
         }
         let class = walk.job.class();
         let room = source.ledger.room(class);
@@ -124,12 +123,20 @@ impl Loop {
     }
 }
 
-/// Chooses the walk that goes on: sweeps before reconciliations before history, each part after the other.
-fn choose(walks: &[Walk]) -> Option<&Walk> {
-    walks
+/// Chooses the walk that goes on: sweeps before reconciliations before history, the one that waits least before all. One
+/// list that can't be read keeps no other from being swept; in a history the parts stay one after the other, since an
+/// order before its customer costs a call.
+fn choose(walks: &[Walk], now: Timestamp) -> Option<&Walk> {
+    let history = walks
         .iter()
-        .filter(|walk| walk.is_open())
-        .min_by_key(|walk| (walk.job, walk.part))
+        .filter(|walk| walk.job == Job::Backfill && walk.is_open())
+        .min_by_key(|walk| walk.part);
+    let others = walks
+        .iter()
+        .filter(|walk| walk.job != Job::Backfill && walk.is_open());
+    others
+        .chain(history)
+        .min_by_key(|walk| (walk.wait_us(now), walk.job, walk.part))
 }
 
 /// One step of one walk.
@@ -154,6 +161,7 @@ impl Trip<'_> {
             Phase::Count => self.count(before, after).await?,
             Phase::Read => self.page(before, after).await?,
             Phase::Gather => Ok(self.gather(before, after).await?),
+            Phase::Rows if before.job == Job::Sweep => self.swept(before, after).await?,
             Phase::Rows => self.rows(before, after).await?,
             Phase::Verify => self.verify(before, after).await?,
             Phase::Ids => self.ids(before, after).await?,
@@ -205,8 +213,19 @@ impl Trip<'_> {
     /// §6).
     fn failed(&self, before: &Walk, error: &ConnectorError) -> WalkPage {
         let mut after = before.clone();
+        // What is throttled was not executed, and mostly not even sent.
+        let is_call = !matches!(
+            error,
+            ConnectorError::Unsupported(_) | ConnectorError::RateLimited { .. }
+        );
+        after.calls += i64::from(is_call);
+        self.put_off(&mut after, error);
+        WalkPage::bare(before.clone(), after)
+    }
+
+    /// Notes a failure, and when to go on after it.
+    fn put_off(&self, after: &mut Walk, error: &ConnectorError) {
         let now = self.hub.clock.now();
-        after.calls += i64::from(!matches!(error, ConnectorError::Unsupported(_)));
         after.failures += 1;
         after.updated_at = now;
         after.note = error.to_string();
@@ -223,10 +242,9 @@ impl Trip<'_> {
         };
         after.due_at = now.plus_ms(wait_ms);
         tracing::warn!(
-            connection = self.source.name, job = before.job.as_str(), part = before.part.as_str(), %error, wait_ms,
+            connection = self.source.name, job = after.job.as_str(), part = after.part.as_str(), %error, wait_ms,
             "a list could not be read"
         );
-        WalkPage::bare(before.clone(), after)
     }
 
     /// Ends a walk, or lets its job's next phase follow.

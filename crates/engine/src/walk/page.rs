@@ -1,11 +1,8 @@
 //! One page of a list, with contents.
 
-use futures_util::future::join_all;
 use schakel_core::connector::{ConnectorError, Item, Page, PageAsk, Part};
-use schakel_core::event::Event;
-use schakel_core::record::{RecordKey, RecordKind};
 use schakel_core::walk::{Job, Walk};
-use schakel_store::{FetchRow, Piece, StoreError, WalkPage};
+use schakel_store::{Piece, StoreError, WalkPage};
 
 use super::Trip;
 
@@ -30,13 +27,22 @@ impl Trip<'_> {
             return Ok(Ok(pieces(before, after, page)));
         }
         let mut sifted = self.sift(before, &page.items).await?;
-        if before.job == Job::Sweep && before.part == Part::Orders {
-            after.calls += self.add_rows(&mut sifted.events, &mut sifted.wanted).await;
+        let mut pieces = Vec::new();
+        if before.job == Job::Sweep && self.rows_of(before.part).is_some() {
+            // They wait for their rows.
+            let changed = std::mem::take(&mut sifted.events).into_iter();
+            pieces = changed
+                .map(|event| Piece {
+                    remote_id: event.remote_id,
+                    body: event.body,
+                })
+                .collect();
         }
         after.stored += count(sifted.events.len());
         after.doubted += count(sifted.wanted.len());
         Ok(Ok(WalkPage {
             events: sifted.events,
+            pieces,
             wanted: sifted.wanted,
             findings: sifted.findings,
             ..WalkPage::bare(before.clone(), after)
@@ -52,44 +58,6 @@ impl Trip<'_> {
             is_ids_only,
         };
         self.source.source.list(&self.cx, ask).await
-    }
-
-    /// Reads the rows of orders that a sweep found changed, so that they come whole: a call each, instead of two for a
-    /// fetch. Those for which there is no room, or whose rows can't be read now, are asked for one by one. Returns how
-    /// many calls it made.
-    async fn add_rows(&self, events: &mut Vec<Event>, wanted: &mut Vec<FetchRow>) -> i64 {
-        let now = self.hub.clock.now();
-        let whole = events.len().min(self.room.saturating_sub(1));
-        let kept: Vec<Event> = std::mem::take(events);
-        let answers = join_all(kept.iter().take(whole).map(|event| {
-            self.source
-                .source
-                .rows(&self.cx, Part::OrderRows, event.remote_id)
-        }))
-        .await;
-        let mut answers = answers.into_iter();
-        for mut event in kept {
-            let rows = answers
-                .next()
-                .and_then(Result::ok)
-                .filter(|answer| answer.status == 200);
-            let body = rows.and_then(|rows| {
-                self.source
-                    .source
-                    .with_rows(Part::OrderRows, &event.body, &rows.body)
-            });
-            match body {
-                Some(body) => {
-                    event.body = body;
-                    events.push(event);
-                }
-                None => {
-                    let key = RecordKey::new(event.connection, RecordKind::Order, event.remote_id);
-                    wanted.push(self.wish(key, now));
-                }
-            }
-        }
-        count(whole)
     }
 }
 

@@ -1,145 +1,287 @@
-//! The rows of orders and carts: a call each, newest first.
+//! The rows of orders and carts: a call each; of a history the newest first, of a sweep all that it found changed.
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
 use futures_util::future::join_all;
-use schakel_core::connector::{ConnectorError, Fetched};
-use schakel_core::event::Event;
-use schakel_core::id::EventId;
+use schakel_core::connector::{ConnectorError, Fetched, Part, Span};
 use schakel_core::record::RecordKind;
 use schakel_core::walk::{Walk, WalkState};
-use schakel_store::{FetchRow, StoreError, WalkPage};
+use schakel_store::{StoreError, WalkPage};
 
 use super::Trip;
 use super::page::count;
 
 /// Passes in a row without any progress after which what has no rows is left.
-const EMPTY_PASSES: i64 = 8;
+const EMPTY_PASSES: i64 = 4;
 
 /// Wait between two passes, in milliseconds; longer than a 404 is doubted.
 const PASS_WAIT_MS: i64 = 4 * 60_000;
 
-/// What the answer for one order's rows leads to.
+/// Wait until what a pass read is applied, in milliseconds, and how often at most: a minute. What waits longer is live
+/// traffic, and what is not applied by then is read once more.
+const APPLY_WAIT_MS: i64 = 100;
+const APPLY_WAITS: i64 = 600;
+
+/// Steps in a row that brought nothing after which the source is asked whether it is there at all: if so, it lies at the
+/// things.
+const STUBBORN: i64 = 5;
+
+/// How long ago things must have changed for their rows to be the history's concern to its end, in milliseconds: those
+/// of newer ones come with their webhook or a sweep.
+const SETTLED_MS: i64 = 3_600_000;
+
+/// How many of what is left at the end of a pass are looked at one by one; more are never all new.
+const LOOKED_AT: usize = 100;
+
+/// What the answer for the rows of one thing leads to.
 enum Rows {
-    Whole(Event),
-    Ask(FetchRow),
+    /// The thing's body with its rows.
+    Whole(Bytes),
+    /// The thing is to be asked for as a whole.
+    Ask,
+    /// There was no answer.
+    Unanswered,
+}
+
+/// The answers for the rows of some things.
+struct Answers {
+    each: Vec<Result<Fetched, ConnectorError>>,
+    /// What lies at the source and not at one of the things, although others were answered.
+    fault: Option<ConnectorError>,
 }
 
 impl Trip<'_> {
     /// Reads the rows of the next few things whose rows are due.
     ///
-    /// The place is the id below which it goes on, since what is newest is worth most; `listed` is how many had been
-    /// stored when the pass began. A pass ends at the oldest; what became due meanwhile makes another one.
+    /// A pass goes from the newest id, which is worth most, to the oldest; what became due meanwhile or gave no answer
+    /// makes another one. `seen` are the things whose rows were read, `listed` is how many they were when the pass began.
     pub(super) async fn rows(
         &self,
         before: &Walk,
         mut after: Walk,
     ) -> Result<Result<WalkPage, ConnectorError>, StoreError> {
         let (store, tenant, kind) = (&self.hub.store, self.hub.tenant, before.part.kind());
-        let below = before.cursor.parse().ok();
-        let limit = self.room.min(self.source.fetches.max(1) * 2);
-        let due = store.rows_due(tenant, self.source.id, kind, below, limit).await?;
+        let pass = Pass::read(&before.cursor);
+        let due = store
+            .rows_due(tenant, self.source.id, kind, pass.below, self.at_once())
+            .await?;
         let Some((last, _)) = due.last() else {
-            return self.end_pass(before, after).await.map(Ok);
+            return self.end_pass(before, after, &pass).await.map(Ok);
         };
-        after.cursor = last.to_string();
-        let answers = join_all(
-            due.iter()
-                .map(|(id, _)| self.source.source.rows(&self.cx, before.part, *id)),
-        )
-        .await;
-        after.calls += count(answers.len());
-        if let Some(error) = fault_of_all(&answers) {
-            return Ok(Err(error));
-        }
+        let below = Some(*last);
+        after.cursor = Pass { below, ..pass }.write();
+        let ids: Vec<i64> = due.iter().map(|(id, _)| *id).collect();
+        let Answers { each, fault } = match self.ask_rows(before, before.part, &ids).await {
+            Ok(answers) => answers,
+            Err(error) => return Ok(Err(error)),
+        };
+        after.calls += count(each.len());
+        let now = self.hub.clock.now();
         let mut page = WalkPage::bare(before.clone(), after);
-        for ((id, event), answer) in due.into_iter().zip(answers) {
-            match self.whole(before, id, event, answer).await? {
-                Rows::Whole(event) => page.events.push(event),
-                Rows::Ask(wish) => page.wanted.push(wish),
+        for ((id, event), answer) in due.into_iter().zip(each) {
+            let said = store.read_event(tenant, event).await?.map(|said| said.event.body);
+            let key = self.key(before, id);
+            match self.fit(before.part, said.as_ref(), &answer) {
+                Rows::Whole(body) => page.events.push(self.event(before, key, body, now)),
+                Rows::Ask => page.wanted.push(self.wish(key, now)),
+                Rows::Unanswered => {}
             }
         }
-        page.after.seen += count(page.events.len() + page.wanted.len());
+        page.after.seen += count(page.events.len());
         page.after.stored += count(page.events.len());
         page.after.doubted += count(page.wanted.len());
+        page.after.expected = page.after.expected.map(|expected| expected.max(page.after.seen));
+        if let Some(fault) = fault {
+            self.put_off(&mut page.after, &fault);
+        }
         Ok(Ok(page))
     }
 
-    /// Joins rows with what the thing's own event said; whatever does not fit is asked for as a whole.
-    async fn whole(
+    /// Reads the rows of the next few things that a sweep found changed, so that they come whole: a call each, instead of
+    /// two for a fetch.
+    pub(super) async fn swept(
         &self,
-        walk: &Walk,
-        id: i64,
-        event: EventId,
-        answer: Result<Fetched, ConnectorError>,
-    ) -> Result<Rows, StoreError> {
+        before: &Walk,
+        mut after: Walk,
+    ) -> Result<Result<WalkPage, ConnectorError>, StoreError> {
+        let pieces = self
+            .hub
+            .store
+            .pieces(
+                self.hub.tenant,
+                self.source.id,
+                (before.job, before.part),
+                self.at_once(),
+            )
+            .await?;
+        let Some(part) = self.rows_of(before.part).filter(|_| !pieces.is_empty()) else {
+            after.state = WalkState::Done;
+            return Ok(Ok(WalkPage::bare(before.clone(), after)));
+        };
+        let mut things: BTreeMap<i64, Vec<Bytes>> = BTreeMap::new();
+        for piece in pieces {
+            things.entry(piece.remote_id).or_default().push(piece.body);
+        }
+        let ids: Vec<i64> = things.keys().copied().collect();
+        let Answers { each, fault } = match self.ask_rows(before, part, &ids).await {
+            Ok(answers) => answers,
+            Err(error) => return Ok(Err(error)),
+        };
+        after.calls += count(each.len());
         let now = self.hub.clock.now();
-        let key = self.key(walk, id);
-        let rows = answer.ok().filter(|answer| answer.status == 200);
-        let said = self.hub.store.read_event(self.hub.tenant, event).await?;
-        let body = rows.zip(said).and_then(|(rows, said)| {
-            self.source
-                .source
-                .with_rows(walk.part, &said.event.body, &rows.body)
-        });
-        Ok(match body {
-            Some(body) => Rows::Whole(self.event(walk, key, body, now)),
-            None => Rows::Ask(self.wish(key, now)),
-        })
+        let mut page = WalkPage::bare(before.clone(), after);
+        for ((id, bodies), answer) in things.into_iter().zip(each) {
+            if answer.is_err() && fault.is_some() {
+                continue;
+            }
+            let key = self.key(before, id);
+            // It stands on two pages when it changed between them.
+            for body in &bodies {
+                match self.fit(part, Some(body), &answer) {
+                    Rows::Whole(body) => page.events.push(self.event(before, key, body, now)),
+                    Rows::Ask | Rows::Unanswered => page.wanted.push(self.wish(key, now)),
+                }
+            }
+            page.gathered.push((id, id));
+        }
+        page.after.stored += count(page.events.len());
+        page.after.doubted += count(page.wanted.len());
+        if let Some(fault) = fault {
+            self.put_off(&mut page.after, &fault);
+        }
+        Ok(Ok(page))
     }
 
-    async fn end_pass(&self, before: &Walk, mut after: Walk) -> Result<WalkPage, StoreError> {
+    /// The rows that a sweep reads with the things of `part`; `None` when nobody wants them.
+    pub(super) fn rows_of(&self, part: Part) -> Option<Part> {
+        let rows = match part {
+            Part::Orders => Part::OrderRows,
+            Part::Quotes => Part::QuoteRows,
+            _ => return None,
+        };
+        self.hub.parts_of(self.source).contains(&rows).then_some(rows)
+    }
+
+    /// How many calls go out at once.
+    fn at_once(&self) -> usize {
+        self.room.min(self.source.fetches.max(1) * 2)
+    }
+
+    /// Asks for the rows of things, a call each. When none is answered it lies at the source, which is the error, unless
+    /// that goes on for long although the source answers everything else.
+    async fn ask_rows(&self, walk: &Walk, part: Part, ids: &[i64]) -> Result<Answers, ConnectorError> {
+        let source = &self.source.source;
+        let each = join_all(ids.iter().map(|id| source.rows(&self.cx, part, *id))).await;
+        let errors: Vec<&ConnectorError> = each.iter().filter_map(|answer| answer.as_ref().err()).collect();
+        let fault = errors
+            .iter()
+            .find(|error| is_of_source(error))
+            .map(|error| (*error).clone());
+        if let Some(first) = errors.first().filter(|_| errors.len() == each.len()) {
+            let is_stubborn = fault.is_none() && walk.failures >= STUBBORN;
+            if !is_stubborn || source.count(&self.cx, part, Span::default()).await.is_err() {
+                return Err(fault.unwrap_or_else(|| (*first).clone()));
+            }
+        }
+        Ok(Answers { each, fault })
+    }
+
+    /// Joins rows with what the thing itself said.
+    fn fit(&self, part: Part, said: Option<&Bytes>, answer: &Result<Fetched, ConnectorError>) -> Rows {
+        let Ok(rows) = answer else {
+            return Rows::Unanswered;
+        };
+        let said = said.filter(|_| rows.status == 200);
+        let whole = said.and_then(|said| self.source.source.with_rows(part, said, &rows.body));
+        whole.map_or(Rows::Ask, Rows::Whole)
+    }
+
+    async fn end_pass(&self, before: &Walk, mut after: Walk, pass: &Pass) -> Result<WalkPage, StoreError> {
         let (store, tenant, kind) = (&self.hub.store, self.hub.tenant, before.part.kind());
         let left = store.count_rows_due(tenant, self.source.id, kind).await?;
-        after.cursor.clear();
-        if left == 0 {
+        let now = self.hub.clock.now();
+        after.expected = Some(after.seen + left);
+        let is_waiting = left > 0 && store.count_waiting(tenant, 1).await? > 0;
+        if is_waiting && before.failures < APPLY_WAITS {
+            after.failures = before.failures + 1;
+            after.due_at = now.plus_ms(APPLY_WAIT_MS);
+            "what was read is being applied".clone_into(&mut after.note);
+            return Ok(WalkPage::bare(before.clone(), after));
+        }
+        if left == 0 || self.are_all_new(before).await? {
+            after.cursor.clear();
             after.state = WalkState::Done;
             return Ok(WalkPage::bare(before.clone(), after));
         }
-        let is_waiting = store.count_waiting(tenant, 1).await? > 0;
-        if before.stored > before.listed || is_waiting {
-            after.failures = 0;
+        let empty = if before.stored > before.listed {
+            0
         } else {
-            after.failures = before.failures + 1;
-        }
+            pass.empty + 1
+        };
         after.listed = before.stored;
-        let wait_ms = if is_waiting { 100 } else { PASS_WAIT_MS };
-        after.due_at = self
-            .hub
-            .clock
-            .now()
-            .plus_ms(if before.seen == 0 { 0 } else { wait_ms });
-        if after.failures > EMPTY_PASSES {
+        after.cursor = Pass { below: None, empty }.write();
+        after.due_at = now.plus_ms(PASS_WAIT_MS);
+        if empty >= EMPTY_PASSES {
+            after.cursor.clear();
             after.state = WalkState::Stopped;
             after.note = format!(
                 "{left} {} give no rows; they are asked for again when they change",
-                walk_word(before)
+                word(kind)
             );
         }
         Ok(WalkPage::bare(before.clone(), after))
     }
+
+    /// Tells whether all things whose rows are due changed a short time ago.
+    async fn are_all_new(&self, walk: &Walk) -> Result<bool, StoreError> {
+        let (store, tenant, kind) = (&self.hub.store, self.hub.tenant, walk.part.kind());
+        let due = store
+            .rows_due(tenant, self.source.id, kind, None, LOOKED_AT)
+            .await?;
+        if due.len() == LOOKED_AT {
+            return Ok(false);
+        }
+        let held = self.held(walk, due.iter().map(|(id, _)| *id)).await?;
+        let settled = self.hub.clock.now().plus_ms(-SETTLED_MS);
+        let at = |held: &schakel_core::record::Held| held.live.as_ref().map(|(version, ..)| version.at);
+        Ok(held.values().all(|held| at(held) > Some(settled)))
+    }
 }
 
-fn walk_word(walk: &Walk) -> &'static str {
-    match walk.part.kind() {
+/// A place in the passes over what has no rows: the id below which it goes on, and how many passes in a row brought
+/// nothing.
+struct Pass {
+    below: Option<i64>,
+    empty: i64,
+}
+
+impl Pass {
+    fn read(text: &str) -> Self {
+        let (below, empty) = text.split_once(' ').unwrap_or((text, ""));
+        Self {
+            below: below.parse().ok(),
+            empty: empty.parse().unwrap_or(0),
+        }
+    }
+
+    fn write(&self) -> String {
+        let below = self.below.map_or_else(String::new, |below| below.to_string());
+        format!("{below} {}", self.empty)
+    }
+}
+
+fn word(kind: RecordKind) -> &'static str {
+    match kind {
         RecordKind::Quote => "carts",
         _ => "orders",
     }
 }
 
-/// Gives the error when every call failed: then it lies at the source, not at one of the things. A refused section or a
-/// spent budget lies there too.
-fn fault_of_all(answers: &[Result<Fetched, ConnectorError>]) -> Option<ConnectorError> {
-    let errors: Vec<&ConnectorError> = answers
-        .iter()
-        .filter_map(|answer| answer.as_ref().err())
-        .collect();
-    let of_source = errors.iter().find(|error| {
-        matches!(
-            error,
-            ConnectorError::RateLimited { .. }
-                | ConnectorError::Unauthorised(_)
-                | ConnectorError::Rejected(_)
-        )
-    });
-    let first = errors.first().filter(|_| errors.len() == answers.len());
-    of_source.or(first).map(|error| (*error).clone())
+/// Tells whether an error lies at the source, whatever was asked for: a refused section or a spent budget.
+const fn is_of_source(error: &ConnectorError) -> bool {
+    matches!(
+        error,
+        ConnectorError::RateLimited { .. } | ConnectorError::Unauthorised(_) | ConnectorError::Rejected(_)
+    )
 }

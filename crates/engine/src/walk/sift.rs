@@ -6,12 +6,13 @@ use schakel_core::connector::Item;
 use schakel_core::event::{Action, Event, Trust};
 use schakel_core::id::EventId;
 use schakel_core::record::{Content, Held, RecordKey};
+use schakel_core::rhythm::Watched;
 use schakel_core::time::Timestamp;
-use schakel_core::walk::{Finding, Job, Told, Walk, What, Why};
+use schakel_core::walk::{Finding, Job, Told, UNDERWAY_US, Walk, What, Why};
 use schakel_store::{FetchRow, StoreError};
 
 use super::{Trip, has_webhook};
-use crate::fetch::stream_of;
+use crate::normalise::stream_of;
 
 /// What became of the things on a page.
 #[derive(Default)]
@@ -31,7 +32,7 @@ enum Sight {
     New,
     Changed,
     /// Of the same time as what a payload said, with other content: two payloads of one second, settled by this one
-    /// (architecture §3, Record).
+    /// (architecture §3, Record). Or the same without the rows.
     Tie,
     Back,
 }
@@ -46,7 +47,10 @@ impl Trip<'_> {
         for item in items {
             let key = self.key(walk, item.remote_id);
             let event = self.event(walk, key, item.body.clone(), now);
-            let sight = self.look(held.get(&key), item, &event);
+            let sight = match self.look(held.get(&key), item, &event) {
+                Sight::Known if self.lacks_rows(walk, held.get(&key), now) => Sight::Tie,
+                sight => sight,
+            };
             let what = match sight {
                 Sight::Known | Sight::Tie => None,
                 Sight::New => Some(What::New),
@@ -96,6 +100,17 @@ impl Trip<'_> {
         }
     }
 
+    /// Tells whether a sweep meets a thing whose rows nobody read, although its webhook had time to have them fetched.
+    fn lacks_rows(&self, walk: &Walk, held: Option<&Held>, now: Timestamp) -> bool {
+        let is_old = |held: &&Held| {
+            let at = held.live.as_ref().map(|(version, ..)| version.at);
+            at.is_some_and(|at| at.as_micros() + UNDERWAY_US < now.as_micros())
+        };
+        walk.job == Job::Sweep
+            && self.rows_of(walk.part).is_some()
+            && held.filter(is_old).is_some_and(Held::are_rows_due)
+    }
+
     /// Tells whether an item says what is held already; rows are left out, since lists have none.
     fn says_the_same(&self, event: &Event, held: &Content) -> bool {
         let normalised = crate::normalise::normalise(&*self.source.source, event);
@@ -120,9 +135,12 @@ impl Trip<'_> {
 
     /// Gives what is known of the source's webhooks, to explain findings.
     pub(super) async fn told(&self, walk: &Walk) -> Result<Told, StoreError> {
-        let since = crate::watch::told_since(self.hub, self.source.id).await?;
+        let (store, tenant) = (&self.hub.store, self.hub.tenant);
+        let text = store
+            .checkpoint(tenant, self.source.id, Watched::CHECKPOINT)
+            .await?;
         Ok(Told {
-            since,
+            since: Watched::read(text.as_deref()).since,
             has_webhook: has_webhook(walk.part),
         })
     }

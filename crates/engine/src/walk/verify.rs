@@ -64,25 +64,33 @@ impl Trip<'_> {
         after.calls += 1;
         after.expected = Some(counted);
         if do_counts_agree(counted, before.seen, self.alive(before).await?) {
-            after.failures = 0;
+            after.cursor.clear();
             match before.part {
                 Part::Groups => after.phase = Phase::Gather,
                 _ => after.state = WalkState::Done,
             }
-        } else if before.failures < COUNT_AGAIN {
-            after.failures = before.failures + 1;
-            after.due_at = self.hub.clock.now().plus_ms(COUNT_WAIT_MS);
-            after.note = format!(
-                "the shop counts {counted}, {} were read; counted again soon",
-                before.seen
-            );
-        } else if before.part == Part::Groups {
-            disagree(&mut after, counted, before.seen);
-        } else {
-            after.phase = Phase::Ids;
-            after.listed = 0;
+        } else if !self.counts_again(&mut after, counted, before.seen) {
+            if before.part == Part::Groups {
+                disagree(&mut after, counted, before.seen);
+            } else {
+                after.phase = Phase::Ids;
+                after.listed = 0;
+            }
         }
         Ok(Ok(WalkPage::bare(before.clone(), after)))
+    }
+
+    /// Has counts compared once more in a moment, unless that was done often enough. The place is how often.
+    fn counts_again(&self, after: &mut Walk, counted: i64, read: i64) -> bool {
+        let counts: i64 = after.cursor.parse().unwrap_or(0);
+        if counts >= COUNT_AGAIN {
+            after.cursor.clear();
+            return false;
+        }
+        after.cursor = (counts + 1).to_string();
+        after.due_at = self.hub.clock.now().plus_ms(COUNT_WAIT_MS);
+        after.note = format!("the shop counts {counted}, {read} were read; counted again soon");
+        true
     }
 
     /// Counts what the hub holds alive; only where the walk means all of it.
@@ -122,11 +130,8 @@ impl Trip<'_> {
             .unwrap_or(place.last);
         match &page.next {
             Some(next) => {
-                after.cursor = Place {
-                    last,
-                    cursor: next.clone(),
-                }
-                .write()
+                let cursor = next.clone();
+                after.cursor = Place { last, cursor }.write();
             }
             None => {
                 after.cursor.clear();
@@ -159,6 +164,10 @@ impl Trip<'_> {
 
     /// Gives what is held within the page's range of ids and does not stand on it, as pieces for the end of the walk.
     async fn missing(&self, walk: &Walk, place: &Place, page: &Page) -> Result<Vec<Piece>, StoreError> {
+        // Of a period the list shows a part only; and what is never marked is not asked about.
+        if walk.span != Span::default() || !Job::Reconcile.walks(walk.part) {
+            return Ok(Vec::new());
+        }
         let is_in_order = page.items.iter().all(|item| item.remote_id > place.last);
         let last = match (&page.next, page.items.iter().map(|item| item.remote_id).max()) {
             _ if !is_in_order => return Ok(Vec::new()),
@@ -243,7 +252,7 @@ impl Trip<'_> {
         after.expected = Some(counted);
         let (store, tenant) = (&self.hub.store, self.hub.tenant);
         let missing = store
-            .pieces(tenant, self.source.id, before.part, usize::MAX)
+            .pieces(tenant, self.source.id, (before.job, before.part), usize::MAX)
             .await?;
         let held = store
             .count_alive(tenant, self.source.id, before.part.kind())
@@ -258,6 +267,15 @@ impl Trip<'_> {
             );
             return Ok(Ok(page));
         }
+        let read = before.listed;
+        let alive = self
+            .alive(before)
+            .await?
+            .map(|alive| alive - count(missing.len()));
+        let do_agree = do_counts_agree(counted, read, alive);
+        if !do_agree && self.counts_again(&mut page.after, counted, read) {
+            return Ok(Ok(page));
+        }
         let now = self.hub.clock.now();
         page.wanted = missing
             .iter()
@@ -265,10 +283,11 @@ impl Trip<'_> {
             .collect();
         page.gathered = vec![(i64::MIN, i64::MAX)];
         page.after.doubted += count(page.wanted.len());
-        if do_counts_agree(counted, before.listed, self.alive(before).await?) || before.job == Job::Sweep {
+        if do_agree {
+            page.after.cursor.clear();
             page.after.state = WalkState::Done;
         } else {
-            disagree(&mut page.after, counted, before.listed);
+            disagree(&mut page.after, counted, read);
         }
         Ok(Ok(page))
     }

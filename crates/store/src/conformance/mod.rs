@@ -22,6 +22,7 @@ mod moves;
 mod opening;
 mod outbox;
 mod settings;
+mod walk;
 
 use schakel_testkit::TempDir;
 use schakel_testkit::postgres::Database;

@@ -6,19 +6,20 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use schakel_core::connector::Class;
+use schakel_core::connector::{Class, Part, Span};
 use schakel_core::delivery::ObjectKind;
 use schakel_core::event::EventState;
 use schakel_core::id::{DeliveryId, EntityId, EventId, RelationId};
 use schakel_core::problem::Code;
 use schakel_core::record::RecordKind;
+use schakel_core::walk::{Job, Walk, WalkState};
 
 use super::make::{
     SCOPE, SHOP, SINK, TENANT, answer, at, bound, child, claim, confirmed, customer, customer_row, entity,
     event, finished, hold, ids, key, node, order, profile, put, relation, settle, wanted,
 };
 use crate::dialect::Dialect;
-use crate::rows::{AfterFetch, DeadFilter, Outcome, QuarantineFilter};
+use crate::rows::{AfterFetch, DeadFilter, Outcome, Piece, QuarantineFilter, WalkPage};
 use crate::{Store, WriteTx};
 
 static NOTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -32,13 +33,14 @@ pub(crate) fn note(dialect: Dialect, text: &str) {
 }
 
 /// Tables that stay small whatever the number of relations.
-const SMALL: [&str; 6] = [
+const SMALL: [&str; 7] = [
     "setting",
     "connection",
     "counter",
     "number",
     "lease",
     "checkpoint",
+    "walk",
 ];
 
 /// Indexes that hold only rows with work to do, so that all of a tenant's or sink's entries may be read.
@@ -56,12 +58,15 @@ const WORK: [&str; 10] = [
 ];
 
 /// Statements that count everything, for pages and checks; none of them belongs to the data's way.
-const COUNTS: [&str; 5] = [
+const COUNTS: [&str; 7] = [
     "FROM relation WHERE tenant_id = $1 AND alias_of IS NOT NULL",
     "SELECT COUNT(*) FROM merge_log",
     "SELECT COUNT(*) FROM wanted_fetch WHERE tenant_id = $1",
     "SELECT state, COUNT(*) FROM event",
     "_sqlx_migrations",
+    "SELECT count(*) FROM record",
+    // The newest few, in the order of the index.
+    "ORDER BY id DESC LIMIT $3",
 ];
 
 /// Tells what is wrong with one line of a plan.
@@ -70,7 +75,7 @@ fn complaint(line: &str) -> Option<&'static str> {
     let (verb, table) = (words.next()?, words.next()?);
     let is_of_values = matches!(
         table,
-        "CONSTANT" | "v" | "done" | "wanted" | "due" | "each_once" | "earliest" | "counted"
+        "CONSTANT" | "v" | "done" | "wanted" | "due" | "each_once" | "earliest" | "counted" | "few"
     ) || table.starts_with(|first: char| first == '(' || first.is_ascii_digit());
     if is_of_values || SMALL.contains(&table) {
         return None;
@@ -321,6 +326,7 @@ async fn run_reads(store: &Store) {
     store.quarantine_groups(t).await.unwrap();
     store.inbox_counts(t, Some(SHOP), None).await.unwrap();
     store.read_records(t, &[customer(1)]).await.unwrap();
+    run_walks(store).await;
     store.find_orders_by_label(t, "ORD1").await.unwrap();
     store.rows_due(t, SHOP, RecordKind::Order, None, 9).await.unwrap();
     store.count_rows_due(t, SHOP, RecordKind::Order).await.unwrap();
@@ -356,6 +362,34 @@ async fn run_reads(store: &Store) {
     store.attempts_of(t, DeliveryId(1), 9).await.unwrap();
     store.next_due(t, SINK).await.unwrap();
     store.delivery_counts(t).await.unwrap();
+}
+
+async fn run_walks(store: &Store) {
+    let t = TENANT;
+    let before = Walk::new(SHOP, Job::Sweep, Part::Orders, Span::default(), at(9));
+    store.begin_walks(t, std::slice::from_ref(&before)).await.unwrap();
+    let parts = [Part::Orders];
+    let states = (&[WalkState::Done][..], WalkState::Waiting);
+    store
+        .set_walks(t, SHOP, Job::Sweep, &parts, states)
+        .await
+        .unwrap();
+    let mut page = WalkPage::bare(before.clone(), before);
+    page.pieces = vec![Piece {
+        remote_id: 1,
+        body: bytes::Bytes::new(),
+    }];
+    page.gathered = vec![(1, 1)];
+    assert!(store.store_page(t, page).await.unwrap());
+    store.walks(t, Some(SHOP)).await.unwrap();
+    store
+        .pieces(t, SHOP, (Job::Sweep, Part::Orders), 9)
+        .await
+        .unwrap();
+    store.ids_alive(t, SHOP, RecordKind::Order, (1, 9)).await.unwrap();
+    store.count_alive(t, SHOP, RecordKind::Order).await.unwrap();
+    store.findings(t, SHOP, 9).await.unwrap();
+    store.finding_counts(t, SHOP).await.unwrap();
 }
 
 #[test]

@@ -1,4 +1,10 @@
 //! Histories, sweeps and reconciliations of a whole simulated shop.
 
+mod bad_input;
+mod deletions;
 mod history;
+mod live;
+mod sweep;
+mod view;
+mod watch;
 pub mod world;

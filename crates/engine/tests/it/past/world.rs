@@ -1,17 +1,19 @@
 //! A hub beside a whole simulated shop with a past, both on one manual clock, and a simulated account; no sockets.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use schakel_connectors::copernica;
 use schakel_connectors::lightspeed::{self, KeyLimits, Lightspeed};
-use schakel_core::connector::{BoxFuture, Cx, Http, HttpError, Part, Request, Response, Sink, Span};
+use schakel_core::connector::{BoxFuture, Class, Cx, Http, HttpError, Part, Request, Response, Sink, Span};
 use schakel_core::id::{ConnectionId, IdMaker, TenantId};
 use schakel_core::identity::BlockList;
 use schakel_core::preset::Preset;
 use schakel_core::privacy::Secret;
+use schakel_core::record::{RecordKey, RecordKind};
 use schakel_core::time::{Clock, ManualClock, Timestamp, Zone};
 use schakel_core::walk::{Job, Walk, WalkState};
 use schakel_engine::apply::{self, Fence};
@@ -22,17 +24,25 @@ use schakel_engine::fetch;
 use schakel_engine::hub::{
     CartRule, HookAddress, Hub, Route, SinkConnection, SourceConnection, Wake, WalkSettings,
 };
+use schakel_engine::intake::{self, Entrance};
 use schakel_engine::walk::{self, Stepped};
+use schakel_engine::watch::Watch;
 use schakel_sandbox::copernica as account;
-use schakel_sandbox::door::{Seed, SimClock};
+use schakel_sandbox::door::{Receiver, Seed, SimClock};
 use schakel_sandbox::lightspeed::{self as shop, Simulator};
-use schakel_store::{OpenOptions, Store};
+use schakel_store::{FetchRow, OpenOptions, Store};
+use tokio::task::JoinSet;
 use tower::ServiceExt;
 
 pub const TENANT: TenantId = TenantId(1);
 pub const SOURCE: ConnectionId = ConnectionId(1);
 pub const SINK: ConnectionId = ConnectionId(2);
-const DATABASE: &str = "schakel";
+pub const DATABASE: &str = "schakel";
+/// The key and secret of `shop::Options::default`, as a header has them.
+const CREDENTIALS: &str =
+    "Basic NWIxZDBjN2U5ZjJhNDgzNmExYjJjM2Q0ZTVmNjA3MTg6OWU4ZDdjNmI1YTQ5MzgyNzE2MDVmNGUzZDJjMWIwYTk=";
+/// Where the shop sends its webhooks.
+const ADDRESS: &str = "https://hub.test/hooks/1";
 
 /// The hub's clock, as the simulators see it.
 #[derive(Clone)]
@@ -43,6 +53,23 @@ impl SimClock for Shared {
         self.0.now().as_micros()
     }
 }
+
+/// The hub's clock: what the shop's shows, but its wall part can be set wrong.
+#[derive(Clone)]
+struct Own(ManualClock, Arc<AtomicI64>);
+
+impl Clock for Own {
+    fn now(&self) -> Timestamp {
+        self.0.now().plus_ms(self.1.load(Ordering::SeqCst))
+    }
+
+    fn monotonic_us(&self) -> i64 {
+        self.0.monotonic_us()
+    }
+}
+
+/// Where webhooks come in; none while the hub is down.
+type Hooks = Arc<Mutex<Option<Entrance>>>;
 
 /// Reaches both simulators without a socket, and notes what the shop was asked.
 struct Doors {
@@ -101,6 +128,10 @@ pub struct Setting {
     pub per_second: u32,
     /// What is walked by itself.
     pub walks: WalkSettings,
+    /// Whether webhooks are registered at the first start.
+    pub has_hooks: bool,
+    /// How the shop reads times in filters.
+    pub is_filter_time_utc: bool,
     /// Whether customer groups are wanted.
     pub has_groups: bool,
     /// Most calls for rows at once.
@@ -113,6 +144,8 @@ impl Default for Setting {
             limits: [100_000, 1_000_000, 10_000_000],
             per_second: 100_000,
             walks: WalkSettings::OFF,
+            has_hooks: false,
+            is_filter_time_utc: false,
             has_groups: false,
             fetches: 8,
         }
@@ -126,6 +159,10 @@ pub struct Past {
     pub shop: Simulator,
     pub account: account::Simulator,
     asked: Arc<Mutex<BTreeMap<&'static str, u64>>>,
+    pub watching: Watch,
+    wrong_ms: Arc<AtomicI64>,
+    hooks: Hooks,
+    _intake: JoinSet<()>,
     walking: walk::Loop,
     fetching: fetch::Loop,
     delivery: Loop,
@@ -142,12 +179,28 @@ impl Past {
         let options = shop::Options {
             limits: setting.limits,
             per_second: setting.per_second,
+            is_filter_time_utc: setting.is_filter_time_utc,
+            products: 20,
             ..shop::Options::default()
         };
         let shop = Simulator::new(options, shared.clone(), Seed::new(7));
         let account = account::Simulator::new(account::Options::default(), shared, 7);
         let folder = schakel_testkit::tempdir();
-        Self::start((setting, 1), folder, clock, shop, account).await
+        let hooks = Hooks::default();
+        shop.deliver_in_process(receiver(&hooks, &clock));
+        let world = Self::start(
+            (setting, 1),
+            folder,
+            (clock, Arc::default(), hooks),
+            shop,
+            account,
+        )
+        .await;
+        if world.setting.has_hooks {
+            let source = &world.hub.sources[&SOURCE];
+            source.source.register(&source.cx, ADDRESS).await.unwrap();
+        }
+        world
     }
 
     /// Kills the hub wherever it is, and starts it again on the same database.
@@ -160,17 +213,33 @@ impl Past {
             setting,
             starts,
             folder,
+            wrong_ms,
+            hooks,
             ..
         } = self;
-        drop((self.walking, self.fetching, self.delivery));
+        drop((
+            self.walking,
+            self.watching,
+            self.fetching,
+            self.delivery,
+            self._intake,
+        ));
+        *hooks.lock().unwrap() = None;
         hub.store.close().await;
-        Self::start((setting, starts + 1), folder, clock, shop, account).await
+        Self::start(
+            (setting, starts + 1),
+            folder,
+            (clock, wrong_ms, hooks),
+            shop,
+            account,
+        )
+        .await
     }
 
     async fn start(
         (setting, starts): (Setting, u16),
         folder: schakel_testkit::TempDir,
-        clock: ManualClock,
+        (clock, wrong_ms, hooks): (ManualClock, Arc<AtomicI64>, Hooks),
         shop: Simulator,
         account: account::Simulator,
     ) -> Self {
@@ -182,7 +251,12 @@ impl Past {
         });
         let url = folder.path().join("hub.db").display().to_string();
         let store = Store::open(&url, OpenOptions::default()).await.unwrap();
-        let hub = Arc::new(hub(&setting, starts, store, &clock, doors));
+        let own = Own(clock.clone(), wrong_ms.clone());
+        let hub = Arc::new(hub(&setting, starts, store, &own, doors));
+        let (entrance, writer) = intake::open(&hub);
+        *hooks.lock().unwrap() = Some(entrance);
+        let mut intake = JoinSet::new();
+        intake.spawn(writer.run());
         let sink = &hub.sinks[&SINK];
         sink.sink.setup(&sink.cx).await.unwrap();
         sink.sink.connect(&sink.cx).await.unwrap();
@@ -193,6 +267,10 @@ impl Past {
         let delivery = Loop::new(hub.clone(), SINK, Gauge::default());
         delivery.recover(true).await.unwrap();
         Self {
+            watching: Watch::new(hub.clone(), SOURCE),
+            wrong_ms,
+            hooks,
+            _intake: intake,
             walking: walk::Loop::new(hub.clone(), SOURCE),
             fetching: fetch::Loop::new(hub.clone(), SOURCE),
             delivery,
@@ -209,21 +287,27 @@ impl Past {
 
     /// Begins a history of everything that the route wants.
     pub async fn begin(&self, job: Job, parts: &[Part]) {
-        let now = self.clock.now();
+        self.begin_span(job, parts, Span::default()).await;
+    }
+
+    /// Begins walks over a part of the lists.
+    pub async fn begin_span(&self, job: Job, parts: &[Part], span: Span) {
+        let now = self.hub.clock.now();
         let walks: Vec<Walk> = parts
             .iter()
-            .map(|part| Walk::new(SOURCE, job, *part, Span::default(), now))
+            .map(|part| Walk::new(SOURCE, job, *part, span, now))
             .collect();
         self.hub.store.begin_walks(TENANT, &walks).await.unwrap();
     }
 
     /// The parts of this world's route.
     pub fn parts(&self) -> Vec<Part> {
-        walk::parts_of(&self.hub, &self.hub.sources[&SOURCE])
+        self.hub.parts_of(&self.hub.sources[&SOURCE])
     }
 
     /// Runs every stage once; returns how long nothing can happen, in microseconds, 0 while something can.
     pub async fn step(&mut self) -> i64 {
+        self.shop.deliver_due().await;
         let mut is_busy = apply::step(&self.hub, Fence::Alone).await.unwrap().events > 0;
         is_busy |= self.fetching.step().await.unwrap() > 0;
         is_busy |= self.delivery.step().await.unwrap();
@@ -233,9 +317,9 @@ impl Past {
         }
         let wait_us = match self.walking.step().await.unwrap() {
             Stepped::Went => 0,
-            Stepped::Idle(us) | Stepped::Waits(us) => us,
+            Stepped::Idle(us) | Stepped::Waits(us) => us.max(1_000),
         };
-        if is_busy { 0 } else { wait_us.max(1_000) }
+        if is_busy { 0 } else { wait_us }
     }
 
     /// Runs until no walk is open and all is delivered; moves the clock over every wait. At most `steps` steps.
@@ -248,7 +332,7 @@ impl Past {
             if self.is_idle().await {
                 return;
             }
-            self.clock.advance_ms(wait_us.min(5_000_000) / 1_000 + 1);
+            self.wait(wait_us);
         }
         let walks: Vec<String> = self
             .walks()
@@ -259,6 +343,73 @@ impl Past {
         panic!("it does not end: {}", walks.join("\n"));
     }
 
+    /// Moves the clock over a wait, or the first five seconds of it.
+    pub fn wait(&self, wait_us: i64) {
+        self.clock.advance_ms(wait_us.min(5_000_000) / 1_000 + 1);
+    }
+
+    /// Runs for so many minutes of the clock, every stage and the watch once in each half minute and whenever there is
+    /// something to do.
+    pub async fn pass(&mut self, minutes: i64) {
+        let end = self.clock.now().plus_ms(minutes * 60_000);
+        while self.clock.now() < end {
+            while self.step().await == 0 {}
+            self.watching.step().await.unwrap();
+            self.clock.advance_ms(30_000);
+        }
+        while self.step().await == 0 {}
+    }
+
+    /// Asks for one order, as a hint does.
+    pub async fn want_order(&self, id: u64) {
+        let wish = FetchRow {
+            class: Class::Live,
+            key: RecordKey::new(SOURCE, RecordKind::Order, i64::try_from(id).unwrap()),
+            reason: "hint".to_owned(),
+            due_at: self.clock.now(),
+            attempts: 0,
+            wanted: 0,
+        };
+        let mut tx = self.hub.store.write().await.unwrap();
+        tx.want_fetches(TENANT, &[wish]).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Sets the wall part of the hub's clock wrong by so many hours.
+    pub fn set_wrong(&self, hours: i64) {
+        self.wrong_ms.store(hours * 3_600_000, Ordering::SeqCst);
+    }
+
+    /// Calls the shop as somebody else with the same key; gives the status and the body.
+    pub async fn shop_call(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        let call = axum::http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", CREDENTIALS)
+            .header("content-type", "application/json")
+            .body(Body::from(body.to_owned()))
+            .unwrap();
+        let answer = self.shop.router().oneshot(call).await.unwrap();
+        let status = answer.status().as_u16();
+        let body = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    /// Runs until the walk is no longer open, or shows `note`; moves the clock over every wait.
+    pub async fn run_until(&mut self, (job, part): (Job, Part), note: &str) -> Walk {
+        for _ in 0..20_000 {
+            let wait_us = self.step().await;
+            let walk = self.walk(job, part).await;
+            if !walk.is_open() || walk.note.contains(note) {
+                return walk;
+            }
+            if wait_us > 0 {
+                self.wait(wait_us);
+            }
+        }
+        panic!("it does not end: {:?}", self.walk(job, part).await);
+    }
+
     async fn is_idle(&self) -> bool {
         let store = &self.hub.store;
         let open = self.walks().await.iter().any(Walk::is_open);
@@ -266,7 +417,8 @@ impl Past {
         let owed = deliveries
             .iter()
             .any(|count| !matches!(count.state.as_str(), "clean" | "dead"));
-        !open && !owed && store.fetch_count(TENANT).await.unwrap() == 0
+        let underway = self.setting.has_hooks && self.shop.webhook_counts().pending > 0;
+        !open && !owed && !underway && store.fetch_count(TENANT).await.unwrap() == 0
     }
 
     /// Gives the walks.
@@ -296,25 +448,33 @@ impl Past {
     pub fn calls(&self) -> u64 {
         self.asked().values().sum()
     }
-
-    /// What one column of a collection holds, sorted; `profile` for the profiles themselves.
-    pub fn column(&self, collection: &str, field: &str) -> Vec<String> {
-        let mut values = Vec::new();
-        if collection == "profile" {
-            self.account.for_each_profile(DATABASE, |view| {
-                values.push(view.get(field).unwrap().into_owned())
-            });
-        } else {
-            self.account.for_each_subprofile(collection, |view| {
-                values.push(view.get(field).unwrap().into_owned())
-            });
-        }
-        values.sort();
-        values
-    }
 }
 
-fn hub(setting: &Setting, starts: u16, store: Store, clock: &ManualClock, doors: Arc<dyn Http>) -> Hub {
+/// Gives what the shop sends to the entrance that is open at that moment.
+fn receiver(hooks: &Hooks, clock: &ManualClock) -> Receiver {
+    let (hooks, clock) = (hooks.clone(), clock.clone());
+    Receiver::new(move |request: axum::http::Request<bytes::Bytes>| {
+        let entrance = hooks.lock().unwrap().clone();
+        let now = clock.now();
+        async move {
+            let (head, body) = request.into_parts();
+            let text = |value: &axum::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+            let headers: Vec<(String, String)> = head
+                .headers
+                .iter()
+                .map(|(name, value)| (name.to_string(), text(value)))
+                .collect();
+            let taken = entrance?.accept(SOURCE, &headers, body, now).await;
+            Some(if taken.is_ok() {
+                axum::http::StatusCode::OK
+            } else {
+                axum::http::StatusCode::BAD_REQUEST
+            })
+        }
+    })
+}
+
+fn hub(setting: &Setting, starts: u16, store: Store, clock: &Own, doors: Arc<dyn Http>) -> Hub {
     let preset = Arc::new(Preset::bookerz());
     let known = shop::Options::default();
     let (key, secret) = (Secret::new(known.api_key), Secret::new(known.api_secret));
@@ -356,6 +516,9 @@ fn hub(setting: &Setting, starts: u16, store: Store, clock: &ManualClock, doors:
         hook_address: HookAddress::default(),
         ledger,
     };
+    source
+        .hook_address
+        .set(setting.has_hooks.then(|| ADDRESS.to_owned()));
     let sink = SinkConnection {
         id: SINK,
         name: "copernica".to_owned(),

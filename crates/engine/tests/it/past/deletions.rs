@@ -1,0 +1,171 @@
+//! Reconciliation: what went without a word is found, asked about twice and marked; much of it waits for a person.
+
+use schakel_core::connector::Part;
+use schakel_core::walk::{Job, Phase, Walk, WalkState};
+use schakel_sandbox::lightspeed::{Kind, RestFault, RestFaults};
+
+use super::history::{STEPS, shop};
+use super::world::{Past, SOURCE, Setting, TENANT};
+
+async fn known(customers: u64, orders: u64, setting: Setting) -> Past {
+    let mut world = shop(customers, orders, setting).await;
+    let parts = world.parts();
+    world.begin(Job::Backfill, &parts).await;
+    world.run(STEPS).await;
+    world.assert_all_done().await;
+    world
+}
+
+async fn reconcile(world: &mut Past) {
+    let parts: Vec<Part> = world
+        .parts()
+        .into_iter()
+        .filter(|part| Job::Reconcile.walks(*part))
+        .collect();
+    world.begin(Job::Reconcile, &parts).await;
+    world.run(STEPS).await;
+}
+
+fn gone(world: &Past) -> [Vec<String>; 2] {
+    [
+        world.deleted("profile", "CustomerID", "BookerzCustomerIsDeleted"),
+        world.deleted("Orders", "OrderID", "BookerzOrderIsDeleted"),
+    ]
+}
+
+#[tokio::test]
+async fn what_went_without_a_word_is_marked_and_nothing_else() {
+    let mut world = known(20, 30, Setting::default()).await;
+    let (customers, orders) = (world.shop.ids(Kind::Customer), world.shop.ids(Kind::Order));
+    world.shop.delete_customer(customers[4]);
+    world.shop.delete_order(orders[7]);
+    let before = world.asked();
+    reconcile(&mut world).await;
+    world.assert_all_done().await;
+    assert_eq!(
+        gone(&world),
+        [vec![customers[4].to_string()], vec![orders[7].to_string()]]
+    );
+    let asked = world.asked();
+    assert_eq!(
+        asked["GET orders/{id}"] - before.get("GET orders/{id}").copied().unwrap_or(0),
+        2,
+        "one 404 is no deletion"
+    );
+    world.assert_like_the_shop();
+}
+
+#[tokio::test]
+async fn what_is_missed_by_a_passing_404_comes_to_nothing() {
+    let mut world = known(5, 6, Setting::default()).await;
+    let orders = world.shop.ids(Kind::Order);
+    // It is held for gone by nobody, and listed; its fetch meets one of the passing 404s.
+    world.shop.cancel_order(orders[2]);
+    world.shop.fail_next(RestFault::OrderNotFound, 1);
+    reconcile(&mut world).await;
+    world.assert_all_done().await;
+    world.assert_nothing_deleted();
+    world.assert_like_the_shop();
+}
+
+#[tokio::test]
+async fn many_missing_things_wait_for_consent() {
+    let mut world = known(10, 60, Setting::default()).await;
+    let orders = world.shop.ids(Kind::Order);
+    for id in &orders[5..30] {
+        world.shop.delete_order(*id);
+    }
+    reconcile(&mut world).await;
+    let walk = world.walk(Job::Reconcile, Part::Orders).await;
+    assert_eq!((walk.state, walk.phase), (WalkState::Stopped, Phase::Accept));
+    assert!(walk.note.contains("25 of 60"), "{}", walk.note);
+    world.assert_nothing_deleted();
+    let states = (&[WalkState::Stopped][..], WalkState::Waiting);
+    let store = world.hub.store.clone();
+    store
+        .set_walks(TENANT, SOURCE, Job::Reconcile, &[Part::Orders], states)
+        .await
+        .unwrap();
+    world.run(STEPS).await;
+    assert_eq!(gone(&world)[1].len(), 25);
+    world.assert_all_done().await;
+    world.assert_like_the_shop();
+}
+
+#[tokio::test]
+async fn what_the_shop_lists_again_is_no_longer_marked() {
+    let mut world = known(10, 12, Setting::default()).await;
+    let orders = world.shop.ids(Kind::Order);
+    // The shop answers 404 for long enough that the order is marked, and then has it again.
+    let faults = RestFaults {
+        latency_ms: 0,
+        percent: vec![(RestFault::OrderNotFound, 100.0)],
+    };
+    world.want_order(orders[3]).await;
+    world.shop.set_rest_faults(faults);
+    world.run(STEPS).await;
+    assert_eq!(gone(&world)[1], [orders[3].to_string()]);
+    world.shop.set_rest_faults(RestFaults::default());
+    reconcile(&mut world).await;
+    world.assert_all_done().await;
+    world.assert_nothing_deleted();
+    world.assert_like_the_shop();
+}
+
+/// A membership in the shop; gives its number.
+async fn join(world: &Past, group: &str, customer: u64) -> String {
+    let body = format!(r#"{{"groupsCustomer":{{"group":{group},"customer":{customer}}}}}"#);
+    let (status, answer) = world.shop_call("POST", "/nl/groups/customers.json", &body).await;
+    assert_eq!(status, 201, "{answer}");
+    id_of(&answer)
+}
+
+fn id_of(answer: &str) -> String {
+    let rest = answer.split_once("\"id\":").unwrap().1;
+    rest.split(',').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn memberships_that_ended_are_found_also_of_who_is_in_no_group_any_more() {
+    let setting = Setting {
+        has_groups: true,
+        ..Setting::default()
+    };
+    let mut world = shop(12, 12, setting).await;
+    let body = r#"{"group":{"title":"Trade"}}"#;
+    let (_, answer) = world.shop_call("POST", "/nl/groups.json", body).await;
+    let one = id_of(&answer);
+    let (_, answer) = world.shop_call("POST", "/nl/groups.json", body).await;
+    let two = id_of(&answer);
+    let customers = world.shop.ids(Kind::Customer);
+    let alone = join(&world, &one, customers[2]).await;
+    let first = join(&world, &one, customers[5]).await;
+    join(&world, &two, customers[5]).await;
+    join(&world, &two, customers[9]).await;
+    let last = join(&world, &one, customers[11]).await;
+    let parts = world.parts();
+    world.begin(Job::Backfill, &parts).await;
+    world.run(STEPS).await;
+    world.assert_all_done().await;
+    let ended = |world: &Past| {
+        world
+            .deleted("CustomerGroups", "GroupID", "BookerzCustomerGroupsDeleted")
+            .len()
+    };
+    assert_eq!(ended(&world), 0);
+    for membership in [alone, first, last] {
+        let path = format!("/nl/groups/customers/{membership}.json");
+        let (status, _) = world.shop_call("DELETE", &path, "").await;
+        assert!(status < 300, "{status}");
+    }
+    reconcile(&mut world).await;
+    world.assert_all_done().await;
+    assert_eq!(ended(&world), 3);
+    // Nothing more is asked about them the next time.
+    let before = world.calls();
+    reconcile(&mut world).await;
+    world.assert_all_done().await;
+    assert!(world.calls() - before < 20, "{}", world.calls() - before);
+    let open: Vec<Walk> = world.walks().await;
+    assert!(open.iter().all(|walk| walk.note.is_empty()), "{open:?}");
+}

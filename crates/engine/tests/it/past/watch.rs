@@ -1,0 +1,209 @@
+//! The watch: registrations are mended, silence is noticed, and the gap is read.
+
+use schakel_core::connector::Part;
+use schakel_core::rhythm::Watched;
+use schakel_core::time::{Clock, Timestamp};
+use schakel_core::walk::{Job, WalkState};
+use schakel_sandbox::lightspeed::{Access, Kind, Options, Permissions, WebhookFaults};
+
+use super::history::{STEPS, shop};
+use super::world::{Past, SOURCE, Setting, TENANT};
+
+async fn watched(world: &Past) -> Watched {
+    let text = world
+        .hub
+        .store
+        .checkpoint(TENANT, SOURCE, Watched::CHECKPOINT)
+        .await
+        .unwrap();
+    Watched::read(text.as_deref())
+}
+
+async fn hooked() -> Past {
+    let setting = Setting {
+        has_hooks: true,
+        ..Setting::default()
+    };
+    let mut world = shop(10, 20, setting).await;
+    let parts = world.parts();
+    world.begin(Job::Backfill, &parts).await;
+    world.run(STEPS).await;
+    world.watching.step().await.unwrap();
+    world
+}
+
+/// The numbers of the registrations.
+async fn registrations(world: &Past) -> Vec<String> {
+    let (_, text) = world.shop_call("GET", "/nl/webhooks.json", "").await;
+    let mut ids: Vec<String> = text
+        .split("{\"id\":")
+        .skip(1)
+        .filter(|part| part.contains("itemGroup"))
+        .map(|part| part.split(',').next().unwrap().to_owned())
+        .collect();
+    ids.sort();
+    ids
+}
+
+async fn an_hour(world: &mut Past) {
+    world.clock.advance_ms(3_600_000);
+    world.watching.step().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_first_look_is_no_incident_and_a_good_one_changes_nothing() {
+    let mut world = hooked().await;
+    let first = watched(&world).await;
+    assert!(first.good_at.is_some() && first.since.is_some());
+    an_hour(&mut world).await;
+    let second = watched(&world).await;
+    assert!(second.good_at > first.good_at);
+    assert_eq!((second.mended, second.suspicions), (0, 0));
+    assert!(world.walks().await.iter().all(|walk| walk.job == Job::Backfill));
+    assert_eq!(registrations(&world).await.len(), 8);
+}
+
+#[tokio::test]
+async fn registrations_that_are_missing_off_or_double_are_mended_and_the_gap_is_read() {
+    let mut world = hooked().await;
+    let good_at = watched(&world).await.good_at.unwrap();
+    let ids = registrations(&world).await;
+    let (status, _) = world
+        .shop_call("DELETE", &format!("/nl/webhooks/{}.json", ids[2]), "")
+        .await;
+    assert!(status < 300);
+    let off = r#"{"webhook":{"isActive":false}}"#;
+    let (status, _) = world
+        .shop_call("PUT", &format!("/nl/webhooks/{}.json", ids[0]), off)
+        .await;
+    assert!(status < 300);
+    let orders = world.shop.ids(Kind::Order);
+    world.shop.set_webhook_faults(WebhookFaults {
+        lost_percent: 100,
+        ..WebhookFaults::default()
+    });
+    world.shop.cancel_order(orders[1]);
+    an_hour(&mut world).await;
+    let after = watched(&world).await;
+    assert_eq!((after.mended, after.suspicions), (1, 0));
+    assert_eq!(registrations(&world).await.len(), 8);
+    let sweep = world.walk(Job::Sweep, Part::Orders).await;
+    assert_eq!(
+        sweep.span.updated_from,
+        Some(good_at.plus_ms(-3 * 3_600_000)),
+        "since they were last good"
+    );
+    world.run(STEPS).await;
+    world.assert_like_the_shop();
+
+    let double = r#"{"webhook":{"isActive":true,"itemGroup":"orders","itemAction":"*","language":"nl","format":"json","address":"https://hub.test/hooks/1"}}"#;
+    let (status, _) = world.shop_call("POST", "/nl/webhooks.json", double).await;
+    assert!(status < 300);
+    let swept_at = world.walk(Job::Sweep, Part::Orders).await.started_at;
+    an_hour(&mut world).await;
+    assert_eq!(registrations(&world).await.len(), 8);
+    assert_eq!(watched(&world).await.mended, 2);
+    let sweep = world.walk(Job::Sweep, Part::Orders).await;
+    assert_eq!(sweep.started_at, swept_at, "nothing was lost by a double");
+}
+
+/// Lets the watch know two days of a shop that is busy around the clock.
+async fn busy(world: &mut Past) {
+    let mut known = watched(world).await;
+    let now = world.clock.now();
+    for quarter in (0..(8 * 24 * 4)).rev() {
+        let at = now.plus_ms(-quarter * 900_000);
+        known.note(known.heard, at);
+        known.rhythm.note(20, at);
+    }
+    known.heard_at = Some(now);
+    let mut tx = world.hub.store.write().await.unwrap();
+    tx.put_checkpoint(TENANT, SOURCE, Watched::CHECKPOINT, &known.to_text())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn silence_begins_the_sweep_of_exactly_the_gap_also_when_nobody_may_look() {
+    for may_look in [true, false] {
+        let mut world = hooked().await;
+        busy(&mut world).await;
+        let heard_at = world.clock.now();
+        world.shop.set_webhook_faults(WebhookFaults {
+            lost_percent: 100,
+            ..WebhookFaults::default()
+        });
+        if !may_look {
+            let without = Permissions {
+                settings: Access::NONE,
+                ..Permissions::default()
+            };
+            world.shop.set_permissions(&Options::default().api_key, without);
+        }
+        let orders = world.shop.ids(Kind::Order);
+        world.shop.cancel_order(orders[1]);
+        for _ in 0..40 {
+            world.clock.advance_ms(60_000);
+            world.watching.step().await.unwrap();
+        }
+        let after = watched(&world).await;
+        assert_eq!(after.suspicions, 1, "once, and then it is left for an hour");
+        let sweep = world.walk(Job::Sweep, Part::Orders).await;
+        assert_eq!(
+            sweep.span.updated_from,
+            Some(heard_at.plus_ms(-3 * 3_600_000)),
+            "since the last one came"
+        );
+        world.run(STEPS).await;
+        world.assert_like_the_shop();
+    }
+}
+
+#[tokio::test]
+async fn a_gap_takes_nothing_from_a_sweep_that_is_open_and_leaves_a_halted_one() {
+    let mut world = hooked().await;
+    busy(&mut world).await;
+    let long_ago = world.clock.now().plus_ms(-5 * 24 * 3_600_000);
+    let span = schakel_core::connector::Span {
+        updated_from: Some(long_ago),
+        ..schakel_core::connector::Span::default()
+    };
+    world
+        .begin_span(Job::Sweep, &[Part::Orders, Part::Customers], span)
+        .await;
+    let states = (&[WalkState::Waiting][..], WalkState::Paused);
+    let store = world.hub.store.clone();
+    store
+        .set_walks(TENANT, SOURCE, Job::Sweep, &[Part::Customers], states)
+        .await
+        .unwrap();
+    for _ in 0..40 {
+        world.clock.advance_ms(60_000);
+        world.watching.step().await.unwrap();
+    }
+    assert_eq!(watched(&world).await.suspicions, 1);
+    let orders = world.walk(Job::Sweep, Part::Orders).await;
+    assert_eq!(orders.span.updated_from, Some(long_ago));
+    let customers = world.walk(Job::Sweep, Part::Customers).await;
+    assert_eq!(customers.state, WalkState::Paused);
+}
+
+#[tokio::test]
+async fn without_an_address_or_room_the_shop_is_not_asked() {
+    let mut world = shop(5, 5, Setting::default()).await;
+    world.watching.step().await.unwrap();
+    an_hour(&mut world).await;
+    assert_eq!(world.calls(), 0);
+    let setting = Setting {
+        has_hooks: true,
+        limits: [12, 50, 100],
+        ..Setting::default()
+    };
+    let mut world = shop(5, 5, setting).await;
+    let before = world.calls();
+    world.watching.step().await.unwrap();
+    assert_eq!(world.calls(), before);
+    let never: Option<Timestamp> = None;
+    assert_eq!(watched(&world).await.good_at, never);
+}
