@@ -79,8 +79,10 @@ pub const GONE_AGAIN_MS: i64 = 3 * 60 * 1000;
 /// How often an answer that is older than what is known is doubted before it counts.
 pub const STALE_ANSWERS: u32 = 5;
 
-/// Starts without an end after which an event is set aside (reliability.md §4).
-pub const EVENT_STARTS: u32 = 3;
+/// Starts without an end after which an event is set aside: once among all that waited, once in a small group, and three
+/// times alone (reliability.md §4), so that a process which is killed over and over by something else sets nothing aside
+/// that was only under way.
+pub const EVENT_STARTS: u32 = 5;
 
 /// Order rows of one order that are kept; an order of more is quarantined.
 pub const ORDER_ROWS: usize = 2_000;

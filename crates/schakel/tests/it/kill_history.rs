@@ -49,6 +49,8 @@ async fn fifty_kills_during_a_history_lose_nothing_and_double_nothing() {
     let database = outside.folder.path().join("schakel.db").display().to_string();
     until_quiet(&database).await;
     drop(hub);
+    let (aside, _) = block_in_place(|| outside.ask(&["quarantine", "list"]));
+    assert_eq!(aside["events"].as_array().map(Vec::len), Some(0), "{aside}");
     assert_both_ends_agree(&outside);
 }
 
