@@ -17,6 +17,7 @@ on_both! {
     a_wish_during_a_fetch_makes_another_one,
     groups_that_change_during_a_fetch_are_asked_for_again,
     a_failed_fetch_waits,
+    a_fetch_that_is_put_off_waits_and_counts_no_attempt,
     fetches_of_the_gone_are_given_again,
     an_answer_that_comes_after_its_hold_is_lost_changes_nothing,
     many_answers_are_stored_at_once,
@@ -161,6 +162,23 @@ async fn a_failed_fetch_waits(store: Store) {
     assert!(take(&store, 39, 9).await.is_empty());
     let claimed = take(&store, 40, 9).await;
     assert_eq!((claimed[0].attempts, claimed[0].wanted), (1, 1));
+}
+
+async fn a_fetch_that_is_put_off_waits_and_counts_no_attempt(store: Store) {
+    want(&store, &[wanted(1, 10)]).await;
+    let claimed = take(&store, 10, 9).await;
+    let put_off = async |hold: &Hold, second| {
+        let put_off = store.postpone_fetch(TENANT, hold, &claimed[0], at(second));
+        put_off.await.unwrap();
+    };
+    put_off(&hold("another", 1_000), 20).await;
+    put_off(&hold("worker", 999), 20).await;
+    assert!(take(&store, 30, 9).await.is_empty(), "those do not hold it");
+    put_off(&held(), 40).await;
+    want(&store, &[wanted(1, 12)]).await;
+    assert!(take(&store, 39, 9).await.is_empty(), "a new wish makes no room");
+    let claimed = take(&store, 40, 9).await;
+    assert_eq!((claimed.len(), claimed[0].attempts), (1, 0));
 }
 
 async fn fetches_of_the_gone_are_given_again(store: Store) {
