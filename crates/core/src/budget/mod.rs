@@ -94,6 +94,9 @@ impl Budget {
     #[must_use]
     pub fn restore(limits: &Limits, saved: &Saved, grace_us: i64, now_us: i64) -> Self {
         let mut budget = Self::new(limits);
+        if saved.paused_us > 0 {
+            budget.paused_until_us = now_us.saturating_add(saved.paused_us);
+        }
         let at_us = now_us.saturating_add(grace_us);
         let mut calls = Counts::default();
         calls[Class::Backfill.index()] = saved.reserved;
@@ -220,6 +223,7 @@ impl Budget {
                 .map(|window| SavedWindow::of(window, now_us))
                 .collect(),
             reserved: self.block.saturating_add(more),
+            paused_us: self.paused_us(now_us),
             date_us: self.date.map(|(date_us, started_us)| {
                 // The answer was given after its call started, and its date is cut to whole seconds.
                 date_us
@@ -285,6 +289,7 @@ impl Budget {
 
     /// Makes everything that was restored `age_us` older; for pages that read what another process wrote.
     pub fn age(&mut self, age_us: i64) {
+        self.paused_until_us = self.paused_until_us.saturating_sub(age_us);
         for window in &mut self.windows {
             for bucket in &mut window.buckets {
                 bucket.first_us = bucket.first_us.saturating_sub(age_us);
@@ -294,6 +299,11 @@ impl Budget {
                 cap.until_us = cap.until_us.saturating_sub(age_us);
             }
         }
+    }
+
+    /// For how much longer the other side asked to be left alone, in microseconds; 0 for not at all.
+    fn paused_us(&self, now_us: i64) -> i64 {
+        self.paused_until_us.saturating_sub(now_us).max(0)
     }
 
     fn travel_us(&self) -> i64 {
@@ -331,6 +341,8 @@ impl Budget {
 
     /// The first date after a restart tells how long it lasted at least; what was restored is that much older.
     fn hear_date(&mut self, date_us: i64, started_us: i64, now_us: i64) {
+        // Until it is written down, a kill loses all the time that has passed since the last block.
+        self.is_dirty |= self.date.is_none();
         self.date = Some((date_us, started_us));
         let Some((at_us, saved_us)) = self.restored.take() else {
             return;

@@ -1,11 +1,12 @@
 //! The rule on examples, and against a shop that counts.
 
 mod model;
+mod share;
 
 use proptest::prelude::*;
 
 use super::*;
-use model::{GRACE_US, Way, World};
+use model::{Way, World};
 
 const SECOND: i64 = 1_000_000;
 

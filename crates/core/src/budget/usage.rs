@@ -50,7 +50,7 @@ pub(super) fn of(budget: &Budget, now_us: i64) -> Usage {
             .map(|window| window_usage(budget, window, now_us))
             .collect(),
         wait_us: Class::ALL.map(|class| budget.ready_us(class, now_us).saturating_sub(now_us)),
-        paused_us: budget.paused_until_us.saturating_sub(now_us).max(0),
+        paused_us: budget.paused_us(now_us),
     }
 }
 

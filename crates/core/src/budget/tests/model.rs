@@ -7,7 +7,7 @@ use crate::connector::Class;
 use crate::time::Timestamp;
 
 /// How long a former owner may go on with what it reserved.
-pub const GRACE_US: i64 = 2_000_000;
+const GRACE_US: i64 = 2_000_000;
 
 /// How the shop counts one window.
 struct Counter {
@@ -189,10 +189,7 @@ impl World {
             Ok(ticket) => ticket,
             Err(Denied::Spent { .. }) => return false,
             Err(Denied::Unsaved) => {
-                let more = self.budget.block();
-                let saved = self.budget.save(more, self.clock());
-                self.stored = serde_json::to_string(&saved).ok();
-                self.budget.granted(more);
+                self.save(self.budget.block());
                 let Ok(ticket) = self.budget.take(class, self.clock()) else {
                     self.faults.push("a granted block is not used".to_owned());
                     return false;
@@ -202,7 +199,31 @@ impl World {
         };
         self.made[class.index()] += 1;
         self.fly(Some(ticket), way);
+        if class >= Class::Sweep {
+            self.check_reserve();
+        }
         true
+    }
+
+    fn save(&mut self, more: u32) {
+        let saved = self.budget.save(more, self.clock());
+        self.stored = serde_json::to_string(&saved).ok();
+        self.budget.granted(more);
+    }
+
+    /// After a call that is not urgent, live calls have what is kept for them, less what they spent of it.
+    fn check_reserve(&mut self) {
+        let percent = i64::from(self.limits.reserves.live_percent);
+        let usage = self.budget.usage(self.clock());
+        for (limit, window) in self.limits.windows.iter().zip(&usage.windows) {
+            let kept = (i64::from(limit.calls) * percent + 99) / 100;
+            let urgent = i64::from(window.spent[0]) + i64::from(window.spent[1]);
+            if window.room[0] < kept - urgent {
+                let room = window.room[0];
+                self.faults
+                    .push(format!("live has {room} left of {kept}, and spent {urgent}"));
+            }
+        }
     }
 
     /// Lets every program that lost the budget use what it reserved.
@@ -302,6 +323,9 @@ impl World {
                 let clock = self.clock();
                 if let Some(ticket) = self.flights[at].ticket.take() {
                     self.budget.answered(&ticket, &self.flights[at].heard, clock);
+                    if self.budget.is_dirty() {
+                        self.save(0);
+                    }
                 }
             }
             Step::Lost(at) => {
