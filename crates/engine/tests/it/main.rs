@@ -7,6 +7,7 @@
 
 mod asking;
 mod bad_input;
+mod budget;
 mod carts;
 mod damage;
 mod door;
