@@ -106,6 +106,21 @@ fn a_restart_counts_what_was_reserved_and_lets_time_pass_from_then_on() {
 }
 
 #[test]
+fn what_was_under_way_at_a_restart_may_not_be_in_what_is_told() {
+    let limits = one(100, 300, 35);
+    let mut budget = Budget::new(&limits);
+    budget.granted(10);
+    drain(&mut budget, Class::Live, 0);
+    let saved = budget.save(1, SECOND);
+    let mut again = Budget::restore(&limits, &saved, 0, 0);
+    again.granted(1);
+    let ticket = again.take(Class::Live, 0).unwrap();
+    // Others made 69 calls; ten of ours are on their way yet, and one may be.
+    again.answered(&ticket, &told(100, 30, 200), 0);
+    assert_eq!(again.usage(0).windows[0].left, Some(30 - 11));
+}
+
+#[test]
 fn the_first_date_after_a_restart_tells_how_long_it_lasted() {
     let limits = one(100, 300, 35);
     let mut budget = Budget::new(&limits);
