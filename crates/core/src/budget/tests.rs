@@ -106,6 +106,16 @@ fn a_restart_counts_what_was_reserved_and_lets_time_pass_from_then_on() {
 }
 
 #[test]
+fn what_a_former_owner_reserved_counts_from_the_end_of_its_grace() {
+    let limits = one(100, 300, 35);
+    let saved = Budget::new(&limits).save(20, 0);
+    let next = Budget::restore(&limits, &saved, 15 * SECOND, 0);
+    for (second, room) in [(0, 70), (349, 70), (350, 90)] {
+        assert_eq!(next.room(Class::Live, second * SECOND), room, "after {second} s");
+    }
+}
+
+#[test]
 fn what_was_under_way_at_a_restart_may_not_be_in_what_is_told() {
     let limits = one(100, 300, 35);
     let mut budget = Budget::new(&limits);
