@@ -362,7 +362,7 @@ impl World {
             flight.windows.push(counter.open);
         }
         if self.is_telling {
-            let is_up = at % 2 == 0;
+            let is_up = at.is_multiple_of(2);
             let reset_s =
                 |counter: &Counter| (counter.reset_us(now_us) + if is_up { 999_999 } else { 0 }) / 1_000_000;
             flight.heard = Heard {
