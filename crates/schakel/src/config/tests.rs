@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use schakel_core::budget::Reserves;
+
 use super::schema::{self, Key};
 use super::{Config, ConnectionConfig, DEFAULT_FILE, Layers, Origin, source};
 use crate::error::{Exit, Failure};
@@ -165,6 +167,70 @@ fn a_shop_without_webhooks_is_asked_more_often_and_never_not_at_all() {
         said.contains("`sweep_interval` must be a length of time") && said.contains("`often`"),
         "{said}"
     );
+}
+
+#[test]
+fn the_limits_of_a_shop_are_read_or_refused_with_what_is_expected() {
+    let with = |line: &str| GOOD.replace("shop_id =", &format!("{line}\nshop_id ="));
+    let limits = |line: &str| {
+        let config = read(&with(line), &[], &[]).unwrap();
+        let ConnectionConfig::Lightspeed(shop) = &config.connections[0] else {
+            panic!("the first connection is the shop");
+        };
+        shop.key_limits().unwrap()
+    };
+    let plain = limits("");
+    assert_eq!(
+        (plain.windows, plain.per_second),
+        (Some([300, 3_000, 12_000]), 20)
+    );
+    assert_eq!(plain.reserves, Reserves::default());
+    let other =
+        limits("limits = \" 600/ 6000/24000\"\nreserve_live = 0\nreserve_others = 80\ncalls_per_second = 2");
+    assert_eq!((other.windows, other.per_second), (Some([600, 6_000, 24_000]), 2));
+    assert_eq!(
+        (other.reserves.live_percent, other.reserves.others_percent),
+        (0, 80)
+    );
+    assert_eq!(limits("limits = \"none\"").windows, None);
+    for text in [
+        "300",
+        "300/3000",
+        "300/3000/9",
+        "300/3000/12000/1",
+        "0/0/0",
+        "-300/3000/12000",
+        "",
+        "None",
+    ] {
+        let said = complaints(&with(&format!("limits = \"{text}\"")));
+        let expected = "`limits` must be the calls per five minutes, hour and day, such as 300/3000/12000";
+        assert!(
+            said.contains(expected) && said.contains("line 8"),
+            "{text}: {said}"
+        );
+    }
+    // One call per second would leave nothing beside the reserves, and none is no limit that a shop has.
+    for line in [
+        "calls_per_second = 0",
+        "calls_per_second = 1",
+        "calls_per_second = 10001",
+    ] {
+        let said = complaints(&with(line));
+        assert!(
+            said.contains("`calls_per_second` must lie between 2 and 10000"),
+            "{said}"
+        );
+    }
+    let said = complaints(&with("reserve_live = 81"));
+    assert!(
+        said.contains("`reserve_live` must lie between 0 and 80"),
+        "{said}"
+    );
+    let said = complaints(&with("reserve_live = 50\nreserve_others = 31"));
+    let both =
+        "`reserve_live` = 50 and `reserve_others` = 31 leave less than a fifth of the calls for history";
+    assert!(said.contains(both), "{said}");
 }
 
 #[test]
