@@ -140,17 +140,26 @@ impl Store {
             .collect()
     }
 
-    /// Counts waiting events, at most `most`.
+    /// Counts waiting events of `connection`, at most `most`.
     ///
     /// # Errors
     /// [`StoreError::Driver`].
-    pub async fn count_waiting(&self, tenant: TenantId, most: i64) -> Result<i64, StoreError> {
+    pub async fn count_waiting(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        most: i64,
+    ) -> Result<i64, StoreError> {
         let sql = Sql::new(
             self.db.dialect(),
             "count waiting events",
-            "SELECT count(*) FROM (SELECT 1 FROM event WHERE tenant_id = $1 AND state = 'waiting' LIMIT $2) AS few",
+            "SELECT count(*) FROM (SELECT 1 FROM event
+                 WHERE tenant_id = $1 AND state = 'waiting' AND connection_id = $2 LIMIT $3) AS few",
         );
-        let rows = self.db.read(sql.arg(tenant.0).arg(most)).await?;
+        let rows = self
+            .db
+            .read(sql.arg(tenant.0).arg(connection.0).arg(most))
+            .await?;
         rows.first().map_or(Ok(0), |row| row.cells().int())
     }
 

@@ -108,7 +108,7 @@ impl Loop {
     /// Tells whether the hub has more to do than a walk may add to.
     async fn is_behind(&self, job: Job) -> Result<bool, StoreError> {
         let (store, tenant) = (&self.hub.store, self.hub.tenant);
-        if store.count_waiting(tenant, BACKLOG).await? >= BACKLOG {
+        if store.count_waiting(tenant, self.connection, BACKLOG).await? >= BACKLOG {
             return Ok(true);
         }
         if job != Job::Backfill {

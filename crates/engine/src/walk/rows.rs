@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use schakel_core::connector::{ConnectorError, Fetched, Part, Span};
+use schakel_core::id::EventId;
 use schakel_core::record::RecordKind;
 use schakel_core::walk::{Walk, WalkState};
 use schakel_store::{StoreError, WalkPage};
@@ -80,7 +81,7 @@ impl Trip<'_> {
         let now = self.hub.clock.now();
         let mut page = WalkPage::bare(before.clone(), after);
         for ((id, event), answer) in due.into_iter().zip(each) {
-            let said = store.read_event(tenant, event).await?.map(|said| said.event.body);
+            let said = self.said(event).await?;
             let key = self.key(before, id);
             match self.fit(before.part, said.as_ref(), &answer) {
                 Rows::Whole(body) => page.events.push(self.event(before, key, body, now)),
@@ -168,6 +169,15 @@ impl Trip<'_> {
         self.room.min(self.source.fetches.max(1) * 2)
     }
 
+    /// Gives what a thing's own event said; one that is damaged or gone says nothing, so that the thing is asked for.
+    async fn said(&self, event: EventId) -> Result<Option<Bytes>, StoreError> {
+        match self.hub.store.read_event(self.hub.tenant, event).await {
+            Ok(row) => Ok(row.map(|row| row.event.body)),
+            Err(error) if error.is_of_data() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Asks for the rows of things, a call each. When none is answered it lies at the source, which is the error, unless
     /// that goes on for long although the source answers everything else.
     async fn ask_rows(&self, walk: &Walk, part: Part, ids: &[i64]) -> Result<Answers, ConnectorError> {
@@ -202,7 +212,7 @@ impl Trip<'_> {
         let left = store.count_rows_due(tenant, self.source.id, kind).await?;
         let now = self.hub.clock.now();
         after.expected = Some(after.seen + left);
-        let is_waiting = left > 0 && store.count_waiting(tenant, 1).await? > 0;
+        let is_waiting = left > 0 && store.count_waiting(tenant, self.source.id, 1).await? > 0;
         if is_waiting && before.failures < APPLY_WAITS {
             after.failures = before.failures + 1;
             after.due_at = now.plus_ms(APPLY_WAIT_MS);

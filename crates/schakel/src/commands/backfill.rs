@@ -7,7 +7,7 @@ use std::time::Duration;
 use schakel_core::connector::{Part, Span};
 use schakel_core::id::ConnectionId;
 use schakel_core::time::{Clock, Timestamp};
-use schakel_core::walk::{Job, Walk, WalkState};
+use schakel_core::walk::{Job, Phase, Walk, WalkState};
 use schakel_engine::clock::SystemClock;
 use schakel_engine::report::{self, PartProgress, Progress};
 use schakel_store::{OpenOptions, Store};
@@ -205,6 +205,12 @@ async fn changed_parts(
     let known = store.walks(TENANT, Some(connection)).await?;
     let mut parts = report::parts_in(&known, Job::Backfill, change.from);
     parts.retain(|part| which.part.is_empty() || meant.contains(part));
+    if change.to == WalkState::Waiting {
+        // To go on would be to consent to deletions, which is said with `reconcile --accept-deletions` alone.
+        let asks = |walk: &&Walk| walk.state == WalkState::Stopped && walk.phase == Phase::Accept;
+        let asking: Vec<Part> = known.iter().filter(asks).map(|walk| walk.part).collect();
+        parts.retain(|part| !asking.contains(part));
+    }
     let states = (change.from, change.to);
     store
         .set_walks(TENANT, connection, Job::Backfill, &parts, states)

@@ -43,7 +43,11 @@ async fn fifty_kills_during_a_history_lose_nothing_and_double_nothing() {
     });
     let hub = block_in_place(|| {
         let hub = outside.serve();
-        assert!(wait_until(END, || is_done(&outside)), "{:?}", outside.ask(&["backfill", "status"]));
+        assert!(
+            wait_until(END, || is_done(&outside)),
+            "{:?}",
+            outside.ask(&["backfill", "status"])
+        );
         hub
     });
     let database = outside.folder.path().join("schakel.db").display().to_string();

@@ -84,7 +84,7 @@ fn finding(id: i64, what: What, why: Why) -> (EventId, Finding) {
 
 /// How much a page left behind: events, wishes, pieces of `walk` and findings.
 async fn left_by(store: &Store, walk: &Walk) -> [usize; 4] {
-    let events = store.count_waiting(TENANT, 100).await.unwrap();
+    let events = store.count_waiting(TENANT, SHOP, 100).await.unwrap();
     let wishes = store.fetch_count(TENANT).await.unwrap();
     let (events, wishes) = (usize::try_from(events).unwrap(), usize::try_from(wishes).unwrap());
     let pieces = store

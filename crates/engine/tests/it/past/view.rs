@@ -92,11 +92,11 @@ impl Past {
         let mut values = Vec::new();
         if collection == "profile" {
             self.account.for_each_profile(DATABASE, |view| {
-                values.push(view.get(field).unwrap().into_owned())
+                values.push(view.get(field).unwrap().into_owned());
             });
         } else {
             self.account.for_each_subprofile(collection, |view| {
-                values.push(view.get(field).unwrap().into_owned())
+                values.push(view.get(field).unwrap().into_owned());
             });
         }
         values.sort();

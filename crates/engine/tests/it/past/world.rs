@@ -476,63 +476,12 @@ fn receiver(hooks: &Hooks, clock: &ManualClock) -> Receiver {
 
 fn hub(setting: &Setting, starts: u16, store: Store, clock: &Own, doors: Arc<dyn Http>) -> Hub {
     let preset = Arc::new(Preset::bookerz());
-    let known = shop::Options::default();
-    let (key, secret) = (Secret::new(known.api_key), Secret::new(known.api_secret));
-    let shop_id = i64::try_from(known.shop_id).unwrap();
-    let mut settings = lightspeed::Settings::new(shop_id, key, secret);
-    settings.base_url = "https://shop.test/".to_owned();
-    let sink_settings: copernica::Settings = serde_json::from_value(serde_json::json!({
-        "base_url": "https://account.test", "auth_url": "https://account.test/authenticate",
-        "access_token": "sandbox-token", "database": DATABASE,
-    }))
-    .unwrap();
-    let sink: Arc<dyn Sink> = Arc::new(copernica::Copernica::new(sink_settings, preset.clone()));
-    let owner = Owner {
-        tenant: TENANT,
-        connection: SOURCE,
-        worker: "worker-1".to_owned(),
-        is_alone: true,
-    };
-    let meter = KeyLimits {
-        windows: Some(setting.limits),
-        per_second: setting.per_second,
-        ..KeyLimits::default()
-    };
-    let ledger = Arc::new(Ledger::new(
-        store.clone(),
-        owner,
-        Arc::new(clock.clone()),
-        Arc::new(meter),
-    ));
-    let metered: Arc<dyn Http> = Arc::new(BudgetDoor::new(doors.clone(), ledger.clone()));
-    let source = SourceConnection {
-        id: SOURCE,
-        name: "shop".to_owned(),
-        source: Arc::new(Lightspeed::new(settings)),
-        cx: Cx::new(metered, Arc::new(clock.clone())),
-        scope: 1,
-        fetches: setting.fetches,
-        walks: setting.walks,
-        hook_address: HookAddress::default(),
-        ledger,
-    };
-    source
-        .hook_address
-        .set(setting.has_hooks.then(|| ADDRESS.to_owned()));
-    let sink = SinkConnection {
-        id: SINK,
-        name: "copernica".to_owned(),
-        sink,
-        cx: Cx::new(doors, Arc::new(clock.clone())),
-        settle_ms: 30_000,
-        attempt_ms: 20_000,
-        concurrency: 8,
-    };
+    let source = source(setting, &store, clock, doors.clone());
     let route = Route {
         source: SOURCE,
         sink: SINK,
-        preset,
-        shop_id,
+        preset: preset.clone(),
+        shop_id: source.source.shop_id(),
         is_unconfirmed_enough: false,
         has_quotes: true,
         has_quote_rows: false,
@@ -545,7 +494,7 @@ fn hub(setting: &Setting, starts: u16, store: Store, clock: &Own, doors: Arc<dyn
         store,
         tenant: TENANT,
         sources: BTreeMap::from([(SOURCE, source)]),
-        sinks: BTreeMap::from([(SINK, sink)]),
+        sinks: BTreeMap::from([(SINK, sink(preset, clock, doors))]),
         routes: vec![route],
         blocked: BlockList::standard(),
         hub_key: [7; 32],
@@ -554,5 +503,56 @@ fn hub(setting: &Setting, starts: u16, store: Store, clock: &Own, doors: Arc<dyn
         ids: Arc::new(IdMaker::new(starts)),
         worker: format!("worker-{starts}"),
         wake: Wake::default(),
+    }
+}
+
+fn source(setting: &Setting, store: &Store, clock: &Own, doors: Arc<dyn Http>) -> SourceConnection {
+    let known = shop::Options::default();
+    let (key, secret) = (Secret::new(known.api_key), Secret::new(known.api_secret));
+    let shop_id = i64::try_from(known.shop_id).unwrap();
+    let mut settings = lightspeed::Settings::new(shop_id, key, secret);
+    settings.base_url = "https://shop.test/".to_owned();
+    let owner = Owner {
+        tenant: TENANT,
+        connection: SOURCE,
+        worker: "worker-1".to_owned(),
+        is_alone: true,
+    };
+    let meter = Arc::new(KeyLimits {
+        windows: Some(setting.limits),
+        per_second: setting.per_second,
+        ..KeyLimits::default()
+    });
+    let own: Arc<dyn Clock> = Arc::new(clock.clone());
+    let ledger = Arc::new(Ledger::new(store.clone(), owner, own.clone(), meter));
+    let hook_address = HookAddress::default();
+    hook_address.set(setting.has_hooks.then(|| ADDRESS.to_owned()));
+    SourceConnection {
+        id: SOURCE,
+        name: "shop".to_owned(),
+        source: Arc::new(Lightspeed::new(settings)),
+        cx: Cx::new(Arc::new(BudgetDoor::new(doors, ledger.clone())), own),
+        scope: 1,
+        fetches: setting.fetches,
+        walks: setting.walks,
+        hook_address,
+        ledger,
+    }
+}
+
+fn sink(preset: Arc<Preset>, clock: &Own, doors: Arc<dyn Http>) -> SinkConnection {
+    let settings: copernica::Settings = serde_json::from_value(serde_json::json!({
+        "base_url": "https://account.test", "auth_url": "https://account.test/authenticate",
+        "access_token": "sandbox-token", "database": DATABASE,
+    }))
+    .unwrap();
+    SinkConnection {
+        id: SINK,
+        name: "copernica".to_owned(),
+        sink: Arc::new(copernica::Copernica::new(settings, preset)),
+        cx: Cx::new(doors, Arc::new(clock.clone())),
+        settle_ms: 30_000,
+        attempt_ms: 20_000,
+        concurrency: 8,
     }
 }
