@@ -242,6 +242,28 @@ pub(crate) async fn referring(
     Ok(found)
 }
 
+pub(crate) async fn labelled(
+    conn: &mut Conn<'_>,
+    tenant: TenantId,
+    kind: RecordKind,
+    labels: &[String],
+) -> Result<Vec<RecordRow>, StoreError> {
+    let mut found = Vec::new();
+    for chunk in key_chunks(labels) {
+        let sql = conn
+            .sql("read records by label", SELECT)
+            .push("kind = ")
+            .bind(kind.as_str())
+            .push(" AND label <> '' AND (tenant_id, label) IN (VALUES ")
+            .key_rows(chunk, |label, values| {
+                values.put(tenant.0).put(label_key(label));
+            })
+            .push(")");
+        collect(conn, sql, &mut found).await?;
+    }
+    Ok(found)
+}
+
 async fn collect(conn: &mut Conn<'_>, sql: Sql, found: &mut Vec<RecordRow>) -> Result<(), StoreError> {
     for row in conn.fetch(sql).await? {
         found.push(record_row(&row)?);

@@ -94,6 +94,9 @@ impl WriteTx {
         /// Returns the records of `kind` that refer to one of `ref_ids` ([`RecordRow::ref_id`]), as they stood before
         /// this transaction.
         beside referring = record::referring(kind: RecordKind, connection: ConnectionId, ref_ids: &[i64]) -> Vec<RecordRow>;
+        /// Returns the records of `kind` that are called one of `labels` ([`RecordRow::label`]), as they stood before
+        /// this transaction.
+        beside labelled = record::labelled(kind: RecordKind, labels: &[String]) -> Vec<RecordRow>;
         /// Writes merges and splits down.
         beside log_merges = relation::log_merges(rows: &[MergeRow]) -> ();
         /// Returns the entities that exist, of `keys`.

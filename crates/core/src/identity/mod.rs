@@ -85,6 +85,16 @@ impl MatchKey {
         let folded = fold_email(email);
         (!folded.is_empty()).then(|| Self(format!("email:{folded}")))
     }
+
+    /// Gives 32 hexadecimal digits that stand for this key where it is looked up but no address belongs, such as in
+    /// [`RecordKind::Checkout`](crate::record::RecordKind::Checkout)s of people whom the hub does not know. Without
+    /// `hub_key` nobody can try addresses against them.
+    #[must_use]
+    pub fn digest(&self, hub_key: &[u8; 32]) -> String {
+        let key = blake3::derive_key("schakel 2026 digest of a match key", hub_key);
+        let digest = blake3::keyed_hash(&key, self.0.as_bytes());
+        digest.to_hex()[..32].to_owned()
+    }
 }
 
 /// Keys that join nothing although they look like keys.

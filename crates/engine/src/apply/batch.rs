@@ -221,6 +221,7 @@ async fn plan_input(
         relation_of: resolved.relation_of,
         changed: resolved.changed,
         absent: resolved.absent,
+        former_keys: resolved.former_keys,
         since: taken.since.clone(),
         since_any: taken.since_any,
         former_owners: taken
@@ -268,14 +269,21 @@ async fn plan_input(
     }
     add_referring(hub, tx, taken, quotes, products, &mut input).await?;
     add_moved(hub, tx, taken, &resolved.moved, &mut input).await?;
-    let carts: Vec<RecordKey> = input
-        .orders
-        .iter()
-        .filter_map(|key| taken.quote_of(key))
-        .collect();
-    input.quotes.extend(carts);
+    add_carts(taken, members, &mut input);
     input.records = taken.hand_over(members);
     Ok(input)
+}
+
+/// Adds the carts that orders to plan and changed checkouts name, or named until now.
+fn add_carts(taken: &Taken, members: &BTreeSet<ConnectionId>, input: &mut Input) {
+    let changed = taken.changed.keys();
+    let checkouts = changed.filter(|key| key.kind == RecordKind::Checkout);
+    let named = input.orders.iter().chain(checkouts);
+    let carts: Vec<RecordKey> = named.filter_map(|key| taken.quote_of(key)).collect();
+    let carts = carts.iter().chain(&taken.former_carts);
+    input
+        .quotes
+        .extend(carts.filter(|key| members.contains(&key.connection)));
 }
 
 /// Adds the orders and carts that show a changed cart, product or variant.

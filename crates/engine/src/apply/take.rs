@@ -45,6 +45,8 @@ pub(super) struct Taken {
     pub wanted: Vec<FetchRow>,
     /// Customers to whom something belonged that now belongs to another.
     pub former_owners: BTreeSet<RecordKey>,
+    /// Carts that a checkout named until this batch.
+    pub former_carts: BTreeSet<RecordKey>,
     /// Things that this batch tells of for the first time, in an answer to a question of ours.
     new_by_fetch: BTreeSet<RecordKey>,
     /// Things that payloads of their own told of.
@@ -178,7 +180,7 @@ impl Taken {
             .flatten()
     }
 
-    /// Gives the cart that an order came from.
+    /// Gives the cart that an order came from, or that a checkout names.
     pub fn quote_of(&self, key: &RecordKey) -> Option<RecordKey> {
         let id = self.rows.get(key)?.as_ref()?.ref_id;
         (id > 0).then(|| RecordKey::new(key.connection, RecordKind::Quote, id))
@@ -227,7 +229,7 @@ impl Taken {
         let is_silent = records.is_empty();
         let mut is_changed = false;
         for record in records {
-            is_changed |= self.join(event, record);
+            is_changed |= self.join(hub, event, record);
         }
         for (kind, remote_id) in wanted {
             let key = RecordKey::new(event.connection, kind, remote_id);
@@ -270,7 +272,7 @@ impl Taken {
         });
     }
 
-    fn join(&mut self, event: &Event, record: Record) -> bool {
+    fn join(&mut self, hub: &Hub, event: &Event, record: Record) -> bool {
         let key = record.key;
         if event.origin == Origin::Webhook && record.version.rank > Rank::Embedded {
             self.told.insert(key);
@@ -286,7 +288,7 @@ impl Taken {
             label: String::new(),
             is_historic: event.origin == Origin::Backfill,
         });
-        let owner = row.owner;
+        let (owner, ref_id) = (row.owner, row.ref_id);
         let shown = shown_content(&row.held);
         if !row.held.absorb(record) {
             // Unless this very event said what is held: it was applied, set aside after all and let go again.
@@ -303,10 +305,14 @@ impl Taken {
         }
         let is_shown_same = shown.is_some() && shown == shown_content(&row.held);
         if let Some((_, _, content)) = &row.held.live {
-            (row.owner, row.ref_id, row.label) = columns(key, content);
+            (row.owner, row.ref_id, row.label) = columns(hub, key, content);
         }
         if owner != row.owner {
             self.former_owners.extend(owner);
+        }
+        if key.kind == RecordKind::Checkout && ref_id > 0 && ref_id != row.ref_id {
+            let cart = RecordKey::new(key.connection, RecordKind::Quote, ref_id);
+            self.former_carts.insert(cart);
         }
         if is_shown_same {
             self.rewritten.insert(key);

@@ -2,6 +2,7 @@
 
 mod around;
 mod carts;
+mod checkouts;
 mod groups;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +11,7 @@ use schakel_core::connector::Class;
 use schakel_core::delivery::ObjectKind;
 use schakel_core::entity::{LanguageName, Order, Product, Quote, Shipment, Variant};
 use schakel_core::id::{ConnectionId, EntityId, RelationId};
+use schakel_core::identity::MatchKey;
 use schakel_core::record::{Content, Held, RecordKey, RecordKind};
 use schakel_core::time::Timestamp;
 use schakel_store::{EntityKey, EntityRow, FetchRow, RecordRow, RelationRow, StoreError, WriteTx};
@@ -24,12 +26,17 @@ pub(super) struct Loaded {
     records: BTreeMap<RecordKey, Option<RecordRow>>,
     relation_of: BTreeMap<RecordKey, RelationId>,
     shipments: BTreeMap<RecordKey, Vec<RecordKey>>,
-    /// Carts to which an order refers.
+    /// Carts to which an order refers, or whose checkout became one.
     ordered_quotes: BTreeSet<RecordKey>,
     /// When each person placed the newest order, of the persons with carts to plan.
     ordered_at: BTreeMap<RelationId, Timestamp>,
     former_owners: BTreeSet<RecordKey>,
+    former_keys: BTreeSet<MatchKey>,
     members: BTreeMap<RelationId, Vec<RecordKey>>,
+    /// The keys of the records about each person of whom the members are known.
+    keys_of: BTreeMap<RelationId, BTreeSet<MatchKey>>,
+    /// Carts that stand in a sink and belong to nobody any more.
+    nobodys: BTreeSet<RecordKey>,
     relations: BTreeMap<RelationId, RelationRow>,
     entities: BTreeMap<EntityKey, EntityRow>,
     dirty_entities: BTreeSet<EntityKey>,
@@ -66,7 +73,10 @@ pub(super) async fn load(
         ordered_quotes: BTreeSet::new(),
         ordered_at: BTreeMap::new(),
         former_owners: input.former_owners,
+        former_keys: input.former_keys,
         members: BTreeMap::new(),
+        keys_of: BTreeMap::new(),
+        nobodys: BTreeSet::new(),
         relations: BTreeMap::new(),
         entities: BTreeMap::new(),
         dirty_entities: BTreeSet::new(),

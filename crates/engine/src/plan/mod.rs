@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schakel_core::connector::Class;
 use schakel_core::id::RelationId;
+use schakel_core::identity::MatchKey;
 use schakel_core::problem::Problem;
 use schakel_core::record::RecordKey;
 use schakel_core::time::Timestamp;
@@ -39,6 +40,8 @@ pub struct Input {
     pub groups: BTreeSet<RecordKey>,
     /// Customers to whom an order or cart belonged that now belongs to another.
     pub former_owners: BTreeSet<RecordKey>,
+    /// Keys that led to other persons until now: what checkouts say by them is looked at again.
+    pub former_keys: BTreeSet<MatchKey>,
     /// When the oldest event about each changed record was received.
     pub since: BTreeMap<RecordKey, Timestamp>,
     /// When the oldest event of the batch was received; for everything else.
@@ -66,6 +69,7 @@ pub async fn run(hub: &Hub, tx: &mut WriteTx, scope: i64, input: Input) -> Resul
     let mut planned = Planned::default();
     let is_idle = input.changed.is_empty()
         && input.former_owners.is_empty()
+        && input.former_keys.is_empty()
         && input.absent.is_empty()
         && input.orders.is_empty()
         && input.quotes.is_empty()

@@ -6,6 +6,7 @@ use schakel_core::delivery::ObjectKind;
 use schakel_core::entity::{Order, OrderRow, QuoteRow};
 use schakel_core::golden::{self, GroupView, OrderView, QuoteRowView, QuoteView, RowView};
 use schakel_core::id::{ConnectionId, RelationId};
+use schakel_core::identity::MatchKey;
 use schakel_core::preset::{self, Hub as HubValues, Rendered, Table};
 use schakel_core::problem::Problem;
 use schakel_core::record::{Content, Held, RecordKey, RecordKind};
@@ -214,7 +215,7 @@ impl Desk<'_> {
         }
     }
 
-    /// Plans carts that belong to somebody; anonymous ones wait until a person is known.
+    /// Plans carts that belong to somebody; others wait until a person is known.
     pub fn quotes(&mut self) {
         for key in self.loaded.quotes.clone() {
             let Some(relation) = self.loaded.owner(&key) else {
@@ -238,7 +239,7 @@ impl Desk<'_> {
                     let view = QuoteView {
                         id: key.remote_id,
                         quote,
-                        is_gone: held.is_deleted(),
+                        is_gone: held.is_deleted() || loaded.is_nobodys(&key),
                         is_ordered: loaded.is_ordered(&key),
                         is_expired: expires_ms > 0 && changed_at.plus_ms(expires_ms) <= now,
                         recovery_url: &golden::recovery_url(&route.carts.recovery_url, &quote.recovery_hash),
@@ -408,9 +409,10 @@ fn note(planned: &mut Planned, key: RecordKey, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Gives the columns by which a record's row is found: owner, second reference, label.
+/// Gives the columns by which a record's row is found: owner, second reference, label. The label of a checkout is the
+/// digest of its address, by which it is found when a person with that address appears.
 #[must_use]
-pub fn columns(key: RecordKey, content: &Content) -> (Option<RecordKey>, i64, String) {
+pub fn columns(hub: &Hub, key: RecordKey, content: &Content) -> (Option<RecordKey>, i64, String) {
     let near = |kind, id: i64| (id > 0).then(|| RecordKey::new(key.connection, kind, id));
     match content {
         Content::Order(order) => (
@@ -430,7 +432,7 @@ pub fn columns(key: RecordKey, content: &Content) -> (Option<RecordKey>, i64, St
         Content::Checkout(checkout) => (
             near(RecordKind::Customer, checkout.customer_id),
             checkout.quote_id,
-            String::new(),
+            MatchKey::email(&checkout.email).map_or_else(String::new, |email| email.digest(&hub.hub_key)),
         ),
         Content::Customer(_) | Content::Subscription(_) | Content::Product(_) => (None, 0, String::new()),
     }

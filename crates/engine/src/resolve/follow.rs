@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schakel_core::id::{EventId, RelationId};
-use schakel_core::identity::{self, Component, Node, Resolution, SourceClass};
+use schakel_core::identity::{self, Component, MatchKey, Node, Resolution, SourceClass};
 use schakel_core::record::RecordKey;
 use schakel_store::{MergeRow, PutNode, RelationRow, StoreError, WriteTx};
 
@@ -31,6 +31,7 @@ pub(super) async fn settle(
     let resolution = decide(hub, tx, &mut closed).await?;
     let rows = RelationRows::load(hub, tx, scope, &closed, &resolution).await?;
     write_nodes(hub, tx, scope, &closed).await?;
+    resolved.former_keys = former_keys(&closed);
     let events = &put.events;
     let changed_nodes: BTreeSet<RecordKey> = events
         .keys()
@@ -110,6 +111,15 @@ async fn write_nodes(hub: &Hub, tx: &mut WriteTx, scope: i64, closed: &Closed) -
     tx.put_nodes(hub.tenant, scope, &puts).await?;
     let gone: Vec<RecordKey> = gone_nodes(closed).map(|node| node.key).collect();
     tx.remove_nodes(hub.tenant, scope, &gone).await
+}
+
+/// Gives the keys of the nodes that lost some, or their person.
+fn former_keys(closed: &Closed) -> BTreeSet<MatchKey> {
+    let changed = closed.before.values().filter(|node| {
+        let after = closed.after.get(&node.key);
+        after.is_none_or(|after| after.keys != node.keys || after.relation != node.relation)
+    });
+    changed.flat_map(|node| node.keys.iter().cloned()).collect()
 }
 
 fn gone_nodes(closed: &Closed) -> impl Iterator<Item = &Node> {

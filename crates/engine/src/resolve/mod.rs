@@ -9,7 +9,7 @@ mod follow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use schakel_core::id::{EventId, RelationId};
-use schakel_core::identity::{Component, Node};
+use schakel_core::identity::{Component, MatchKey, Node};
 use schakel_core::record::RecordKey;
 use schakel_store::{StoreError, WriteTx};
 
@@ -37,6 +37,8 @@ pub struct Resolved {
     pub moved: BTreeSet<RecordKey>,
     /// Numbers that no sink may hold any more.
     pub absent: BTreeSet<RelationId>,
+    /// Keys by which records were found until now that have them no more, or belong to another person.
+    pub former_keys: BTreeSet<MatchKey>,
     /// Accounts that must be fetched before a merge counts.
     pub unconfirmed: Vec<RecordKey>,
 }

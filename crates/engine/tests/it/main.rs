@@ -9,6 +9,7 @@ mod asking;
 mod bad_input;
 mod budget;
 mod carts;
+mod checkouts;
 mod damage;
 mod door;
 mod ending;

@@ -124,6 +124,11 @@ async fn records_are_found_by_owner_reference_and_label(store: Store) {
     // 0 means none, so nothing refers to it.
     let none = tx.referring(TENANT, RecordKind::Order, SHOP, &[0]).await.unwrap();
     assert!(none.is_empty());
+    let labels = ["ORD00011", "ORD00013", "ORD00099", ""].map(str::to_owned);
+    let labelled = tx.labelled(TENANT, RecordKind::Order, &labels).await.unwrap();
+    assert_eq!(ids(labelled), [11, 13]);
+    let others = tx.labelled(TENANT, RecordKind::Checkout, &labels).await.unwrap();
+    assert!(others.is_empty());
     tx.commit().await.unwrap();
     let found = store.find_orders_by_label(TENANT, "ORD00012").await.unwrap();
     assert_eq!(ids(found), [12]);

@@ -210,6 +210,8 @@ async fn read_lists(tx: &mut WriteTx, n: i64) {
     tx.owned(t, &kinds, &customers).await.unwrap();
     tx.moments(t, RecordKind::Order, &customers).await.unwrap();
     tx.referring(t, RecordKind::Order, SHOP, &numbers).await.unwrap();
+    let labels: Vec<String> = numbers.iter().map(|n| format!("ORD{n:05}")).collect();
+    tx.labelled(t, RecordKind::Order, &labels).await.unwrap();
     tx.nodes(t, SCOPE, &customers).await.unwrap();
     tx.nodes_by_keys(t, SCOPE, &keys).await.unwrap();
     tx.match_key_counts(t, SCOPE, &keys).await.unwrap();

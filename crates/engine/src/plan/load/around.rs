@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schakel_core::id::ConnectionId;
-use schakel_core::record::{RecordKey, RecordKind};
+use schakel_core::record::{Content, RecordKey, RecordKind};
 use schakel_store::{StoreError, WriteTx};
 
 use super::Loaded;
@@ -45,7 +45,7 @@ impl Loaded {
         self.records(hub, tx, around.into_iter().collect()).await
     }
 
-    /// Loads customers, products and variants of the carts, and notes to which carts an order refers.
+    /// Loads customers, products and variants of the carts, and notes from which carts an order was placed.
     pub(super) async fn around_quotes(&mut self, hub: &Hub, tx: &mut WriteTx) -> Result<(), StoreError> {
         let mut around = BTreeSet::new();
         let mut quotes: BTreeMap<ConnectionId, Vec<i64>> = BTreeMap::new();
@@ -63,17 +63,20 @@ impl Loaded {
         }
         self.records(hub, tx, around.into_iter().collect()).await?;
         for (connection, ids) in quotes {
-            let orders = tx
-                .referring(hub.tenant, RecordKind::Order, connection, &ids)
-                .await?;
-            self.keep(orders);
-        }
-        for row in self.records.values().flatten() {
-            let cart = near(&row.held.key, RecordKind::Quote, row.ref_id);
-            if row.held.key.kind == RecordKind::Order {
-                self.ordered_quotes.extend(cart);
+            for kind in [RecordKind::Order, RecordKind::Checkout] {
+                let referring = tx.referring(hub.tenant, kind, connection, &ids).await?;
+                self.keep(referring);
             }
         }
+        let ordered = self.records.values().flatten().filter(|row| {
+            let content = row.held.live.as_ref().map(|(.., content)| content);
+            match content {
+                Some(Content::Checkout(checkout)) => checkout.order_id > 0,
+                _ => row.held.key.kind == RecordKind::Order,
+            }
+        });
+        let carts = ordered.filter_map(|row| near(&row.held.key, RecordKind::Quote, row.ref_id));
+        self.ordered_quotes = carts.collect();
         Ok(())
     }
 }

@@ -52,6 +52,7 @@ impl Loaded {
         for node in nodes {
             if let Some(relation) = node.relation {
                 self.members.entry(relation).or_default().push(node.key);
+                self.keys_of.entry(relation).or_default().extend(node.keys);
                 self.relation_of.entry(node.key).or_insert(relation);
             }
         }
@@ -66,6 +67,8 @@ impl Loaded {
         tx: &mut WriteTx,
         scope: i64,
     ) -> Result<(), StoreError> {
+        let named: Vec<RecordKey> = self.quotes.iter().copied().collect();
+        self.bind(hub, tx, scope, named).await?;
         if !hub.routes_of_scope(scope).any(|route| route.has_quotes) {
             return Ok(());
         }
@@ -82,7 +85,9 @@ impl Loaded {
         let carts = tx.owned(hub.tenant, &[RecordKind::Quote], &customers).await?;
         self.quotes.extend(carts.iter().map(|row| row.held.key));
         self.keep(carts);
-        let with_carts = self.quotes.iter().filter_map(|key| self.owner(key)).collect();
+        self.carts_by_checkout(hub, tx, scope, &people).await?;
+        let with_carts: BTreeSet<RelationId> = self.quotes.iter().filter_map(|key| self.owner(key)).collect();
+        self.load_members(hub, tx, scope, &with_carts).await?;
         self.note_orders(hub, tx, &with_carts).await
     }
 
@@ -118,7 +123,7 @@ impl Loaded {
         Ok(())
     }
 
-    fn members_of_kind(&self, people: &BTreeSet<RelationId>, kind: RecordKind) -> Vec<RecordKey> {
+    pub(super) fn members_of_kind(&self, people: &BTreeSet<RelationId>, kind: RecordKind) -> Vec<RecordKey> {
         let members = people.iter().filter_map(|id| self.members.get(id)).flatten();
         members.filter(|key| key.kind == kind).copied().collect()
     }
