@@ -8,6 +8,7 @@
 mod account;
 mod answers;
 mod door;
+mod extras;
 mod removed;
 mod scripted;
 mod simulator;
@@ -32,6 +33,10 @@ const START: Timestamp = Timestamp::from_micros(1_780_315_200_000_000);
 const DATABASE: &str = "webshop";
 
 fn sink_at(base_url: &str, version: ApiVersion) -> Copernica {
+    sink_with(base_url, version, Preset::bookerz())
+}
+
+fn sink_with(base_url: &str, version: ApiVersion, preset: Preset) -> Copernica {
     let settings = Settings {
         base_url: base_url.to_owned(),
         auth_url: format!("{base_url}/authenticate"),
@@ -39,7 +44,7 @@ fn sink_at(base_url: &str, version: ApiVersion) -> Copernica {
         timeout_ms: 20_000,
         ..Settings::new(Secret::new("sandbox-token"), DATABASE)
     };
-    Copernica::new(settings, Arc::new(Preset::bookerz()))
+    Copernica::new(settings, Arc::new(preset))
 }
 
 fn table(kind: ObjectKind) -> Table {

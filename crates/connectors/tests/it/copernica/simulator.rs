@@ -28,7 +28,7 @@ fn receipt(remote_id: i64, is_created: bool) -> Receipt {
 }
 
 /// Reads the fields of the database as the account shows them: collection, name, type, length, index, lock, value.
-async fn fields_of(world: &World) -> Vec<[String; 7]> {
+pub(super) async fn fields_of(world: &World) -> Vec<[String; 7]> {
     let request = Request {
         method: Method::Get,
         url: format!(
