@@ -18,8 +18,9 @@ use schakel_engine::budget::{BudgetDoor, Ledger, Owner};
 use schakel_engine::clock::{Dice, SystemClock};
 use schakel_engine::http::{CallCounts, CountingDoor, HyperDoor};
 use schakel_engine::hub::{HookAddress, Hub, Route, SinkConnection, SourceConnection, Wake, WalkSettings};
+use schakel_engine::report;
 use schakel_server::hooks::HookPaths;
-use schakel_store::Store;
+use schakel_store::{Store, StoreError};
 
 use crate::config::{
     Config, ConnectionConfig, CopernicaConfig, LightspeedConfig, Newsletter, OrderId, RouteConfig, Scope,
@@ -164,6 +165,17 @@ impl Presets {
     fn of(&self, sink: &str) -> Arc<Preset> {
         self.by_sink.get(sink).unwrap_or(&self.plain).clone()
     }
+}
+
+/// Gives the fields of each account that the store knows, with what the routes to it switch on.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn fields_of_sinks(config: &Config, store: &Store) -> Result<report::Presets, StoreError> {
+    let presets = Presets::of_routes(&Parts::of_config(config).routes);
+    let rows = store.connections(TENANT).await?;
+    let by_sink = rows.into_iter().map(|row| (row.id, presets.of(&row.name)));
+    Ok(report::Presets::new(by_sink.collect()))
 }
 
 /// The outside systems alone, for commands that ask them something and need no database.

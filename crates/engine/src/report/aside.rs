@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use schakel_core::delivery::ObjectKind;
 use schakel_core::id::{ConnectionId, DeliveryId, TenantId};
-use schakel_core::preset::Preset;
 use schakel_core::problem::Language;
 use schakel_store::rows::{AsideRow, AttemptRow, DeadFilter, DeadLetter, QuarantineFilter};
 use schakel_store::{Store, StoreError};
 use serde::Serialize;
 
+use super::Presets;
 use super::preview::key_of;
 use super::status::text_of;
 
@@ -110,13 +110,13 @@ pub async fn quarantine(
 pub async fn dead(
     store: &Store,
     tenant: TenantId,
-    preset: &Preset,
+    presets: &Presets,
     (sink, filter): (Option<ConnectionId>, &DeadFilter),
     limit: usize,
 ) -> Result<Vec<Dead>, StoreError> {
     let names = names(store, tenant).await?;
     let rows = store.dead_letters(tenant, sink, filter, limit).await?;
-    Ok(rows.iter().map(|row| dead_letter(row, preset, &names)).collect())
+    Ok(rows.iter().map(|row| dead_letter(row, presets, &names)).collect())
 }
 
 /// Gives one delivery that was given up, with its newest attempts; `None` when it is none.
@@ -126,7 +126,7 @@ pub async fn dead(
 pub async fn dead_one(
     store: &Store,
     tenant: TenantId,
-    preset: &Preset,
+    presets: &Presets,
     delivery: DeliveryId,
     attempts: usize,
 ) -> Result<Option<Dead>, StoreError> {
@@ -134,7 +134,7 @@ pub async fn dead_one(
         deliveries: Some(vec![delivery]),
         ..DeadFilter::default()
     };
-    let Some(mut found) = dead(store, tenant, preset, (None, &filter), 1).await?.pop() else {
+    let Some(mut found) = dead(store, tenant, presets, (None, &filter), 1).await?.pop() else {
         return Ok(None);
     };
     let rows = store.attempts_of(tenant, delivery, attempts).await?;
@@ -177,13 +177,13 @@ fn aside(row: AsideRow, names: &Names) -> Aside {
     }
 }
 
-fn dead_letter(row: &DeadLetter, preset: &Preset, names: &Names) -> Dead {
+fn dead_letter(row: &DeadLetter, presets: &Presets, names: &Names) -> Dead {
     let delivery = &row.delivery;
     Dead {
         delivery: delivery.id.to_string(),
         sink: name(names, delivery.sink),
         kind: ObjectKind::as_str(delivery.kind),
-        key: key_of(preset, delivery),
+        key: key_of(presets, delivery),
         remote_id: delivery.remote_id,
         at: row.at.to_string(),
         error: row.error.clone(),

@@ -6,12 +6,13 @@ use schakel_core::delivery::{DeliveryState, ObjectKind, Value, Wish};
 use schakel_core::golden;
 use schakel_core::id::{ConnectionId, RelationId, TenantId};
 use schakel_core::identity::{MatchKey, Node, SourceClass};
-use schakel_core::preset::Preset;
 use schakel_core::record::{Content, Held, RecordKey, RecordKind};
 use schakel_core::time::Timestamp;
 use schakel_store::rows::{DeliveryRow, EntityRow, RecordRow, RelationRow};
 use schakel_store::{Store, StoreError};
 use serde::Serialize;
+
+use super::Presets;
 
 /// Longest chain of numbers that lead to each other; longer ones would be a fault of ours.
 const ALIASES_MAX: usize = 16;
@@ -24,7 +25,7 @@ pub struct Reader<'a> {
     /// Whose data it is.
     pub tenant: TenantId,
     /// The sinks' fields.
-    pub preset: &'a Preset,
+    pub presets: &'a Presets,
     /// Whether a subscription without double opt-in counts as a Yes.
     pub is_unconfirmed_enough: bool,
 }
@@ -421,7 +422,7 @@ async fn sinks(
             state: profile.state.as_str(),
             wish: profile.wish,
             is_confirmed,
-            fields: fields(reader.preset, profile),
+            fields: fields(reader.presets, profile),
             attempts: if is_confirmed {
                 Vec::new()
             } else {
@@ -444,9 +445,12 @@ async fn attempts(reader: Reader<'_>, row: &DeliveryRow) -> Result<Vec<Try>, Sto
 }
 
 /// Puts names to the values of a delivery; nothing when it was planned with another preset.
-fn fields(preset: &Preset, row: &DeliveryRow) -> BTreeMap<String, Value> {
+fn fields(presets: &Presets, row: &DeliveryRow) -> BTreeMap<String, Value> {
     let values: Vec<Value> = serde_json::from_str(&row.desired).unwrap_or_default();
-    let fields = preset.table(row.kind).and_then(|table| table.named(values));
+    let fields = presets
+        .of(row.sink)
+        .table(row.kind)
+        .and_then(|table| table.named(values));
     let fields = fields.into_iter().flatten();
     fields.map(|(name, value)| (name.to_string(), value)).collect()
 }

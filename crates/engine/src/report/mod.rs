@@ -7,6 +7,7 @@
 mod aside;
 mod explain;
 mod history;
+mod presets;
 mod preview;
 pub mod price;
 mod status;
@@ -19,5 +20,6 @@ pub use explain::{Because, Explained, Member, MergeView, Moment, Reader, SinkVie
 pub use history::{
     End, FindingLine, Findings, PartProgress, Progress, Subject, WalkLine, end, findings, parts_in, progress,
 };
+pub use presets::Presets;
 pub use preview::{Change, KindPreview, Preview, Rejected, Sample, preview};
 pub use status::{InboxLine, Latency, LeftWaiting, Probe, QuarantineLine, SinkLine, Status, status};

@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schakel_core::delivery::{DeliveryState, ObjectKind, Wish};
 use schakel_core::id::{ConnectionId, DeliveryId, TenantId};
-use schakel_core::preset::Preset;
 use schakel_store::rows::{DeadFilter, DeliveryRow};
 use schakel_store::{Store, StoreError};
 use serde::Serialize;
+
+use super::Presets;
 
 /// Rows that are read at once.
 const PAGE: usize = 2_000;
@@ -93,12 +94,12 @@ const REASONS: usize = 1_000;
 pub async fn preview(
     store: &Store,
     tenant: TenantId,
-    preset: &Preset,
+    presets: &Presets,
     samples_max: usize,
 ) -> Result<Preview, StoreError> {
     let mut counted = Counted {
         samples_max,
-        preset,
+        presets,
         changes: BTreeMap::new(),
         unchanged: 0,
         given_up: 0,
@@ -137,7 +138,7 @@ pub async fn preview(
             count,
             samples,
         });
-    let rejected = rejected(store, tenant, preset, samples_max, name).await?;
+    let rejected = rejected(store, tenant, presets, samples_max, name).await?;
     Ok(Preview {
         rejected,
         held_back: counted.held_back,
@@ -150,7 +151,7 @@ pub async fn preview(
 async fn rejected(
     store: &Store,
     tenant: TenantId,
-    preset: &Preset,
+    presets: &Presets,
     samples_max: usize,
     name: impl Fn(ConnectionId) -> String,
 ) -> Result<Vec<Rejected>, StoreError> {
@@ -163,7 +164,7 @@ async fn rejected(
         let (count, samples) = by_reason.entry((row.sink, row.kind, letter.error)).or_default();
         *count += 1;
         if samples.len() < samples_max {
-            samples.push(sample(preset, row));
+            samples.push(sample(presets, row));
         }
     }
     let lines = by_reason
@@ -180,7 +181,7 @@ async fn rejected(
 
 struct Counted<'a> {
     samples_max: usize,
-    preset: &'a Preset,
+    presets: &'a Presets,
     changes: BTreeMap<(ConnectionId, ObjectKind, Change), (u64, Vec<Sample>)>,
     unchanged: u64,
     given_up: u64,
@@ -203,7 +204,7 @@ impl Counted<'_> {
             }
             DeliveryState::Parent | DeliveryState::Held | DeliveryState::Ready | DeliveryState::Claimed => {
                 let change = change(row);
-                let sample = sample(self.preset, row);
+                let sample = sample(self.presets, row);
                 let (count, samples) = self.changes.entry((row.sink, row.kind, change)).or_default();
                 *count += 1;
                 if samples.len() < self.samples_max {
@@ -215,18 +216,21 @@ impl Counted<'_> {
 }
 
 /// Names an object by its key only: a sample is for everybody's eyes.
-fn sample(preset: &Preset, row: &DeliveryRow) -> Sample {
+fn sample(presets: &Presets, row: &DeliveryRow) -> Sample {
     Sample {
-        key: key_of(preset, row),
+        key: key_of(presets, row),
         remote_id: row.remote_id,
         state: row.state.as_str(),
     }
 }
 
 /// Gives the natural key of an object, such as `RelationID=7`.
-pub(super) fn key_of(preset: &Preset, row: &DeliveryRow) -> String {
+pub(super) fn key_of(presets: &Presets, row: &DeliveryRow) -> String {
     let values = serde_json::from_str::<Vec<_>>(&row.desired).unwrap_or_default();
-    let table = preset.table(row.kind).filter(|table| values.len() >= table.own);
+    let table = presets
+        .of(row.sink)
+        .table(row.kind)
+        .filter(|table| values.len() >= table.own);
     match table {
         Some(table) => {
             let parts = table

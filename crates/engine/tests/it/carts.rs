@@ -11,6 +11,7 @@ use schakel_core::preset::Preset;
 use schakel_core::record::RecordKind;
 use schakel_core::time::Timestamp;
 use schakel_engine::hub::Hub;
+use schakel_engine::report::{self, Presets, Reader};
 use serde_json::{Value, json};
 
 use crate::payloads::{NewOrder, at, customer, order, plain_order, quote};
@@ -403,4 +404,30 @@ async fn a_customer_who_is_asked_for_because_of_history_is_historic_too() {
         1
     );
     assert_eq!(world.subprofiles("Orders", &["BookerzHistory"]), [["1", "Yes"]]);
+}
+
+#[tokio::test]
+async fn what_is_switched_on_is_explained_by_its_name() {
+    let mut world = World::with(with_everything).await;
+    let person = customer(11, "registered", "jan@example.org", 3);
+    world.webhook("customers/created", 11, &person).await;
+    world.webhook("quotes/created", 70, &quote(70, 11, 5)).await;
+    world.run_until_idle().await;
+    let (store, tenant) = (&world.hub.store, world.hub.tenant);
+    let known = store.ensure_connection(tenant, "mail", "copernica", SINK);
+    known.await.unwrap();
+    let fields = [(SINK, world.hub.routes[0].preset.clone())];
+    let (own, plain) = (Presets::new(fields.into()), Presets::default());
+    for (presets, history) in [(&own, Some(&json!("No"))), (&plain, None)] {
+        let reader = Reader {
+            store,
+            tenant,
+            presets,
+            is_unconfirmed_enough: false,
+        };
+        let found = report::explain(reader, "jan@example.org", 9).await.unwrap();
+        let shown = serde_json::to_value(&found[0].sinks[0].fields).unwrap();
+        assert_eq!(shown.get("BookerzHistory"), history, "{shown}");
+        assert_eq!(shown["Email"], "jan@example.org", "{shown}");
+    }
 }

@@ -1,8 +1,7 @@
 //! A database that was harmed on the disk, or written by a newer version: what can be read goes on.
 
-use schakel_core::preset::Preset;
 use schakel_engine::apply::{self, Fence};
-use schakel_engine::report::{self, Probe, Reader};
+use schakel_engine::report::{self, Presets, Probe, Reader};
 use schakel_store::QuarantineFilter;
 
 use crate::payloads::customer;
@@ -75,7 +74,7 @@ async fn a_person_with_a_damaged_event_is_explained_by_the_others() {
     let reader = Reader {
         store: &world.hub.store,
         tenant: world.hub.tenant,
-        preset: &Preset::bookerz(),
+        presets: &Presets::default(),
         is_unconfirmed_enough: false,
     };
     let found = report::explain(reader, "jan@example.org", 9).await.unwrap();

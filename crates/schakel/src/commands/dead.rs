@@ -1,10 +1,9 @@
 //! `schakel dead`: deliveries that were given up. Names objects by their numbers, never by what is in them.
 
 use schakel_core::id::{ConnectionId, DeliveryId};
-use schakel_core::preset::Preset;
 use schakel_core::time::Clock;
 use schakel_engine::clock::SystemClock;
-use schakel_engine::report;
+use schakel_engine::report::{self, Presets};
 use schakel_store::rows::DeadFilter;
 use schakel_store::{OpenOptions, Store};
 use serde_json::json;
@@ -14,7 +13,7 @@ use crate::cli::{DeadArgs, DeadCommand};
 use crate::config::Config;
 use crate::error::{Exit, Failure};
 use crate::output::Output;
-use crate::wiring::TENANT;
+use crate::wiring::{TENANT, fields_of_sinks};
 
 /// Attempts of one delivery that are shown.
 const ATTEMPTS: usize = 20;
@@ -26,9 +25,13 @@ pub(crate) async fn run(config: &Config, command: DeadCommand, output: Output) -
     let exit = match command {
         DeadCommand::List { filter, limit } => {
             let meant = meant(&store, &filter, None).await?;
-            list(&store, &meant, limit, output).await?
+            let fields = fields_of_sinks(config, &store).await.map_err(Failure::from)?;
+            list(&store, &fields, &meant, limit, output).await?
         }
-        DeadCommand::Show { delivery } => show(&store, DeliveryId(delivery), output).await?,
+        DeadCommand::Show { delivery } => {
+            let fields = fields_of_sinks(config, &store).await.map_err(Failure::from)?;
+            show(&store, &fields, DeliveryId(delivery), output).await?
+        }
         DeadCommand::Redrive {
             deliveries, filter, ..
         } => {
@@ -61,8 +64,14 @@ async fn meant(
     Ok((sink, filter))
 }
 
-async fn list(store: &Store, (sink, filter): &Meant, limit: usize, output: Output) -> Result<Exit, Failure> {
-    let found = report::dead(store, TENANT, &Preset::bookerz(), (*sink, filter), limit).await?;
+async fn list(
+    store: &Store,
+    fields: &Presets,
+    (sink, filter): &Meant,
+    limit: usize,
+    output: Output,
+) -> Result<Exit, Failure> {
+    let found = report::dead(store, TENANT, fields, (*sink, filter), limit).await?;
     output.value(&json!({ "deliveries": found }));
     if found.is_empty() {
         let all = sink.is_none() && filter.kind.is_none();
@@ -101,8 +110,13 @@ async fn list(store: &Store, (sink, filter): &Meant, limit: usize, output: Outpu
     Ok(Exit::Findings)
 }
 
-async fn show(store: &Store, delivery: DeliveryId, output: Output) -> Result<Exit, Failure> {
-    let found = report::dead_one(store, TENANT, &Preset::bookerz(), delivery, ATTEMPTS).await?;
+async fn show(
+    store: &Store,
+    fields: &Presets,
+    delivery: DeliveryId,
+    output: Output,
+) -> Result<Exit, Failure> {
+    let found = report::dead_one(store, TENANT, fields, delivery, ATTEMPTS).await?;
     let Some(dead) = found else {
         let text = format!("no delivery {delivery} was given up");
         return Err(Failure::usage("SCH-0106", text).hint("`schakel dead list` shows those that were"));

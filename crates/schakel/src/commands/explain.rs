@@ -1,7 +1,6 @@
 //! `schakel explain`: one person, with the reasons. Shows personal data of that person only.
 
 use schakel_core::delivery::Wish;
-use schakel_core::preset::Preset;
 use schakel_engine::report::{self, Because, Explained, Reader, SinkView};
 use schakel_store::OpenOptions;
 
@@ -10,12 +9,12 @@ use crate::cli::ExplainArgs;
 use crate::config::{Config, Newsletter};
 use crate::error::{Exit, Failure};
 use crate::output::Output;
-use crate::wiring::TENANT;
+use crate::wiring::{TENANT, fields_of_sinks};
 
 /// Explains whom the argument names; nobody is a finding.
 pub(crate) async fn run(config: &Config, args: &ExplainArgs, output: Output) -> anyhow::Result<Exit> {
     let store = open(config, OpenOptions { is_read_only: true }).await?;
-    let preset = Preset::bookerz();
+    let presets = fields_of_sinks(config, &store).await.map_err(Failure::from)?;
     let is_unconfirmed_enough = config
         .routes
         .iter()
@@ -23,7 +22,7 @@ pub(crate) async fn run(config: &Config, args: &ExplainArgs, output: Output) -> 
     let reader = Reader {
         store: &store,
         tenant: TENANT,
-        preset: &preset,
+        presets: &presets,
         is_unconfirmed_enough,
     };
     let found = report::explain(reader, &args.who, args.events)

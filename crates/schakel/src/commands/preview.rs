@@ -1,6 +1,5 @@
 //! `schakel preview`: what a delivery would do now; nothing is sent.
 
-use schakel_core::preset::Preset;
 use schakel_engine::report::{self, Change, Preview};
 use schakel_store::{OpenOptions, Store};
 use serde::Serialize;
@@ -11,7 +10,7 @@ use crate::config::Config;
 use crate::error::{Exit, Failure};
 use crate::hook_paths::prepared;
 use crate::output::Output;
-use crate::wiring::TENANT;
+use crate::wiring::{TENANT, fields_of_sinks};
 
 /// A route of the configuration.
 #[derive(Debug, Serialize)]
@@ -33,8 +32,8 @@ struct Shown<'a> {
 /// Counts what is not in the sinks as it shall be, and shows samples.
 pub(crate) async fn run(config: &Config, args: &PreviewArgs, output: Output) -> anyhow::Result<Exit> {
     let store = open(config, OpenOptions { is_read_only: true }).await?;
-    let preset = Preset::bookerz();
-    let preview = report::preview(&store, TENANT, &preset, args.samples)
+    let presets = fields_of_sinks(config, &store).await.map_err(Failure::from)?;
+    let preview = report::preview(&store, TENANT, &presets, args.samples)
         .await
         .map_err(Failure::from)?;
     let routes = routes(config, &store).await?;
