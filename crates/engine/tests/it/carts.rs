@@ -19,6 +19,18 @@ use crate::world::{SINK, SOURCE, World, copernica_settings};
 
 pub const CART: [&str; 2] = ["QuoteID", "BookerzQuotesDeleted"];
 
+const ROW: [&str; 9] = [
+    "QuoteRowID",
+    "QuoteID",
+    "ProductTitle",
+    "VariantTitle",
+    "SKU",
+    "Quantity",
+    "PriceIncl",
+    "ThumbnailURL",
+    "BookerzQuoteRowsDeleted",
+];
+
 /// Switches all extras and the rows of carts on.
 fn with_everything(hub: &mut Hub) {
     let all: Vec<String> = Preset::extras().map(str::to_owned).collect();
@@ -120,7 +132,7 @@ pub async fn ends_alike(messages: &[Message], expected: &[[&str; 2]]) {
 }
 
 /// Ends alike as far as `is_seen` looks at a cart.
-pub async fn ends_alike_in(messages: &[Message], expected: &[[&str; 2]], is_seen: fn(&Vec<String>) -> bool) {
+pub async fn ends_alike_in(messages: &[Message], expected: &[[&str; 2]], is_seen: fn(&[String]) -> bool) {
     for seed in 0..24_usize {
         let mut left: Vec<&Message> = messages.iter().collect();
         let (mut arranged, mut dice) = (Vec::new(), seed * 7919 + 1);
@@ -133,7 +145,7 @@ pub async fn ends_alike_in(messages: &[Message], expected: &[[&str; 2]], is_seen
         let repeated = arranged[seed % arranged.len()];
         arranged.push(repeated);
         let mut carts = carts_after(&arranged, seed % 2 == 0).await;
-        carts.retain(is_seen);
+        carts.retain(|cart| is_seen(cart));
         let names: Vec<String> = arranged
             .iter()
             .map(|(event, id, _)| format!("{event} {id}"))
@@ -288,18 +300,7 @@ async fn rows_of_a_cart_are_fetched_once_and_marked_when_they_leave() {
     cart_has(5, vec![row(701), row(702)]);
     world.webhook("quotes/created", 70, &quote(70, 11, 5)).await;
     world.run_until_idle().await;
-    let fields = [
-        "QuoteRowID",
-        "QuoteID",
-        "ProductTitle",
-        "VariantTitle",
-        "SKU",
-        "Quantity",
-        "PriceIncl",
-        "ThumbnailURL",
-        "BookerzQuoteRowsDeleted",
-    ];
-    let shown = |world: &World| world.subprofiles("QuoteRows", &fields);
+    let shown = |world: &World| world.subprofiles("QuoteRows", &ROW);
     let line = |id: &'static str, gone: &'static str| {
         [
             "1",

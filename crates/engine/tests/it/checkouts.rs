@@ -28,7 +28,7 @@ fn person(id: i64, email: &str, second: u32) -> Message {
 }
 
 /// The carts that are shown as open.
-fn is_open(row: &Vec<String>) -> bool {
+fn is_open(row: &[String]) -> bool {
     row[1] == "No"
 }
 

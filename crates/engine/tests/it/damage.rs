@@ -68,7 +68,7 @@ async fn a_person_with_a_damaged_event_is_explained_by_the_others() {
                 bytes,
                 b"\"email\":\"piet@example.org\"",
                 b"\"email\":\"piet@example.orh\"",
-            )
+            );
         })
         .await;
     let reader = Reader {
