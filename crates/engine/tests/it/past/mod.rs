@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod deletions;
+mod forecast;
 mod history;
 mod live;
 mod sweep;

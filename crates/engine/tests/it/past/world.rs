@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use schakel_connectors::copernica;
 use schakel_connectors::lightspeed::{self, KeyLimits, Lightspeed};
-use schakel_core::connector::{BoxFuture, Class, Cx, Http, HttpError, Part, Request, Response, Sink, Span};
+use schakel_core::connector::{BoxFuture, Class, Cx, Http, HttpError, Part, Request, Response, Span};
 use schakel_core::id::{ConnectionId, IdMaker, TenantId};
 use schakel_core::identity::BlockList;
 use schakel_core::preset::Preset;
@@ -136,6 +136,8 @@ pub struct Setting {
     pub has_groups: bool,
     /// Most calls for rows at once.
     pub fetches: usize,
+    /// Whether anything is delivered.
+    pub has_sink: bool,
 }
 
 impl Default for Setting {
@@ -148,6 +150,7 @@ impl Default for Setting {
             is_filter_time_utc: false,
             has_groups: false,
             fetches: 8,
+            has_sink: true,
         }
     }
 }
@@ -257,9 +260,10 @@ impl Past {
         *hooks.lock().unwrap() = Some(entrance);
         let mut intake = JoinSet::new();
         intake.spawn(writer.run());
-        let sink = &hub.sinks[&SINK];
-        sink.sink.setup(&sink.cx).await.unwrap();
-        sink.sink.connect(&sink.cx).await.unwrap();
+        if let Some(sink) = hub.sinks.get(&SINK) {
+            sink.sink.setup(&sink.cx).await.unwrap();
+            sink.sink.connect(&sink.cx).await.unwrap();
+        }
         hub.store
             .recover_fetches(TENANT, SOURCE, &hub.worker)
             .await
@@ -494,8 +498,8 @@ fn hub(setting: &Setting, starts: u16, store: Store, clock: &Own, doors: Arc<dyn
         store,
         tenant: TENANT,
         sources: BTreeMap::from([(SOURCE, source)]),
-        sinks: BTreeMap::from([(SINK, sink(preset, clock, doors))]),
-        routes: vec![route],
+        sinks: BTreeMap::from_iter(setting.has_sink.then(|| (SINK, sink(preset, clock, doors)))),
+        routes: setting.has_sink.then_some(route).into_iter().collect(),
         blocked: BlockList::standard(),
         hub_key: [7; 32],
         clock: Arc::new(clock.clone()),
