@@ -183,6 +183,16 @@ fn judge(
         429 => failed(ConnectorError::RateLimited {
             retry_after_ms: Some(super::limits::wait_ms(Some(now), &response)),
         }),
+        408 | 423 | 425 if method == Method::Get => failed(ConnectorError::Unavailable(format!(
+            "not now, status {}",
+            response.status
+        ))),
+        // Not about the key: this one answer is not what was asked for.
+        400..=499 if method == Method::Get => failed(ConnectorError::Malformed(format!(
+            "status {}: {}",
+            response.status,
+            message()
+        ))),
         400..=499 => failed(ConnectorError::Rejected(format!(
             "status {}: {}",
             response.status,

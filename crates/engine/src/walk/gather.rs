@@ -21,6 +21,11 @@ impl Trip<'_> {
     pub(super) async fn gather(&self, before: &Walk, mut after: Walk) -> Result<WalkPage, StoreError> {
         let (store, tenant, kind) = (&self.hub.store, self.hub.tenant, before.part.kind());
         let done: i64 = before.cursor.parse().unwrap_or(i64::MIN);
+        if done == i64::MAX {
+            // All was put together; a person halted it then.
+            after.state = WalkState::Done;
+            return Ok(WalkPage::bare(before.clone(), after));
+        }
         let pieces = store
             .pieces(tenant, self.source.id, (before.job, before.part), PIECES)
             .await?;
@@ -38,11 +43,9 @@ impl Trip<'_> {
         known.retain(|id| !things.contains_key(id));
         let mut sifted = self.joined(before, things).await?;
         self.ended(before, known, &mut sifted).await?;
+        after.cursor = last.to_string();
         if last == i64::MAX {
-            after.cursor.clear();
             after.state = WalkState::Done;
-        } else {
-            after.cursor = last.to_string();
         }
         after.stored += count(sifted.events.len());
         after.doubted += count(sifted.wanted.len());

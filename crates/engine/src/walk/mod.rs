@@ -70,15 +70,15 @@ impl Loop {
         let Some(source) = self.hub.sources.get(&self.connection) else {
             return Ok(Stepped::Idle(i64::MAX));
         };
+        // First: who does not hold the source neither calls it nor begins anything, or two would begin the same.
+        if !source.ledger.hold().await? {
+            return Ok(Stepped::Waits(ELSEWHERE_US));
+        }
         let walks = self
             .hub
             .store
             .walks(self.hub.tenant, Some(self.connection))
             .await?;
-        // First: who does not hold the source neither calls it nor begins anything, or two would begin the same.
-        if !source.ledger.hold().await? {
-            return Ok(Stepped::Waits(ELSEWHERE_US));
-        }
         let next_due_us = schedule::begin_due(&self.hub, source, &walks).await?;
         let now = self.hub.clock.now();
         let Some(walk) = choose(&walks, now) else {

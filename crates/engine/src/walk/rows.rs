@@ -56,7 +56,7 @@ impl Trip<'_> {
     /// Reads the rows of the next few things whose rows are due.
     ///
     /// A pass goes from the newest id, which is worth most, to the oldest; what became due meanwhile or gave no answer
-    /// makes another one. `seen` are the things whose rows were read, `listed` is how many they were when the pass began.
+    /// makes another one. `seen` are the things whose rows were read, `listed` is how many were left after the last pass.
     pub(super) async fn rows(
         &self,
         before: &Walk,
@@ -212,7 +212,8 @@ impl Trip<'_> {
         let left = store.count_rows_due(tenant, self.source.id, kind).await?;
         let now = self.hub.clock.now();
         after.expected = Some(after.seen + left);
-        let is_waiting = left > 0 && store.count_waiting(tenant, self.source.id, 1).await? > 0;
+        // Also when nothing is left: the orders themselves may still be waiting.
+        let is_waiting = store.count_waiting(tenant, self.source.id, 1).await? > 0;
         if is_waiting && before.failures < APPLY_WAITS {
             after.failures = before.failures + 1;
             after.due_at = now.plus_ms(APPLY_WAIT_MS);
@@ -224,12 +225,10 @@ impl Trip<'_> {
             after.state = WalkState::Done;
             return Ok(WalkPage::bare(before.clone(), after));
         }
-        let empty = if before.stored > before.listed {
-            0
-        } else {
-            pass.empty + 1
-        };
-        after.listed = before.stored;
+        // What was read and set aside stays due, so only what is left tells of progress.
+        let is_less = before.listed == 0 || left < before.listed;
+        let empty = if is_less { 0 } else { pass.empty + 1 };
+        after.listed = left;
         after.cursor = Pass { below: None, empty }.write();
         after.due_at = now.plus_ms(PASS_WAIT_MS);
         if empty >= EMPTY_PASSES {

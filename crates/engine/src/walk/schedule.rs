@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schakel_core::connector::{Part, Span};
-use schakel_core::walk::{Job, Walk, is_first_start, next_walk_us, sweep_span};
+use schakel_core::walk::{Job, Phase, Walk, WalkState, is_first_start, next_walk_us, sweep_span};
 use schakel_store::StoreError;
 
 use crate::hub::{Hub, SourceConnection};
@@ -33,7 +33,7 @@ pub(super) async fn begin_due(
                 Job::Reconcile => {
                     // What was never read as a whole is not compared as a whole: that would be the history, twice the price.
                     let history = known.get(&(Job::Backfill, *part)).copied();
-                    let Some(history) = history.filter(|history| !history.is_open()) else {
+                    let Some(history) = history.filter(|history| was_read_whole(history)) else {
                         continue;
                     };
                     (last.or(Some(history)), history.span)
@@ -56,6 +56,15 @@ pub(super) async fn begin_due(
     }
     hub.store.begin_walks(hub.tenant, &due).await?;
     Ok(0)
+}
+
+/// Tells whether a list was read to its end: a history that was cancelled or refused says nothing of what was not read.
+const fn was_read_whole(history: &Walk) -> bool {
+    match history.state {
+        WalkState::Done => true,
+        WalkState::Stopped => matches!(history.phase, Phase::Recount | Phase::Accept),
+        _ => false,
+    }
 }
 
 /// Checkouts have an interval of their own (C6).

@@ -207,7 +207,9 @@ async fn changed_parts(
     parts.retain(|part| which.part.is_empty() || meant.contains(part));
     if change.to == WalkState::Waiting {
         // To go on would be to consent to deletions, which is said with `reconcile --accept-deletions` alone.
-        let asks = |walk: &&Walk| walk.state == WalkState::Stopped && walk.phase == Phase::Accept;
+        let asks = |walk: &&Walk| {
+            walk.job == Job::Backfill && walk.state == WalkState::Stopped && walk.phase == Phase::Accept
+        };
         let asking: Vec<Part> = known.iter().filter(asks).map(|walk| walk.part).collect();
         parts.retain(|part| !asking.contains(part));
     }

@@ -174,7 +174,7 @@ fn each_answer_has_its_meaning() {
         (limited(&[]), wait(60_000)),
         (
             error("error-400.json"),
-            ConnectorError::Rejected("status 400: section `customers`, Invalid data input".to_owned()),
+            ConnectorError::Malformed("status 400: section `customers`, Invalid data input".to_owned()),
         ),
         (
             answer(403, "{}"),

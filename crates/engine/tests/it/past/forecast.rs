@@ -46,7 +46,6 @@ pub async fn tell(customers: u64, orders: u64, limits: [u32; 3], sweep_minutes: 
         checkouts_ms: 0,
         reconcile_ms: 0,
         has_history: false,
-        ..WalkSettings::default()
     };
     let mut world = Past::open(Setting {
         limits,
