@@ -14,8 +14,8 @@ use super::scale::rss_mb;
 use super::stage::{Setting, Stage};
 
 /// What the shop holds.
-const CUSTOMERS: u32 = 10_000;
-const ORDERS: u32 = 25_000;
+const CUSTOMERS: u32 = 100_000;
+const ORDERS: u32 = 250_000;
 const ROWS: u32 = 3;
 
 /// The goals: time in minutes, and calls to the shop against the least that its API allows.
