@@ -52,8 +52,6 @@ pub struct Budget {
     windows: Vec<Window>,
     /// Calls that are written down and not started yet.
     block: u32,
-    /// Calls that the sweep waits to make; the backfill leaves room for them.
-    sweep_waits: u32,
     /// Nobody starts before.
     paused_until_us: i64,
     /// Calls under way.
@@ -78,7 +76,6 @@ impl Budget {
             reserves: limits.reserves,
             windows: limits.windows.iter().copied().map(Window::new).collect(),
             block: 0,
-            sweep_waits: 0,
             paused_until_us: i64::MIN,
             open: 0,
             silent: Vec::new(),
@@ -137,12 +134,7 @@ impl Budget {
             .iter()
             .map(|window| window.room(class, self.reserves, now_us));
         let room = rooms.min().unwrap_or(i64::from(u32::MAX));
-        let waits = if class == Class::Backfill {
-            self.sweep_waits
-        } else {
-            0
-        };
-        u32::try_from((room - i64::from(waits)).max(0)).unwrap_or(u32::MAX)
+        u32::try_from(room.max(0)).unwrap_or(u32::MAX)
     }
 
     /// When a call of `class` may start, if nothing else starts; not before `now_us`, and `i64::MAX` for never.
@@ -153,11 +145,6 @@ impl Budget {
             .iter()
             .map(|window| window.ready_us(class, self.reserves, now_us));
         ready.fold(now_us.max(self.paused_until_us), i64::max)
-    }
-
-    /// Says how many calls the sweep would make now if it could; that much the backfill leaves free.
-    pub fn sweep_waits(&mut self, calls: u32) {
-        self.sweep_waits = calls;
     }
 
     /// Starts a call of `class`.

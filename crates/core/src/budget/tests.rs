@@ -70,14 +70,6 @@ fn live_calls_are_taken_from_their_own_reserve_first() {
 }
 
 #[test]
-fn the_backfill_leaves_what_the_sweep_waits_for() {
-    let mut budget = granted(&one(100, 300, 35));
-    budget.sweep_waits(30);
-    assert_eq!(budget.room(Class::Sweep, 0), 70);
-    assert_eq!(budget.room(Class::Backfill, 0), 40);
-}
-
-#[test]
 fn a_block_is_written_down_before_its_first_call() {
     let mut budget = Budget::new(&one(300, 300, 35));
     assert_eq!(budget.take(Class::Live, 0).unwrap_err(), Denied::Unsaved);

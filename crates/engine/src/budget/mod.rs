@@ -161,13 +161,6 @@ impl Ledger {
         }
     }
 
-    /// Says how many calls the sweep would make now if it could; the backfill leaves them to it. 0 when it is done.
-    pub fn sweep_waits(&self, calls: u32) {
-        if let Some(budget) = &mut self.state().budget {
-            budget.sweep_waits(calls);
-        }
-    }
-
     /// What is spent and left; `None` while the budget is not ours.
     #[must_use]
     pub fn usage(&self) -> Option<Usage> {

@@ -36,8 +36,7 @@ impl Trip<'_> {
                 .await?
         } else {
             after.phase = Phase::Read;
-            after.calls += 1;
-            match self.counted(before).await {
+            match self.counted(&mut after).await {
                 Ok(counted) => counted,
                 Err(error) => return Ok(Err(error)),
             }
@@ -46,9 +45,13 @@ impl Trip<'_> {
         Ok(Ok(WalkPage::bare(before.clone(), after)))
     }
 
-    async fn counted(&self, walk: &Walk) -> Result<i64, ConnectorError> {
+    /// Asks the source how many things the walk means, and notes the call and its answer.
+    async fn counted(&self, walk: &mut Walk) -> Result<i64, ConnectorError> {
         let counted = self.source.source.count(&self.cx, walk.part, walk.span).await?;
-        Ok(i64::try_from(counted).unwrap_or(i64::MAX))
+        let counted = i64::try_from(counted).unwrap_or(i64::MAX);
+        walk.calls += 1;
+        walk.expected = Some(counted);
+        Ok(counted)
     }
 
     /// Compares the source's count with what was read.
@@ -57,12 +60,10 @@ impl Trip<'_> {
         before: &Walk,
         mut after: Walk,
     ) -> Result<Result<WalkPage, ConnectorError>, StoreError> {
-        let counted = match self.counted(before).await {
+        let counted = match self.counted(&mut after).await {
             Ok(counted) => counted,
             Err(error) => return Ok(Err(error)),
         };
-        after.calls += 1;
-        after.expected = Some(counted);
         if do_counts_agree(counted, before.seen, self.alive(before).await?) {
             after.cursor.clear();
             match before.part {
@@ -72,10 +73,9 @@ impl Trip<'_> {
         } else if !self.counts_again(&mut after, counted, before.seen) {
             if before.part == Part::Groups {
                 return Ok(Ok(unlike(before, after, counted)));
-            } else {
-                after.phase = Phase::Ids;
-                after.listed = 0;
             }
+            after.phase = Phase::Ids;
+            after.listed = 0;
         }
         Ok(Ok(WalkPage::bare(before.clone(), after)))
     }
@@ -246,12 +246,10 @@ impl Trip<'_> {
         before: &Walk,
         mut after: Walk,
     ) -> Result<Result<WalkPage, ConnectorError>, StoreError> {
-        let counted = match self.counted(before).await {
+        let counted = match self.counted(&mut after).await {
             Ok(counted) => counted,
             Err(error) => return Ok(Err(error)),
         };
-        after.calls += 1;
-        after.expected = Some(counted);
         let (store, tenant) = (&self.hub.store, self.hub.tenant);
         let missing = store
             .pieces(tenant, self.source.id, (before.job, before.part), usize::MAX)
@@ -301,8 +299,12 @@ fn unlike(before: &Walk, mut after: Walk, counted: i64) -> WalkPage {
     after.state = WalkState::Stopped;
     after.phase = Phase::Read;
     after.seen = 0;
+    let anew = match before.job {
+        Job::Backfill => "schakel backfill resume",
+        Job::Sweep | Job::Reconcile => "schakel reconcile",
+    };
     after.note = format!(
-        "the shop counts {counted} memberships and lists {}: they change while they are read; `schakel backfill resume` reads the list anew",
+        "the shop counts {counted} memberships and lists {}: they change while they are read; `{anew}` reads the list anew",
         before.seen
     );
     WalkPage {
