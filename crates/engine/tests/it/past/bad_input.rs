@@ -11,9 +11,11 @@ use schakel_sandbox::lightspeed::{Access, Kind, Options, Permissions, RestFault,
 use super::history::{STEPS, shop};
 use super::world::{Past, SOURCE, Setting, TENANT};
 
-const NEVER: &str = "a note that no walk has";
+/// Waits for the end.
+pub const NEVER: &str = "a note that no walk has";
 
-async fn begun(customers: u64, orders: u64, setting: Setting) -> Past {
+/// A world whose history is begun.
+pub async fn begun(customers: u64, orders: u64, setting: Setting) -> Past {
     let world = shop(customers, orders, setting).await;
     let parts = world.parts();
     world.begin(Job::Backfill, &parts).await;
@@ -21,7 +23,7 @@ async fn begun(customers: u64, orders: u64, setting: Setting) -> Past {
 }
 
 /// Goes on until a page of orders was read.
-async fn until_orders(world: &mut Past) {
+pub async fn until_orders(world: &mut Past) {
     while world.walk(Job::Backfill, Part::Orders).await.seen == 0 {
         let wait_us = world.step().await;
         if wait_us > 0 {

@@ -1,10 +1,15 @@
 //! Histories, sweeps and reconciliations of a whole simulated shop.
 
+mod answers;
 mod bad_input;
 mod deletions;
+mod doors;
 mod forecast;
+mod groups;
 mod history;
 mod live;
+mod poison;
+mod schedule;
 mod sweep;
 mod view;
 mod watch;

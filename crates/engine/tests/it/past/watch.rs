@@ -1,6 +1,6 @@
 //! The watch: registrations are mended, silence is noticed, and the gap is read.
 
-use schakel_core::connector::Part;
+use schakel_core::connector::{Class, Part};
 use schakel_core::rhythm::Watched;
 use schakel_core::time::{Clock, Timestamp};
 use schakel_core::walk::{Job, WalkState};
@@ -158,6 +158,93 @@ async fn silence_begins_the_sweep_of_exactly_the_gap_also_when_nobody_may_look()
         world.run(STEPS).await;
         world.assert_like_the_shop();
     }
+}
+
+#[tokio::test]
+async fn a_gap_that_was_read_is_not_read_again_while_the_silence_goes_on() {
+    let mut world = hooked().await;
+    busy(&mut world).await;
+    let heard_at = world.clock.now();
+    let mut began = Vec::new();
+    for _ in 0..3 * 60 {
+        world.clock.advance_ms(60_000);
+        world.watching.step().await.unwrap();
+        let walks = world.walks().await;
+        let sweep = walks
+            .iter()
+            .find(|walk| (walk.job, walk.part) == (Job::Sweep, Part::Orders));
+        if let Some(sweep) =
+            sweep.filter(|sweep| began.last() != Some(&(sweep.started_at, sweep.span.updated_from)))
+        {
+            began.push((sweep.started_at, sweep.span.updated_from));
+            world.run(STEPS).await;
+        }
+    }
+    assert_eq!(watched(&world).await.suspicions, 3, "once an hour");
+    let back = |at: Timestamp| Some(at.plus_ms(-3 * 3_600_000));
+    let expected = [back(heard_at), back(began[0].0), back(began[1].0)];
+    assert_eq!(began.iter().map(|(_, from)| *from).collect::<Vec<_>>(), expected);
+    // A sweep of the gap that did not come to its end reads it once more.
+    let states = (&[WalkState::Done][..], WalkState::Stopped);
+    let store = world.hub.store.clone();
+    store
+        .set_walks(TENANT, SOURCE, Job::Sweep, &[Part::Orders], states)
+        .await
+        .unwrap();
+    for _ in 0..61 {
+        world.clock.advance_ms(60_000);
+        world.watching.step().await.unwrap();
+    }
+    let sweep = world.walk(Job::Sweep, Part::Orders).await;
+    assert_eq!(
+        sweep.span.updated_from,
+        back(heard_at),
+        "it did not read what it began with"
+    );
+}
+
+#[tokio::test]
+async fn the_first_look_after_a_start_is_a_live_call_and_the_others_are_not() {
+    let mut world = shop(
+        5,
+        5,
+        Setting {
+            has_hooks: true,
+            limits: [100, 1_000, 10_000],
+            ..Setting::default()
+        },
+    )
+    .await;
+    let spent = |world: &Past| {
+        let usage = world.hub.sources[&SOURCE].ledger.usage().unwrap();
+        usage.windows[2].spent
+    };
+    let [live, _, sweep, _] = spent(&world);
+    world.watching.step().await.unwrap();
+    assert_eq!(spent(&world), [live + 1, 0, sweep, 0]);
+    an_hour(&mut world).await;
+    assert_eq!(spent(&world), [live + 1, 0, sweep + 1, 0]);
+    world = world.restarted().await;
+    assert!(world.hub.sources[&SOURCE].ledger.hold().await.unwrap());
+    let [live, _, sweep, _] = spent(&world);
+    world.watching.step().await.unwrap();
+    let [live_after, _, sweep_after, _] = spent(&world);
+    assert_eq!((live_after, sweep_after), (live + 1, sweep), "live again");
+    // Sweeps have no room at all; the first look goes on all the same.
+    let mut world = shop(
+        5,
+        5,
+        Setting {
+            has_hooks: true,
+            limits: [18, 1_000, 10_000],
+            ..Setting::default()
+        },
+    )
+    .await;
+    let ledger = world.hub.sources[&SOURCE].ledger.clone();
+    assert!(ledger.room(Class::Sweep) < 4 && ledger.room(Class::Live) >= 4);
+    world.watching.step().await.unwrap();
+    assert!(watched(&world).await.good_at.is_some());
 }
 
 #[tokio::test]

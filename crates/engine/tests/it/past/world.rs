@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use schakel_connectors::copernica;
 use schakel_connectors::lightspeed::{self, KeyLimits, Lightspeed};
-use schakel_core::connector::{BoxFuture, Class, Cx, Http, HttpError, Part, Request, Response, Span};
+use schakel_core::connector::{Class, Cx, Http, Part, Span};
 use schakel_core::id::{ConnectionId, IdMaker, TenantId};
 use schakel_core::identity::BlockList;
 use schakel_core::preset::Preset;
@@ -33,6 +32,8 @@ use schakel_sandbox::lightspeed::{self as shop, Simulator};
 use schakel_store::{FetchRow, OpenOptions, Store};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
+
+use super::doors::{Doors, Line};
 
 pub const TENANT: TenantId = TenantId(1);
 pub const SOURCE: ConnectionId = ConnectionId(1);
@@ -70,55 +71,6 @@ impl Clock for Own {
 
 /// Where webhooks come in; none while the hub is down.
 type Hooks = Arc<Mutex<Option<Entrance>>>;
-
-/// Reaches both simulators without a socket, and notes what the shop was asked.
-struct Doors {
-    shop: Router,
-    account: Router,
-    asked: Arc<Mutex<BTreeMap<&'static str, u64>>>,
-}
-
-impl Http for Doors {
-    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, HttpError>> {
-        Box::pin(async move {
-            let (router, path) = match request.url.strip_prefix("https://shop.test") {
-                Some(path) => {
-                    *self.asked.lock().unwrap().entry(request.label).or_default() += 1;
-                    (&self.shop, path.to_owned())
-                }
-                None => (
-                    &self.account,
-                    request.url.trim_start_matches("https://account.test").to_owned(),
-                ),
-            };
-            let mut call = axum::http::Request::builder()
-                .method(request.method.as_str())
-                .uri(path);
-            for (name, value) in &request.headers {
-                call = call.header(*name, value);
-            }
-            let call = call.body(Body::from(request.body)).unwrap();
-            let lost = |_| HttpError::Lost("cut off".to_owned());
-            let answer = router
-                .clone()
-                .oneshot(call)
-                .await
-                .map_err(|never| match never {})?;
-            let (head, body) = answer.into_parts();
-            let body = to_bytes(body, usize::MAX).await.map_err(lost)?;
-            let text = |value: &axum::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
-            let headers = head
-                .headers
-                .iter()
-                .map(|(name, value)| (name.to_string(), text(value)));
-            Ok(Response {
-                status: head.status.as_u16(),
-                headers: headers.collect(),
-                body,
-            })
-        })
-    }
-}
 
 /// How a world is to be.
 pub struct Setting {
@@ -161,7 +113,7 @@ pub struct Past {
     pub clock: ManualClock,
     pub shop: Simulator,
     pub account: account::Simulator,
-    asked: Arc<Mutex<BTreeMap<&'static str, u64>>>,
+    line: Line,
     pub watching: Watch,
     wrong_ms: Arc<AtomicI64>,
     hooks: Hooks,
@@ -194,7 +146,7 @@ impl Past {
         let world = Self::start(
             (setting, 1),
             folder,
-            (clock, Arc::default(), hooks),
+            (clock, Arc::default(), hooks, Line::default()),
             shop,
             account,
         )
@@ -208,6 +160,11 @@ impl Past {
 
     /// Kills the hub wherever it is, and starts it again on the same database.
     pub async fn restarted(self) -> Self {
+        self.restarted_after(|_| {}).await
+    }
+
+    /// Kills the hub wherever it is, does something to its database file, and starts it again.
+    pub async fn restarted_after(self, harm: impl FnOnce(&mut Vec<u8>)) -> Self {
         let Self {
             hub,
             clock,
@@ -218,6 +175,7 @@ impl Past {
             folder,
             wrong_ms,
             hooks,
+            line,
             ..
         } = self;
         drop((
@@ -229,10 +187,14 @@ impl Past {
         ));
         *hooks.lock().unwrap() = None;
         hub.store.close().await;
+        let file = folder.path().join("hub.db");
+        let mut bytes = std::fs::read(&file).unwrap();
+        harm(&mut bytes);
+        std::fs::write(&file, bytes).unwrap();
         Self::start(
             (setting, starts + 1),
             folder,
-            (clock, wrong_ms, hooks),
+            (clock, wrong_ms, hooks, line),
             shop,
             account,
         )
@@ -242,15 +204,14 @@ impl Past {
     async fn start(
         (setting, starts): (Setting, u16),
         folder: schakel_testkit::TempDir,
-        (clock, wrong_ms, hooks): (ManualClock, Arc<AtomicI64>, Hooks),
+        (clock, wrong_ms, hooks, line): (ManualClock, Arc<AtomicI64>, Hooks, Line),
         shop: Simulator,
         account: account::Simulator,
     ) -> Self {
-        let asked = Arc::new(Mutex::new(BTreeMap::new()));
         let doors: Arc<dyn Http> = Arc::new(Doors {
             shop: shop.router(),
             account: account.router(),
-            asked: asked.clone(),
+            line: line.clone(),
         });
         let url = folder.path().join("hub.db").display().to_string();
         let store = Store::open(&url, OpenOptions::default()).await.unwrap();
@@ -282,7 +243,7 @@ impl Past {
             clock,
             shop,
             account,
-            asked,
+            line,
             setting,
             starts,
             folder,
@@ -443,9 +404,14 @@ impl Past {
         }
     }
 
-    /// How often the shop was asked, by label, since the start.
+    /// How often the shop was asked, by label, since the first start.
     pub fn asked(&self) -> BTreeMap<&'static str, u64> {
-        self.asked.lock().unwrap().clone()
+        self.line.asked()
+    }
+
+    /// Has the next so many calls of the hub whose path contains `path` answered so, in the place of the shop.
+    pub fn answer(&self, path: &str, times: u32, answer: (u16, &str)) {
+        self.line.answer(path, times, answer);
     }
 
     /// How often the shop was asked in all.

@@ -1,0 +1,81 @@
+//! What each status of a shop means for a walk: it waits, one part of it stops, or one thing is left (reliability.md §6).
+
+use schakel_core::connector::Part;
+use schakel_core::walk::{Job, WalkState};
+use schakel_sandbox::lightspeed::Kind;
+
+use super::bad_input::{NEVER, begun};
+use super::history::STEPS;
+use super::world::Setting;
+
+/// What the walk over orders shows after a page of it was answered with a status twice.
+const WAITS: &[(u16, &str)] = &[
+    (400, "status 400"),
+    (
+        401,
+        "the API key or its secret is wrong, switched off or withdrawn",
+    ),
+    (404, "`orders` is not there"),
+    (408, "not now, status 408"),
+    (409, "status 409"),
+    (410, "status 410"),
+    (422, "status 422"),
+    (423, "not now, status 423"),
+    (425, "not now, status 425"),
+    (429, "throttled"),
+    (451, "status 451"),
+    (500, "status 500"),
+    (503, "status 503"),
+    (301, "status 301"),
+];
+
+#[tokio::test]
+async fn a_page_that_is_answered_with_anything_but_a_refused_section_is_waited_for() {
+    for (status, said) in WAITS {
+        let mut world = begun(3, 6, Setting::default()).await;
+        world.answer(
+            "/orders.json",
+            2,
+            (*status, r#"{"error":{"message":"of the shop"}}"#),
+        );
+        let walk = world.run_until((Job::Backfill, Part::Orders), said).await;
+        assert!(walk.is_open() && walk.failures == 1, "{status}: {walk:?}");
+        assert!(walk.due_at > walk.updated_at, "{status}: it waits");
+        world.run(STEPS).await;
+        world.assert_all_done().await;
+        world.assert_like_the_shop();
+        world.assert_nothing_deleted();
+    }
+}
+
+#[tokio::test]
+async fn a_section_that_is_refused_stops_its_part_and_says_so() {
+    let mut world = begun(3, 6, Setting::default()).await;
+    world.answer("/orders.json", u32::MAX, (403, r#"{"error":{"message":"no"}}"#));
+    let walk = world.run_until((Job::Backfill, Part::Orders), NEVER).await;
+    assert_eq!(walk.state, WalkState::Stopped);
+    assert_eq!(
+        walk.note,
+        "refused: the key has no permission: section `orders`, no"
+    );
+    world.run(STEPS).await;
+    let shipments = world.walk(Job::Backfill, Part::Shipments).await;
+    assert_eq!(shipments.state, WalkState::Done, "the others go on");
+    world.assert_nothing_deleted();
+}
+
+#[tokio::test]
+async fn rows_of_one_order_that_are_answered_with_a_status_are_asked_for_again() {
+    for status in [400, 408, 409, 410, 422, 423, 425, 500, 503] {
+        let mut world = begun(5, 12, Setting::default()).await;
+        let id = world.shop.ids(Kind::Order)[4];
+        let rows = format!("/orders/{id}/products.json");
+        world.answer(&rows, 2, (status, r#"{"error":{"message":"no"}}"#));
+        world.run(STEPS).await;
+        world.assert_all_done().await;
+        let walk = world.walk(Job::Backfill, Part::OrderRows).await;
+        assert_eq!((walk.seen, walk.calls), (12, 14), "{status}: {walk:?}");
+        world.assert_like_the_shop();
+        world.assert_nothing_deleted();
+    }
+}

@@ -1,0 +1,144 @@
+//! Memberships: a list of pieces that counts as a whole only.
+
+use schakel_core::connector::Part;
+use schakel_core::walk::{Job, Phase, Walk, WalkState};
+
+use super::bad_input::NEVER;
+use super::deletions::{id_of, join};
+use super::history::{STEPS, shop};
+use super::world::{Past, SOURCE, Setting, TENANT};
+
+/// A world whose shop has so many customers, all in one group.
+async fn grouped(customers: u64) -> Past {
+    let setting = Setting {
+        has_groups: true,
+        ..Setting::default()
+    };
+    let world = shop(customers, 5, setting).await;
+    let body = r#"{"group":{"title":"Trade"}}"#;
+    let (_, answer) = world.shop_call("POST", "/nl/groups.json", body).await;
+    let group = id_of(&answer);
+    for customer in world.shop.ids(schakel_sandbox::lightspeed::Kind::Customer) {
+        join(&world, &group, customer).await;
+    }
+    world
+}
+
+fn ended(world: &Past) -> Vec<String> {
+    world.deleted("CustomerGroups", "GroupID", "BookerzCustomerGroupsDeleted")
+}
+
+async fn resume(world: &Past, job: Job) {
+    let states = (&[WalkState::Stopped][..], WalkState::Waiting);
+    let store = world.hub.store.clone();
+    let touched = store
+        .set_walks(TENANT, SOURCE, job, &[Part::Groups], states)
+        .await;
+    assert_eq!(touched.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn memberships_that_do_not_agree_with_their_count_end_with_the_command_that_reads_them_anew() {
+    let mut world = grouped(12).await;
+    let parts = world.parts();
+    let none: Vec<String> = Vec::new();
+    for (job, command) in [
+        (Job::Backfill, "`schakel backfill resume`"),
+        (Job::Reconcile, "`schakel reconcile`"),
+    ] {
+        world.shop.set_count_offset("groups/customers", 2);
+        match job {
+            Job::Backfill => world.begin(job, &parts).await,
+            _ => world.begin(job, &[Part::Groups]).await,
+        }
+        let walk = world.run_until((job, Part::Groups), NEVER).await;
+        assert_eq!((walk.state, walk.phase), (WalkState::Stopped, Phase::Read));
+        assert!(
+            walk.note.contains("counts 14 memberships and lists 12"),
+            "{}",
+            walk.note
+        );
+        assert!(walk.note.contains(command), "{}", walk.note);
+        world.run(STEPS).await;
+        assert_eq!(ended(&world), none);
+        let known = if job == Job::Backfill { 0 } else { 12 };
+        assert_eq!(
+            world.column("CustomerGroups", "GroupID").len(),
+            known,
+            "nothing of it is used"
+        );
+
+        world.shop.set_count_offset("groups/customers", 0);
+        resume(&world, job).await;
+        world.run(STEPS).await;
+        world.assert_all_done().await;
+        assert_eq!(world.walk(job, Part::Groups).await.seen, 12);
+        assert_eq!(world.column("CustomerGroups", "GroupID").len(), 12);
+        assert_eq!(ended(&world), none);
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_memberships_that_comes_back_half_ends_none() {
+    let mut world = grouped(12).await;
+    let parts = world.parts();
+    world.begin(Job::Backfill, &parts).await;
+    world.run(STEPS).await;
+    world.assert_all_done().await;
+    let empty = (200, r#"{"groupsCustomers":[]}"#);
+    world.answer("/groups/customers.json", 1, empty);
+    world.begin(Job::Reconcile, &[Part::Groups]).await;
+    let walk = world.run_until((Job::Reconcile, Part::Groups), NEVER).await;
+    assert_eq!(walk.state, WalkState::Stopped, "{walk:?}");
+    assert!(
+        walk.note.contains("counts 12 memberships and lists 0"),
+        "{}",
+        walk.note
+    );
+    world.run(STEPS).await;
+    assert_eq!(ended(&world), Vec::<String>::new());
+    assert_eq!(walk.doubted, 0, "nobody is asked about");
+}
+
+/// More memberships than are put together in one transaction.
+const MANY: u64 = 1_100;
+
+#[tokio::test]
+async fn kills_between_two_steps_of_putting_memberships_together_lose_and_repeat_nothing() {
+    let mut world = grouped(MANY).await;
+    let parts = [Part::Customers, Part::Groups];
+    world.begin(Job::Backfill, &parts).await;
+    world.run_until((Job::Backfill, Part::Groups), NEVER).await;
+    let first = world.walk(Job::Backfill, Part::Groups).await;
+    assert_eq!(first.stored, i64::try_from(MANY).unwrap());
+    world.run(4 * STEPS).await;
+    // Once more, with what is held beside it: whoever was put together already is no leaver.
+    world.begin(Job::Reconcile, &[Part::Groups]).await;
+    let before = world.calls();
+    let mut steps = 0;
+    loop {
+        let wait_us = world.step().await;
+        world.wait(wait_us);
+        let walk: Walk = world.walk(Job::Reconcile, Part::Groups).await;
+        if walk.phase == Phase::Gather {
+            steps += 1;
+            world = world.restarted().await;
+        }
+        if !walk.is_open() {
+            assert_eq!(
+                (walk.state, walk.stored, walk.doubted),
+                (WalkState::Done, 0, 0),
+                "{walk:?}"
+            );
+            assert_eq!(walk.seen, first.seen);
+            break;
+        }
+    }
+    assert!(steps >= 3, "killed {steps} times");
+    assert_eq!(world.calls() - before, 6, "{:?}", world.asked());
+    world.run(STEPS).await;
+    assert_eq!(world.column("CustomerGroups", "GroupID").len(), 1_100);
+    assert_eq!(ended(&world), Vec::<String>::new());
+    let findings = world.hub.store.findings(TENANT, SOURCE, 10).await.unwrap();
+    assert_eq!(findings, []);
+}

@@ -1,0 +1,121 @@
+//! Single things that can't be read: they are set aside or left with their number, are asked for anew where that may
+//! help, and hold up nothing else.
+
+use schakel_core::connector::Part;
+use schakel_core::walk::{Job, WalkState};
+use schakel_sandbox::lightspeed::Kind;
+
+use super::bad_input::{NEVER, begun};
+use super::history::STEPS;
+use super::world::{Past, Setting, TENANT};
+
+/// Rows of which one has no id: the order is set aside with them.
+const UNREADABLE: (u16, &str) = (200, r#"{"orderProducts":[{"quantityOrdered":1}]}"#);
+
+/// How often the rows of an order were asked for, of all orders.
+fn row_calls(world: &Past) -> u64 {
+    world.asked()["GET orders/{id}/products"]
+}
+
+fn rows_of(id: u64) -> String {
+    format!("/orders/{id}/products.json")
+}
+
+/// The orders whose rows the account has.
+fn with_rows(world: &Past) -> Vec<String> {
+    let mut orders = world.column("OrderRows", "OrderID");
+    orders.dedup();
+    orders
+}
+
+#[tokio::test]
+async fn orders_whose_rows_cannot_be_read_are_set_aside_and_end_the_history_with_their_number() {
+    let mut world = begun(20, 60, Setting::default()).await;
+    let orders = world.shop.ids(Kind::Order);
+    let poison = [orders[3], orders[30], orders[59]];
+    for id in poison {
+        world.answer(&rows_of(id), u32::MAX, UNREADABLE);
+    }
+    let walk = world.run_until((Job::Backfill, Part::OrderRows), NEVER).await;
+    assert_eq!(walk.state, WalkState::Stopped, "{walk:?}");
+    assert!(walk.note.starts_with("3 orders give no rows"), "{}", walk.note);
+    // A pass that read the others, and four without progress.
+    assert_eq!(row_calls(&world), 60 + 3 * 4);
+    let aside = world.hub.store.quarantine_groups(TENANT).await.unwrap();
+    assert_eq!(
+        aside.iter().map(|(code, _)| code.as_str()).collect::<Vec<_>>(),
+        ["no_id"]
+    );
+    world.run(STEPS).await;
+    assert_eq!(with_rows(&world).len(), 57);
+    assert_eq!(world.orders().len(), 60, "the orders themselves are there");
+    world.assert_nothing_deleted();
+}
+
+#[tokio::test]
+async fn every_order_less_gives_the_others_four_more_passes() {
+    let mut world = begun(20, 40, Setting::default()).await;
+    let orders = world.shop.ids(Kind::Order);
+    // The first is readable in the third pass, the second in the seventh, the last one never.
+    for (id, times) in [(orders[3], 2), (orders[20], 6), (orders[39], u32::MAX)] {
+        world.answer(&rows_of(id), times, UNREADABLE);
+    }
+    let walk = world.run_until((Job::Backfill, Part::OrderRows), NEVER).await;
+    assert_eq!(walk.state, WalkState::Stopped, "{walk:?}");
+    assert!(walk.note.starts_with("1 orders give no rows"), "{}", walk.note);
+    assert_eq!(row_calls(&world), 37 + 3 + 7 + (7 + 4));
+    world.run(STEPS).await;
+    assert_eq!(with_rows(&world).len(), 39);
+}
+
+#[tokio::test]
+async fn rows_that_are_refused_hold_up_no_other_and_what_is_left_can_be_read_later() {
+    let mut world = begun(20, 40, Setting::default()).await;
+    let orders = world.shop.ids(Kind::Order);
+    // Beside others it costs a call; alone it is tried six times in each pass, since it may lie at the shop.
+    let times = 1 + 6 * 4;
+    world.answer(
+        &rows_of(orders[7]),
+        times,
+        (422, r#"{"error":{"code":422,"message":"no"}}"#),
+    );
+    let walk = world.run_until((Job::Backfill, Part::OrderRows), NEVER).await;
+    assert_eq!(walk.state, WalkState::Stopped, "{walk:?}");
+    assert!(walk.note.starts_with("1 orders give no rows"), "{}", walk.note);
+    assert!(walk.note.contains("when they change"), "{}", walk.note);
+    let states = (&[WalkState::Stopped][..], WalkState::Waiting);
+    let store = world.hub.store.clone();
+    let key = super::world::SOURCE;
+    store
+        .set_walks(TENANT, key, Job::Backfill, &[Part::OrderRows], states)
+        .await
+        .unwrap();
+    world.run(STEPS).await;
+    world.assert_all_done().await;
+    world.assert_like_the_shop();
+    world.assert_nothing_deleted();
+}
+
+#[tokio::test]
+async fn an_order_whose_event_was_damaged_is_asked_for_anew() {
+    let mut world = begun(20, 30, Setting::default()).await;
+    world.run_until((Job::Backfill, Part::Shipments), NEVER).await;
+    let id = world.shop.ids(Kind::Order)[11];
+    // Only the event has the links of the shop; the record has what was read from it.
+    let link = format!("orders\\/{id}\\/");
+    let mut world = world
+        .restarted_after(|bytes| {
+            let link = link.as_bytes();
+            let at = bytes.windows(link.len()).position(|here| here == link);
+            bytes[at.expect("the event holds its links") + 1] ^= 1;
+        })
+        .await;
+    assert_eq!(world.asked().get("GET orders/{id}"), None);
+    world.run(STEPS).await;
+    world.assert_all_done().await;
+    let walk = world.walk(Job::Backfill, Part::OrderRows).await;
+    assert_eq!((walk.seen, walk.doubted), (29, 1));
+    assert_eq!(world.asked()["GET orders/{id}"], 1);
+    world.assert_like_the_shop();
+    world.assert_nothing_deleted();
+}
