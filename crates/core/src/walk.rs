@@ -63,7 +63,11 @@ impl Job {
         match self {
             Self::Sweep => !part.is_per_thing() && !matches!(part, Part::Groups),
             Self::Reconcile => {
-                !part.is_per_thing() && !matches!(part, Part::Products | Part::Checkouts | Part::Shipments)
+                let is_never_marked = matches!(
+                    part,
+                    Part::Products | Part::Variants | Part::Checkouts | Part::Shipments
+                );
+                !part.is_per_thing() && !is_never_marked
             }
             Self::Backfill => true,
         }

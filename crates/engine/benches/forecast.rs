@@ -8,6 +8,7 @@
 
 #[path = "../tests/it/past"]
 mod past {
+    mod doors;
     pub mod forecast;
     mod view;
     pub mod world;

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use schakel_core::connector::{Cx, Part, Sink, Source};
-use schakel_core::id::{ConnectionId, IdMaker, TenantId};
+use schakel_core::id::{ConnectionId, EventId, IdMaker, TenantId};
 use schakel_core::identity::BlockList;
 use schakel_core::preset::Preset;
 use schakel_core::time::{Clock, Zone};
-use schakel_store::Store;
+use schakel_store::{Store, StoreError};
 use tokio::sync::Notify;
 
 use crate::budget::Ledger;
@@ -130,6 +131,8 @@ pub struct Route {
     pub shop_id: i64,
     /// Whether a subscription without double opt-in counts as a Yes.
     pub is_unconfirmed_enough: bool,
+    /// Whether order rows get the pictures and the address of their product.
+    pub has_pictures: bool,
     /// Whether carts are delivered.
     pub has_quotes: bool,
     /// Whether the rows of carts are fetched and delivered; each cart that changes costs a call.
@@ -142,6 +145,14 @@ pub struct Route {
     pub zone: Zone,
     /// How long an order row waits for its product's picture before it goes without, in milliseconds.
     pub hold_ms: i64,
+}
+
+impl Route {
+    /// Tells whether it shows anything of products: pictures in order rows, or titles and codes in the rows of carts.
+    #[must_use]
+    pub const fn needs_products(&self) -> bool {
+        self.has_pictures || (self.has_quotes && self.has_quote_rows)
+    }
 }
 
 /// A running hub.
@@ -191,15 +202,16 @@ impl Hub {
         self.routes.iter().filter(move |route| route.source == source)
     }
 
-    /// Gives the parts of a source that anything is done with: groups and carts with their rows only where a route wants
-    /// them, since they cost calls (A9).
+    /// Gives the parts of a source that anything is done with: pictures, groups and carts with their rows only where a route
+    /// wants them, since they cost calls (A9).
     #[must_use]
     pub fn parts_of(&self, source: &SourceConnection) -> Vec<Part> {
         let any = |wants: fn(&Route) -> bool| self.routes_from(source.id).any(wants);
         let is_wanted = |part: &Part| match part {
+            Part::Products => any(Route::needs_products),
             Part::Groups => any(|route| route.has_groups),
             Part::Quotes | Part::Checkouts => any(|route| route.has_quotes),
-            Part::QuoteRows => any(|route| route.has_quotes && route.has_quote_rows),
+            Part::QuoteRows | Part::Variants => any(|route| route.has_quotes && route.has_quote_rows),
             _ => true,
         };
         source.source.parts().iter().copied().filter(is_wanted).collect()
@@ -212,6 +224,18 @@ impl Hub {
                 .get(&route.source)
                 .is_some_and(|source| source.scope == scope)
         })
+    }
+
+    /// Gives what an event said; one that is damaged or gone says nothing, so that its thing is asked for.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn body_of(&self, event: EventId) -> Result<Option<Bytes>, StoreError> {
+        match self.store.read_event(self.tenant, event).await {
+            Ok(row) => Ok(row.map(|row| row.event.body)),
+            Err(error) if error.is_of_data() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Gives a new id.

@@ -7,6 +7,9 @@ use schakel_core::connector::{Part, Span};
 use schakel_core::delivery::ObjectKind;
 use schakel_core::time::Timestamp;
 
+use crate::config::guess;
+use crate::error::Failure;
+
 /// What stands below the help.
 const AFTER: &str = "\
 Exit codes:
@@ -314,12 +317,22 @@ pub(crate) struct PeriodArgs {
 
 impl PeriodArgs {
     /// Gives the period as lists are asked for it.
-    pub(crate) fn span(&self) -> Span {
-        Span {
+    ///
+    /// # Errors
+    /// `SCH-0106` when it ends before it begins.
+    pub(crate) fn span(&self) -> Result<Span, Failure> {
+        if let (Some(from), Some(to)) = (self.from, self.to)
+            && to < from
+        {
+            let text = "the period ends before it begins: `--to` is earlier than `--from`";
+            return Err(Failure::usage("SCH-0106", text)
+                .hint("both days are included, so one day is the same day twice"));
+        }
+        Ok(Span {
             created_from: self.from,
             created_to: self.to,
             updated_from: None,
-        }
+        })
     }
 }
 
@@ -469,8 +482,8 @@ fn kind(text: &str) -> Result<ObjectKind, String> {
 /// Reads the word for a part of a shop.
 fn part(text: &str) -> Result<Part, String> {
     Part::parse(text).ok_or_else(|| {
-        let words = Part::ALL.map(Part::as_str).join(", ");
-        format!("the parts are {words}")
+        let words = Part::ALL.map(Part::as_str);
+        format!("the parts are {}{}", words.join(", "), guess(text, &words))
     })
 }
 

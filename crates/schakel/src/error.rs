@@ -6,6 +6,8 @@ use std::fmt;
 use schakel_core::connector::ConnectorError;
 use schakel_store::StoreError;
 
+use crate::output::time_in_words;
+
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -186,11 +188,17 @@ impl Failure {
                 format!("\"{name}\" refuses the credentials"),
                 "compare them with those in the back office; a new key or token takes effect after a restart",
             ),
-            ConnectorError::RateLimited { .. } => (
+            ConnectorError::RateLimited { retry_after_ms } => (
                 "SCH-0403",
                 "SCH-0503",
-                format!("\"{name}\" takes no more calls at the moment"),
-                "wait a few minutes and try again; another program may be using the same key",
+                match retry_after_ms {
+                    Some(wait_ms) => format!(
+                        "\"{name}\" takes no more calls now; there is room again in {}",
+                        time_in_words(wait_ms.saturating_add(999).saturating_mul(1_000))
+                    ),
+                    None => format!("\"{name}\" takes no more calls at the moment"),
+                },
+                "try again then; `schakel budget` shows who spends the calls of a shop, and another program may use the same key",
             ),
             ConnectorError::Structure(_) => (
                 "SCH-0404",

@@ -81,7 +81,7 @@ impl Output {
     }
 
     /// Starts a progress bar of `total` steps; invisible unless standard error is a terminal and results are lines.
-    pub(crate) fn progress(self, total: u64, what: &'static str) -> ProgressBar {
+    pub(crate) fn progress(self, total: u64, what: &str) -> ProgressBar {
         let is_shown = self.format == Format::Text && std::io::stderr().is_terminal();
         let target = if is_shown {
             ProgressDrawTarget::stderr()
@@ -92,7 +92,7 @@ impl Output {
             .unwrap_or_else(|_| ProgressStyle::default_bar());
         ProgressBar::with_draw_target(Some(total), target)
             .with_style(style)
-            .with_message(what)
+            .with_message(what.to_owned())
     }
 }
 
@@ -128,6 +128,17 @@ impl Screen {
             lines.iter().for_each(|line| self.output.line(line));
         }
         self.shown = lines.to_vec();
+    }
+}
+
+/// Says a length of time for people.
+pub(crate) fn time_in_words(us: i64) -> String {
+    let seconds = us.max(0) / 1_000_000;
+    match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7_199 => format!("{} min", seconds / 60),
+        7_200..=172_799 => format!("{} h", seconds / 3_600),
+        _ => format!("{}.{} days", seconds / 86_400, seconds % 86_400 * 10 / 86_400),
     }
 }
 
@@ -213,5 +224,15 @@ mod tests {
     #[test]
     fn what_steers_a_terminal_is_taken_out() {
         assert_eq!(clean("a\u{7}\u{202e}b\nc\u{1b}[2J"), "ab\nc[2J");
+    }
+
+    #[test]
+    fn times_are_told_in_the_unit_that_fits() {
+        let seconds = |s: i64| time_in_words(s * 1_000_000);
+        assert_eq!(seconds(-4), "0 s");
+        assert_eq!(seconds(119), "119 s");
+        assert_eq!(seconds(120), "2 min");
+        assert_eq!(seconds(7_300), "2 h");
+        assert_eq!(seconds(30 * 86_400 + 43_200), "30.5 days");
     }
 }

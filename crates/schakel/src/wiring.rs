@@ -8,13 +8,13 @@ use std::sync::Arc;
 use anyhow::Context;
 use schakel_connectors::copernica::{self, ApiVersion, Copernica};
 use schakel_connectors::lightspeed::{self, Cluster, KeyLimits, Lightspeed};
-use schakel_core::connector::{Cx, Http};
+use schakel_core::connector::{Class, ConnectorError, Cx, Http, Meter};
 use schakel_core::event::Trust;
 use schakel_core::id::{ConnectionId, IdMaker, TenantId};
 use schakel_core::identity::BlockList;
 use schakel_core::preset::Preset;
 use schakel_core::time::{Clock, Zone};
-use schakel_engine::budget::{BudgetDoor, Ledger, Owner};
+use schakel_engine::budget::{BudgetDoor, GuestDoor, Ledger, Owner};
 use schakel_engine::clock::{Dice, SystemClock};
 use schakel_engine::http::{CallCounts, CountingDoor, HyperDoor};
 use schakel_engine::hub::{HookAddress, Hub, Route, SinkConnection, SourceConnection, Wake, WalkSettings};
@@ -76,6 +76,8 @@ pub(crate) struct RoutePart {
     pub newsletter: Newsletter,
     /// Extra fields beside the preset, by name.
     pub extras: Vec<String>,
+    /// Whether order rows get the pictures and the address of their product.
+    pub has_pictures: bool,
     /// Whether carts are delivered.
     pub has_quotes: bool,
     /// Whether the rows of carts are fetched and delivered.
@@ -186,6 +188,62 @@ pub(crate) struct Outside {
     pub sinks: Vec<(String, Copernica)>,
     /// The doors.
     pub cx: Cx,
+}
+
+/// The way to one shop for a command: what it spends is written down in the budget of the hub. Before a hub ever ran with
+/// this database there is no budget, and the few calls count as those of another program.
+pub(crate) struct WayIn {
+    /// The doors.
+    pub cx: Cx,
+    guest: Option<Arc<GuestDoor>>,
+}
+
+impl WayIn {
+    /// Makes the way to the shop `name` of `config`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn to(
+        config: &Config,
+        name: &str,
+        store: Option<&Store>,
+        cx: &Cx,
+    ) -> Result<Self, StoreError> {
+        let mut way = Self {
+            cx: cx.clone(),
+            guest: None,
+        };
+        let Some(store) = store else { return Ok(way) };
+        let rows = store.connections(TENANT).await?;
+        let Some(row) = rows.iter().find(|row| row.name == name) else {
+            return Ok(way);
+        };
+        let limits = match config.connection(name) {
+            Some(ConnectionConfig::Lightspeed(shop)) => shop.key_limits().unwrap_or_default().limits(),
+            _ => return Ok(way),
+        };
+        let (http, clock) = (cx.http.clone(), cx.clock.clone());
+        let door = Arc::new(GuestDoor::new(
+            http,
+            store.clone(),
+            (TENANT, row.id),
+            limits,
+            clock,
+        ));
+        way.cx.http = door.clone();
+        way.guest = Some(door);
+        Ok(way)
+    }
+
+    /// Writes down so many calls at once, so that none of them is refused half-way.
+    ///
+    /// # Errors
+    /// When there is no room for all of them, with the time after which there is.
+    pub(crate) async fn prepay(&self, class: Class, calls: usize) -> Result<(), ConnectorError> {
+        let Some(guest) = &self.guest else { return Ok(()) };
+        let calls = u32::try_from(calls).unwrap_or(u32::MAX);
+        Ok(guest.prepay(class, calls).await?)
+    }
 }
 
 /// Connects the outside systems without a database.
@@ -339,6 +397,7 @@ impl Wiring {
             to,
             newsletter,
             extras: _,
+            has_pictures,
             has_quotes,
             has_quote_rows,
             carts,
@@ -366,6 +425,7 @@ impl Wiring {
             preset,
             shop_id: self.shop_ids.get(&source).copied().unwrap_or(0),
             is_unconfirmed_enough: newsletter == Newsletter::Subscribed,
+            has_pictures,
             has_quotes,
             has_quote_rows,
             carts,
@@ -494,6 +554,7 @@ fn route_part(config: &RouteConfig) -> RoutePart {
         to: config.to.clone(),
         newsletter: config.newsletter,
         extras: config.extras.clone(),
+        has_pictures: config.pictures,
         has_quotes: config.quotes,
         has_quote_rows: config.quote_rows,
         carts: schakel_engine::hub::CartRule {

@@ -388,6 +388,17 @@ CREATE TABLE budget (
     PRIMARY KEY (tenant_id, connection_id)
 );
 
+-- Calls that commands make beside the hub, until the owner of the budget counts them. Owner: budget.
+CREATE TABLE budget_guest (
+    tenant_id BIGINT NOT NULL,
+    connection_id BIGINT NOT NULL,
+    id BIGINT NOT NULL,
+    class TEXT NOT NULL,
+    calls BIGINT NOT NULL,
+    made_at BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, connection_id, id)
+);
+
 -- Calls by day and class. Owner: budget. Kept for 90 days.
 CREATE TABLE budget_day (
     tenant_id BIGINT NOT NULL,

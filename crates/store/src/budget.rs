@@ -6,13 +6,50 @@ use schakel_core::limits;
 use schakel_core::time::Timestamp;
 
 use crate::Store;
+use crate::db::{Conn, Row};
 use crate::error::StoreError;
 use crate::lease;
-use crate::rows::{BudgetDay, BudgetRow};
+use crate::rows::{BudgetDay, BudgetRow, GuestCalls, Written};
 use crate::sql::Sql;
 
 /// Microseconds of a day.
 const DAY_US: i64 = 86_400_000_000;
+
+/// Calls of guests, oldest first.
+const GUESTS: &str = "SELECT id, class, calls, made_at FROM budget_guest
+     WHERE tenant_id = $1 AND connection_id = $2 ORDER BY id";
+
+async fn guests(
+    conn: &mut Conn<'_>,
+    tenant: TenantId,
+    connection: ConnectionId,
+) -> Result<Vec<GuestCalls>, StoreError> {
+    let sql = conn.sql("read calls of guests", GUESTS);
+    let rows = conn.fetch(sql.arg(tenant.0).arg(connection.0)).await?;
+    rows.iter().map(guest_of).collect()
+}
+
+fn guest_of(row: &Row) -> Result<GuestCalls, StoreError> {
+    let mut cells = row.cells();
+    Ok(GuestCalls {
+        id: cells.int()?,
+        class: cells.word("budget_guest", "class", class_of)?,
+        calls: u32::try_from(cells.int()?).unwrap_or(u32::MAX),
+        made_at: cells.time()?,
+    })
+}
+
+fn budget_of(row: &Row) -> Result<BudgetRow, StoreError> {
+    let mut cells = row.cells();
+    Ok(BudgetRow {
+        saved: cells.text()?,
+        saved_at: cells.time()?,
+    })
+}
+
+fn class_of(word: &str) -> Option<Class> {
+    Class::ALL.into_iter().find(|class| class.as_str() == word)
+}
 
 impl Store {
     /// Returns the budget of `connection` as it was last written, and when.
@@ -30,19 +67,12 @@ impl Store {
             "SELECT saved, saved_at FROM budget WHERE tenant_id = $1 AND connection_id = $2",
         );
         let rows = self.db.read(sql.arg(tenant.0).arg(connection.0)).await?;
-        let budget = rows.first().map(|row| {
-            let mut cells = row.cells();
-            Ok(BudgetRow {
-                saved: cells.text()?,
-                saved_at: cells.time()?,
-            })
-        });
-        budget.transpose()
+        rows.first().map(budget_of).transpose()
     }
 
     /// Writes the budget of `connection` and adds `calls`, by class in the order of [`Class::ALL`], to its day; days
-    /// older than [`limits::BUDGET_DAYS`] go. Returns false and changes nothing when `lease`, a name and an epoch, is
-    /// another's now (I21).
+    /// older than [`limits::BUDGET_DAYS`] go. Changes nothing when `lease`, a name and an epoch, is another's now (I21), or
+    /// when there are calls of guests that are not among `counted`, which are forgotten.
     ///
     /// # Errors
     /// [`StoreError::Driver`].
@@ -51,15 +81,15 @@ impl Store {
         tenant: TenantId,
         connection: ConnectionId,
         budget: &BudgetRow,
-        calls: [u32; 4],
+        (calls, counted): ([u32; 4], &[i64]),
         lease: Option<(&str, i64)>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Written, StoreError> {
         let mut tx = self.db.begin().await?;
         let mut conn = tx.conn();
         if let Some((name, epoch)) = lease
             && !lease::is_held(&mut conn, name, epoch).await?
         {
-            return Ok(false);
+            return Ok(Written::Lost);
         }
         let sql = conn.sql(
             "write a budget",
@@ -70,6 +100,19 @@ impl Store {
         let sql = sql.arg(tenant.0).arg(connection.0);
         conn.execute(sql.arg(budget.saved.as_str()).arg(budget.saved_at))
             .await?;
+        // After the row of the budget is ours, which guests lock as well.
+        let guests = guests(&mut conn, tenant, connection).await?;
+        if guests.iter().any(|guest| !counted.contains(&guest.id)) {
+            return Ok(Written::Uncounted);
+        }
+        for guest in guests {
+            let sql = conn.sql(
+                "forget calls of a guest",
+                "DELETE FROM budget_guest WHERE tenant_id = $1 AND connection_id = $2 AND id = $3",
+            );
+            conn.execute(sql.arg(tenant.0).arg(connection.0).arg(guest.id))
+                .await?;
+        }
         let day = budget.saved_at.as_micros().div_euclid(DAY_US);
         let made = Class::ALL.into_iter().zip(calls).filter(|(_, calls)| *calls > 0);
         let made: Vec<(Class, u32)> = made.collect();
@@ -97,7 +140,64 @@ impl Store {
         conn.execute(sql.arg(tenant.0).arg(connection.0).arg(oldest))
             .await?;
         tx.commit().await?;
-        Ok(true)
+        Ok(Written::Yes)
+    }
+
+    /// Gives the calls of guests that the owner of the budget did not count yet, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`], [`StoreError::Contradiction`].
+    pub async fn guest_calls(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+    ) -> Result<Vec<GuestCalls>, StoreError> {
+        let sql = Sql::new(self.db.dialect(), "read calls of guests", GUESTS);
+        let rows = self.db.read(sql.arg(tenant.0).arg(connection.0)).await?;
+        rows.iter().map(guest_of).collect()
+    }
+
+    /// Writes down calls of a guest when `is_room` says so of the budget and the calls of other guests, which do not
+    /// change meanwhile; gives what it says.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`], [`StoreError::Contradiction`].
+    pub async fn put_guest_calls<T>(
+        &self,
+        (tenant, connection): (TenantId, ConnectionId),
+        new: GuestCalls,
+        is_room: impl FnOnce(Option<&BudgetRow>, &[GuestCalls]) -> Result<(), T>,
+    ) -> Result<Result<(), T>, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let mut conn = tx.conn();
+        let sql = conn
+            .sql(
+                "read a budget",
+                "SELECT saved, saved_at FROM budget WHERE tenant_id = ",
+            )
+            .bind(tenant.0)
+            .push(" AND connection_id = ")
+            .bind(connection.0)
+            .push(conn.dialect().for_update());
+        let rows = conn.fetch(sql).await?;
+        let budget = rows.first().map(budget_of).transpose()?;
+        let guests = guests(&mut conn, tenant, connection).await?;
+        if let Err(refused) = is_room(budget.as_ref(), &guests) {
+            return Ok(Err(refused));
+        }
+        let sql = conn.sql(
+            "write calls of a guest",
+            "INSERT INTO budget_guest (tenant_id, connection_id, id, class, calls, made_at)
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        );
+        let sql = sql.arg(tenant.0).arg(connection.0).arg(new.id);
+        let sql = sql
+            .arg(new.class.as_str())
+            .arg(i64::from(new.calls))
+            .arg(new.made_at);
+        conn.execute(sql).await?;
+        tx.commit().await?;
+        Ok(Ok(()))
     }
 
     /// Returns the calls of `connection` by day, newest first; days without calls are left out.
@@ -119,9 +219,7 @@ impl Store {
         for row in &rows {
             let mut cells = row.cells();
             let day = cells.int()?;
-            let class = cells.word("budget_day", "class", |word| {
-                Class::ALL.into_iter().find(|class| class.as_str() == word)
-            })?;
+            let class = cells.word("budget_day", "class", class_of)?;
             if days.last().is_none_or(|last| last.day != day) {
                 days.push(BudgetDay {
                     day,

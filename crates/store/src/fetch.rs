@@ -23,8 +23,8 @@ use crate::sql::{Sql, insert_chunks, key_chunks, last_of_each};
 
 /// Writes down that things shall be fetched.
 ///
-/// A hint, a deletion that the source tells of, a meeting to confirm, or groups that changed, during a running fetch makes another one: what
-/// runs may have started before (I4). Whoever only misses a thing gets the answer of the fetch that runs, or that came
+/// A hint, a deletion that the source tells of, a meeting to confirm, or groups or rows that changed, during a running fetch
+/// makes another one: what runs may have started before (I4). Whoever only misses a thing gets the answer of the fetch that runs, or that came
 /// a moment ago and waits in the inbox. No wish shortens a back-off, and none is paid within
 /// [`limits::FETCH_QUOTA_MS`] of the last answer.
 pub(crate) async fn want(conn: &mut Conn<'_>, tenant: TenantId, rows: &[FetchRow]) -> Result<(), StoreError> {
@@ -59,26 +59,28 @@ pub(crate) async fn want(conn: &mut Conn<'_>, tenant: TenantId, rows: &[FetchRow
 /// How a wish joins the row that is there.
 const JOIN_WISHES: &str = " ON CONFLICT (tenant_id, connection_id, kind, remote_id) DO UPDATE SET
      wanted = wanted_fetch.wanted
-         + CASE WHEN excluded.reason IN ('hint', 'confirm', 'groups', 'deleted') THEN 1 ELSE 0 END,
+         + CASE WHEN excluded.reason IN ('hint', 'confirm', 'groups', 'rows', 'deleted') THEN 1 ELSE 0 END,
      class = CASE WHEN wanted_fetch.due_at IS NULL OR excluded.class < wanted_fetch.class THEN excluded.class
          ELSE wanted_fetch.class END,
-     reason = CASE WHEN wanted_fetch.due_at IS NULL OR excluded.reason = 'deleted' THEN excluded.reason
+     reason = CASE WHEN wanted_fetch.due_at IS NULL OR wanted_fetch.reason = 'rows' OR excluded.reason = 'deleted'
+             THEN excluded.reason
          ELSE wanted_fetch.reason END,
      due_at = CASE
          WHEN wanted_fetch.due_at IS NULL AND wanted_fetch.not_before > excluded.due_at
-             AND excluded.reason NOT IN ('hint', 'confirm', 'groups', 'deleted') THEN NULL
+             AND excluded.reason NOT IN ('hint', 'confirm', 'groups', 'rows', 'deleted') THEN NULL
          WHEN wanted_fetch.due_at <= excluded.due_at THEN wanted_fetch.due_at
          WHEN wanted_fetch.not_before > excluded.due_at THEN wanted_fetch.not_before
          ELSE excluded.due_at END";
 
-/// Joins the wishes for one thing: the earliest time counts, and the first reason unless one is a deletion.
+/// Joins the wishes for one thing: the earliest time counts, and the first reason unless one is a deletion or the first
+/// asks for rows alone.
 fn each_once(rows: &[FetchRow]) -> Vec<FetchRow> {
     let mut joined: BTreeMap<RecordKey, FetchRow> = BTreeMap::new();
     for row in rows {
         let known = joined.entry(row.key).or_insert_with(|| row.clone());
         known.due_at = known.due_at.min(row.due_at);
         known.class = known.class.min(row.class);
-        if row.reason == "deleted" {
+        if row.reason == "deleted" || known.reason == "rows" {
             known.reason.clone_from(&row.reason);
         }
     }

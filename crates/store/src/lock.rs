@@ -49,6 +49,25 @@ impl Store {
         Ok(ProcessLock { _file: file })
     }
 
+    /// Tells whether a hub works on this store at `now`: on SQLite whether a process holds the file, on PostgreSQL whether
+    /// one holds the lease `name`.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn is_served(&self, name: &str, now: Timestamp) -> Result<bool, StoreError> {
+        if let Some(file) = &self.file {
+            let file = File::open(lock_path(file));
+            return Ok(file.is_ok_and(|file| file.try_lock_shared().is_err()));
+        }
+        let sql = Sql::new(
+            self.db.dialect(),
+            "look for a hub",
+            "SELECT COUNT(*) FROM lease WHERE name = $1 AND expires_at > $2",
+        );
+        let rows = self.db.read(sql.arg(name).arg(now)).await?;
+        Ok(rows.first().map(|row| row.cells().int()).transpose()? > Some(0))
+    }
+
     /// Returns how well a commit is kept.
     ///
     /// # Errors
@@ -102,10 +121,14 @@ impl Store {
     }
 }
 
-fn lock_file(database: &Path) -> Result<File, StoreError> {
+fn lock_path(database: &Path) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(".lock");
-    let path = PathBuf::from(name);
+    PathBuf::from(name)
+}
+
+fn lock_file(database: &Path) -> Result<File, StoreError> {
+    let path = lock_path(database);
     let failed = |source| StoreError::File {
         path: path.clone(),
         source,
@@ -117,10 +140,16 @@ fn lock_file(database: &Path) -> Result<File, StoreError> {
         .truncate(false)
         .open(&path)
         .map_err(failed)?;
-    match file.try_lock() {
+    let mut locked = file.try_lock();
+    let mut pid = String::new();
+    if matches!(locked, Err(TryLockError::WouldBlock)) {
+        // A command that looks whether a hub runs holds it for a moment.
+        pid = std::fs::read_to_string(&path).unwrap_or_default();
+        locked = file.try_lock();
+    }
+    match locked {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let pid = std::fs::read_to_string(&path).unwrap_or_default();
             let pid = match pid.trim() {
                 "" => "unknown",
                 pid => pid,

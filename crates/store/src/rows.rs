@@ -1,5 +1,9 @@
 //! The rows that pass the border of the store: plain values, no driver type.
 
+mod budget;
+
+pub use budget::{BudgetDay, BudgetRow, GuestCalls, Written};
+
 use schakel_core::connector::Class;
 use schakel_core::delivery::{DeliveryState, ObjectKind, Wish};
 use schakel_core::event::{Event, EventState};
@@ -574,24 +578,4 @@ impl WalkPage {
             findings: Vec::new(),
         }
     }
-}
-
-/// The budget of a connection as it is written down.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BudgetRow {
-    /// The budget, in the words of `core::budget::Saved`.
-    pub saved: String,
-    /// When it was written. Only for pages: no rule believes it.
-    pub saved_at: Timestamp,
-}
-
-/// The calls of a connection on one day.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BudgetDay {
-    /// Days since 1970 (UTC).
-    pub day: i64,
-    /// Its first moment.
-    pub start: Timestamp,
-    /// The calls by class: live, retry, sweep, backfill.
-    pub calls: [i64; 4],
 }

@@ -2,6 +2,7 @@
 //!
 //! Figures, not tests: nothing fails because it is slow. docs/benchmarks.md says what each of them means.
 
+mod calls;
 mod clock;
 mod demo;
 mod history;
@@ -30,6 +31,9 @@ const SCALE: &str = "scale";
 /// A history without limits, for `--only`.
 const HISTORY: &str = "history";
 
+/// Calls to the shop beside the least possible, for `--only`.
+const CALLS: &str = "calls";
+
 /// The simulators by themselves, for `--only`.
 const SANDBOX: &str = "sandbox";
 
@@ -54,6 +58,10 @@ struct Options {
 /// The arguments are wrong, the build fails, or a run does not end well: its figures would say nothing.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let options = parse(arguments)?;
+    if options.only.as_deref() == Some(CALLS) {
+        // It is a program of its own, and counts depend on no machine.
+        return say_price(&priced()?, options.is_json);
+    }
     let is_wanted = |name: &str| options.only.as_deref().is_none_or(|only| only == name);
     let binary = match &options.binary {
         // Runs start in the workspace's root, so a path from here would not be found.
@@ -72,8 +80,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let answers = is_wanted(WEBHOOKS).then(|| load(&binary, &machine)).transpose()?;
     let growth = is_wanted(SCALE).then(|| grown(&binary)).transpose()?;
     let past = is_wanted(HISTORY).then(|| past(&binary)).transpose()?;
+    let price = is_wanted(CALLS).then(priced).transpose()?;
     let simulators = is_wanted(SANDBOX).then(|| alone(&binary)).transpose()?;
     if options.is_json {
+        let price = price.as_ref().map(calls::Price::value);
         let simulators = simulators.as_ref().map(sandbox::Figures::value);
         let runs: Vec<Value> = runs.iter().map(Run::value).collect();
         let answers = answers.as_ref().map(webhooks::Answers::value);
@@ -83,7 +93,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
             "{}",
             json!({
                 "machine": machine.value(), "runs": runs, "webhooks": answers, "scale": growth,
-                "history": past, "sandbox": simulators,
+                "history": past, "calls": price, "sandbox": simulators,
             })
         );
         return Ok(());
@@ -97,6 +107,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     }
     if let Some(past) = past {
         past.say();
+    }
+    if let Some(price) = price {
+        price.say();
     }
     if let Some(simulators) = simulators {
         simulators.say();
@@ -112,6 +125,20 @@ fn grown(binary: &Path) -> Result<scale::Growth> {
 fn past(binary: &Path) -> Result<history::Past> {
     eprintln!("running `{HISTORY}`");
     history::run(binary)
+}
+
+fn say_price(price: &calls::Price, is_json: bool) -> Result<()> {
+    if is_json {
+        println!("{}", json!({ "calls": price.value() }));
+    } else {
+        price.say();
+    }
+    Ok(())
+}
+
+fn priced() -> Result<calls::Price> {
+    eprintln!("running `{CALLS}`");
+    calls::run()
 }
 
 fn alone(binary: &Path) -> Result<sandbox::Figures> {
@@ -192,7 +219,7 @@ fn parse(arguments: &[String]) -> Result<Options> {
             "--only" => {
                 let name = words.next().context("`--only` needs a name")?;
                 let mut names: Vec<&str> = VARIANTS.iter().map(|variant| variant.name).collect();
-                names.extend([WEBHOOKS, SCALE, HISTORY, SANDBOX, MACHINE]);
+                names.extend([WEBHOOKS, SCALE, HISTORY, CALLS, SANDBOX, MACHINE]);
                 if !names.contains(&name.as_str()) {
                     bail!("there is no run `{name}`; there are {}", names.join(", "));
                 }

@@ -21,6 +21,19 @@ const PRODUCT_FIELDS: &str = "id,createdAt,updatedAt,url,title,image";
 /// What tells a thing apart and how old it is; `id` is not implied (§3.4).
 const ID_FIELDS: &str = "id,updatedAt";
 
+/// Path, labels of list and count, section and envelope of a collection.
+macro_rules! at {
+    ($path:literal, $section:literal, $envelope:expr) => {
+        (
+            $path,
+            concat!("GET ", $path),
+            concat!("GET ", $path, "/count"),
+            $section,
+            $envelope,
+        )
+    };
+}
+
 /// A collection of the platform (§5.0, §1.4).
 struct Collection {
     part: Part,
@@ -36,62 +49,19 @@ impl Collection {
     /// Gives the collection of `part`; for rows that of the things that have them.
     const fn of(part: Part) -> Self {
         let (path, list, count, section, envelope) = match part {
-            Part::Products => (
-                "products",
-                "GET products",
-                "GET products/count",
-                "products",
-                Some(("products", "product")),
-            ),
-            Part::Customers => (
-                "customers",
-                "GET customers",
-                "GET customers/count",
-                "customers",
-                Some(("customers", "customer")),
-            ),
-            Part::Subscriptions => (
+            Part::Products => at!("products", "products", Some(("products", "product"))),
+            Part::Variants => at!("variants", "products", Some(("variants", "variant"))),
+            Part::Customers => at!("customers", "customers", Some(("customers", "customer"))),
+            Part::Subscriptions => at!(
                 "subscriptions",
-                "GET subscriptions",
-                "GET subscriptions/count",
                 "customers",
-                Some(("subscriptions", "subscription")),
+                Some(("subscriptions", "subscription"))
             ),
-            Part::Groups => (
-                "groups/customers",
-                "GET groups/customers",
-                "GET groups/customers/count",
-                "customers",
-                Some((GROUPS_KEY, GROUPS_KEY)),
-            ),
-            Part::Quotes | Part::QuoteRows => (
-                "quotes",
-                "GET quotes",
-                "GET quotes/count",
-                "orders",
-                Some(("quotes", "quote")),
-            ),
-            Part::Checkouts => (
-                "checkouts",
-                "GET checkouts",
-                "GET checkouts/count",
-                "orders",
-                None,
-            ),
-            Part::Orders | Part::OrderRows => (
-                "orders",
-                "GET orders",
-                "GET orders/count",
-                "orders",
-                Some(("orders", "order")),
-            ),
-            Part::Shipments => (
-                "shipments",
-                "GET shipments",
-                "GET shipments/count",
-                "orders",
-                Some(("shipments", "shipment")),
-            ),
+            Part::Groups => at!("groups/customers", "customers", Some((GROUPS_KEY, GROUPS_KEY))),
+            Part::Quotes | Part::QuoteRows => at!("quotes", "orders", Some(("quotes", "quote"))),
+            Part::Checkouts => at!("checkouts", "orders", None),
+            Part::Orders | Part::OrderRows => at!("orders", "orders", Some(("orders", "order"))),
+            Part::Shipments => at!("shipments", "orders", Some(("shipments", "shipment"))),
         };
         Self {
             part,

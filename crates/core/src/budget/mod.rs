@@ -196,6 +196,27 @@ impl Budget {
         }
     }
 
+    /// Takes in `calls` that another process of ours wrote down, of which the last starts at `at_us` at the latest.
+    pub fn started_elsewhere(&mut self, class: Class, calls: u32, at_us: i64) {
+        let mut counts = Counts::default();
+        counts[class.index()] = calls;
+        for window in &mut self.windows {
+            window.put(Bucket {
+                first_us: at_us,
+                last_us: at_us,
+                calls: counts,
+                is_restored: false,
+            });
+            if let Some(cap) = &mut window.cap {
+                cap.left -= i64::from(calls);
+            }
+        }
+        let until_us = at_us.saturating_add(self.travel_us());
+        self.silent.push((until_us, i64::from(calls)));
+        let count = &mut self.uncounted[class.index()];
+        *count = count.saturating_add(calls);
+    }
+
     /// What to write down before [`Budget::granted`]`(more)`.
     #[must_use]
     pub fn save(&mut self, more: u32, now_us: i64) -> Saved {

@@ -18,6 +18,14 @@ pub struct Saved {
     pub(super) date_us: Option<i64>,
 }
 
+impl Saved {
+    /// Gives how many calls the owner may start without writing again.
+    #[must_use]
+    pub const fn reserved(&self) -> u32 {
+        self.reserved
+    }
+}
+
 /// One window as it is written down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SavedWindow {

@@ -16,6 +16,8 @@ use crate::time::Timestamp;
 pub enum Part {
     /// Products, for the pictures and addresses of order rows.
     Products,
+    /// Variants of products, for the rows of carts.
+    Variants,
     /// Customer accounts and guests.
     Customers,
     /// Newsletter subscriptions.
@@ -38,8 +40,9 @@ pub enum Part {
 
 impl Part {
     /// Every part, in the order in which history reads them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Products,
+        Self::Variants,
         Self::Customers,
         Self::Subscriptions,
         Self::Groups,
@@ -56,6 +59,7 @@ impl Part {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Products => "products",
+            Self::Variants => "variants",
             Self::Customers => "customers",
             Self::Subscriptions => "subscriptions",
             Self::Groups => "groups",
@@ -79,6 +83,7 @@ impl Part {
     pub const fn kind(self) -> RecordKind {
         match self {
             Self::Products => RecordKind::Product,
+            Self::Variants => RecordKind::Variant,
             Self::Customers => RecordKind::Customer,
             Self::Subscriptions => RecordKind::Subscription,
             Self::Groups => RecordKind::Groups,

@@ -13,5 +13,6 @@ mod tests;
 pub use end::{Forecast, Load, Range, Window, forecast};
 pub use price::{
     PAGE, Traffic, Wants, history_calls, least_calls, live_calls, pages, reconcile_calls, sweep_calls,
+    swept_rows,
 };
 pub use progress::{calls_left, drifting};

@@ -58,8 +58,10 @@ pub struct Traffic {
 }
 
 /// What is wanted of a source, as far as it changes the price.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wants {
+    /// Pictures and addresses of products.
+    pub has_pictures: bool,
     /// Carts and unfinished checkouts.
     pub has_quotes: bool,
     /// Memberships of customer groups.
@@ -72,14 +74,33 @@ pub struct Wants {
     pub is_polling: bool,
 }
 
+impl Default for Wants {
+    /// Pictures, and nothing that costs more than a page for 250 things.
+    fn default() -> Self {
+        Self {
+            has_pictures: true,
+            has_quotes: false,
+            has_groups: false,
+            has_quote_rows: false,
+            is_hint: false,
+            is_polling: false,
+        }
+    }
+}
+
 impl Wants {
+    const fn needs_products(self) -> bool {
+        self.has_pictures || self.includes(Part::QuoteRows)
+    }
+
     /// Tells whether `part` is read at all: what costs calls and goes nowhere is not (A9).
     #[must_use]
     pub const fn includes(self, part: Part) -> bool {
         match part {
+            Part::Products => self.needs_products(),
             Part::Groups => self.has_groups,
             Part::Quotes | Part::Checkouts => self.has_quotes,
-            Part::QuoteRows => self.has_quotes && self.has_quote_rows,
+            Part::QuoteRows | Part::Variants => self.has_quotes && self.has_quote_rows,
             _ => true,
         }
     }
@@ -93,7 +114,11 @@ const CHANGES: f64 = 2.0;
 /// calls for an order, since its rows have a path of their own, and one for anything else.
 #[must_use]
 pub fn live_calls(wants: Wants, traffic: Traffic) -> f64 {
-    let mut calls = traffic.products;
+    let mut calls = if wants.needs_products() {
+        traffic.products
+    } else {
+        0.0
+    };
     if wants.has_groups {
         calls += traffic.customers + traffic.orders;
     }
@@ -117,12 +142,18 @@ pub fn sweep_calls(wants: Wants, lists: usize, every_ms: i64, traffic: Traffic) 
     }
     let times = DAY_MS / real(every_ms);
     let lists = real(i64::try_from(lists).unwrap_or(i64::MAX));
-    let found = if wants.is_polling {
+    watch + times * lists + swept_rows(wants, traffic)
+}
+
+/// Gives the calls per day for the rows of orders that sweeps find new or changed: a call each where there are no
+/// webhooks, which bring them otherwise.
+#[must_use]
+pub fn swept_rows(wants: Wants, traffic: Traffic) -> f64 {
+    if wants.is_polling {
         traffic.orders * (1.0 + CHANGES)
     } else {
         0.0
-    };
-    watch + times * lists + found
+    }
 }
 
 /// Gives the calls per day of reconciliations of lists with so many `things` each, every `every_ms` milliseconds (0:

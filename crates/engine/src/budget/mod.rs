@@ -6,8 +6,10 @@
 //! decides. See docs/spec/budget.md.
 
 mod door;
+mod guest;
 
 pub use door::BudgetDoor;
+pub use guest::GuestDoor;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,7 +18,7 @@ use schakel_core::connector::{Class, HttpError, Meter, Response, Unmetered};
 use schakel_core::id::{ConnectionId, TenantId};
 use schakel_core::limits;
 use schakel_core::time::{Clock, Timestamp};
-use schakel_store::{BudgetDay, BudgetRow, Store, StoreError};
+use schakel_store::{BudgetDay, BudgetRow, Store, StoreError, Written};
 
 /// How long the right to a budget holds without being renewed, in milliseconds.
 const LEASE_MS: i64 = 15_000;
@@ -252,14 +254,35 @@ impl Ledger {
         self.write(more).await
     }
 
-    /// Writes the budget with `more` reserved calls; forgets it when it is another's now. Needs `writing`.
+    /// Writes the budget with `more` reserved calls; forgets it when it is another's now. What commands spend beside this
+    /// process is counted first. Needs `writing`.
     async fn write(&self, more: u32) -> Result<(), StoreError> {
+        let Owner {
+            tenant, connection, ..
+        } = self.owner;
+        let mut counted: Vec<i64> = Vec::new();
+        while self.write_once(more, &counted).await? == Written::Uncounted {
+            let guests = self.store.guest_calls(tenant, connection).await?;
+            let now_us = self.clock.monotonic_us();
+            let mut state = self.state();
+            for guest in guests.iter().filter(|guest| !counted.contains(&guest.id)) {
+                if let Some(budget) = &mut state.budget {
+                    budget.started_elsewhere(guest.class, guest.calls, now_us);
+                }
+            }
+            counted = guests.iter().map(|guest| guest.id).collect();
+        }
+        Ok(())
+    }
+
+    /// Writes the budget, unless there are calls of guests that are not `counted`.
+    async fn write_once(&self, more: u32, counted: &[i64]) -> Result<Written, StoreError> {
         let now_us = self.clock.monotonic_us();
         let (saved, counts, epoch) = {
             let mut state = self.state();
             let epoch = state.epoch;
             let Some(budget) = &mut state.budget else {
-                return Ok(());
+                return Ok(Written::Lost);
             };
             (budget.save(more, now_us), budget.take_counts(), epoch)
         };
@@ -274,22 +297,19 @@ impl Ledger {
         } = self.owner;
         let written = self
             .store
-            .put_budget(tenant, connection, &row, counts, lease)
+            .put_budget(tenant, connection, &row, (counts, counted), lease)
             .await;
         let mut state = self.state();
-        match (written, &mut state.budget) {
-            (Ok(true), Some(budget)) => budget.granted(more),
+        match (&written, &mut state.budget) {
+            (Ok(Written::Yes), Some(budget)) => budget.granted(more),
+            (Ok(Written::Uncounted), Some(budget)) => budget.put_counts_back(counts),
             (Ok(_), _) => {
                 state.lose();
             }
-            (Err(error), budget) => {
-                if let Some(budget) = budget {
-                    budget.put_counts_back(counts);
-                }
-                return Err(error);
-            }
+            (Err(_), Some(budget)) => budget.put_counts_back(counts),
+            (Err(_), None) => {}
         }
-        Ok(())
+        written
     }
 
     /// Lengthens our lease, or takes it when it is free. Needs `writing`.
@@ -346,12 +366,25 @@ impl Ledger {
     }
 
     fn lease(&self) -> String {
-        format!("source:{}", self.owner.connection.0)
+        lease_of(self.owner.connection)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The lease of whoever spends the budget of `connection` and walks its lists.
+fn lease_of(connection: ConnectionId) -> String {
+    format!("source:{}", connection.0)
+}
+
+/// Tells whether a hub runs on `store` that reads `connection` at `now`.
+///
+/// # Errors
+/// When the store fails.
+pub async fn is_served(store: &Store, connection: ConnectionId, now: Timestamp) -> Result<bool, StoreError> {
+    store.is_served(&lease_of(connection), now).await
 }
 
 /// A budget as the store holds it, for commands that run beside a hub.
@@ -379,10 +412,8 @@ pub async fn stored(
     let Some(row) = store.budget(tenant, connection).await? else {
         return Ok(None);
     };
-    let saved = saved_of(connection, &row)?;
-    let age_us = now.as_micros().saturating_sub(row.saved_at.as_micros()).max(0);
-    let mut budget = Budget::restore(limits, &saved, 0, 0);
-    budget.age(age_us);
+    let guests = store.guest_calls(tenant, connection).await?;
+    let budget = guest::aged(connection, limits, (Some(&row), &guests), now)?;
     Ok(Some(StoredBudget {
         usage: budget.usage(0),
         saved_at: row.saved_at,

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use schakel_core::connector::{Class, ConnectorError, Fetched, Part};
@@ -77,10 +78,12 @@ impl Loop {
         let held = held(&hub, &claimed).await?;
         self.checked = None;
         let (asked_at, started_us) = (hub.clock.now(), hub.clock.monotonic_us());
-        let asked = claimed.into_iter().map(|one| {
+        let mut asked = Vec::new();
+        for one in claimed {
             let beside = beside(&hub, one.row.key);
-            fetch_one(source, one, beside)
-        });
+            let said = said(&hub, &one.row, held.get(&one.row.key)).await?;
+            asked.push(fetch_one(source, one, (beside, said)));
+        }
         let answers = join_all(asked).await;
         self.notice(started_us, &answers);
         let mut ended = Vec::new();
@@ -262,10 +265,19 @@ fn beside(hub: &Hub, key: RecordKey) -> Option<Part> {
     (key.kind == RecordKind::Quote && has_rows).then_some(Part::QuoteRows)
 }
 
+/// Gives what a payload said of a cart of which only the rows are wanted; `None` when it is to be fetched as a whole.
+async fn said(hub: &Hub, row: &FetchRow, held: Option<&Held>) -> Result<Option<Bytes>, StoreError> {
+    let live = held.filter(|held| row.reason == "rows" && !held.is_deleted());
+    match live.and_then(|held| held.live.as_ref()) {
+        Some((_, event, _)) => hub.body_of(*event).await,
+        None => Ok(None),
+    }
+}
+
 async fn read(
     source: &SourceConnection,
     row: &FetchRow,
-    beside: Option<Part>,
+    (beside, said): (Option<Part>, Option<&Bytes>),
 ) -> Result<Fetched, ConnectorError> {
     let class = if row.attempts > 0 {
         row.class.max(Class::Retry)
@@ -274,6 +286,13 @@ async fn read(
     };
     let (cx, key) = (&source.cx.for_class(class), row.key);
     let id = key.remote_id;
+    if let (Some(part), Some(said)) = (beside, said) {
+        let rows = source.source.rows(cx, part, id).await?;
+        let whole = Some(said).filter(|_| rows.status == 200);
+        if let Some(body) = whole.and_then(|said| source.source.with_rows(part, said, &rows.body)) {
+            return Ok(Fetched { body, ..rows });
+        }
+    }
     let fetched = source.source.fetch(cx, key.kind, id).await?;
     let Some(part) = beside.filter(|_| fetched.status == 200) else {
         return Ok(fetched);
@@ -291,9 +310,9 @@ async fn read(
 async fn fetch_one(
     source: &SourceConnection,
     claimed: ClaimedFetch,
-    beside: Option<Part>,
+    (beside, said): (Option<Part>, Option<Bytes>),
 ) -> (ClaimedFetch, Result<Fetched, ConnectorError>) {
-    let call = read(source, &claimed.row, beside);
+    let call = read(source, &claimed.row, (beside, said.as_ref()));
     // One that fails on our side must not take along those that are out with it.
     let answer = AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|_| {
         let why = "reading the answer failed on our side".to_owned();

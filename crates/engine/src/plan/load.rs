@@ -54,6 +54,8 @@ pub(super) struct Loaded {
     pub quotes: BTreeSet<RecordKey>,
     /// Customers' groups to plan.
     pub groups: BTreeSet<RecordKey>,
+    /// Whoever changed before was read when all memberships were last listed, by shop; clocks may differ by hours.
+    listed_at: BTreeMap<ConnectionId, Timestamp>,
     /// Numbers for entities that are to show one and have none yet.
     numbers: BTreeMap<EntityKey, i64>,
 }
@@ -89,6 +91,7 @@ pub(super) async fn load(
         orders: input.orders,
         quotes: input.quotes,
         groups: input.groups,
+        listed_at: BTreeMap::new(),
         numbers: BTreeMap::new(),
     };
     let targets: Vec<RecordKey> = loaded.targets().copied().collect();
@@ -446,6 +449,8 @@ impl Loaded {
     /// Notes what must be fetched before these orders are complete (A2).
     fn want(&self, hub: &Hub, planned: &mut Planned) {
         let mut wanted: BTreeMap<RecordKey, &'static str> = BTreeMap::new();
+        let now = hub.clock.now();
+        let mut later: BTreeMap<RecordKey, Timestamp> = BTreeMap::new();
         // A history has just listed every cart, and lists the memberships after the customers: one by one they would
         // cost a call each.
         let is_history = self.class == Class::Backfill;
@@ -460,11 +465,13 @@ impl Loaded {
                 }
             };
             want(RecordKind::Customer, order.customer_id, "customer");
-            if !is_history {
+            if !is_history && hub.routes_from(key.connection).any(|route| route.has_quotes) {
                 want(RecordKind::Quote, order.quote_id, "quote");
             }
-            for row in &order.rows {
-                want(RecordKind::Product, row.product_id, "product");
+            if hub.routes_from(key.connection).any(|route| route.has_pictures) {
+                for row in &order.rows {
+                    want(RecordKind::Product, row.product_id, "product");
+                }
             }
         }
         for key in &self.quotes {
@@ -480,15 +487,15 @@ impl Loaded {
         for customer in self.customers_with_groups(hub).filter(|_| !is_history) {
             if self.are_groups_stale(&customer) {
                 wanted.entry(groups_of(customer)).or_insert("groups");
+                later.insert(groups_of(customer), self.groups_due_at(&customer, now));
             }
         }
-        let due_at = hub.clock.now();
         planned
             .wanted
             .extend(wanted.into_iter().map(|(key, reason)| FetchRow {
                 key,
                 reason: reason.to_owned(),
-                due_at,
+                due_at: later.get(&key).copied().unwrap_or(now),
                 attempts: 0,
                 wanted: 0,
                 class: self.class,

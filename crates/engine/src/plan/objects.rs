@@ -198,16 +198,21 @@ impl Desk<'_> {
             self.below(
                 thing,
                 |_| true,
-                |loaded, (_, table), values| {
+                |loaded, (route, table), values| {
                     let (_, order) = loaded.order(&key)?;
                     let (row, is_gone) = rows_of(order).nth(index)?;
+                    let is_pictured = route.has_pictures;
                     let view = RowView {
                         order_id: key.remote_id,
                         order_number: parent.number,
                         row,
                         is_deleted: is_gone || is_order_deleted,
-                        product: loaded.product(key.connection, row.product_id),
-                        variant: loaded.variant(key.connection, row.variant_id),
+                        product: loaded
+                            .product(key.connection, row.product_id)
+                            .filter(|_| is_pictured),
+                        variant: loaded
+                            .variant(key.connection, row.variant_id)
+                            .filter(|_| is_pictured),
                     };
                     Some(preset::render_order_row(table, &view, values))
                 },
@@ -366,7 +371,7 @@ impl Desk<'_> {
                 parent: thing.parent,
                 table,
                 rendered,
-                is_incomplete: thing.is_incomplete,
+                is_incomplete: thing.is_incomplete && is_worth_waiting(route, kind),
                 not_before: thing.changed_at.plus_ms(route.carts.hold_off_ms),
                 since: self.loaded.since(&thing.record),
             };
@@ -376,6 +381,15 @@ impl Desk<'_> {
             self.loaded.touch_entity(thing.name, self.hub.clock.now());
         }
         entity
+    }
+}
+
+/// Tells whether what a thing lacks is fetched for this route: the cart of an order, the product of its row.
+const fn is_worth_waiting(route: &Route, kind: ObjectKind) -> bool {
+    match kind {
+        ObjectKind::Order => route.has_quotes,
+        ObjectKind::OrderRow => route.has_pictures,
+        _ => true,
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schakel_core::connector::{ConnectorError, Cx, Part, Source, Span};
 use schakel_core::forecast::{
     Range, Traffic, Wants, drifting, history_calls, least_calls, live_calls, reconcile_calls, sweep_calls,
+    swept_rows,
 };
 use schakel_core::time::Timestamp;
 use schakel_core::walk::Job;
@@ -226,7 +227,7 @@ pub fn plan(
         }),
         per_day,
         options: desk.options(wants),
-        end: desk.end(wants),
+        end: desk.end(&desk.bill(wants)),
         people: counts.things.get(&Part::Customers).copied().unwrap_or(0),
         asked: counts.calls,
     }
@@ -268,13 +269,20 @@ impl Desk<'_> {
         ]
     }
 
-    fn end(&self, wants: Wants) -> End {
-        let [live, sweep, reconcile] = self.per_day(wants);
+    fn bill(&self, wants: Wants) -> Bill {
+        Bill {
+            calls: self.history(wants),
+            per_day: self.per_day(wants),
+        }
+    }
+
+    fn end(&self, bill: &Bill) -> End {
+        let [live, sweep, reconcile] = bill.per_day;
         let subject = Subject {
             sweep_per_day: sweep + reconcile,
             ..self.subject.clone()
         };
-        let calls = drifting(self.history(wants));
+        let calls = drifting(bill.calls);
         end_with(&subject, self.known, (calls, Some(Range::around(live, 50.0))))
     }
 
@@ -286,35 +294,79 @@ impl Desk<'_> {
             ..wants
         };
         let quotes = |has_quotes| Wants { has_quotes, ..wants };
+        let pictures = |has_pictures| Wants {
+            has_pictures,
+            ..wants
+        };
+        let cart_rows = Wants {
+            has_quotes: true,
+            ..rows(true)
+        };
+        let bill = |wants| self.bill(wants);
         vec![
-            self.option("quotes", wants.has_quotes, quotes(true), quotes(false)),
-            self.option("customer_groups", wants.has_groups, groups(true), groups(false)),
+            self.order_rows(wants),
+            self.option(
+                "pictures",
+                wants.has_pictures,
+                &bill(pictures(true)),
+                &bill(pictures(false)),
+            ),
+            self.option(
+                "quotes",
+                wants.has_quotes,
+                &bill(quotes(true)),
+                &bill(quotes(false)),
+            ),
+            self.option(
+                "customer_groups",
+                wants.has_groups,
+                &bill(groups(true)),
+                &bill(groups(false)),
+            ),
             self.option(
                 "quote_rows",
                 wants.includes(Part::QuoteRows),
-                Wants {
-                    has_quotes: true,
-                    ..rows(true)
-                },
-                rows(false),
+                &bill(cart_rows),
+                &bill(rows(false)),
             ),
         ]
     }
 
-    fn option(&self, option: &'static str, is_on: bool, with: Wants, without: Wants) -> OptionPrice {
-        let sum = |wants: Wants| self.per_day(wants).iter().sum::<f64>();
-        let middle = |wants: Wants| {
-            let end = self.end(wants);
+    /// The rows of orders: part of every payload, a call for each order in a history and where lists tell of it.
+    fn order_rows(&self, wants: Wants) -> OptionPrice {
+        let with = self.bill(wants);
+        let mut without = with;
+        without.calls -= self.counts.things.get(&Part::OrderRows).copied().unwrap_or(0);
+        let orders = swept_rows(wants, self.counts.traffic);
+        if self.pace.sweep_ms > 0 {
+            without.per_day[1] -= orders;
+        }
+        self.option("order_rows", true, &with, &without)
+    }
+
+    fn option(&self, option: &'static str, is_on: bool, with: &Bill, without: &Bill) -> OptionPrice {
+        let sum = |bill: &Bill| bill.per_day.iter().sum::<f64>();
+        let middle = |bill: &Bill| {
+            let end = self.end(bill);
             i64::midpoint(end.earliest_us, end.latest_us)
         };
         OptionPrice {
             option,
             is_on,
             calls_per_day: sum(with) - sum(without),
-            history_calls: self.history(with) - self.history(without),
+            history_calls: with.calls - without.calls,
             longer_us: (middle(with) - middle(without)).max(0),
         }
     }
+}
+
+/// What some wants cost.
+#[derive(Debug, Clone, Copy)]
+struct Bill {
+    /// Calls of the history.
+    calls: i64,
+    /// Calls per day: live traffic, sweeps, reconciliations.
+    per_day: [f64; 3],
 }
 
 #[cfg(test)]
@@ -326,6 +378,7 @@ mod tests {
 
     fn desk_plan(wants: Wants) -> Plan {
         let things = [
+            (Part::Products, 10_000),
             (Part::Customers, 100_000),
             (Part::Quotes, 300_000),
             (Part::Groups, 100_000),
@@ -380,8 +433,8 @@ mod tests {
         };
         let plan = desk_plan(wants);
         let parts: Vec<&str> = plan.parts.iter().map(|part| part.part).collect();
-        assert_eq!(parts, ["customers", "quotes", "orders", "order_rows"]);
-        assert_eq!(plan.calls, 403 + 1_203 + 1_003 + 250_000);
+        assert_eq!(parts, ["products", "customers", "quotes", "orders", "order_rows"]);
+        assert_eq!(plan.calls, 43 + 403 + 1_203 + 1_003 + 250_000);
         assert_eq!(plan.end.binding_us, Some(86_400_000_000));
         let rows = price(&plan, "quote_rows");
         assert!(!rows.is_on && rows.history_calls == 300_000 && (rows.calls_per_day - 900.0).abs() < 1.0);
@@ -392,6 +445,11 @@ mod tests {
         let groups = price(&plan, "customer_groups");
         assert!(!groups.is_on && groups.history_calls == 403 && groups.calls_per_day > 1_000.0);
         assert!(price(&plan, "quotes").is_on);
+        let rows = price(&plan, "order_rows");
+        assert!(rows.is_on && rows.history_calls == 250_000 && rows.calls_per_day == 0.0);
+        assert!(rows.longer_us > 20 * 86_400_000_000, "nearly all of the history");
+        let pictures = price(&plan, "pictures");
+        assert!(pictures.is_on && pictures.history_calls == 43 && pictures.calls_per_day > 3.0);
         let thousand = plan.per_thousand.unwrap();
         assert!(thousand.history < 1.001 * thousand.history_least, "{thousand:?}");
     }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use schakel_core::connector::{ConnectorError, Fetched, Part, Span};
-use schakel_core::id::EventId;
 use schakel_core::record::RecordKind;
 use schakel_core::walk::{Walk, WalkState};
 use schakel_store::{StoreError, WalkPage};
@@ -81,7 +80,7 @@ impl Trip<'_> {
         let now = self.hub.clock.now();
         let mut page = WalkPage::bare(before.clone(), after);
         for ((id, event), answer) in due.into_iter().zip(each) {
-            let said = self.said(event).await?;
+            let said = self.hub.body_of(event).await?;
             let key = self.key(before, id);
             match self.fit(before.part, said.as_ref(), &answer) {
                 Rows::Whole(body) => page.events.push(self.event(before, key, body, now)),
@@ -167,15 +166,6 @@ impl Trip<'_> {
     /// How many calls go out at once.
     fn at_once(&self) -> usize {
         self.room.min(self.source.fetches.max(1) * 2)
-    }
-
-    /// Gives what a thing's own event said; one that is damaged or gone says nothing, so that the thing is asked for.
-    async fn said(&self, event: EventId) -> Result<Option<Bytes>, StoreError> {
-        match self.hub.store.read_event(self.hub.tenant, event).await {
-            Ok(row) => Ok(row.map(|row| row.event.body)),
-            Err(error) if error.is_of_data() => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 
     /// Asks for the rows of things, a call each. When none is answered it lies at the source, which is the error, unless

@@ -7,7 +7,7 @@ use schakel_core::id::ConnectionId;
 use schakel_engine::hub::{HookAddress, Hub, Route, SourceConnection, WalkSettings};
 use serde_json::{Value, json};
 
-use crate::payloads::{customer, plain_order, subscription};
+use crate::payloads::{NewOrder, customer, order, plain_order, row, subscription};
 use crate::world::{SHOP, SOURCE, World, lightspeed_settings};
 
 const OTHER: (ConnectionId, i64) = (ConnectionId(3), 4711);
@@ -51,6 +51,32 @@ fn groups(customer: i64, memberships: &[(i64, i64)]) -> Value {
 fn calls_for_groups(world: &World) -> Vec<String> {
     let asked = world.asked().into_iter();
     asked.filter(|path| path.contains("groups")).collect()
+}
+
+#[tokio::test]
+async fn without_pictures_no_product_is_asked_for_and_no_row_waits_for_one() {
+    let mut world = World::with(|hub| hub.routes[0].has_pictures = false).await;
+    let placed = order(&NewOrder {
+        id: 412,
+        customer: None,
+        email: "jan@example.org".to_owned(),
+        rows: vec![row(4120, 5)],
+        quote: None,
+        updated: 5,
+        status: "processing_awaiting_payment".to_owned(),
+    });
+    world.webhook("orders/created", 412, &placed).await;
+    world.run().await;
+    let rows = world.subprofiles("OrderRows", &["ProductTitle", "ThumbnailURL"]);
+    assert!(
+        !rows.is_empty() && rows.iter().all(|row| row[2].is_empty()),
+        "{rows:?}"
+    );
+    let products = world
+        .asked()
+        .into_iter()
+        .filter(|path| path.contains("products/"));
+    assert_eq!(products.count(), 0);
 }
 
 const GROUP_FIELDS: [&str; 3] = ["CustomerGroupID", "GroupID", "BookerzCustomerGroupsDeleted"];

@@ -311,10 +311,7 @@ impl World {
             ("x-language", "nl".to_owned()),
             ("x-format", "json".to_owned()),
         ];
-        let mut headers: Vec<(String, String)> = headers
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect();
+        let mut headers: Vec<(String, String)> = headers.map(|(name, value)| (name.to_owned(), value)).into();
         headers.push((format!("x-{singular}-id"), id.to_string()));
         self.entrance
             .accept(source, &headers, Bytes::from(body), self.clock.now())
@@ -558,6 +555,7 @@ fn hub(store: Store, clock: &ManualClock, cx: Cx) -> Hub {
         preset,
         shop_id: SHOP,
         is_unconfirmed_enough: false,
+        has_pictures: true,
         has_quotes: true,
         has_quote_rows: false,
         carts: schakel_engine::hub::CartRule::default(),

@@ -39,7 +39,7 @@ pub(crate) async fn run(config: &Config, command: BackfillCommand, output: Outpu
         } => {
             let order = Order {
                 which,
-                span: period.span(),
+                span: period.span()?,
                 without,
                 again,
             };

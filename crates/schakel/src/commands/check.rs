@@ -3,10 +3,11 @@
 use schakel_core::connector::{CheckReport, Sink, Source};
 use serde::Serialize;
 
+use super::open_if_there;
 use crate::config::Config;
 use crate::error::{Exit, Failure, Side};
 use crate::output::Output;
-use crate::wiring::{self, Outside, Parts};
+use crate::wiring::{self, Outside, Parts, WayIn};
 
 /// What was found at one connection.
 #[derive(Debug, Serialize)]
@@ -22,9 +23,11 @@ pub(crate) async fn run(config: &Config, output: Output) -> anyhow::Result<Exit>
     let Outside { sources, sinks, cx } = wiring::outside(Parts::of_config(config));
     let mut exit = Exit::Good;
     let mut found = Vec::new();
+    let store = open_if_there(config).await?;
     for (name, source) in &sources {
+        let way = WayIn::to(config, name, store.as_ref(), &cx).await?;
         let report = source
-            .check(&cx)
+            .check(&way.cx)
             .await
             .map_err(|error| Failure::of_call(name, Side::Source, error));
         found.push(say(name, report, &mut exit, output));
@@ -35,6 +38,9 @@ pub(crate) async fn run(config: &Config, output: Output) -> anyhow::Result<Exit>
             .await
             .map_err(|error| Failure::of_call(name, Side::Sink, error));
         found.push(say(name, report, &mut exit, output));
+    }
+    if let Some(store) = store {
+        store.close().await;
     }
     output.value(&serde_json::json!({ "warnings": config.warnings, "connections": found }));
     Ok(exit)

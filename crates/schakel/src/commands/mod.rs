@@ -1,6 +1,7 @@
 //! One module per command; each reads what it needs, does one thing and says how it went.
 
 mod backfill;
+mod begin;
 mod budget;
 mod check;
 mod config;
@@ -90,6 +91,21 @@ async fn connection_id(store: &Store, name: &str) -> Result<ConnectionId, Failur
         Failure::usage("SCH-0106", format!("the database knows no connection \"{name}\""))
             .hint(format!("it knows {}", names.join(", ")))
     })
+}
+
+/// Opens the database if a hub has made it: some commands work before the first start, too. The schema is left alone.
+async fn open_if_there(config: &Config) -> Result<Option<Store>, Failure> {
+    let is_file = config.hub.database.is_empty();
+    if is_file && !std::path::Path::new(&config.hub.database_url()).exists() {
+        return Ok(None);
+    }
+    match open(config, OpenOptions { is_read_only: true }).await {
+        Ok(store) => store.close().await,
+        Err(failure) if is_file => return Err(failure),
+        // A PostgreSQL database that no hub has used yet has no tables.
+        Err(_) => return Ok(None),
+    }
+    open(config, OpenOptions::default()).await.map(Some)
 }
 
 /// Opens the database of the configuration.

@@ -1,25 +1,25 @@
 //! `schakel plan`: what a history costs in calls and when it ends, before anything is read. Asks for counts only.
 
-use schakel_core::connector::{Class, ConnectorError, Cx, Part, Source};
+use schakel_core::connector::{Class, Cx, Part, Source};
 use schakel_core::time::{Clock, Timestamp};
-use schakel_engine::budget::{self, StoredBudget};
+use schakel_engine::budget;
 use schakel_engine::clock::SystemClock;
 use schakel_engine::report::price::{self, Pace, Plan};
-use schakel_store::{OpenOptions, Store};
+use schakel_store::Store;
 use serde_json::json;
 
-use super::open;
-use super::walks::{Shop, end_in_words, shops, time_in_words};
+use super::open_if_there;
+use super::walks::{Shop, end_in_words, shops};
 use crate::cli::PlanArgs;
 use crate::config::Config;
 use crate::error::{Exit, Failure, Side};
-use crate::output::Output;
-use crate::wiring::TENANT;
+use crate::output::{Output, time_in_words};
+use crate::wiring::{TENANT, WayIn};
 
 /// Prints the plan of each shop.
 pub(crate) async fn run(config: &Config, args: &PlanArgs, output: Output) -> anyhow::Result<Exit> {
     let shops = shops(config, &args.which)?;
-    let store = opened(config).await?;
+    let store = open_if_there(config).await?;
     let now = SystemClock::new().now();
     let mut plans = Vec::new();
     for shop in &shops.all {
@@ -37,20 +37,6 @@ pub(crate) async fn run(config: &Config, args: &PlanArgs, output: Output) -> any
     Ok(Exit::Good)
 }
 
-/// Opens the database if there is one: a plan is made before the first start, too.
-async fn opened(config: &Config) -> Result<Option<Store>, Failure> {
-    let is_file = config.hub.database.is_empty();
-    if is_file && !std::path::Path::new(&config.hub.database_url()).exists() {
-        return Ok(None);
-    }
-    match open(config, OpenOptions { is_read_only: true }).await {
-        Ok(store) => Ok(Some(store)),
-        Err(failure) if is_file => Err(failure),
-        // A PostgreSQL database that no hub has used yet has no tables.
-        Err(_) => Ok(None),
-    }
-}
-
 async fn plan(
     config: &Config,
     args: &PlanArgs,
@@ -58,6 +44,7 @@ async fn plan(
     now: Timestamp,
 ) -> Result<Plan, Failure> {
     let failed = |error| Failure::of_call(shop.name(), Side::Source, error);
+    let span = args.period.span()?;
     let parts: Vec<Part> = if args.which.part.is_empty() {
         shop.source.parts().to_vec()
     } else {
@@ -74,9 +61,14 @@ async fn plan(
             .map_err(Failure::from)?,
         _ => None,
     };
-    has_room(known.as_ref(), price::questions(&parts)).map_err(failed)?;
-    let cx = cx.for_class(Class::Sweep);
-    let counts = price::ask(&shop.source, &cx, (&parts, args.period.span()), now)
+    let way = WayIn::to(config, shop.name(), store, cx)
+        .await
+        .map_err(Failure::from)?;
+    way.prepay(Class::Sweep, price::questions(&parts))
+        .await
+        .map_err(failed)?;
+    let cx = way.cx.for_class(Class::Sweep);
+    let counts = price::ask(&shop.source, &cx, (&parts, span), now)
         .await
         .map_err(failed)?;
     let pace = Pace {
@@ -84,28 +76,6 @@ async fn plan(
         reconcile_ms: shop.walks.reconcile_ms,
     };
     Ok(price::plan(&subject, &counts, (shop.wants, pace), known.as_ref()))
-}
-
-/// Refuses to ask when a running hub has nothing left for it. The few calls themselves count as another program's, for
-/// which every window has a reserve.
-fn has_room(known: Option<&StoredBudget>, calls: usize) -> Result<(), ConnectorError> {
-    let Some(known) = known else { return Ok(()) };
-    let calls = i64::try_from(calls).unwrap_or(i64::MAX);
-    let long = known
-        .usage
-        .windows
-        .iter()
-        .filter(|window| window.window_us > 1_000_000);
-    if long
-        .map(|window| window.room[Class::Sweep.index()])
-        .any(|room| room < calls)
-    {
-        let wait_us = known.usage.wait_us[Class::Sweep.index()];
-        return Err(ConnectorError::RateLimited {
-            retry_after_ms: Some(wait_us / 1_000),
-        });
-    }
-    Ok(())
 }
 
 fn say(shop: &Shop<'_>, plan: &Plan, now: Timestamp, output: Output) {
@@ -165,6 +135,7 @@ fn say(shop: &Shop<'_>, plan: &Plan, now: Timestamp, output: Output) {
         ],
         &rows.collect::<Vec<_>>(),
     );
+    output.line("each is a switch of the route; order_rows are left out of a history by `schakel backfill start --without order_rows`");
     say_people(shop, plan, output);
 }
 

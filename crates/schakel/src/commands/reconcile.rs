@@ -5,11 +5,11 @@ use schakel_core::id::ConnectionId;
 use schakel_core::time::{Clock, Timestamp};
 use schakel_core::walk::{Job, Phase, Walk, WalkState};
 use schakel_engine::clock::SystemClock;
-use schakel_store::{OpenOptions, Store};
+use schakel_store::Store;
 use serde_json::json;
 
-use super::open;
-use super::walks::{Ended, gravest, names, shops, wait};
+use super::begin::{Begun, Task, at_each_shop};
+use super::walks::{Shop, names};
 use crate::cli::ReconcileArgs;
 use crate::config::Config;
 use crate::error::{Exit, Failure};
@@ -18,54 +18,44 @@ use crate::wiring::TENANT;
 
 /// Begins a reconciliation of each shop, or lets those go on that wait for consent; with `--wait` shows what they found.
 pub(crate) async fn run(config: &Config, args: &ReconcileArgs, output: Output) -> anyhow::Result<Exit> {
-    let shops = shops(config, &args.which)?;
-    let store = open(config, OpenOptions::default()).await?;
+    let task = Task {
+        which: &args.which,
+        job: Job::Reconcile,
+        is_waited: args.wait,
+        list: "reconciliations",
+    };
     let now = SystemClock::new().now();
-    let mut exit = Exit::Good;
-    let mut begun = Vec::new();
-    for shop in &shops.all {
-        let connection = shop.id_or_new(&store).await?;
+    let begin = async |shop: &Shop<'_>, connection, store: &Store| {
         let parts = shop.parts(Job::Reconcile, &args.which)?;
         let (parts, since) = if args.accept_deletions {
-            accept(&store, connection, &parts).await?
+            accept(store, connection, &parts).await?
         } else {
-            begin(&store, connection, &parts, now).await?
+            begin(store, connection, &parts, now).await?
         };
-        output.line(match (parts.is_empty(), args.accept_deletions) {
-            (true, true) => format!("{}: nothing waits for consent", shop.name()),
-            (true, false) => format!("{}: nothing to compare", shop.name()),
-            (false, true) => format!(
-                "{}: the running hub asks about what is missing: {}",
-                shop.name(),
-                names(&parts)
-            ),
-            (false, false) => format!(
-                "{}: the running hub compares ids and counts: {}",
-                shop.name(),
-                names(&parts)
-            ),
-        });
-        if parts.is_empty() {
-            exit = gravest(exit, Exit::Findings);
-        }
-        if args.wait {
-            let ended = Ended {
-                shop,
-                connection,
-                walks: wait(&store, connection, (Job::Reconcile, &parts)).await?,
-                since,
-            };
-            let (value, end) = ended.say(&store, output).await?;
-            exit = gravest(exit, end);
-            begun.push(value);
+        Ok(begun(parts, since, args.accept_deletions))
+    };
+    at_each_shop(config, task, begin, output).await
+}
+
+fn begun(parts: Vec<Part>, since: Timestamp, is_consent: bool) -> Begun {
+    let said = match (parts.is_empty(), is_consent) {
+        (true, true) => "nothing waits for consent".to_owned(),
+        (true, false) => "nothing to compare".to_owned(),
+        (false, true) => format!("the running hub asks about what is missing: {}", names(&parts)),
+        (false, false) => format!("the running hub compares ids and counts: {}", names(&parts)),
+    };
+    let words: Vec<&str> = parts.iter().map(|part| part.as_str()).collect();
+    Begun {
+        said,
+        value: json!({ "parts": words }),
+        exit: if parts.is_empty() {
+            Exit::Findings
         } else {
-            let parts: Vec<&str> = parts.iter().map(|part| part.as_str()).collect();
-            begun.push(json!({ "connection": shop.name(), "parts": parts }));
-        }
+            Exit::Good
+        },
+        parts,
+        since,
     }
-    output.value(&json!({ "reconciliations": begun }));
-    store.close().await;
-    Ok(exit)
 }
 
 /// Begins those that are not under way; gives all of them, and when the first of them began.

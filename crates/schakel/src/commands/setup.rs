@@ -17,7 +17,7 @@ use crate::error::{Exit, Failure, Side};
 use crate::hook_paths::{self, GRACE_MS, Generations, prepared};
 use crate::keys::HubKey;
 use crate::output::Output;
-use crate::wiring::{self, Outside, Parts};
+use crate::wiring::{self, Outside, Parts, WayIn};
 
 /// What was done at one connection.
 #[derive(Debug, Default, Serialize)]
@@ -68,7 +68,8 @@ pub(crate) async fn run(config: &Config, args: &SetupArgs, output: Output) -> an
             key: &key,
             store: &store,
         };
-        let end = prepare_source(&shop, &cx, &mut done, output).await?;
+        let way = WayIn::to(config, name, Some(&store), &cx).await?;
+        let end = prepare_source(&shop, &way.cx, &mut done, output).await?;
         note(&store, &cx, name, &end).await?;
         all.push(ended(done, end, &mut exit, output));
     }

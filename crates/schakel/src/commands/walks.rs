@@ -1,7 +1,6 @@
 //! What the commands about lists share: which shops and parts are meant, waiting for an end, findings in words.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use schakel_connectors::lightspeed::Lightspeed;
 use schakel_core::connector::{Cx, Meter, Part, Source};
@@ -16,13 +15,10 @@ use schakel_store::Store;
 use serde_json::{Value, json};
 
 use crate::cli::WhichArgs;
-use crate::config::{Config, ConnectionConfig, LightspeedConfig};
+use crate::config::{Config, ConnectionConfig, LightspeedConfig, guess};
 use crate::error::{Exit, Failure};
-use crate::output::Output;
+use crate::output::{Output, time_in_words};
 use crate::wiring::{self, Outside, Parts, TENANT};
-
-/// How often a command that waits looks again.
-const LOOK: Duration = Duration::from_millis(250);
 
 /// Findings that are shown one by one.
 const SHOWN: usize = 20;
@@ -45,7 +41,7 @@ pub(super) struct Shop<'a> {
 pub(super) struct Shops<'a> {
     /// The shops.
     pub all: Vec<Shop<'a>>,
-    /// The doors; calls are not counted against the budget of a running hub.
+    /// The doors; what is spent through them is in nobody's budget, see `wiring::WayIn`.
     pub cx: Cx,
 }
 
@@ -71,12 +67,13 @@ pub(super) fn shops<'a>(config: &'a Config, which: &WhichArgs) -> Result<Shops<'
         .collect();
     if all.is_empty() {
         let names: Vec<String> = config.sources().into_iter().collect();
+        let words: Vec<&str> = names.iter().map(String::as_str).collect();
         let wanted = which.connection.as_deref().unwrap_or_default();
-        return Err(Failure::usage(
-            "SCH-0106",
-            format!("the configuration knows no shop \"{wanted}\""),
-        )
-        .hint(format!("it knows {}", names.join(", "))));
+        let text = format!(
+            "the configuration knows no shop \"{wanted}\"{}",
+            guess(wanted, &words)
+        );
+        return Err(Failure::usage("SCH-0106", text).hint(format!("it knows {}", names.join(", "))));
     }
     Ok(Shops { all, cx })
 }
@@ -85,6 +82,7 @@ impl<'a> Shop<'a> {
     fn of(config: &'a Config, shop: &'a LightspeedConfig, source: Lightspeed) -> Self {
         let routes = || config.routes.iter().filter(|route| route.from == shop.name);
         let wants = Wants {
+            has_pictures: routes().any(|route| route.pictures),
             has_quotes: routes().any(|route| route.quotes),
             has_groups: routes().any(|route| route.customer_groups),
             has_quote_rows: routes().any(|route| route.quote_rows),
@@ -179,22 +177,6 @@ pub(super) const fn word(job: Job) -> &'static str {
 pub(super) fn names(parts: &[Part]) -> String {
     let words: Vec<&str> = parts.iter().map(|part| part.as_str()).collect();
     words.join(", ")
-}
-
-/// Waits until none of the walks of `job` over `parts` goes on by itself, and gives them.
-pub(super) async fn wait(
-    store: &Store,
-    connection: ConnectionId,
-    (job, parts): (Job, &[Part]),
-) -> Result<Vec<Walk>, Failure> {
-    loop {
-        let mut walks = store.walks(TENANT, Some(connection)).await?;
-        walks.retain(|walk| walk.job == job && parts.contains(&walk.part));
-        if !walks.iter().any(Walk::is_open) {
-            return Ok(walks);
-        }
-        tokio::time::sleep(LOOK).await;
-    }
 }
 
 /// What a shop's walks came to.
@@ -302,17 +284,6 @@ pub(super) fn gravest(one: Exit, other: Exit) -> Exit {
     }
 }
 
-/// Says a length of time for people.
-pub(super) fn time_in_words(us: i64) -> String {
-    let seconds = us.max(0) / 1_000_000;
-    match seconds {
-        0..=119 => format!("{seconds} s"),
-        120..=7_199 => format!("{} min", seconds / 60),
-        7_200..=172_799 => format!("{} h", seconds / 3_600),
-        _ => format!("{}.{} days", seconds / 86_400, seconds % 86_400 * 10 / 86_400),
-    }
-}
-
 /// Says which window of a budget decides.
 pub(super) fn window_in_words(window_us: i64) -> String {
     match window_us / 1_000_000 {
@@ -340,19 +311,4 @@ pub(super) fn end_in_words(end: &report::End, now: Timestamp) -> String {
         day(end.earliest_us),
         day(end.latest_us),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_told_in_the_unit_that_fits() {
-        let seconds = |s: i64| time_in_words(s * 1_000_000);
-        assert_eq!(seconds(-4), "0 s");
-        assert_eq!(seconds(119), "119 s");
-        assert_eq!(seconds(120), "2 min");
-        assert_eq!(seconds(7_300), "2 h");
-        assert_eq!(seconds(30 * 86_400 + 43_200), "30.5 days");
-    }
 }

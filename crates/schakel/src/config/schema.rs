@@ -140,6 +140,7 @@ pub(super) const ROUTE: &[Key] = &[
     key("preset", Word(&["bookerz"]), "'bookerz'"),
     key("newsletter", Word(&["confirmed", "subscribed"]), "'confirmed'"),
     key("extras", Texts, "[]"),
+    key("pictures", Switch, "true"),
     key("quotes", Switch, "true"),
     key("quote_rows", Switch, "false"),
     key("recovery_url", Text, "''"),
@@ -270,7 +271,7 @@ pub(super) fn any_of(words: &[&str]) -> String {
 }
 
 /// Gives `, did you mean …?` when one of `words` is near to `word`; else nothing.
-pub(super) fn guess(word: &str, words: &[&str]) -> String {
+pub(crate) fn guess(word: &str, words: &[&str]) -> String {
     let near = words
         .iter()
         .map(|known| (strsim::damerau_levenshtein(word, known), known))

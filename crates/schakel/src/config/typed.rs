@@ -284,6 +284,8 @@ pub(crate) struct RouteConfig {
     pub newsletter: Newsletter,
     /// Extra fields beside the preset, by name.
     pub extras: Vec<String>,
+    /// Whether order rows get the pictures and the address of their product.
+    pub pictures: bool,
     /// Whether carts are delivered.
     pub quotes: bool,
     /// Whether the rows of carts are fetched and delivered.

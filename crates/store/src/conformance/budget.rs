@@ -1,18 +1,20 @@
 //! Budgets of calls.
 
+use schakel_core::connector::Class;
 use schakel_core::id::ConnectionId;
 use schakel_core::time::Timestamp;
 
 use super::make::{SHOP, TENANT, at};
 use super::on_both;
 use crate::Store;
-use crate::rows::BudgetRow;
+use crate::rows::{BudgetRow, GuestCalls, Written};
 
 on_both! {
     a_budget_is_read_as_it_was_last_written,
     a_lost_lease_writes_no_budget,
     calls_add_up_by_day_and_class,
     old_days_go,
+    calls_of_guests_are_counted_before_a_budget_is_written,
 }
 
 fn row(saved: &str, saved_at: Timestamp) -> BudgetRow {
@@ -26,12 +28,8 @@ async fn a_budget_is_read_as_it_was_last_written(store: Store) {
     assert_eq!(store.budget(TENANT, SHOP).await.unwrap(), None);
     for (saved, second) in [("one", 5), ("two", 3)] {
         let budget = row(saved, at(second));
-        assert!(
-            store
-                .put_budget(TENANT, SHOP, &budget, [0; 4], None)
-                .await
-                .unwrap()
-        );
+        let written = store.put_budget(TENANT, SHOP, &budget, ([0; 4], &[]), None).await;
+        assert_eq!(written.unwrap(), Written::Yes);
         assert_eq!(store.budget(TENANT, SHOP).await.unwrap(), Some(budget));
     }
     assert_eq!(
@@ -50,14 +48,14 @@ async fn a_lost_lease_writes_no_budget(store: Store) {
     let write = async |saved, epoch| {
         let lease = Some(("source:1", epoch));
         store
-            .put_budget(TENANT, SHOP, &row(saved, at(1)), [1, 0, 0, 0], lease)
+            .put_budget(TENANT, SHOP, &row(saved, at(1)), ([1, 0, 0, 0], &[]), lease)
             .await
     };
-    assert!(write("first", first).await.unwrap());
+    assert_eq!(write("first", first).await.unwrap(), Written::Yes);
     let second = take("b", 9).await;
-    assert!(!write("stale", first).await.unwrap());
+    assert_eq!(write("stale", first).await.unwrap(), Written::Lost);
     assert_eq!(store.budget(TENANT, SHOP).await.unwrap().unwrap().saved, "first");
-    assert!(write("second", second).await.unwrap());
+    assert_eq!(write("second", second).await.unwrap(), Written::Yes);
     let days = store.budget_days(TENANT, SHOP).await.unwrap();
     assert_eq!(days.first().map(|day| day.calls), Some([2, 0, 0, 0]));
 }
@@ -67,7 +65,7 @@ async fn calls_add_up_by_day_and_class(store: Store) {
     for (second, calls) in [(10, [1, 0, 2, 0]), (20, [4, 1, 0, 0]), (day_s + 10, [0, 0, 0, 7])] {
         let budget = row("", at(second));
         store
-            .put_budget(TENANT, SHOP, &budget, calls, None)
+            .put_budget(TENANT, SHOP, &budget, (calls, &[]), None)
             .await
             .unwrap();
     }
@@ -83,7 +81,7 @@ async fn old_days_go(store: Store) {
     for day in [0, 50, 90, 91] {
         let budget = row("", at(day * day_s));
         store
-            .put_budget(TENANT, SHOP, &budget, [1, 0, 0, 0], None)
+            .put_budget(TENANT, SHOP, &budget, ([1, 0, 0, 0], &[]), None)
             .await
             .unwrap();
     }
@@ -91,4 +89,45 @@ async fn old_days_go(store: Store) {
     let first = days.last().map_or(0, |day| day.day);
     let kept: Vec<i64> = days.iter().map(|day| day.day - first).collect();
     assert_eq!(kept, [41, 40, 0]);
+}
+
+async fn calls_of_guests_are_counted_before_a_budget_is_written(store: Store) {
+    let of = |id| GuestCalls {
+        id,
+        class: Class::Sweep,
+        calls: 3,
+        made_at: at(2),
+    };
+    let put = async |id, is_room: bool| {
+        let asked = |_: Option<&BudgetRow>, _: &[GuestCalls]| if is_room { Ok(()) } else { Err("no room") };
+        store
+            .put_guest_calls((TENANT, SHOP), of(id), asked)
+            .await
+            .unwrap()
+    };
+    let write = async |saved, counted: &[i64]| {
+        let budget = row(saved, at(3));
+        let written = store.put_budget(TENANT, SHOP, &budget, ([0; 4], counted), None);
+        written.await.unwrap()
+    };
+    assert_eq!(put(1, true).await, Ok(()));
+    assert_eq!(put(2, false).await, Err("no room"));
+    assert_eq!(write("one", &[]).await, Written::Uncounted);
+    assert_eq!(store.budget(TENANT, SHOP).await.unwrap(), None);
+    assert_eq!(put(3, true).await, Ok(()));
+    assert_eq!(store.guest_calls(TENANT, SHOP).await.unwrap(), [of(1), of(3)]);
+    assert_eq!(write("one", &[1]).await, Written::Uncounted);
+    assert_eq!(write("one", &[1, 3]).await, Written::Yes);
+    assert_eq!(store.guest_calls(TENANT, SHOP).await.unwrap(), []);
+    let mut seen = None;
+    let look = |row: Option<&BudgetRow>, guests: &[GuestCalls]| {
+        seen = Some((row.map(|row| row.saved.clone()), guests.len()));
+        Err::<(), ()>(())
+    };
+    store
+        .put_guest_calls((TENANT, SHOP), of(4), look)
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert_eq!(seen, Some((Some("one".to_owned()), 0)));
 }

@@ -25,6 +25,7 @@ on_both! {
     a_thing_is_asked_for_once_in_a_few_seconds,
     what_is_missing_is_no_wish_while_its_answer_is_fresh,
     a_deletion_that_is_told_outlasts_other_reasons,
+    a_wish_for_rows_alone_gives_way_to_others,
     a_doubted_answer_is_asked_for_again,
     a_thing_that_was_not_found_is_remembered_until_it_is,
 }
@@ -304,6 +305,22 @@ async fn a_deletion_that_is_told_outlasts_other_reasons(store: Store) {
     want(&store, &[of("hint"), of("deleted")]).await;
     want(&store, &[of("confirm")]).await;
     assert_eq!(take(&store, 10, 9).await[0].reason, "deleted");
+}
+
+async fn a_wish_for_rows_alone_gives_way_to_others(store: Store) {
+    let of = |thing, reason: &str| because(reason, wanted(thing, 10));
+    want(
+        &store,
+        &[of(1, "rows"), of(1, "hint"), of(2, "rows"), of(3, "rows")],
+    )
+    .await;
+    want(&store, &[of(2, "hint"), of(3, "rows")]).await;
+    let reasons: Vec<String> = take(&store, 10, 9)
+        .await
+        .into_iter()
+        .map(|row| row.reason)
+        .collect();
+    assert_eq!(reasons, ["hint", "hint", "rows"]);
 }
 
 async fn a_doubted_answer_is_asked_for_again(store: Store) {

@@ -160,6 +160,7 @@ async fn filters_choose_and_counts_agree_with_lists() {
             .unwrap();
         let expected = match part {
             Part::Products => world.shop.counts().products as u64,
+            Part::Variants => world.shop.ids(Kind::Variant).len() as u64,
             Part::Customers => 31,
             Part::Orders | Part::OrderRows | Part::Shipments => 1,
             _ => 0,

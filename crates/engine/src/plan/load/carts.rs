@@ -148,7 +148,7 @@ impl Loaded {
         // A history reads the rows of carts by itself, the newest first.
         let is_history = self.class == Class::Backfill;
         if !is_history && held.are_rows_due() && asked_at < live_at {
-            wanted.entry(*key).or_insert("hint");
+            wanted.entry(*key).or_insert("rows");
         }
         for row in &quote.rows {
             let product = RecordKey::new(key.connection, RecordKind::Product, row.product_id);

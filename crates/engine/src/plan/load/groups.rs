@@ -2,14 +2,21 @@
 
 use std::collections::BTreeSet;
 
+use schakel_core::connector::Part;
 use schakel_core::delivery::ObjectKind;
 use schakel_core::entity::Memberships;
 use schakel_core::id::ConnectionId;
 use schakel_core::record::{Content, Held, RecordKey, RecordKind};
+use schakel_core::time::Timestamp;
+use schakel_core::walk::{OVERLAP_MS, WalkState};
 use schakel_store::{EntityKey, StoreError, WriteTx};
 
 use super::{Loaded, entity_key};
 use crate::hub::Hub;
+
+/// How long after a customer changed his groups are asked for, in milliseconds: he is as old as a whole second, and an
+/// answer counts as a second older than its question, so one that comes sooner would be asked for twice.
+const SETTLED_MS: i64 = 2_000;
 
 impl Loaded {
     /// Gives the groups of a customer.
@@ -30,6 +37,16 @@ impl Loaded {
     pub(super) async fn groups_of_people(&mut self, hub: &Hub, tx: &mut WriteTx) -> Result<(), StoreError> {
         let groups: Vec<RecordKey> = self.customers_with_groups(hub).map(groups_of).collect();
         self.records(hub, tx, groups.clone()).await?;
+        let unread = groups.iter().filter(|key| self.is_unknown(key));
+        let shops: BTreeSet<ConnectionId> = unread.map(|key| key.connection).collect();
+        for shop in shops {
+            let walks = hub.store.walks(hub.tenant, Some(shop)).await?;
+            let whole = walks
+                .iter()
+                .filter(|walk| walk.part == Part::Groups && walk.state == WalkState::Done);
+            let begun = whole.map(|walk| walk.started_at.plus_ms(-OVERLAP_MS)).max();
+            self.listed_at.extend(begun.map(|at| (shop, at)));
+        }
         let known = groups.into_iter().filter(|key| !self.is_unknown(key));
         let known: Vec<RecordKey> = known.collect();
         self.groups.extend(known);
@@ -102,17 +119,29 @@ impl Loaded {
     }
 
     /// Tells whether the groups of a living customer must be read: never read, or not since he last changed, so that
-    /// nothing is fetched twice for one version (A2).
+    /// nothing is fetched twice for one version (A2). Whoever was in no group when all memberships were listed has nothing
+    /// to show for it.
     pub(super) fn are_groups_stale(&self, customer: &RecordKey) -> bool {
         let Some(held) = self.held(customer).filter(|held| !held.is_deleted()) else {
             return false;
         };
         let changed_at = held.live.as_ref().map(|(version, ..)| version.at);
+        let listed_at = self.listed_at.get(&customer.connection);
+        if self.is_unknown(&groups_of(*customer)) && listed_at.is_some_and(|at| changed_at < Some(*at)) {
+            return false;
+        }
         let groups = self.held(&groups_of(*customer));
         let read_at = groups
             .and_then(|held| held.live.as_ref())
             .map(|(version, ..)| version.at);
         read_at < changed_at
+    }
+
+    /// When the groups of a customer are to be asked for; soon, also where the shop's clock is ahead.
+    pub(super) fn groups_due_at(&self, customer: &RecordKey, now: Timestamp) -> Timestamp {
+        let live = self.held(customer).and_then(|held| held.live.as_ref());
+        let settled = live.map_or(now, |(version, ..)| version.at.plus_ms(SETTLED_MS));
+        settled.clamp(now, now.plus_ms(SETTLED_MS))
     }
 }
 

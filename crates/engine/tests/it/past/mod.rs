@@ -7,6 +7,7 @@ mod doors;
 mod forecast;
 mod groups;
 mod history;
+mod least;
 mod live;
 mod poison;
 mod schedule;

@@ -1,8 +1,10 @@
 //! A hub beside a whole simulated shop with a past, both on one manual clock, and a simulated account; no sockets.
 
+mod hooks;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use schakel_connectors::copernica;
@@ -23,16 +25,17 @@ use schakel_engine::fetch;
 use schakel_engine::hub::{
     CartRule, HookAddress, Hub, Route, SinkConnection, SourceConnection, Wake, WalkSettings,
 };
-use schakel_engine::intake::{self, Entrance};
+use schakel_engine::intake;
 use schakel_engine::walk::{self, Stepped};
 use schakel_engine::watch::Watch;
 use schakel_sandbox::copernica as account;
-use schakel_sandbox::door::{Receiver, Seed, SimClock};
+use schakel_sandbox::door::{Seed, SimClock};
 use schakel_sandbox::lightspeed::{self as shop, Simulator};
 use schakel_store::{FetchRow, OpenOptions, Store};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
+use self::hooks::{Hooks, Told, receiver};
 use super::doors::{Doors, Line};
 
 pub const TENANT: TenantId = TenantId(1);
@@ -69,9 +72,6 @@ impl Clock for Own {
     }
 }
 
-/// Where webhooks come in; none while the hub is down.
-type Hooks = Arc<Mutex<Option<Entrance>>>;
-
 /// How a world is to be.
 pub struct Setting {
     /// Limits of the shop per five minutes, hour and day; the hub knows the same.
@@ -86,6 +86,12 @@ pub struct Setting {
     pub is_filter_time_utc: bool,
     /// Whether customer groups are wanted.
     pub has_groups: bool,
+    /// Whether carts are.
+    pub has_quotes: bool,
+    /// Whether their rows are.
+    pub has_quote_rows: bool,
+    /// Whether pictures are.
+    pub has_pictures: bool,
     /// Most calls for rows at once.
     pub fetches: usize,
     /// Whether anything is delivered.
@@ -101,6 +107,9 @@ impl Default for Setting {
             has_hooks: false,
             is_filter_time_utc: false,
             has_groups: false,
+            has_quotes: true,
+            has_quote_rows: false,
+            has_pictures: true,
             fetches: 8,
             has_sink: true,
         }
@@ -117,6 +126,7 @@ pub struct Past {
     pub watching: Watch,
     wrong_ms: Arc<AtomicI64>,
     hooks: Hooks,
+    told: Told,
     _intake: JoinSet<()>,
     walking: walk::Loop,
     fetching: fetch::Loop,
@@ -142,11 +152,12 @@ impl Past {
         let account = account::Simulator::new(account::Options::default(), shared, 7);
         let folder = schakel_testkit::tempdir();
         let hooks = Hooks::default();
-        shop.deliver_in_process(receiver(&hooks, &clock));
+        let told = Told::default();
+        shop.deliver_in_process(receiver(&hooks, &told, &clock));
         let world = Self::start(
             (setting, 1),
             folder,
-            (clock, Arc::default(), hooks, Line::default()),
+            (clock, Arc::default(), hooks, Line::default(), told),
             shop,
             account,
         )
@@ -176,6 +187,7 @@ impl Past {
             wrong_ms,
             hooks,
             line,
+            told,
             ..
         } = self;
         drop((
@@ -194,7 +206,7 @@ impl Past {
         Self::start(
             (setting, starts + 1),
             folder,
-            (clock, wrong_ms, hooks, line),
+            (clock, wrong_ms, hooks, line, told),
             shop,
             account,
         )
@@ -204,7 +216,7 @@ impl Past {
     async fn start(
         (setting, starts): (Setting, u16),
         folder: schakel_testkit::TempDir,
-        (clock, wrong_ms, hooks, line): (ManualClock, Arc<AtomicI64>, Hooks, Line),
+        (clock, wrong_ms, hooks, line, told): (ManualClock, Arc<AtomicI64>, Hooks, Line, Told),
         shop: Simulator,
         account: account::Simulator,
     ) -> Self {
@@ -235,6 +247,7 @@ impl Past {
             watching: Watch::new(hub.clone(), SOURCE),
             wrong_ms,
             hooks,
+            told,
             _intake: intake,
             walking: walk::Loop::new(hub.clone(), SOURCE),
             fetching: fetch::Loop::new(hub.clone(), SOURCE),
@@ -414,38 +427,26 @@ impl Past {
         self.line.answer(path, times, answer);
     }
 
+    /// How many versions of things called `name` webhooks told of, and forgets them.
+    pub fn told(&self, name: &str) -> usize {
+        let mut told = self.told.lock().unwrap();
+        let before = told.len();
+        told.retain(|(of, ..)| of != name);
+        before - told.len()
+    }
+
     /// How often the shop was asked in all.
     pub fn calls(&self) -> u64 {
         self.asked().values().sum()
     }
 }
 
-/// Gives what the shop sends to the entrance that is open at that moment.
-fn receiver(hooks: &Hooks, clock: &ManualClock) -> Receiver {
-    let (hooks, clock) = (hooks.clone(), clock.clone());
-    Receiver::new(move |request: axum::http::Request<bytes::Bytes>| {
-        let entrance = hooks.lock().unwrap().clone();
-        let now = clock.now();
-        async move {
-            let (head, body) = request.into_parts();
-            let text = |value: &axum::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
-            let headers: Vec<(String, String)> = head
-                .headers
-                .iter()
-                .map(|(name, value)| (name.to_string(), text(value)))
-                .collect();
-            let taken = entrance?.accept(SOURCE, &headers, body, now).await;
-            Some(if taken.is_ok() {
-                axum::http::StatusCode::OK
-            } else {
-                axum::http::StatusCode::BAD_REQUEST
-            })
-        }
-    })
-}
-
 fn hub(setting: &Setting, starts: u16, store: Store, clock: &Own, doors: Arc<dyn Http>) -> Hub {
-    let preset = Arc::new(Preset::bookerz());
+    let mut preset = Preset::bookerz();
+    if setting.has_quote_rows {
+        preset = preset.with_quote_rows().unwrap();
+    }
+    let preset = Arc::new(preset);
     let source = source(setting, &store, clock, doors.clone());
     let route = Route {
         source: SOURCE,
@@ -453,8 +454,9 @@ fn hub(setting: &Setting, starts: u16, store: Store, clock: &Own, doors: Arc<dyn
         preset: preset.clone(),
         shop_id: source.source.shop_id(),
         is_unconfirmed_enough: false,
-        has_quotes: true,
-        has_quote_rows: false,
+        has_pictures: setting.has_pictures,
+        has_quotes: setting.has_quotes,
+        has_quote_rows: setting.has_quote_rows,
         carts: CartRule::default(),
         has_groups: setting.has_groups,
         zone: Zone::amsterdam(),

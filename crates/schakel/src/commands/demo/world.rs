@@ -212,6 +212,7 @@ fn parts(args: &DemoArgs, shop: &shop::Simulator, shop_at: &Served, account_at: 
             to: ACCOUNT.to_owned(),
             newsletter: Newsletter::Confirmed,
             extras: Vec::new(),
+            has_pictures: true,
             has_quotes: true,
             has_quote_rows: false,
             carts: schakel_engine::hub::CartRule::default(),

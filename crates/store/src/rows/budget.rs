@@ -1,0 +1,48 @@
+//! Rows of budgets.
+
+use schakel_core::connector::Class;
+use schakel_core::time::Timestamp;
+
+/// The budget of a connection as it is written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BudgetRow {
+    /// The budget, in the words of `core::budget::Saved`.
+    pub saved: String,
+    /// When it was written. Only for pages: no rule believes it.
+    pub saved_at: Timestamp,
+}
+
+/// Calls that a command makes beside the hub, until the owner of the budget counts them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GuestCalls {
+    /// Their number among those of the tenant.
+    pub id: i64,
+    /// Who pays.
+    pub class: Class,
+    /// How many.
+    pub calls: u32,
+    /// When they were written down, before the first was made. No rule of the hub believes it.
+    pub made_at: Timestamp,
+}
+
+/// What became of a budget that was to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// It was written.
+    Yes,
+    /// The lease is another's: nothing was written.
+    Lost,
+    /// There are calls of guests that it does not count: nothing was written.
+    Uncounted,
+}
+
+/// The calls of a connection on one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BudgetDay {
+    /// Days since 1970 (UTC).
+    pub day: i64,
+    /// Its first moment.
+    pub start: Timestamp,
+    /// The calls by class: live, retry, sweep, backfill.
+    pub calls: [i64; 4],
+}

@@ -1,0 +1,107 @@
+//! What each set of options costs in calls to the shop, beside the least that its API allows.
+//!
+//! Shop and hub are one process on a virtual clock (`crates/engine/benches/calls.rs`): counts do not depend on speed.
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use super::table;
+use crate::process;
+
+/// What was counted, in the order of the columns.
+const RUNS: [&str; 3] = ["history", "live", "sweeps"];
+
+/// Most calls against the least, for live orders and a history of some size.
+const CALLS_MAX: f64 = 1.05;
+
+/// The figures of each set of options, as the benchmark gave them.
+#[derive(Debug)]
+pub(crate) struct Price {
+    sets: Vec<Value>,
+}
+
+/// Runs the benchmark; the build is part of it.
+///
+/// # Errors
+///
+/// It does not build, does not end well, or says something else.
+pub(crate) fn run() -> Result<Price> {
+    let arguments = ["bench", "--locked", "-p", "schakel-engine", "--bench", "calls"];
+    let text = process::output(&mut process::command("cargo", &arguments))?;
+    read(&text)
+}
+
+fn read(text: &str) -> Result<Price> {
+    let sets: Vec<Value> = text
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    if sets.is_empty() {
+        bail!("the benchmark gave no figures");
+    }
+    for set in &sets {
+        row(set).with_context(|| format!("the benchmark gave {set}"))?;
+    }
+    Ok(Price { sets })
+}
+
+/// The cells of one set: calls and the least per 1,000 orders, and of sweeps per day; `None` for something else.
+fn row(set: &Value) -> Option<Vec<String>> {
+    let mut cells = vec![set["set"].as_str()?.to_owned()];
+    for run in RUNS {
+        let per = match run {
+            "sweeps" => set["sweeps_h"].as_f64()? / 24.0,
+            _ => set["orders"].as_f64()? / 1_000.0,
+        };
+        let (made, least) = (set[run]["calls"].as_f64()?, set[run]["least"].as_f64()?);
+        let times = if least > 0.0 {
+            format!(" = {:.3}", made / least)
+        } else {
+            String::new()
+        };
+        cells.push(format!("{:.0} / {:.0}{times}", made / per, least / per));
+    }
+    Some(cells)
+}
+
+impl Price {
+    /// Returns the figures for programs.
+    pub(crate) fn value(&self) -> Value {
+        json!({ "name": "calls", "calls_goal": CALLS_MAX, "sets": self.sets })
+    }
+
+    /// Says the figures to a person.
+    pub(crate) fn say(&self) {
+        println!("calls to the shop: made / least (goal: {CALLS_MAX} times)");
+        let heads = [
+            "options",
+            "history, per 1,000 orders",
+            "live, per 1,000 orders",
+            "sweeps and watch, per day",
+        ];
+        let mut rows = vec![heads.map(str::to_owned).to_vec()];
+        rows.extend(self.sets.iter().filter_map(row));
+        print!("{}", table(&rows));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_told_per_thousand_orders_and_per_day() {
+        let set = json!({
+            "set": "default", "orders": 500, "history": {"calls": 515, "least": 510},
+            "live": {"calls": 0, "least": 0}, "sweeps": {"calls": 87, "least": 87}, "sweeps_h": 3,
+        });
+        let price = read(&format!("Finished\n{set}\n")).unwrap();
+        let cells = row(&price.sets[0]).unwrap();
+        assert_eq!(
+            cells,
+            ["default", "1030 / 1020 = 1.010", "0 / 0", "696 / 696 = 1.000"]
+        );
+        assert!(read("nothing").is_err());
+        assert!(read("{}").is_err());
+    }
+}
