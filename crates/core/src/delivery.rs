@@ -4,10 +4,12 @@
 mod aimd;
 mod breaker;
 mod decide;
+mod value;
 
 pub use aimd::{Aimd, Pressure};
 pub use breaker::{Breaker, Flow, Signal};
 pub use decide::{Decision, decide, retry_wait_ms};
+pub use value::Value;
 
 use serde::{Deserialize, Serialize};
 
@@ -58,16 +60,6 @@ impl ObjectKind {
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
-}
-
-/// The value of one field in a sink: ready to send, already cut and checked.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Value {
-    /// A whole number (Copernica `integer`).
-    Int(i64),
-    /// Everything else, as text; empty for none.
-    Text(String),
 }
 
 /// Whether an object shall be in the sink.
