@@ -15,7 +15,8 @@ use super::page::count;
 /// Passes in a row without any progress after which what has no rows is left.
 const EMPTY_PASSES: i64 = 4;
 
-/// Wait between two passes, in milliseconds; longer than a 404 is doubted.
+/// Wait after a pass without any progress, in milliseconds; longer than a 404 is doubted. After one with progress the next
+/// begins at once: what is left is mostly what was applied behind it.
 const PASS_WAIT_MS: i64 = 4 * 60_000;
 
 /// Wait until what a pass read is applied, in milliseconds, and how often at most: a minute. What waits longer is live
@@ -199,11 +200,11 @@ impl Trip<'_> {
 
     async fn end_pass(&self, before: &Walk, mut after: Walk, pass: &Pass) -> Result<WalkPage, StoreError> {
         let (store, tenant, kind) = (&self.hub.store, self.hub.tenant, before.part.kind());
-        let left = store.count_rows_due(tenant, self.source.id, kind).await?;
         let now = self.hub.clock.now();
-        after.expected = Some(after.seen + left);
-        // Also when nothing is left: the orders themselves may still be waiting.
+        // First, and also when nothing is left: the orders themselves may still be waiting, and are due only afterwards.
         let is_waiting = store.count_waiting(tenant, self.source.id, 1).await? > 0;
+        let left = store.count_rows_due(tenant, self.source.id, kind).await?;
+        after.expected = Some(after.seen + left);
         if is_waiting && before.failures < APPLY_WAITS {
             after.failures = before.failures + 1;
             after.due_at = now.plus_ms(APPLY_WAIT_MS);
@@ -220,7 +221,9 @@ impl Trip<'_> {
         let empty = if is_less { 0 } else { pass.empty + 1 };
         after.listed = left;
         after.cursor = Pass { below: None, empty }.write();
-        after.due_at = now.plus_ms(PASS_WAIT_MS);
+        if !is_less {
+            after.due_at = now.plus_ms(PASS_WAIT_MS);
+        }
         if empty >= EMPTY_PASSES {
             after.cursor.clear();
             after.state = WalkState::Stopped;

@@ -2,6 +2,7 @@
 //! help, and hold up nothing else.
 
 use schakel_core::connector::Part;
+use schakel_core::time::Clock;
 use schakel_core::walk::{Job, WalkState};
 use schakel_sandbox::lightspeed::Kind;
 
@@ -92,6 +93,32 @@ async fn rows_that_are_refused_hold_up_no_other_and_what_is_left_can_be_read_lat
         .unwrap();
     world.run(STEPS).await;
     world.assert_all_done().await;
+    world.assert_like_the_shop();
+    world.assert_nothing_deleted();
+}
+
+#[tokio::test]
+async fn what_one_pass_left_is_read_by_the_next_at_once_while_there_is_progress() {
+    let mut world = begun(20, 40, Setting::default()).await;
+    let orders = world.shop.ids(Kind::Order);
+    world.answer(&rows_of(orders[35]), 1, (409, "{}"));
+    world.run_until((Job::Backfill, Part::Shipments), NEVER).await;
+    let begun_at = world.clock.now();
+    world.run_until((Job::Backfill, Part::OrderRows), NEVER).await;
+    world.assert_all_done().await;
+    let took_ms = (world.clock.now().as_micros() - begun_at.as_micros()) / 1_000;
+    assert!(took_ms < 60_000, "it waited {took_ms} ms");
+    assert_eq!(row_calls(&world), 41);
+}
+
+#[tokio::test]
+async fn an_outage_while_rows_are_read_is_waited_out_however_long_it_takes() {
+    let mut world = begun(5, 12, Setting::default()).await;
+    world.run_until((Job::Backfill, Part::Shipments), NEVER).await;
+    world.answer(".json", 400, (503, ""));
+    let walk = world.run_until((Job::Backfill, Part::OrderRows), NEVER).await;
+    assert_eq!((walk.state, walk.seen), (WalkState::Done, 12), "{walk:?}");
+    world.run(STEPS).await;
     world.assert_like_the_shop();
     world.assert_nothing_deleted();
 }
