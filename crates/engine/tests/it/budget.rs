@@ -363,11 +363,20 @@ struct Pair {
 }
 
 impl Pair {
-    async fn new(url: &str) -> Self {
-        let stores = [
-            Store::open(url, OpenOptions::default()).await.unwrap(),
-            Store::open(url, OpenOptions::default()).await.unwrap(),
-        ];
+    /// Runs a story on each database that is there. On SQLite both workers are in one process, as the loops of a hub are
+    /// that was stopped and started again within it.
+    async fn each(story: impl AsyncFn(&Self)) {
+        let (store, _folder) = lite().await;
+        Self::of([store.clone(), store]).play(&story).await;
+        let Some(database) = schakel_testkit::postgres::fresh_database() else {
+            return;
+        };
+        let open = || Store::open(database.url(), OpenOptions::default());
+        let stores = [open().await.unwrap(), open().await.unwrap()];
+        Self::of(stores).play(&story).await;
+    }
+
+    fn of(stores: [Store; 2]) -> Self {
         let shop = Arc::new(Shop::default());
         let node = |at: usize, name, steady_s| {
             let clock = Hands::at(DAY_S, steady_s);
@@ -395,7 +404,8 @@ impl Pair {
 
     /// # Panics
     /// When any window ever saw more than its limit without what is kept for others.
-    async fn end(self) {
+    async fn play(self, story: &impl AsyncFn(&Self)) {
+        story(&self).await;
         assert!(self.shop.most_in(300) <= 270, "{}", self.shop.most_in(300));
         for store in self.stores {
             store.close().await;
@@ -405,74 +415,68 @@ impl Pair {
 
 #[tokio::test]
 async fn the_next_owner_goes_on_when_the_lease_of_the_first_has_ended() {
-    let Some(database) = schakel_testkit::postgres::fresh_database() else {
-        return;
-    };
-    let pair = Pair::new(database.url()).await;
-    let (first, second) = (&pair.first, &pair.second);
-    first.calls(Class::Live, 7).await;
-    assert_eq!(second.call(Class::Live).await, Err(5_001), "another has it");
-    assert_eq!(second.ledger.room(Class::Live), 0);
-    // Renewed in time, it stays where it is.
-    pair.pass(11);
-    first.calls(Class::Live, 1).await;
-    pair.pass(11);
-    assert_eq!(second.call(Class::Live).await, Err(5_001));
-    pair.pass(5);
-    let (calls, _) = second.drain(Class::Live).await;
-    assert!((255..=262).contains(&calls), "{calls}");
-    assert_eq!(first.call(Class::Live).await, Err(5_001));
-    // The second one dies; the first goes on, and no sooner than the calls of both allow.
-    for _ in 0..40 {
-        pair.pass(20);
-        first.drain(Class::Backfill).await;
-    }
-    assert!(pair.shop.calls() > 8 + calls + 210);
-    pair.end().await;
+    Pair::each(async |pair| {
+        let (first, second) = (&pair.first, &pair.second);
+        first.calls(Class::Live, 7).await;
+        assert_eq!(second.call(Class::Live).await, Err(5_001), "another has it");
+        assert_eq!(second.ledger.room(Class::Live), 0);
+        // Renewed in time, it stays where it is.
+        pair.pass(11);
+        first.calls(Class::Live, 1).await;
+        pair.pass(11);
+        assert_eq!(second.call(Class::Live).await, Err(5_001));
+        pair.pass(5);
+        let (calls, _) = second.drain(Class::Live).await;
+        assert!((255..=262).contains(&calls), "{calls}");
+        assert_eq!(first.call(Class::Live).await, Err(5_001));
+        // The second one dies; the first goes on, and no sooner than the calls of both allow.
+        for _ in 0..40 {
+            pair.pass(20);
+            first.drain(Class::Backfill).await;
+        }
+        assert!(pair.shop.calls() > 8 + calls + 210);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_former_owner_that_knows_of_nothing_writes_nothing_and_starts_only_what_is_written_down() {
-    let Some(database) = schakel_testkit::postgres::fresh_database() else {
-        return;
-    };
-    let pair = Pair::new(database.url()).await;
-    let (first, second) = (&pair.first, &pair.second);
-    first.calls(Class::Live, 7).await;
-    // The second one's wall clock is a day ahead, so that it takes what the first one still has.
-    second.clock.jump(DAY_S);
-    let (calls, _) = second.drain(Class::Live).await;
-    let written = pair.row().await;
-    let before = pair.shop.calls();
-    let (rest, wait_ms) = first.drain(Class::Live).await;
-    assert_eq!((rest, wait_ms), (3, 5_001), "the rest of its block");
-    assert_eq!((calls, pair.shop.calls()), (260, before + 3));
-    assert_eq!(pair.row().await, written);
-    first.ledger.release().await.unwrap();
-    assert_eq!(pair.row().await, written);
-    assert_eq!(
-        first.call(Class::Live).await,
-        Err(5_001),
-        "it gave back no lease of another"
-    );
-    for _ in 0..30 {
-        pair.pass(14);
-        second.drain(Class::Live).await;
-        first.drain(Class::Live).await;
-    }
-    pair.end().await;
+    Pair::each(async |pair| {
+        let (first, second) = (&pair.first, &pair.second);
+        first.calls(Class::Live, 7).await;
+        // The second one's wall clock is a day ahead, so that it takes what the first one still has.
+        second.clock.jump(DAY_S);
+        let (calls, _) = second.drain(Class::Live).await;
+        let written = pair.row().await;
+        let before = pair.shop.calls();
+        let (rest, wait_ms) = first.drain(Class::Live).await;
+        assert_eq!((rest, wait_ms), (3, 5_001), "the rest of its block");
+        assert_eq!((calls, pair.shop.calls()), (260, before + 3));
+        assert_eq!(pair.row().await, written);
+        first.ledger.release().await.unwrap();
+        assert_eq!(pair.row().await, written);
+        assert_eq!(
+            first.call(Class::Live).await,
+            Err(5_001),
+            "it gave back no lease of another"
+        );
+        for _ in 0..30 {
+            pair.pass(14);
+            second.drain(Class::Live).await;
+            first.drain(Class::Live).await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn an_owner_that_ends_in_peace_hands_over_at_once() {
-    let Some(database) = schakel_testkit::postgres::fresh_database() else {
-        return;
-    };
-    let pair = Pair::new(database.url()).await;
-    pair.first.calls(Class::Live, 7).await;
-    pair.first.ledger.release().await.unwrap();
-    assert_eq!(pair.second.drain(Class::Live).await.0, 270 - 7);
-    pair.end().await;
+    Pair::each(async |pair| {
+        pair.first.calls(Class::Live, 7).await;
+        pair.first.ledger.release().await.unwrap();
+        assert_eq!(pair.second.drain(Class::Live).await.0, 270 - 7);
+    })
+    .await;
 }
 
 /// A command beside the hub on the same store.
