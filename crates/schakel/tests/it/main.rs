@@ -6,6 +6,7 @@
 )]
 
 mod aside;
+mod budget;
 mod demo;
 mod faulty;
 mod history;
