@@ -12,6 +12,7 @@ pub mod id;
 pub mod time;
 
 pub mod limits;
+pub mod lists;
 pub mod privacy;
 pub mod problem;
 

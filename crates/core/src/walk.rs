@@ -195,8 +195,11 @@ pub struct Walk {
     pub due_at: Timestamp,
     /// What it waits for or why it stopped, in words without personal data; empty when all is well.
     pub note: String,
-    /// When it began.
+    /// When it began, by the hub's clock; together with its state it tells one beginning from the next.
     pub started_at: Timestamp,
+    /// When its list began to be read, by the hub's clock or the source's, whichever shows less: what changed later may
+    /// be missing, so the next sweep goes on there.
+    pub asked_at: Timestamp,
     /// When it last went on.
     pub updated_at: Timestamp,
 }
@@ -223,8 +226,14 @@ impl Walk {
             due_at: now,
             note: String::new(),
             started_at: now,
+            asked_at: now,
             updated_at: now,
         }
+    }
+
+    /// Notes what the source's clock showed with a page: where the hub's runs ahead, the source's counts.
+    pub fn note_source_time(&mut self, at: Option<Timestamp>) {
+        self.asked_at = at.map_or(self.asked_at, |at| self.asked_at.min(at));
     }
 
     /// How long it must be left alone at `now`, in microseconds; 0 when it may go on. A time that was set by a clock that
@@ -248,12 +257,12 @@ impl Walk {
 /// shop reads `updated_at_min` (lightspeed-ecom.md §3.4).
 pub const OVERLAP_MS: i64 = 3 * 3_600_000;
 
-/// Gives what a sweep that begins at `now` looks at: it goes on where the last one that came to its end began, with an
-/// overlap.
+/// Gives what a sweep that begins at `now` looks at: it goes on where the last one that came to its end was asked, with
+/// an overlap.
 #[must_use]
 pub fn sweep_span(last: Option<&Walk>, now: Timestamp) -> Span {
     let from = match last {
-        Some(last) if last.state == WalkState::Done => last.started_at.min(now).plus_ms(-OVERLAP_MS),
+        Some(last) if last.state == WalkState::Done => last.asked_at.min(now).plus_ms(-OVERLAP_MS),
         Some(last) => last.span.updated_from.unwrap_or(now.plus_ms(-OVERLAP_MS)),
         None => now.plus_ms(-OVERLAP_MS),
     };
@@ -347,6 +356,10 @@ pub struct Finding {
 /// failed one up to ten times (lightspeed-ecom.md §4.3).
 pub const UNDERWAY_US: i64 = 600_000_000;
 
+/// How long findings are kept, in milliseconds: 90 days, as long as the calls by day that they are read beside. How many
+/// there ever were stays counted.
+pub const FINDINGS_KEPT_MS: i64 = 90 * 24 * 3_600_000;
+
 /// What is known of a source's webhooks, to explain findings with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Told {
@@ -426,6 +439,20 @@ mod tests {
         stopped.span.updated_from = at(7);
         assert_eq!(sweep_span(Some(&stopped), now).updated_from, at(7));
         assert_eq!(sweep_span(None, now).updated_from, at(1_000_000 - 10_800));
+    }
+
+    #[test]
+    fn a_sweep_goes_on_where_the_shop_says_that_the_last_one_was() {
+        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
+        let mut ahead = walk(Job::Sweep, WalkState::Done, 900_000);
+        ahead.note_source_time(None);
+        ahead.note_source_time(Some(at(800_000)));
+        ahead.note_source_time(Some(at(800_100)));
+        let from = |walk: &Walk| sweep_span(Some(walk), at(1_000_000)).updated_from;
+        assert_eq!(from(&ahead), Some(at(800_000 - 10_800)));
+        let mut behind = walk(Job::Sweep, WalkState::Done, 900_000);
+        behind.note_source_time(Some(at(950_000)));
+        assert_eq!(from(&behind), Some(at(900_000 - 10_800)));
     }
 
     #[test]

@@ -346,6 +346,8 @@ CREATE TABLE walk (
     due_at BIGINT NOT NULL,
     note TEXT NOT NULL,
     started_at BIGINT NOT NULL,
+    -- When its list began to be read, by the lower of two clocks: the hub's and the source's.
+    asked_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, connection_id, job, part)
 );

@@ -343,7 +343,9 @@ impl Store {
             "SELECT name, CAST(SUM(n) AS BIGINT) FROM counter WHERE tenant_id = ",
         )
         .bind(tenant.0);
-        let sql = filter(sql, connection, origin).push(" AND origin IN ('webhook', 'fetch') GROUP BY name");
+        // Other totals have other first words.
+        let sql = filter(sql, connection, origin)
+            .push(" AND origin IN ('webhook', 'fetch', 'sweep', 'backfill') GROUP BY name");
         let mut counts = InboxCounts::default();
         for row in self.db.read(sql).await? {
             let mut cells = row.cells();

@@ -52,8 +52,10 @@ mod settle;
 
 mod budget;
 mod fetch;
+mod finding;
 mod lease;
 mod walk;
+mod walk_read;
 
 #[cfg(test)]
 mod conformance;

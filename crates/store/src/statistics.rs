@@ -11,7 +11,7 @@ use crate::error::StoreError;
 use crate::sql::Sql;
 
 /// The tables that grow with the work, and how their statistics are made.
-const TABLES: [(&str, &str); 10] = [
+const TABLES: [(&str, &str); 12] = [
     ("event", "ANALYZE event"),
     ("record", "ANALYZE record"),
     ("node", "ANALYZE node"),
@@ -22,6 +22,8 @@ const TABLES: [(&str, &str); 10] = [
     ("attempt", "ANALYZE attempt"),
     ("wanted_fetch", "ANALYZE wanted_fetch"),
     ("problem", "ANALYZE problem"),
+    ("walk_piece", "ANALYZE walk_piece"),
+    ("finding", "ANALYZE finding"),
 ];
 
 /// Tables of which at least a third, and more than a hundred rows, are newer than their statistics. Larger changes than

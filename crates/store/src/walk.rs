@@ -1,31 +1,24 @@
-//! Walks through the lists of a source: their places, the pages on their way into the inbox (T4), their findings.
+//! Walks through the lists of a source: their places, and the pages on their way into the inbox (T4).
 
 use schakel_core::connector::Part;
-use schakel_core::id::{ConnectionId, EventId, TenantId};
-use schakel_core::record::RecordKind;
-use schakel_core::walk::{Finding, Job, Phase, Walk, WalkState};
+use schakel_core::id::{ConnectionId, TenantId};
+use schakel_core::walk::{Job, Phase, Walk, WalkState};
 
 use crate::Store;
 use crate::counter::Totals;
 use crate::db::{Conn, Row, contradiction};
 use crate::error::StoreError;
 use crate::fetch::{number_events, want};
+use crate::finding::put_findings;
 use crate::inbox;
-use crate::inbox_read::limit_of;
 use crate::rows::{Piece, WalkPage};
 use crate::sql::{Sql, insert_chunks, last_of_each};
 
 /// Reads walks; the columns in the order in which [`walk_row`] takes them.
 const SELECT: &str =
     "SELECT connection_id, job, part, state, phase, span, place, expected, seen, stored, doubted,
-         listed, calls, failures, due_at, note, started_at, updated_at
+         listed, calls, failures, due_at, note, started_at, asked_at, updated_at
      FROM walk WHERE ";
-
-/// Holds for records that are there: `Held::is_deleted` in SQL.
-const ALIVE: &str = " AND live_at IS NOT NULL AND (gone_at IS NULL
-         OR (live_ordinal > 0 AND gone_ordinal > 0 AND gone_ordinal <= live_ordinal)
-         OR ((live_ordinal = 0 OR gone_ordinal = 0)
-             AND (gone_at, gone_ordinal, gone_rank) <= (live_at, live_ordinal, live_rank)))";
 
 impl Store {
     /// Returns the walks of `connection`, or of every one; in the order of connection, job and part.
@@ -49,18 +42,41 @@ impl Store {
         Ok(walks)
     }
 
-    /// Begins walks: new ones, or those of the same job and part from the start. What was gathered for them goes.
+    /// Begins walks: new ones, or those of the same job and part from the start, however they stand. What was gathered
+    /// for them goes.
     ///
     /// # Errors
     /// [`StoreError::Driver`].
     pub async fn begin_walks(&self, tenant: TenantId, walks: &[Walk]) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
         let mut conn = tx.conn();
-        let walks = last_of_each(walks, |walk| (walk.connection, walk.job, walk.part));
-        for chunk in insert_chunks(&walks, 19) {
-            put(&mut conn, tenant, chunk).await?;
+        for walk in last_of_each(walks, place_of) {
+            put(&mut conn, tenant, walk, None).await?;
         }
         tx.commit().await
+    }
+
+    /// Begins walks like [`Store::begin_walks`], all of them or none: none when one was begun, halted or ended since
+    /// `seen` was read, so that two who begin the same at once take nothing from each other. Returns whether they began.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn begin_walks_as_seen(
+        &self,
+        tenant: TenantId,
+        walks: &[Walk],
+        seen: &[Walk],
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let mut conn = tx.conn();
+        for walk in last_of_each(walks, place_of) {
+            let before = seen.iter().find(|before| place_of(before) == place_of(walk));
+            if !put(&mut conn, tenant, walk, Some(before)).await? {
+                return Ok(false);
+            }
+        }
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// Changes the state of the walks of `connection` that are in one of the states `from` (`parts`: only these);
@@ -131,10 +147,11 @@ impl Store {
         if !move_on(&mut conn, tenant, &before, &after).await? {
             return Ok(false);
         }
+        // Wishes before numbers, as whoever ends a fetch locks them, or two would wait for each other.
+        want(&mut conn, tenant, &wanted).await?;
         let mut totals = Totals::default();
         number_events(&mut conn, tenant, &mut events).await?;
         inbox::insert(&mut conn, &mut totals, &events).await?;
-        want(&mut conn, tenant, &wanted).await?;
         put_pieces(&mut conn, tenant, &after, &pieces).await?;
         for range in gathered {
             drop_pieces(&mut conn, tenant, &after, range).await?;
@@ -144,153 +161,29 @@ impl Store {
         tx.commit().await?;
         Ok(true)
     }
-
-    /// Returns the pieces that `job` gathered for `part`, those of the things with the lowest ids first: about `limit`
-    /// pieces, but all pieces of each thing.
-    ///
-    /// # Errors
-    /// [`StoreError::Driver`].
-    pub async fn pieces(
-        &self,
-        tenant: TenantId,
-        connection: ConnectionId,
-        (job, part): (Job, Part),
-        limit: usize,
-    ) -> Result<Vec<Piece>, StoreError> {
-        let sql = Sql::new(
-            self.db.dialect(),
-            "read pieces",
-            "SELECT remote_id, body FROM walk_piece
-             WHERE tenant_id = $1 AND connection_id = $2 AND job = $3 AND part = $4 AND remote_id <= (
-                 SELECT max(remote_id) FROM (SELECT remote_id FROM walk_piece
-                     WHERE tenant_id = $5 AND connection_id = $6 AND job = $7 AND part = $8
-                     ORDER BY remote_id LIMIT $9) AS next)
-             ORDER BY remote_id, digest",
-        );
-        let of = |sql: Sql| {
-            sql.arg(tenant.0)
-                .arg(connection.0)
-                .arg(job.as_str())
-                .arg(part.as_str())
-        };
-        let sql = of(of(sql)).arg(limit_of(limit));
-        let rows = self.db.read(sql).await?;
-        let piece = |row: &Row| {
-            let mut cells = row.cells();
-            Ok(Piece {
-                remote_id: cells.int()?,
-                body: cells.bytes()?.into(),
-            })
-        };
-        rows.iter().map(piece).collect()
-    }
-
-    /// Counts the things of `kind` that are there, as far as the hub knows.
-    ///
-    /// # Errors
-    /// [`StoreError::Driver`].
-    pub async fn count_alive(
-        &self,
-        tenant: TenantId,
-        connection: ConnectionId,
-        kind: RecordKind,
-    ) -> Result<i64, StoreError> {
-        let sql = Sql::new(
-            self.db.dialect(),
-            "count records",
-            "SELECT count(*) FROM record WHERE tenant_id = $1 AND connection_id = $2 AND kind = $3",
-        );
-        let sql = sql.arg(tenant.0).arg(connection.0).arg(kind.as_str()).push(ALIVE);
-        let rows = self.db.read(sql).await?;
-        rows.first().map_or(Ok(0), |row| row.cells().int())
-    }
-
-    /// Returns the ids of the things of `kind` that are there, as far as the hub knows, above `after` and up to `last`.
-    ///
-    /// # Errors
-    /// [`StoreError::Driver`].
-    pub async fn ids_alive(
-        &self,
-        tenant: TenantId,
-        connection: ConnectionId,
-        kind: RecordKind,
-        (after, last): (i64, i64),
-    ) -> Result<Vec<i64>, StoreError> {
-        let sql = Sql::new(
-            self.db.dialect(),
-            "read the ids of records",
-            "SELECT remote_id FROM record WHERE tenant_id = $1 AND connection_id = $2 AND kind = $3
-                 AND remote_id > $4 AND remote_id <= $5",
-        );
-        let sql = sql
-            .arg(tenant.0)
-            .arg(connection.0)
-            .arg(kind.as_str())
-            .arg(after)
-            .arg(last)
-            .push(ALIVE)
-            .push(" ORDER BY remote_id");
-        let rows = self.db.read(sql).await?;
-        rows.iter().map(|row| row.cells().int()).collect()
-    }
-
-    /// Returns the newest findings, at most `limit`, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError::Driver`]; [`StoreError::Contradiction`].
-    pub async fn findings(
-        &self,
-        tenant: TenantId,
-        connection: ConnectionId,
-        limit: usize,
-    ) -> Result<Vec<Finding>, StoreError> {
-        let sql = Sql::new(
-            self.db.dialect(),
-            "read findings",
-            "SELECT id, connection_id, job, part, remote_id, at, what, why FROM finding
-             WHERE tenant_id = $1 AND connection_id = $2 ORDER BY id DESC LIMIT $3",
-        );
-        let sql = sql.arg(tenant.0).arg(connection.0).arg(limit_of(limit));
-        let rows = self.db.read(sql).await?;
-        rows.iter().map(finding_row).collect()
-    }
-
-    /// Counts findings of `connection` by what was found and why.
-    ///
-    /// # Errors
-    /// [`StoreError::Driver`].
-    pub async fn finding_counts(
-        &self,
-        tenant: TenantId,
-        connection: ConnectionId,
-    ) -> Result<Vec<(String, i64)>, StoreError> {
-        let sql = Sql::new(
-            self.db.dialect(),
-            "count findings",
-            "SELECT name, n FROM counter WHERE tenant_id = $1 AND connection_id = $2 AND origin = $3 ORDER BY name",
-        );
-        let sql = sql.arg(tenant.0).arg(connection.0).arg(FINDINGS);
-        let rows = self.db.read(sql).await?;
-        let count = |row: &Row| {
-            let mut cells = row.cells();
-            Ok((cells.text()?, cells.int()?))
-        };
-        rows.iter().map(count).collect()
-    }
 }
 
-/// First word of the totals of findings.
-const FINDINGS: &str = "finding";
+/// What a walk is one of: there is one of each.
+const fn place_of(walk: &Walk) -> (ConnectionId, Job, Part) {
+    (walk.connection, walk.job, walk.part)
+}
 
-async fn put(conn: &mut Conn<'_>, tenant: TenantId, walks: &[&Walk]) -> Result<(), StoreError> {
-    let sql = conn
+/// Writes a walk from its start. With `guard` only if the one that is there stands as it was seen (`Some(None)`: there
+/// was none); returns whether it was written.
+async fn put(
+    conn: &mut Conn<'_>,
+    tenant: TenantId,
+    walk: &Walk,
+    guard: Option<Option<&Walk>>,
+) -> Result<bool, StoreError> {
+    let mut sql = conn
         .sql(
-            "write walks",
+            "write a walk",
             "INSERT INTO walk (tenant_id, connection_id, job, part, state, phase, span, place, expected, seen, stored,
-                 doubted, listed, calls, failures, due_at, note, started_at, updated_at)
+                 doubted, listed, calls, failures, due_at, note, started_at, asked_at, updated_at)
              VALUES ",
         )
-        .rows(walks, |walk, values| {
+        .rows(&[walk], |walk, values| {
             values
                 .put(tenant.0)
                 .put(walk.connection.0)
@@ -310,6 +203,7 @@ async fn put(conn: &mut Conn<'_>, tenant: TenantId, walks: &[&Walk]) -> Result<(
                 .put(walk.due_at)
                 .put(walk.note.as_str())
                 .put(walk.started_at)
+                .put(walk.asked_at)
                 .put(walk.updated_at);
         })
         .push(
@@ -318,13 +212,21 @@ async fn put(conn: &mut Conn<'_>, tenant: TenantId, walks: &[&Walk]) -> Result<(
                  seen = excluded.seen, stored = excluded.stored, doubted = excluded.doubted,
                  listed = excluded.listed, calls = excluded.calls, failures = excluded.failures,
                  due_at = excluded.due_at, note = excluded.note, started_at = excluded.started_at,
-                 updated_at = excluded.updated_at",
+                 asked_at = excluded.asked_at, updated_at = excluded.updated_at",
         );
-    conn.execute(sql).await?;
-    for walk in walks {
-        drop_pieces(conn, tenant, walk, (i64::MIN, i64::MAX)).await?;
+    if let Some(seen) = guard {
+        // No walk has an empty state, so one that was not there before is left.
+        sql = sql
+            .push(" WHERE walk.started_at = ")
+            .bind(seen.map_or(0, |seen| seen.started_at.as_micros()))
+            .push(" AND walk.state = ")
+            .bind(seen.map_or("", |seen| seen.state.as_str()));
     }
-    Ok(())
+    if conn.execute(sql).await? == 0 {
+        return Ok(false);
+    }
+    drop_pieces(conn, tenant, walk, (i64::MIN, i64::MAX)).await?;
+    Ok(true)
 }
 
 fn span_text(walk: &Walk) -> String {
@@ -342,9 +244,9 @@ async fn move_on(
         "move a walk on",
         "UPDATE walk SET state = CASE WHEN state IN ('waiting', 'running') THEN $1 ELSE state END, phase = $2,
              place = $3, expected = $4, seen = $5, stored = $6, doubted = $7, listed = $8, calls = $9, failures = $10,
-             due_at = $11, note = $12, updated_at = $13
-         WHERE tenant_id = $14 AND connection_id = $15 AND job = $16 AND part = $17
-             AND phase = $18 AND place = $19 AND seen = $20 AND calls = $21 AND started_at = $22",
+             due_at = $11, note = $12, asked_at = $13, updated_at = $14
+         WHERE tenant_id = $15 AND connection_id = $16 AND job = $17 AND part = $18
+             AND phase = $19 AND place = $20 AND seen = $21 AND calls = $22 AND started_at = $23",
     );
     let sql = sql
         .arg(after.state.as_str())
@@ -359,6 +261,7 @@ async fn move_on(
         .arg(after.failures)
         .arg(after.due_at)
         .arg(after.note.as_str())
+        .arg(after.asked_at)
         .arg(after.updated_at)
         .arg(tenant.0)
         .arg(before.connection.0)
@@ -420,44 +323,6 @@ async fn drop_pieces(
     conn.execute(sql.arg(first).arg(last)).await.map(|_| ())
 }
 
-async fn put_findings(
-    conn: &mut Conn<'_>,
-    tenant: TenantId,
-    totals: &mut Totals,
-    findings: &[(EventId, Finding)],
-) -> Result<(), StoreError> {
-    for chunk in insert_chunks(findings, 9) {
-        let sql = conn
-            .sql(
-                "write findings",
-                "INSERT INTO finding (tenant_id, id, connection_id, job, part, remote_id, at, what, why) VALUES ",
-            )
-            .rows(chunk, |(id, finding), values| {
-                values
-                    .put(tenant.0)
-                    .put(id.0)
-                    .put(finding.connection.0)
-                    .put(finding.job.as_str())
-                    .put(finding.part.as_str())
-                    .put(finding.remote_id)
-                    .put(finding.at)
-                    .put(finding.what.as_str())
-                    .put(finding.why.as_str());
-            });
-        conn.execute(sql).await?;
-    }
-    for (_, finding) in findings {
-        let name = format!(
-            "{}/{}/{}",
-            finding.part.as_str(),
-            finding.what.as_str(),
-            finding.why.as_str()
-        );
-        totals.add((tenant.0, finding.connection.0, FINDINGS, name), 1);
-    }
-    Ok(())
-}
-
 fn walk_row(row: &Row) -> Result<Walk, StoreError> {
     let mut cells = row.cells();
     Ok(Walk {
@@ -481,21 +346,7 @@ fn walk_row(row: &Row) -> Result<Walk, StoreError> {
         due_at: cells.time()?,
         note: cells.text()?,
         started_at: cells.time()?,
+        asked_at: cells.time()?,
         updated_at: cells.time()?,
-    })
-}
-
-fn finding_row(row: &Row) -> Result<Finding, StoreError> {
-    use schakel_core::walk::{What, Why};
-    let mut cells = row.cells();
-    let _id = cells.int()?;
-    Ok(Finding {
-        connection: ConnectionId(cells.int()?),
-        job: cells.word("finding", "job", Job::parse)?,
-        part: cells.word("finding", "part", Part::parse)?,
-        remote_id: cells.int()?,
-        at: cells.time()?,
-        what: cells.word("finding", "what", What::parse)?,
-        why: cells.word("finding", "why", Why::parse)?,
     })
 }

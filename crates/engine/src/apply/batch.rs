@@ -122,8 +122,8 @@ async fn node_changes(
     Ok(changes)
 }
 
-/// Gives the changed records that the hub first knew from history (mission F4). A customer that had to be asked for,
-/// because orders of history name him, is as historic as these orders: he did nothing now.
+/// Gives the changed records that the hub first knew from history (mission F4). A customer that had to be asked for is as
+/// historic as his orders and carts, or without any as his account: he did nothing now.
 async fn historic(
     hub: &Hub,
     tx: &mut WriteTx,
@@ -139,17 +139,19 @@ async fn historic(
     if fetched.is_empty() {
         return Ok(historic);
     }
+    let is_old = |key: &RecordKey| {
+        let live = taken.held(key).and_then(|held| held.live.as_ref());
+        live.is_some_and(|(version, ..)| taken.is_of_before(key, version.at))
+    };
     let mut is_all_historic: BTreeMap<RecordKey, bool> = BTreeMap::new();
-    for row in tx.owned(hub.tenant, &[RecordKind::Order], &fetched).await? {
+    let kinds = [RecordKind::Order, RecordKind::Quote];
+    for row in tx.owned(hub.tenant, &kinds, &fetched).await? {
         if let Some(owner) = row.owner {
             *is_all_historic.entry(owner).or_insert(true) &= row.is_historic;
         }
     }
-    historic.extend(
-        is_all_historic
-            .into_iter()
-            .filter_map(|(key, is_so)| is_so.then_some(key)),
-    );
+    let is_so = |key: &RecordKey| is_all_historic.get(key).copied().unwrap_or_else(|| is_old(key));
+    historic.extend(fetched.into_iter().filter(is_so));
     Ok(historic)
 }
 

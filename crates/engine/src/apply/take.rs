@@ -7,6 +7,7 @@ use schakel_core::connector::Normalised;
 use schakel_core::event::{Action, Event, EventState, Origin};
 use schakel_core::id::{ConnectionId, EventId};
 use schakel_core::identity::Node;
+use schakel_core::lists::Lists;
 use schakel_core::problem::{Code, Problem};
 use schakel_core::record::{Content, Held, Rank, Record, RecordKey, RecordKind};
 use schakel_core::time::Timestamp;
@@ -51,6 +52,8 @@ pub(super) struct Taken {
     new_by_fetch: BTreeSet<RecordKey>,
     /// Things that payloads of their own told of.
     told: BTreeSet<RecordKey>,
+    /// Since when the hub reads the lists of each source from which something new came otherwise than by a webhook.
+    read_since: BTreeMap<ConnectionId, Timestamp>,
 }
 
 /// Normalises every event with its connection's source; pure.
@@ -85,6 +88,7 @@ pub(super) async fn absorb(
         .flat_map(|n| n.records.iter().map(|r| r.key))
         .collect();
     taken.load(hub, tx, keys).await?;
+    taken.look_up_since(hub, events, &normalised).await?;
     taken.was_lost = taken
         .rows
         .keys()
@@ -162,6 +166,53 @@ impl Taken {
     /// Tells whether the hub did not know a thing before this batch, and asked for it.
     pub fn is_new_by_fetch(&self, key: &RecordKey) -> bool {
         self.new_by_fetch.contains(key)
+    }
+
+    /// Looks up since when the hub reads the lists of the sources of `events`, where that decides what is history.
+    async fn look_up_since(
+        &mut self,
+        hub: &Hub,
+        events: &[Event],
+        normalised: &[Normalised],
+    ) -> Result<(), StoreError> {
+        let is_new = |said: &Normalised| {
+            let mut keys = said.records.iter().map(|record| record.key);
+            keys.any(|key| self.rows.get(&key).is_none_or(Option::is_none))
+        };
+        let asked = events
+            .iter()
+            .zip(normalised)
+            .filter(|(event, said)| matches!(event.origin, Origin::Sweep | Origin::Fetch) && is_new(said));
+        let connections: BTreeSet<ConnectionId> = asked.map(|(event, _)| event.connection).collect();
+        for connection in connections {
+            let text = hub
+                .store
+                .checkpoint(hub.tenant, connection, Lists::CHECKPOINT)
+                .await?;
+            if let Some(lists) = Lists::read(text.as_deref()) {
+                self.read_since.insert(connection, lists.since);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells whether something last changed before the hub first read the lists of its source.
+    pub fn is_of_before(&self, key: &RecordKey, changed: Timestamp) -> bool {
+        let since = self.read_since.get(&key.connection);
+        since.is_some_and(|since| changed < *since)
+    }
+
+    /// Tells whether what an event says of a thing that the hub did not know is history (mission F4): it came with one, or
+    /// a walk found it and it last changed before the first. A webhook tells of what somebody does now. A person who had
+    /// to be asked for is as historic as what he did, which is decided later.
+    fn is_past(&self, event: &Event, record: &Record) -> bool {
+        let is_person = matches!(record.key.kind, RecordKind::Customer | RecordKind::Subscription);
+        match event.origin {
+            Origin::Backfill => true,
+            Origin::Webhook => false,
+            Origin::Fetch if is_person => false,
+            Origin::Sweep | Origin::Fetch => self.is_of_before(&record.key, record.version.at),
+        }
     }
 
     /// Hands the rows of some connections over to planning.
@@ -277,6 +328,7 @@ impl Taken {
         if event.origin == Origin::Webhook && record.version.rank > Rank::Embedded {
             self.told.insert(key);
         }
+        let is_past = self.is_past(event, &record);
         let slot = self.rows.entry(key).or_default();
         if slot.is_none() && event.origin == Origin::Fetch {
             self.new_by_fetch.insert(key);
@@ -286,7 +338,7 @@ impl Taken {
             owner: None,
             ref_id: 0,
             label: String::new(),
-            is_historic: event.origin == Origin::Backfill,
+            is_historic: is_past,
         });
         let (owner, ref_id) = (row.owner, row.ref_id);
         let shown = shown_content(&row.held);

@@ -30,8 +30,10 @@ impl Trip<'_> {
             .pieces(tenant, self.source.id, (before.job, before.part), PIECES)
             .await?;
         let end = pieces.last().map_or(i64::MAX, |piece| piece.remote_id);
-        let mut known = store.ids_alive(tenant, self.source.id, kind, (done, end)).await?;
-        known.truncate(PIECES);
+        let known = store
+            .ids_alive(tenant, self.source.id, kind, (done, end), PIECES)
+            .await?;
+        let mut known: Vec<i64> = known.into_iter().map(|(id, _)| id).collect();
         let last = known
             .last()
             .filter(|_| known.len() == PIECES)

@@ -12,6 +12,7 @@ mod sift;
 mod verify;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use schakel_core::connector::{ConnectorError, Cx, Part};
 use schakel_core::delivery::retry_wait_ms;
@@ -32,6 +33,13 @@ const OUTBOX_BACKLOG: i64 = 5_000;
 /// How long a walk waits while the hub is behind, in microseconds.
 const BEHIND_US: i64 = 50_000;
 
+/// How long the hub is behind before a walk that waits for it says so, in microseconds: less is the rhythm of every
+/// history.
+const NOTED_BEHIND_US: i64 = 5_000_000;
+
+/// What such a walk says.
+const BEHIND: &str = "the hub is behind: what waits is applied and delivered first";
+
 /// How long a walk waits while another process walks this source's lists, in microseconds.
 const ELSEWHERE_US: i64 = 5_000_000;
 
@@ -42,7 +50,14 @@ const REFUSED_WAIT_MS: i64 = 5 * 60_000;
 pub struct Loop {
     hub: Arc<Hub>,
     connection: ConnectionId,
+    /// Since when the hub reads the source's lists, in microseconds since 1970; [`UNKNOWN`] before it was looked up.
+    since: AtomicI64,
+    /// Since when the hub is behind, by the clock that never jumps; [`UNKNOWN`] while it is not.
+    behind_since: AtomicI64,
 }
+
+/// A time that is not known, later than every other.
+const UNKNOWN: i64 = i64::MAX;
 
 /// What one step did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +74,12 @@ impl Loop {
     /// Makes the loop of the source `connection`.
     #[must_use]
     pub const fn new(hub: Arc<Hub>, connection: ConnectionId) -> Self {
-        Self { hub, connection }
+        Self {
+            hub,
+            connection,
+            since: AtomicI64::new(UNKNOWN),
+            behind_since: AtomicI64::new(UNKNOWN),
+        }
     }
 
     /// Goes one step on: a page, a few calls for rows, or a count; begins sweeps and reconciliations that are due.
@@ -74,13 +94,16 @@ impl Loop {
         if !source.ledger.hold().await? {
             return Ok(Stepped::Waits(ELSEWHERE_US));
         }
-        let walks = self
-            .hub
-            .store
-            .walks(self.hub.tenant, Some(self.connection))
-            .await?;
-        let next_due_us = schedule::begin_due(&self.hub, source, &walks).await?;
+        let mut walks = self.read_walks().await?;
         let now = self.hub.clock.now();
+        // Also when the clock was set back: what is told now would be older than the beginning.
+        if now.as_micros() < self.since.load(Ordering::Relaxed) {
+            let since = schedule::look_up(&self.hub, source, &walks).await?;
+            self.since
+                .store(since.map_or(UNKNOWN, Timestamp::as_micros), Ordering::Relaxed);
+            walks = self.read_walks().await?;
+        }
+        let next_due_us = schedule::begin_due(&self.hub, source, &walks).await?;
         let Some(walk) = choose(&walks, now) else {
             return Ok(Stepped::Idle(next_due_us));
         };
@@ -89,8 +112,10 @@ impl Loop {
             return Ok(Stepped::Waits(wait_us.min(next_due_us)));
         }
         if self.is_behind(walk.job).await? {
+            self.note_behind(walk).await?;
             return Ok(Stepped::Waits(BEHIND_US));
         }
+        self.behind_since.store(UNKNOWN, Ordering::Relaxed);
         let class = walk.job.class();
         let room = source.ledger.room(class);
         if room == 0 {
@@ -103,6 +128,24 @@ impl Loop {
             room: usize::try_from(room).unwrap_or(usize::MAX),
         };
         trip.go(walk).await
+    }
+
+    async fn read_walks(&self) -> Result<Vec<Walk>, StoreError> {
+        let (store, tenant) = (&self.hub.store, self.hub.tenant);
+        store.walks(tenant, Some(self.connection)).await
+    }
+
+    /// Lets a walk that waits for the hub say so, once that is no passing moment.
+    async fn note_behind(&self, walk: &Walk) -> Result<(), StoreError> {
+        let now_us = self.hub.clock.monotonic_us();
+        let since = self.behind_since.fetch_min(now_us, Ordering::Relaxed).min(now_us);
+        if now_us - since < NOTED_BEHIND_US || walk.note == BEHIND {
+            return Ok(());
+        }
+        let mut after = walk.clone();
+        BEHIND.clone_into(&mut after.note);
+        let page = WalkPage::bare(walk.clone(), after);
+        self.hub.store.store_page(self.hub.tenant, page).await.map(|_| ())
     }
 
     /// Tells whether the hub has more to do than a walk may add to.

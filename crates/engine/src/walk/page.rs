@@ -19,6 +19,9 @@ impl Trip<'_> {
         };
         after.calls += 1;
         after.seen += count(page.items.len());
+        // A source that does not say what time it is has changed nothing after its newest thing.
+        let newest = || page.items.iter().filter_map(|item| item.updated_at).max();
+        after.note_source_time(page.at.or_else(newest));
         match &page.next {
             Some(next) => after.cursor.clone_from(next),
             None => self.close_list(&mut after),
@@ -29,9 +32,12 @@ impl Trip<'_> {
         let mut sifted = self.sift(before, &page.items).await?;
         let mut pieces = Vec::new();
         if before.job == Job::Sweep && self.rows_of(before.part).is_some() {
-            // They wait for their rows.
+            // They wait for their rows; those that cannot be read would be no better for them.
             let changed = std::mem::take(&mut sifted.events).into_iter();
-            pieces = changed
+            let (unreadable, whole): (Vec<_>, Vec<_>) = changed.partition(|event| self.is_unreadable(event));
+            sifted.events = unreadable;
+            pieces = whole
+                .into_iter()
                 .map(|event| Piece {
                     remote_id: event.remote_id,
                     body: event.body,

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use schakel_core::connector::{ConnectorError, Fetched, Part, Span};
+use schakel_core::event::Event;
+use schakel_core::id::EventId;
 use schakel_core::record::RecordKind;
 use schakel_core::walk::{Walk, WalkState};
 use schakel_store::{StoreError, WalkPage};
@@ -78,12 +80,14 @@ impl Trip<'_> {
             Err(error) => return Ok(Err(error)),
         };
         after.calls += count(each.len());
+        // What is damaged or gone says nothing, so that the thing is asked for.
+        let events: Vec<EventId> = due.iter().map(|(_, event)| *event).collect();
+        let said = store.bodies(tenant, &events).await?;
         let now = self.hub.clock.now();
         let mut page = WalkPage::bare(before.clone(), after);
         for ((id, event), answer) in due.into_iter().zip(each) {
-            let said = self.hub.body_of(event).await?;
             let key = self.key(before, id);
-            match self.fit(before.part, said.as_ref(), &answer) {
+            match self.fit(before.part, said.get(&event), &answer) {
                 Rows::Whole(body) => page.events.push(self.event(before, key, body, now)),
                 Rows::Ask => page.wanted.push(self.wish(key, now)),
                 Rows::Unanswered => {}
@@ -146,6 +150,9 @@ impl Trip<'_> {
             }
             page.gathered.push((id, id));
         }
+        let events: Vec<&Event> = page.events.iter().collect();
+        let mut are_known = self.are_in_inbox(before, &events).await?.into_iter();
+        page.events.retain(|_| !are_known.next().unwrap_or(false));
         page.after.stored += count(page.events.len());
         page.after.doubted += count(page.wanted.len());
         if let Some(fault) = fault {

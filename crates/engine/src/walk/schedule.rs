@@ -1,12 +1,82 @@
-//! Schedule: sweeps and reconciliations begin by themselves, and the history does once.
+//! Schedule: sweeps and reconciliations begin by themselves, and the history does once for each part.
 
 use std::collections::BTreeMap;
 
 use schakel_core::connector::{Part, Span};
-use schakel_core::walk::{Job, Phase, Walk, WalkState, is_first_start, next_walk_us, sweep_span};
+use schakel_core::lists::Lists;
+use schakel_core::time::Timestamp;
+use schakel_core::walk::{
+    FINDINGS_KEPT_MS, Job, Phase, Walk, WalkState, is_first_start, next_walk_us, sweep_span,
+};
 use schakel_store::StoreError;
 
 use crate::hub::{Hub, SourceConnection};
+
+/// Findings that are dropped at most whenever walks begin.
+const PRUNED: usize = 1_000;
+
+/// Looks up since when the hub reads the source's lists, writes it down the first time, and begins the history of the
+/// parts that were switched on since the last start. `None` when somebody changed the walks meanwhile: look again.
+pub(super) async fn look_up(
+    hub: &Hub,
+    source: &SourceConnection,
+    walks: &[Walk],
+) -> Result<Option<Timestamp>, StoreError> {
+    let now = hub.clock.now();
+    let text = hub
+        .store
+        .checkpoint(hub.tenant, source.id, Lists::CHECKPOINT)
+        .await?;
+    let before = Lists::read(text.as_deref());
+    let own = hub.parts_of(source);
+    let mut lists = Lists {
+        since: before.as_ref().map_or(now, |before| before.since.min(now)),
+        parts: before
+            .as_ref()
+            .map(|before| before.parts.clone())
+            .unwrap_or_default(),
+    };
+    if source.walks.has_history {
+        let new = Lists::switched_on(before.as_ref(), &own, walks);
+        if !begin_history(hub, source, &new, walks).await? {
+            return Ok(None);
+        }
+        lists.parts.extend(own);
+    }
+    if before.as_ref() != Some(&lists) {
+        let mut tx = hub.store.write().await?;
+        tx.put_checkpoint(hub.tenant, source.id, Lists::CHECKPOINT, &lists.to_text())
+            .await?;
+        tx.commit().await?;
+    }
+    Ok(Some(lists.since))
+}
+
+/// Begins the history of parts that a route switched on later; false when somebody changed the walks meanwhile.
+async fn begin_history(
+    hub: &Hub,
+    source: &SourceConnection,
+    parts: &[Part],
+    walks: &[Walk],
+) -> Result<bool, StoreError> {
+    let now = hub.clock.now();
+    let begin = |part: &Part| {
+        let mut walk = Walk::new(source.id, Job::Backfill, *part, Span::default(), now);
+        "switched on after the history of the others; its own begins by itself".clone_into(&mut walk.note);
+        walk
+    };
+    let new: Vec<Walk> = parts.iter().map(begin).collect();
+    if new.is_empty() {
+        return Ok(true);
+    }
+    let names: Vec<&str> = parts.iter().map(|part| part.as_str()).collect();
+    tracing::info!(
+        connection = source.name,
+        parts = names.join(", "),
+        "parts were switched on, their history begins"
+    );
+    hub.store.begin_walks_as_seen(hub.tenant, &new, walks).await
+}
 
 /// Begins the walks that are due; returns when the next ones will be, in microseconds from now: 0 when any began.
 pub(super) async fn begin_due(
@@ -54,7 +124,13 @@ pub(super) async fn begin_due(
     if due.is_empty() {
         return Ok(next_us);
     }
-    hub.store.begin_walks(hub.tenant, &due).await?;
+    // A command may begin one of them at the same moment: then all is looked at anew.
+    if hub.store.begin_walks_as_seen(hub.tenant, &due, walks).await? {
+        let until = now.plus_ms(-FINDINGS_KEPT_MS);
+        hub.store
+            .prune_findings(hub.tenant, source.id, until, PRUNED)
+            .await?;
+    }
     Ok(0)
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schakel_core::connector::Item;
 use schakel_core::event::{Action, Event, Trust};
 use schakel_core::id::EventId;
+use schakel_core::problem::Problem;
 use schakel_core::record::{Content, Held, RecordKey};
 use schakel_core::rhythm::Watched;
 use schakel_core::time::Timestamp;
@@ -44,6 +45,7 @@ impl Trip<'_> {
         let told = self.told(walk).await?;
         let now = self.hub.clock.now();
         let mut sifted = Sifted::default();
+        let mut news = Vec::new();
         for item in items {
             let key = self.key(walk, item.remote_id);
             let event = self.event(walk, key, item.body.clone(), now);
@@ -51,23 +53,47 @@ impl Trip<'_> {
                 Sight::Known if self.lacks_rows(walk, held.get(&key), now) => Sight::Tie,
                 sight => sight,
             };
-            let what = match sight {
-                Sight::Known | Sight::Tie => None,
-                Sight::New => Some(What::New),
-                Sight::Changed => Some(What::Changed),
-                Sight::Back => Some(What::Back),
-            };
+            let why = told.explain(item.updated_at, now);
             match sight {
                 Sight::Known => {}
-                Sight::New | Sight::Changed | Sight::Tie => sifted.events.push(event),
-                Sight::Back => sifted.wanted.push(self.wish(key, now)),
-            }
-            if let Some(what) = what {
-                let finding = self.finding(walk, item.remote_id, what, told.explain(item.updated_at, now));
-                sifted.findings.extend(finding);
+                Sight::New => news.push((event, Some((What::New, why)))),
+                Sight::Changed => news.push((event, Some((What::Changed, why)))),
+                Sight::Tie => news.push((event, None)),
+                Sight::Back => {
+                    sifted.wanted.push(self.wish(key, now));
+                    sifted
+                        .findings
+                        .extend(self.finding(walk, item.remote_id, What::Back, why));
+                }
             }
         }
+        let events: Vec<&Event> = news.iter().map(|(event, _)| event).collect();
+        let are_known = self.are_in_inbox(walk, &events).await?;
+        for ((event, found), _) in news.into_iter().zip(are_known).filter(|(_, is_known)| !is_known) {
+            let finding = found.and_then(|(what, why)| self.finding(walk, event.remote_id, what, why));
+            sifted.findings.extend(finding);
+            sifted.events.push(event);
+        }
         Ok(sifted)
+    }
+
+    /// Tells of each of `events` whether its words stand in the inbox already, waiting or set aside: what cannot be read is
+    /// no news each time that a list shows it.
+    pub(super) async fn are_in_inbox(&self, walk: &Walk, events: &[&Event]) -> Result<Vec<bool>, StoreError> {
+        let bodies: Vec<(i64, &[u8])> = events
+            .iter()
+            .map(|event| (event.remote_id, &*event.body))
+            .collect();
+        let (store, kind) = (&self.hub.store, walk.part.kind());
+        store
+            .are_in_inbox(self.hub.tenant, self.source.id, kind, &bodies)
+            .await
+    }
+
+    /// Tells whether an event will be set aside for what it says.
+    pub(super) fn is_unreadable(&self, event: &Event) -> bool {
+        let normalised = crate::normalise::normalise(&*self.source.source, event);
+        normalised.problems.iter().any(Problem::is_quarantine)
     }
 
     fn look(&self, held: Option<&Held>, item: &Item, event: &Event) -> Sight {

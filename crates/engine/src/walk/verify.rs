@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use schakel_core::connector::{ConnectorError, Item, Page, Part, Span};
-use schakel_core::record::Held;
 use schakel_core::walk::{Job, Phase, Walk, WalkState, What, do_counts_agree, is_mass_deletion};
 use schakel_store::{Piece, StoreError, WalkPage};
 
 use super::Trip;
 use super::page::count;
+use super::sift::Sifted;
 
 /// How often counts are compared before the ids are walked: what was made a moment ago is on its way.
 const COUNT_AGAIN: i64 = 3;
@@ -20,6 +20,10 @@ const COUNT_WAIT_MS: i64 = 2 * 60_000;
 
 /// Differences on a page of ids from which on reading the page with contents is cheaper than asking for each.
 const FEW: usize = 3;
+
+/// Things that are looked at for missing ones, noted or asked about in one transaction: a list that suddenly answers empty has all that is
+/// held missing.
+const MISSING: usize = 500;
 
 impl Trip<'_> {
     /// Counts what is to come, so that progress can be told.
@@ -105,7 +109,7 @@ impl Trip<'_> {
             .map(Some)
     }
 
-    /// Reads a page of ids and compares it with what is held.
+    /// Reads a page of ids and compares it with what is held; where much is missing, a part of it.
     pub(super) async fn ids(
         &self,
         before: &Walk,
@@ -116,91 +120,91 @@ impl Trip<'_> {
             cursor: place.cursor.clone(),
             ..before.clone()
         };
-        let page = match self.list(&at_page, true).await {
-            Ok(page) => page,
-            Err(error) => return Ok(Err(error)),
-        };
-        after.calls += 1;
-        after.listed += count(page.items.len());
-        let last = page
-            .items
-            .iter()
-            .map(|item| item.remote_id)
-            .max()
-            .unwrap_or(place.last);
-        match &page.next {
-            Some(next) => {
-                let cursor = next.clone();
-                after.cursor = Place { last, cursor }.write();
-            }
+        let mut page = Page::default();
+        if !place.is_over {
+            page = match self.list(&at_page, true).await {
+                Ok(page) => page,
+                Err(error) => return Ok(Err(error)),
+            };
+            after.calls += 1;
+            after.note_source_time(page.at);
+        }
+        let missing = self.missing(&after, &place, &page).await?;
+        let next = place.after(&page, missing.rest_above);
+        let is_compared = next
+            .as_ref()
+            .is_none_or(|next| next.cursor != place.cursor || next.is_over);
+        match next {
+            Some(next) => after.cursor = next.write(),
             None => {
                 after.cursor.clear();
                 after.phase = Phase::Recount;
             }
         }
         let mut stored = WalkPage::bare(before.clone(), after);
-        stored.pieces = self.missing(before, &place, &page).await?;
-        let told = self.told(before).await?;
-        let now = self.hub.clock.now();
-        for piece in &stored.pieces {
-            let why = told.explain(None, now);
-            stored
-                .findings
-                .extend(self.finding(before, piece.remote_id, What::Missing, why));
+        stored.pieces = missing.pieces;
+        if !is_compared {
+            return Ok(Ok(stored));
         }
-        match self.differing(&at_page, &page).await? {
-            Ok(sifted) => {
-                stored.after.calls += i64::from(!sifted.events.is_empty());
-                stored.after.stored += count(sifted.events.len());
-                stored.after.doubted += count(sifted.wanted.len());
-                stored.events = sifted.events;
-                stored.wanted = sifted.wanted;
-                stored.findings.extend(sifted.findings);
-                Ok(Ok(stored))
+        stored.after.listed += count(page.items.len());
+        let (sifted, calls) = match self.differing(&at_page, &page).await? {
+            Ok(differing) => differing,
+            Err(error) => {
+                let mut failed = self.failed(before, &error);
+                failed.after.calls += 1;
+                return Ok(Ok(failed));
             }
-            Err(error) => Ok(Err(error)),
-        }
+        };
+        stored.after.calls += calls;
+        stored.after.stored += count(sifted.events.len());
+        stored.after.doubted += count(sifted.wanted.len());
+        stored.events = sifted.events;
+        stored.wanted = sifted.wanted;
+        stored.findings = sifted.findings;
+        Ok(Ok(stored))
     }
 
     /// Gives what is held within the page's range of ids and does not stand on it, as pieces for the end of the walk.
-    async fn missing(&self, walk: &Walk, place: &Place, page: &Page) -> Result<Vec<Piece>, StoreError> {
+    /// Nothing is found or wished here: a list that came back half must not be believed before its end.
+    async fn missing(&self, walk: &Walk, place: &Place, page: &Page) -> Result<Missing, StoreError> {
         // Of a period the list shows a part only; and what is never marked is not asked about.
         if walk.span != Span::default() || !Job::Reconcile.walks(walk.part) {
-            return Ok(Vec::new());
+            return Ok(Missing::default());
         }
-        let is_in_order = page.items.iter().all(|item| item.remote_id > place.last);
-        let last = match (&page.next, page.items.iter().map(|item| item.remote_id).max()) {
-            _ if !is_in_order => return Ok(Vec::new()),
+        let shown: BTreeSet<i64> = page.items.iter().map(|item| item.remote_id).collect();
+        let is_in_order = shown.first().is_none_or(|first| *first > place.first);
+        let last = match (&page.next, shown.last()) {
+            _ if !is_in_order => return Ok(Missing::default()),
             (None, _) => i64::MAX,
-            (Some(_), Some(last)) => last,
-            (Some(_), None) => return Ok(Vec::new()),
+            (Some(_), Some(last)) => *last,
+            (Some(_), None) => return Ok(Missing::default()),
         };
         let (store, tenant, kind) = (&self.hub.store, self.hub.tenant, walk.part.kind());
         let alive = store
-            .ids_alive(tenant, self.source.id, kind, (place.last, last))
+            .ids_alive(tenant, self.source.id, kind, (place.last, last), MISSING)
             .await?;
-        let shown: BTreeSet<i64> = page.items.iter().map(|item| item.remote_id).collect();
-        let unseen: Vec<i64> = alive.into_iter().filter(|id| !shown.contains(id)).collect();
-        let held = self.held(walk, unseen.iter().copied()).await?;
+        let rest_above = alive.last().filter(|_| alive.len() == MISSING).map(|(id, _)| *id);
         // What came to be known after the walk began may have been made after its page was read.
-        let is_older = |held: &Held| {
-            held.live
-                .as_ref()
-                .is_some_and(|(version, ..)| version.at < walk.started_at)
-        };
-        let missing = held.values().filter(|held| is_older(held)).map(|held| Piece {
-            remote_id: held.key.remote_id,
+        let missing = alive
+            .into_iter()
+            .filter(|(id, at)| !shown.contains(id) && *at < walk.asked_at);
+        let piece = |(remote_id, _)| Piece {
+            remote_id,
             body: Bytes::new(),
-        });
-        Ok(missing.collect())
+        };
+        Ok(Missing {
+            pieces: missing.map(piece).collect(),
+            rest_above,
+        })
     }
 
-    /// Gives what the page shows and the hub does not hold so: few are asked for one by one, many are read as a page.
+    /// Gives what the page shows and the hub does not hold so, and the calls that it took: few are asked for one by one,
+    /// many are read as a page.
     async fn differing(
         &self,
         at_page: &Walk,
         page: &Page,
-    ) -> Result<Result<super::sift::Sifted, ConnectorError>, StoreError> {
+    ) -> Result<Result<(Sifted, i64), ConnectorError>, StoreError> {
         let held = self
             .held(at_page, page.items.iter().map(|item| item.remote_id))
             .await?;
@@ -218,12 +222,15 @@ impl Trip<'_> {
         let comes_whole = !(at_page.job == Job::Reconcile && at_page.part == Part::Orders);
         if differing.len() > FEW && comes_whole {
             return match self.list(at_page, false).await {
-                Ok(page) => self.sift(at_page, &page.items).await.map(Ok),
+                Ok(page) => self
+                    .sift(at_page, &page.items)
+                    .await
+                    .map(|sifted| Ok((sifted, 1))),
                 Err(error) => Ok(Err(error)),
             };
         }
         let (told, now) = (self.told(at_page).await?, self.hub.clock.now());
-        let mut sifted = super::sift::Sifted::default();
+        let mut sifted = Sifted::default();
         for item in differing {
             let key = self.key(at_page, item.remote_id);
             let what = match held.get(&key) {
@@ -237,59 +244,85 @@ impl Trip<'_> {
                 .findings
                 .extend(self.finding(at_page, item.remote_id, what, why));
         }
-        Ok(Ok(sifted))
+        Ok(Ok((sifted, 0)))
     }
 
-    /// Compares the ids with a new count, and asks about what is missing.
+    /// Compares the ids with a new count, and then asks about what is missing, unless it is so much that a person must
+    /// consent first.
     pub(super) async fn recount(
         &self,
         before: &Walk,
         mut after: Walk,
     ) -> Result<Result<WalkPage, ConnectorError>, StoreError> {
+        if let Some(asking) = Asking::read(&before.cursor) {
+            return self.ask_missing(before, after, asking).await.map(Ok);
+        }
         let counted = match self.counted(&mut after).await {
             Ok(counted) => counted,
             Err(error) => return Ok(Err(error)),
         };
         let (store, tenant) = (&self.hub.store, self.hub.tenant);
         let missing = store
-            .pieces(tenant, self.source.id, (before.job, before.part), usize::MAX)
+            .count_pieces(tenant, self.source.id, (before.job, before.part))
             .await?;
         let held = store
             .count_alive(tenant, self.source.id, before.part.kind())
             .await?;
-        let mut page = WalkPage::bare(before.clone(), after);
-        if before.phase == Phase::Recount && is_mass_deletion(count(missing.len()), held) {
-            page.after.state = WalkState::Stopped;
-            page.after.phase = Phase::Accept;
-            page.after.note = format!(
-                "{} of {held} are not listed any more; if that is right, `schakel reconcile --accept-deletions` asks about each",
-                missing.len()
+        if before.phase == Phase::Recount && is_mass_deletion(missing, held) {
+            after.state = WalkState::Stopped;
+            after.phase = Phase::Accept;
+            after.cursor.clear();
+            after.note = format!(
+                "{missing} of {held} are not listed any more; if that is right, `schakel reconcile --accept-deletions` asks about each"
             );
-            return Ok(Ok(page));
+            return Ok(Ok(WalkPage::bare(before.clone(), after)));
         }
         let read = before.listed;
-        let alive = self
-            .alive(before)
-            .await?
-            .map(|alive| alive - count(missing.len()));
+        let alive = self.alive(before).await?.map(|alive| alive - missing);
         let do_agree = do_counts_agree(counted, read, alive);
-        if !do_agree && self.counts_again(&mut page.after, counted, read) {
-            return Ok(Ok(page));
+        if !do_agree && self.counts_again(&mut after, counted, read) {
+            return Ok(Ok(WalkPage::bare(before.clone(), after)));
         }
-        let now = self.hub.clock.now();
-        page.wanted = missing
-            .iter()
-            .map(|piece| self.wish(self.key(before, piece.remote_id), now))
-            .collect();
-        page.gathered = vec![(i64::MIN, i64::MAX)];
-        page.after.doubted += count(page.wanted.len());
-        if do_agree {
-            page.after.cursor.clear();
-            page.after.state = WalkState::Done;
+        let asking = Asking {
+            last: i64::MIN,
+            counted: (!do_agree).then_some(counted),
+        };
+        self.ask_missing(before, after, asking).await.map(Ok)
+    }
+
+    /// Asks about the next of what is missing, each by itself, and ends the walk with the last of it.
+    async fn ask_missing(
+        &self,
+        before: &Walk,
+        mut after: Walk,
+        asking: Asking,
+    ) -> Result<WalkPage, StoreError> {
+        let (store, tenant) = (&self.hub.store, self.hub.tenant);
+        let missing = store
+            .pieces(tenant, self.source.id, (before.job, before.part), MISSING)
+            .await?;
+        let last = missing.last().map_or(asking.last, |piece| piece.remote_id);
+        after.doubted += count(missing.len());
+        if missing.len() >= MISSING {
+            after.phase = Phase::Accept;
+            after.cursor = Asking { last, ..asking }.write();
+        } else if let Some(counted) = asking.counted {
+            disagree(&mut after, counted, before.listed);
         } else {
-            disagree(&mut page.after, counted, read);
+            after.cursor.clear();
+            after.state = WalkState::Done;
         }
-        Ok(Ok(page))
+        let (told, now) = (self.told(before).await?, self.hub.clock.now());
+        let mut page = WalkPage::bare(before.clone(), after);
+        for piece in &missing {
+            page.wanted
+                .push(self.wish(self.key(before, piece.remote_id), now));
+            let why = told.explain(None, now);
+            page.findings
+                .extend(self.finding(before, piece.remote_id, What::Missing, why));
+        }
+        page.gathered = vec![(i64::MIN, last)];
+        Ok(page)
     }
 }
 
@@ -315,32 +348,98 @@ fn unlike(before: &Walk, mut after: Walk, counted: i64) -> WalkPage {
 
 fn disagree(after: &mut Walk, counted: i64, listed: i64) {
     after.state = WalkState::Stopped;
+    after.phase = Phase::Recount;
+    after.cursor.clear();
     after.note = format!(
         "the shop counts {counted} and lists {listed}; all that it lists was read, `schakel reconcile` looks again"
     );
 }
 
-/// A place in a walk over ids: the highest id so far, and the connector's own.
-struct Place {
-    last: i64,
-    cursor: String,
+/// What of a page's range of ids is held and not shown.
+#[derive(Default)]
+struct Missing {
+    pieces: Vec<Piece>,
+    /// The id up to which was looked, when there is more above it.
+    rest_above: Option<i64>,
 }
+
+/// A place in a walk over ids.
+struct Place {
+    /// The highest id of the pages before.
+    first: i64,
+    /// The id up to which what is held was compared; above `first` where so much is missing that a page takes several
+    /// steps.
+    last: i64,
+    /// The connector's own place.
+    cursor: String,
+    /// The list came to its end, and what is held above `last` is left.
+    is_over: bool,
+}
+
+/// Stands where the connector's place stands otherwise.
+const OVER: &str = "over";
 
 impl Place {
     fn read(text: &str) -> Self {
-        match text.split_once(' ') {
-            Some((last, cursor)) => Self {
-                last: last.parse().unwrap_or(0),
-                cursor: cursor.to_owned(),
-            },
-            None => Self {
-                last: 0,
-                cursor: String::new(),
-            },
+        let mut words = text.splitn(4, ' ');
+        let mut number = || words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
+        let (first, last) = (number(), number());
+        Self {
+            first,
+            last,
+            is_over: words.next() == Some(OVER),
+            cursor: words.next().unwrap_or_default().to_owned(),
         }
     }
 
     fn write(&self) -> String {
-        format!("{} {}", self.last, self.cursor)
+        let list = if self.is_over { OVER } else { "list" };
+        format!("{} {} {list} {}", self.first, self.last, self.cursor)
+    }
+
+    /// Gives the next place after a page that was compared, or up to `rest_above` only; `None` at the end of the walk.
+    fn after(&self, page: &Page, rest_above: Option<i64>) -> Option<Self> {
+        let highest = page.items.iter().map(|item| item.remote_id).max();
+        if let Some(last) = rest_above {
+            let is_over = page.next.is_none() && highest.is_none_or(|highest| highest <= last);
+            return Some(Self {
+                first: self.first,
+                last,
+                cursor: self.cursor.clone(),
+                is_over,
+            });
+        }
+        let last = highest.unwrap_or(self.first).max(self.last);
+        page.next.clone().map(|cursor| Self {
+            first: last,
+            last,
+            cursor,
+            is_over: false,
+        })
+    }
+}
+
+/// How far the questions about what is missing are.
+struct Asking {
+    /// The highest id that was asked about.
+    last: i64,
+    /// What the source counted last, when that contradicts what it lists.
+    counted: Option<i64>,
+}
+
+impl Asking {
+    fn read(text: &str) -> Option<Self> {
+        let mut words = text.strip_prefix("asks ")?.split(' ');
+        Some(Self {
+            last: words.next()?.parse().ok()?,
+            counted: words.next().and_then(|word| word.parse().ok()),
+        })
+    }
+
+    fn write(&self) -> String {
+        let counted = self
+            .counted
+            .map_or_else(String::new, |counted| format!(" {counted}"));
+        format!("asks {}{counted}", self.last)
     }
 }

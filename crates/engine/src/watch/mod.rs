@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use schakel_core::connector::{Class, Registration, Span};
+use schakel_core::connector::{Class, Part, Registration, Span};
 use schakel_core::id::ConnectionId;
 use schakel_core::rhythm::Watched;
 use schakel_core::time::Timestamp;
@@ -164,30 +164,45 @@ impl Watch {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let hub = &self.hub;
-        let known = hub.store.walks(hub.tenant, Some(source.id)).await?;
-        let parts = hub.parts_of(source);
-        let mut walks = Vec::new();
-        for part in parts.into_iter().filter(|part| Job::Sweep.walks(*part)) {
-            let last = known
-                .iter()
-                .find(|walk| walk.job == Job::Sweep && walk.part == part);
-            if last.is_some_and(|last| last.state == WalkState::Paused) {
-                continue;
+        // Until nobody changes a walk between the look at it and its beginning.
+        loop {
+            let known = hub.store.walks(hub.tenant, Some(source.id)).await?;
+            let walks = gap_walks((source, &hub.parts_of(source)), &known, from, now);
+            if hub.store.begin_walks_as_seen(hub.tenant, &walks, &known).await? {
+                break;
             }
-            let own = last.and_then(|_| sweep_span(last, now).updated_from);
-            // A sweep that began in the gap and came to its end has read what lies before it.
-            let is_read = last.is_some_and(|last| last.state == WalkState::Done && last.started_at > from);
-            let gap = from.plus_ms(-OVERLAP_MS);
-            let span = Span {
-                updated_from: Some(own.map_or(gap, |own| if is_read { own } else { own.min(gap) })),
-                ..Span::default()
-            };
-            walks.push(Walk::new(source.id, Job::Sweep, part, span, now));
         }
-        hub.store.begin_walks(hub.tenant, &walks).await?;
         hub.wake.walk.notify_waiters();
         Ok(())
     }
+}
+
+/// Gives the sweeps that read a gap since `from`.
+fn gap_walks(
+    (source, parts): (&SourceConnection, &[Part]),
+    known: &[Walk],
+    from: Timestamp,
+    now: Timestamp,
+) -> Vec<Walk> {
+    let mut walks = Vec::new();
+    for part in parts.iter().filter(|part| Job::Sweep.walks(**part)) {
+        let last = known
+            .iter()
+            .find(|walk| walk.job == Job::Sweep && walk.part == *part);
+        if last.is_some_and(|last| last.state == WalkState::Paused) {
+            continue;
+        }
+        let own = last.and_then(|_| sweep_span(last, now).updated_from);
+        // A sweep that began in the gap and came to its end has read what lies before it.
+        let is_read = last.is_some_and(|last| last.state == WalkState::Done && last.asked_at > from);
+        let gap = from.plus_ms(-OVERLAP_MS);
+        let span = Span {
+            updated_from: Some(own.map_or(gap, |own| if is_read { own } else { own.min(gap) })),
+            ..Span::default()
+        };
+        walks.push(Walk::new(source.id, Job::Sweep, *part, span, now));
+    }
+    walks
 }
 
 /// Gives when webhooks last worked, if there was a gap: when the last one came, or when they were last found registered

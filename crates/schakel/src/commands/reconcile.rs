@@ -65,25 +65,25 @@ async fn begin(
     parts: &[Part],
     now: Timestamp,
 ) -> Result<(Vec<Part>, Timestamp), Failure> {
-    let known = store.walks(TENANT, Some(connection)).await?;
-    let open: Vec<&Walk> = known
-        .iter()
-        .filter(|walk| walk.job == Job::Reconcile && walk.is_open())
-        .collect();
-    let since = open
-        .iter()
-        .map(|walk| walk.started_at)
-        .min()
-        .unwrap_or(now)
-        .min(now);
-    let new = parts
-        .iter()
-        .filter(|part| open.iter().all(|walk| walk.part != **part));
-    let walks: Vec<Walk> = new
-        .map(|part| Walk::new(connection, Job::Reconcile, *part, Span::default(), now))
-        .collect();
-    store.begin_walks(TENANT, &walks).await?;
-    Ok((parts.to_vec(), since))
+    // Until the hub begins or ends none of them between the look at it and its beginning.
+    loop {
+        let known = store.walks(TENANT, Some(connection)).await?;
+        let open: Vec<&Walk> = known
+            .iter()
+            .filter(|walk| walk.job == Job::Reconcile && walk.is_open())
+            .collect();
+        let first = open.iter().map(|walk| walk.started_at).min();
+        let since = first.unwrap_or(now).min(now);
+        let new = parts
+            .iter()
+            .filter(|part| open.iter().all(|walk| walk.part != **part));
+        let walks: Vec<Walk> = new
+            .map(|part| Walk::new(connection, Job::Reconcile, *part, Span::default(), now))
+            .collect();
+        if store.begin_walks_as_seen(TENANT, &walks, &known).await? {
+            return Ok((parts.to_vec(), since));
+        }
+    }
 }
 
 /// Lets those go on that wait for consent; gives them, and when the first of them began.

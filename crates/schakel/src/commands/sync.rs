@@ -1,6 +1,6 @@
 //! `schakel sync`: begins a sweep now, or fetches one checkout. The running hub does it.
 
-use schakel_core::connector::Class;
+use schakel_core::connector::{Class, Part};
 use schakel_core::id::ConnectionId;
 use schakel_core::record::{RecordKey, RecordKind};
 use schakel_core::time::{Clock, Timestamp};
@@ -59,18 +59,7 @@ async fn sweep(
     now: Timestamp,
 ) -> Result<Begun, Failure> {
     let parts = shop.parts(Job::Sweep, &args.which)?;
-    let known = store.walks(TENANT, Some(connection)).await?;
-    let walks = parts.iter().map(|part| {
-        let last = known
-            .iter()
-            .find(|walk| walk.job == Job::Sweep && walk.part == *part);
-        let mut span = sweep_span(last, now);
-        // A later begin would leave a gap behind the sweep before.
-        span.updated_from = span.updated_from.min(args.since.or(span.updated_from));
-        Walk::new(connection, Job::Sweep, *part, span, now)
-    });
-    let walks: Vec<Walk> = walks.collect();
-    store.begin_walks(TENANT, &walks).await?;
+    let walks = begin(store, connection, &parts, (args.since, now)).await?;
     let from = walks.iter().filter_map(|walk| walk.span.updated_from).min();
     let from = from.map_or_else(String::new, |from| format!(" since {from}"));
     Ok(Begun {
@@ -80,6 +69,32 @@ async fn sweep(
         since: now,
         exit: Exit::Good,
     })
+}
+
+/// Begins a sweep of `parts`, where the one before came to, or at `since` if that is earlier.
+async fn begin(
+    store: &Store,
+    connection: ConnectionId,
+    parts: &[Part],
+    (since, now): (Option<Timestamp>, Timestamp),
+) -> Result<Vec<Walk>, Failure> {
+    // Until the hub begins or ends none of them between the look at it and its beginning.
+    loop {
+        let known = store.walks(TENANT, Some(connection)).await?;
+        let walks = parts.iter().map(|part| {
+            let last = known
+                .iter()
+                .find(|walk| walk.job == Job::Sweep && walk.part == *part);
+            let mut span = sweep_span(last, now);
+            // A later begin would leave a gap behind the sweep before.
+            span.updated_from = span.updated_from.min(since.or(span.updated_from));
+            Walk::new(connection, Job::Sweep, *part, span, now)
+        });
+        let walks: Vec<Walk> = walks.collect();
+        if store.begin_walks_as_seen(TENANT, &walks, &known).await? {
+            return Ok(walks);
+        }
+    }
 }
 
 async fn want(store: &Store, key: RecordKey, now: Timestamp) -> Result<(), Failure> {

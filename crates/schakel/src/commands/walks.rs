@@ -7,7 +7,7 @@ use schakel_core::connector::{Cx, Meter, Part, Source};
 use schakel_core::forecast::{Wants, sweep_calls};
 use schakel_core::id::{ConnectionId, IdMaker};
 use schakel_core::time::{Clock, Timestamp};
-use schakel_core::walk::{Job, Walk, WalkState, What, Why};
+use schakel_core::walk::{Finding, Job, Walk, WalkState, What, Why};
 use schakel_engine::clock::SystemClock;
 use schakel_engine::hub::WalkSettings;
 use schakel_engine::report::{self, Findings, Subject};
@@ -195,9 +195,8 @@ impl Ended<'_> {
     /// Prints how the walks ended and what they found; findings when one stopped, or found what nothing explains.
     pub(super) async fn say(&self, store: &Store, output: Output) -> Result<(Value, Exit), Failure> {
         let all = report::findings(store, TENANT, self.connection, 10_000).await?;
-        let new = all.newest.iter().filter(|finding| finding.at >= self.since);
         let found = Findings {
-            newest: new.copied().collect(),
+            newest: own_findings(&all.newest, &self.walks, self.since),
             lines: all.lines.clone(),
         };
         let stopped: Vec<&Walk> = self
@@ -233,6 +232,15 @@ impl Ended<'_> {
         });
         Ok((value, exit))
     }
+}
+
+/// Gives the findings of `walks` since they began: walks for other reasons go on beside them.
+fn own_findings(all: &[Finding], walks: &[Walk], since: Timestamp) -> Vec<Finding> {
+    let is_own = |finding: &&Finding| {
+        let of = |walk: &Walk| walk.job == finding.job && walk.part == finding.part;
+        finding.at >= since && walks.iter().any(of)
+    };
+    all.iter().filter(is_own).copied().collect()
 }
 
 /// Prints findings, counted by kind, and the newest one by one.
@@ -311,4 +319,34 @@ pub(super) fn end_in_words(end: &report::End, now: Timestamp) -> String {
         day(end.earliest_us),
         day(end.latest_us),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use schakel_core::connector::Span;
+
+    use super::*;
+
+    #[test]
+    fn what_other_walks_found_meanwhile_is_theirs() {
+        let at = Timestamp::from_micros;
+        let found = |job, part, second| Finding {
+            connection: ConnectionId(1),
+            job,
+            part,
+            remote_id: 1,
+            at: at(second),
+            what: What::New,
+            why: Why::Missed,
+        };
+        let own = found(Job::Sweep, Part::Orders, 5);
+        let all = [
+            found(Job::Reconcile, Part::Orders, 6),
+            found(Job::Sweep, Part::Customers, 6),
+            own,
+            found(Job::Sweep, Part::Orders, 4),
+        ];
+        let walk = Walk::new(ConnectionId(1), Job::Sweep, Part::Orders, Span::default(), at(5));
+        assert_eq!(own_findings(&all, &[walk], at(5)), [own]);
+    }
 }

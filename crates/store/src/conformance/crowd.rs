@@ -2,19 +2,22 @@
 
 use std::collections::BTreeSet;
 
+use schakel_core::connector::{Class, Part, Span};
 use schakel_core::event::EventState;
+use schakel_core::walk::{Job, Walk};
 use tokio::task::JoinSet;
 
-use super::make::{SINK, TENANT, claim, event, finished, ids, profile};
+use super::make::{SHOP, SINK, TENANT, answer, at, claim, event, finished, hold, ids, profile, wanted};
 use super::on_both;
 use super::outbox::write;
 use crate::Store;
-use crate::rows::{Claim, DeliveryRow, Inserted};
+use crate::rows::{AfterFetch, Claim, DeliveryRow, Inserted, WalkPage};
 
 on_both! {
     a_thousand_senders_at_once_lose_nothing,
     workers_never_claim_the_same_row,
     a_cancelled_transaction_leaves_nothing_behind,
+    a_page_and_the_end_of_fetches_never_wait_for_each_other,
 }
 
 async fn a_thousand_senders_at_once_lose_nothing(store: Store) {
@@ -93,4 +96,43 @@ async fn a_cancelled_transaction_leaves_nothing_behind(store: Store) {
     let counts = store.inbox_counts(TENANT, None, None).await.unwrap();
     assert_eq!((counts.received, counts.waiting, counts.applied), (1, 1, 0));
     assert_eq!(counts, store.inbox_audit(TENANT, None, None).await.unwrap());
+}
+
+/// Both write wishes and number events: in one order, or PostgreSQL ends one of them.
+async fn a_page_and_the_end_of_fetches_never_wait_for_each_other(store: Store) {
+    let wishes: Vec<_> = (1..=32).map(|thing| wanted(thing, 5)).collect();
+    let mut walk = Walk::new(SHOP, Job::Reconcile, Part::Orders, Span::default(), at(1));
+    store
+        .begin_walks(TENANT, std::slice::from_ref(&walk))
+        .await
+        .unwrap();
+    let mut id = 0;
+    for round in 1..=40 {
+        let mut page = WalkPage::bare(walk.clone(), walk.clone());
+        page.after.calls += 1;
+        walk = page.after.clone();
+        page.wanted.clone_from(&wishes);
+        let mut tx = store.write().await.unwrap();
+        tx.want_fetches(TENANT, &wishes).await.unwrap();
+        tx.commit().await.unwrap();
+        let hold = hold("worker", round * 100 + 50);
+        let claimed = store
+            .claim_fetches(TENANT, SHOP, at(round * 100), (Class::Live, 99), &hold)
+            .await
+            .unwrap();
+        assert_eq!(claimed.len(), 32);
+        let mut next = || {
+            id += 1;
+            answer(id, 1)
+        };
+        page.events = (0..32).map(|_| next()).collect();
+        let answers = claimed
+            .into_iter()
+            .map(|one| (one.row, AfterFetch::Done, Some(next())))
+            .collect();
+        let end = store.finish_fetches(TENANT, &hold, answers, at(round * 100));
+        let (stored, ended) = tokio::join!(store.store_page(TENANT, page), end);
+        assert!(stored.unwrap());
+        ended.unwrap();
+    }
 }

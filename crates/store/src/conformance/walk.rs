@@ -1,16 +1,19 @@
 //! Walks: places, pieces, findings, and what counts as alive.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use schakel_core::connector::{Part, Span};
-use schakel_core::event::Origin;
+use schakel_core::event::{Event, EventState, Origin};
 use schakel_core::id::{ConnectionId, EventId};
 use schakel_core::record::{Held, Rank, RecordKind, Version};
+use schakel_core::time::Timestamp;
 use schakel_core::walk::{Finding, Job, Phase, Walk, WalkState, What, Why};
 
-use super::make::{SHOP, TENANT, answer, at, order, order_row, wanted};
+use super::make::{SHOP, TENANT, answer, at, event, finished, order, order_row, wanted};
 use super::on_both;
 use crate::Store;
 use crate::rows::{Piece, RecordRow, WalkPage};
@@ -25,6 +28,10 @@ on_both! {
     jobs_do_not_share_their_pieces,
     alive_is_what_is_not_deleted,
     findings_are_kept_and_counted,
+    findings_go_when_they_are_old_and_stay_counted,
+    two_who_begin_the_same_take_nothing_from_each_other,
+    what_waits_or_was_set_aside_is_recognised_by_its_body,
+    bodies_are_read_together_and_damaged_ones_left_out,
 }
 
 fn walk(job: Job, part: Part) -> Walk {
@@ -137,6 +144,9 @@ async fn a_place_moves_only_with_what_lies_before_it(store: Store) {
     assert!(store.store_page(TENANT, page.clone()).await.unwrap());
     assert_eq!(the_walk(&store).await, after);
     assert_eq!(left_by(&store, &after).await, [1, 1, 1, 1]);
+    let counts = store.inbox_counts(TENANT, None, None).await.unwrap();
+    assert_eq!((counts.received, counts.waiting), (1, 1));
+    assert_eq!(counts, store.inbox_audit(TENANT, None, None).await.unwrap());
     // A page that cannot be stored whole (the finding has a number that is taken) leaves nothing.
     let mut broken = step(&after, 2);
     broken.findings = page.findings;
@@ -246,6 +256,10 @@ async fn pieces_of_a_thing_come_together(store: Store) {
     assert_eq!(read(3).await, [(1, 3)]);
     assert_eq!(read(4).await, [(1, 3), (2, 1)]);
     assert_eq!(read(usize::MAX).await, [(1, 3), (2, 1), (i64::MAX, 1)]);
+    let place = (Job::Backfill, Part::Groups);
+    assert_eq!(store.count_pieces(TENANT, SHOP, place).await.unwrap(), 5);
+    let other = (Job::Reconcile, Part::Groups);
+    assert_eq!(store.count_pieces(TENANT, SHOP, other).await.unwrap(), 0);
     let mut gathered = WalkPage::bare(before.clone(), before);
     gathered.gathered = vec![(i64::MIN, 1), (3, i64::MAX)];
     assert!(store.store_page(TENANT, gathered).await.unwrap());
@@ -307,9 +321,23 @@ async fn alive_is_what_is_not_deleted(store: Store) {
         alive.len()
     );
     let ids = async |range| {
-        let ids = store.ids_alive(TENANT, SHOP, RecordKind::Order, range).await;
-        ids.unwrap()
+        let ids = store.ids_alive(TENANT, SHOP, RecordKind::Order, range, usize::MAX);
+        let times: BTreeMap<i64, Timestamp> = ids.await.unwrap().into_iter().collect();
+        let said = |row: &RecordRow| {
+            (
+                row.held.key.remote_id,
+                row.held.live.as_ref().map(|live| live.0.at),
+            )
+        };
+        let said: BTreeMap<i64, Option<Timestamp>> = rows.iter().map(said).collect();
+        assert!(times.iter().all(|(id, at)| said[id] == Some(*at)));
+        times.into_keys().collect::<Vec<i64>>()
     };
+    let lowest = store
+        .ids_alive(TENANT, SHOP, RecordKind::Order, (i64::MIN, i64::MAX), 7)
+        .await
+        .unwrap();
+    assert!(lowest.iter().map(|(id, _)| id).eq(&alive[..7]));
     let count = store.count_alive(TENANT, SHOP, RecordKind::Order).await.unwrap();
     assert_eq!(usize::try_from(count).unwrap(), alive.len());
     assert_eq!(ids((i64::MIN, i64::MAX)).await, alive);
@@ -340,4 +368,114 @@ async fn findings_are_kept_and_counted(store: Store) {
     let elsewhere = ConnectionId(SHOP.0 + 1);
     assert_eq!(store.findings(TENANT, elsewhere, 9).await.unwrap(), []);
     assert_eq!(store.finding_counts(TENANT, elsewhere).await.unwrap(), []);
+}
+
+async fn findings_go_when_they_are_old_and_stay_counted(store: Store) {
+    let before = walk(Job::Sweep, Part::Orders);
+    begin(&store, std::slice::from_ref(&before)).await;
+    let mut page = WalkPage::bare(before.clone(), before);
+    page.findings = (1..=9).map(|id| finding(id, What::New, Why::Missed)).collect();
+    assert!(store.store_page(TENANT, page).await.unwrap());
+    let left = async || {
+        let found = store.findings(TENANT, SHOP, 99).await.unwrap();
+        found.iter().map(|one| one.remote_id).collect::<Vec<_>>()
+    };
+    let prune = async |connection, second, limit| {
+        let pruned = store.prune_findings(TENANT, connection, at(second), limit).await;
+        pruned.unwrap()
+    };
+    assert_eq!(prune(ConnectionId(SHOP.0 + 1), 99, 99).await, 0);
+    assert_eq!(prune(SHOP, 6, 2).await, 2, "so many at a time");
+    assert_eq!(left().await, [9, 8, 7, 6, 5, 4, 3]);
+    assert_eq!(prune(SHOP, 6, 99).await, 3);
+    assert_eq!(prune(SHOP, 6, 99).await, 0);
+    assert_eq!(left().await, [9, 8, 7, 6]);
+    let counts = store.finding_counts(TENANT, SHOP).await.unwrap();
+    assert_eq!(counts, [("orders/new/missed".to_owned(), 9)]);
+}
+
+async fn two_who_begin_the_same_take_nothing_from_each_other(store: Store) {
+    let at_second = |second, part| Walk::new(SHOP, Job::Sweep, part, Span::default(), at(second));
+    let begin = async |walks: &[Walk], seen: &[Walk]| {
+        let begun = store.begin_walks_as_seen(TENANT, walks, seen).await;
+        begun.unwrap()
+    };
+    let seen = async || store.walks(TENANT, Some(SHOP)).await.unwrap();
+    let nothing = seen().await;
+    let first = at_second(1, Part::Orders);
+    assert!(begin(std::slice::from_ref(&first), &nothing).await);
+    let mut page = WalkPage::bare(first.clone(), first.clone());
+    page.pieces = vec![piece(1, "a")];
+    assert!(store.store_page(TENANT, page).await.unwrap());
+    // Who saw none leaves the one that is there, and begins nothing else either.
+    let both = [at_second(2, Part::Customers), at_second(2, Part::Orders)];
+    assert!(!begin(&both, &nothing).await);
+    assert_eq!(seen().await, std::slice::from_ref(&first));
+    assert_eq!(left_by(&store, &first).await[2], 1, "nor what it gathered");
+    let known = seen().await;
+    let halt = (&[WalkState::Waiting][..], WalkState::Paused);
+    store
+        .set_walks(TENANT, SHOP, Job::Sweep, &[Part::Orders], halt)
+        .await
+        .unwrap();
+    assert!(!begin(&both, &known).await, "a person halted it meanwhile");
+    let known = seen().await;
+    assert!(begin(&both, &known).await);
+    assert_eq!(seen().await, both);
+    assert_eq!(left_by(&store, &first).await[2], 0);
+    assert!(!begin(&[at_second(3, Part::Orders)], &known).await);
+}
+
+async fn what_waits_or_was_set_aside_is_recognised_by_its_body(store: Store) {
+    let of_a_list = |id: i64, thing: i64, body: &'static str| Event {
+        origin: Origin::Sweep,
+        body: Bytes::from_static(body.as_bytes()),
+        ..event(id, thing, "")
+    };
+    let events = [
+        of_a_list(1, 7, "waits"),
+        of_a_list(2, 0, "is set aside"),
+        of_a_list(3, 8, "is applied"),
+    ];
+    store.insert_events(&events).await.unwrap();
+    let mut tx = store.write().await.unwrap();
+    let ends = [
+        finished(2, EventState::Quarantined),
+        finished(3, EventState::Applied),
+    ];
+    tx.finish_events(TENANT, &ends).await.unwrap();
+    tx.commit().await.unwrap();
+    let asked = [
+        (7, &b"waits"[..]),
+        (7, b"is set aside"),
+        (0, b"is set aside"),
+        (8, b"is applied"),
+        (9, b"waits"),
+    ];
+    let kind = events[0].kind.unwrap();
+    let known = store.are_in_inbox(TENANT, SHOP, kind, &asked).await.unwrap();
+    assert_eq!(known, [true, false, true, false, false]);
+    for (connection, kind) in [(ConnectionId(SHOP.0 + 1), kind), (SHOP, RecordKind::Product)] {
+        let known = store.are_in_inbox(TENANT, connection, kind, &asked).await;
+        assert_eq!(known.unwrap(), [false; 5]);
+    }
+}
+
+async fn bodies_are_read_together_and_damaged_ones_left_out(store: Store) {
+    store
+        .insert_events(&[event(1, 1, "a"), event(2, 2, "b"), event(3, 3, "c")])
+        .await
+        .unwrap();
+    let mut tx = store.db.begin().await.unwrap();
+    let mut conn = tx.conn();
+    let damage = conn.sql("damage", "UPDATE event SET body = body_digest WHERE id = 2");
+    conn.execute(damage).await.unwrap();
+    tx.commit().await.unwrap();
+    let ids = [1, 2, 3, 4].map(EventId);
+    let bodies = store.bodies(TENANT, &ids).await.unwrap();
+    assert_eq!(
+        bodies.keys().copied().collect::<Vec<_>>(),
+        [EventId(1), EventId(3)]
+    );
+    assert_eq!(bodies[&EventId(3)], event(3, 3, "c").body);
 }

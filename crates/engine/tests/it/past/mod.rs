@@ -10,6 +10,7 @@ mod history;
 mod least;
 mod live;
 mod poison;
+mod safety;
 mod schedule;
 mod sweep;
 mod view;

@@ -110,7 +110,9 @@ async fn sweeps_begin_where_the_last_whole_one_began_for_days() {
         let walk = world.walk(Job::Sweep, Part::Orders).await;
         assert_eq!(walk.state, WalkState::Done);
         assert!(walk.started_at > last.started_at);
-        let from = last.started_at.plus_ms(-3 * 3_600_000);
+        // The shop tells the time in whole seconds.
+        let from = last.asked_at.plus_ms(-3 * 3_600_000);
+        assert!(last.asked_at > last.started_at.plus_ms(-1_000));
         assert_eq!(walk.span.updated_from, Some(from));
         last = walk;
     }

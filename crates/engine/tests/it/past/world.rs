@@ -1,10 +1,11 @@
 //! A hub beside a whole simulated shop with a past, both on one manual clock, and a simulated account; no sockets.
 
 mod hooks;
+mod turns;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::body::{Body, to_bytes};
 use schakel_connectors::copernica;
