@@ -118,6 +118,22 @@ async fn a_shop_that_refuses_for_a_day_is_waited_out() {
     }
     world.shop.use_up(Window::Day);
     let begun_at = world.clock.now();
+    // The history says so at the first refusal, and only the part that met it.
+    while !world.walks().await.iter().any(|walk| !walk.note.is_empty()) {
+        world.step().await;
+    }
+    let walks = world.walks().await;
+    let said: Vec<&str> = walks
+        .iter()
+        .map(|walk| walk.note.as_str())
+        .filter(|note| !note.is_empty())
+        .collect();
+    assert!(
+        said.len() == 1 && said[0].starts_with("throttled, asked to wait"),
+        "{said:?}"
+    );
+    assert!(walks.iter().all(|walk| walk.state != WalkState::Stopped));
+    world.assert_nothing_deleted();
     world.run(60_000).await;
     world.assert_all_done().await;
     let waited_h = (world.clock.now().as_micros() - begun_at.as_micros()) / 3_600_000_000;
