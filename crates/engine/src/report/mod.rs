@@ -11,6 +11,7 @@ mod presets;
 mod preview;
 pub mod price;
 mod status;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -23,3 +24,4 @@ pub use history::{
 pub use presets::Presets;
 pub use preview::{Change, KindPreview, Preview, Rejected, Sample, preview};
 pub use status::{InboxLine, Latency, LeftWaiting, Probe, QuarantineLine, SinkLine, Status, status};
+pub use watch::WatchLine;

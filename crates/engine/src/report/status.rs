@@ -11,6 +11,7 @@ use schakel_store::{Store, StoreError};
 use serde::Serialize;
 
 use super::history::{WalkLine, walk_lines};
+use super::watch::{WatchLine, watch_lines};
 use crate::deliver::{Gauge, Reading};
 use crate::http::CallCounts;
 
@@ -44,6 +45,8 @@ pub struct Status {
     pub fetches_waiting: i64,
     /// The lists of each source: history, sweeps, reconciliations; sources that were never walked are left out.
     pub walks: Vec<WalkLine>,
+    /// The webhooks of each source that sends them.
+    pub watch: Vec<WatchLine>,
     /// Persons.
     pub people: RelationCounts,
     /// Merges and splits.
@@ -188,6 +191,7 @@ pub async fn status(
         connections,
         fetches_waiting: store.fetch_count(tenant).await?,
         walks: walk_lines(store, tenant, &names).await?,
+        watch: watch_lines(store, tenant, &names, now).await?,
         people: store.relation_counts(tenant).await?,
         merges: store.merge_count(tenant).await?,
         dead: sinks.iter().map(dead).sum(),

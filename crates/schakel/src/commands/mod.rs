@@ -110,5 +110,12 @@ async fn open_if_there(config: &Config) -> Result<Option<Store>, Failure> {
 
 /// Opens the database of the configuration.
 async fn open(config: &Config, options: OpenOptions) -> Result<Store, Failure> {
+    let is_file = config.hub.database.is_empty();
+    if is_file && options.is_read_only && !std::path::Path::new(&config.hub.database_url()).exists() {
+        let text = format!("there is no database yet: {}", config.hub.database_url());
+        return Err(Failure::new("SCH-0205", text).hint(
+            "`schakel serve` makes it at its first start; `hub.data` or `--data` names another folder",
+        ));
+    }
     Ok(Store::open(&config.hub.database_url(), options).await?)
 }

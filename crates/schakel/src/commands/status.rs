@@ -88,6 +88,7 @@ fn say(status: &Status, output: Output) {
         status.people.living, status.people.aliases, status.people.unconfirmed, status.fetches_waiting
     ));
     say_walks(status, output);
+    say_watch(status, output);
     say_waiting(status, output);
 }
 
@@ -118,6 +119,34 @@ fn say_walks(status: &Status, output: Output) {
         for (part, note) in &line.stopped {
             output.line(format!("stopped: {part} of \"{}\": {note}", line.connection));
         }
+    }
+}
+
+/// Says whether webhooks come, and what the watch over them did.
+fn say_watch(status: &Status, output: Output) {
+    let at = |at: &Option<String>| at.clone().unwrap_or_else(|| "never".to_owned());
+    let rows = status.watch.iter().map(|line| {
+        vec![
+            line.connection.clone(),
+            at(&line.heard_at),
+            at(&line.registered_at),
+            line.mended.to_string(),
+            line.silences.to_string(),
+        ]
+    });
+    let head = [
+        "webhooks of",
+        "last webhook",
+        "registrations in order",
+        "mended",
+        "suspicious silences",
+    ];
+    output.table(&head, &rows.collect::<Vec<_>>());
+    for line in status.watch.iter().filter(|line| line.is_silent) {
+        output.line(format!(
+            "silence: no webhook of \"{}\" came for much longer than usual; what changed is read from the lists",
+            line.connection
+        ));
     }
 }
 

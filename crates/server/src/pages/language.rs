@@ -142,6 +142,18 @@ words! {
     last_reconciliation: "laatst vergeleken", "last compared", "zuletzt abgeglichen";
     /// Instead of a time.
     never: "nooit", "never", "nie";
+    /// Heading of the watch over webhooks.
+    webhooks: "Webhooks", "Webhooks", "Webhooks";
+    /// Column: how often registrations were mended.
+    mended: "Aanmeldingen hersteld", "Registrations mended", "Anmeldungen erneuert";
+    /// Column: how often none came for suspiciously long.
+    silences: "Verdachte stiltes", "Suspicious silences", "Verdächtige Pausen";
+    /// Before a time.
+    last_webhook: "laatste webhook", "last webhook", "letzter Webhook";
+    /// Before a time.
+    registered_at: "aanmeldingen in orde bevonden", "registrations found in order", "Anmeldungen in Ordnung befunden";
+    /// None came for much longer than usual.
+    silence: "er kwam veel langer dan gewoonlijk geen webhook; wat er veranderde wordt uit de lijsten gelezen", "no webhook came for much longer than usual; what changed is read from the lists", "seit viel längerer Zeit als üblich kam kein Webhook; was sich geändert hat, wird aus den Listen gelesen";
     /// Heading of the quarantine.
     quarantine: "Apart gezet", "Set aside", "Beiseitegelegt";
     /// Column.

@@ -71,6 +71,7 @@ pub(super) fn fragment(status: &Status, words: &Words) -> Html {
         .add(&deliveries(status, words))
         .add(&people(status, words))
         .add(&walks(status, words))
+        .add(&watch(status, words))
         .add(&quarantine(status, words))
         .add(&calls(status, words))
         .element("p", &[("class", "quiet")], |p| {
@@ -296,6 +297,38 @@ fn walks(status: &Status, words: &Words) -> Html {
                 );
                 inner.element("p", &[("class", "quiet")], |p| p.say(&text))
             })
+    })
+}
+
+/// Shows whether webhooks come, and what the watch over them did.
+fn watch(status: &Status, words: &Words) -> Html {
+    if status.watch.is_empty() {
+        return Html::default();
+    }
+    let rows: Vec<(String, Vec<i64>)> = status
+        .watch
+        .iter()
+        .map(|line| (line.connection.clone(), vec![line.mended, line.silences]))
+        .collect();
+    let head = [words.connection, words.mended, words.silences];
+    let at = |at: &Option<String>| at.clone().unwrap_or_else(|| words.never.to_owned());
+    section(words.webhooks, |inner| {
+        let table = inner.add(&table(&head, &rows));
+        status.watch.iter().fold(table, |inner, line| {
+            let name = &line.connection;
+            let (heard, good) = (at(&line.heard_at), at(&line.registered_at));
+            let text = format!(
+                "{name}: {} {heard}, {} {good}",
+                words.last_webhook, words.registered_at
+            );
+            let inner = if line.is_silent {
+                let text = format!("{name}: {}", words.silence);
+                inner.element("p", &[("class", "say warn")], |p| p.say(&text))
+            } else {
+                inner
+            };
+            inner.element("p", &[("class", "quiet")], |p| p.say(&text))
+        })
     })
 }
 

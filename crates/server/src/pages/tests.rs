@@ -8,6 +8,7 @@ use schakel_core::connector::{Part, Span};
 use schakel_core::delivery::Flow;
 use schakel_core::id::ConnectionId;
 use schakel_core::problem::Language;
+use schakel_core::rhythm::Watched;
 use schakel_core::walk::{Job, Walk, WalkState};
 use schakel_engine::deliver::{Gauge, Reading};
 use schakel_engine::intake;
@@ -202,6 +203,41 @@ async fn the_page_says_how_far_a_history_is() {
     let status: serde_json::Value = serde_json::from_str(&text(&router, "/api/v1/status", "").await).unwrap();
     let stopped = serde_json::json!([["quotes", "the shop counts 4321"]]);
     assert_eq!(status["walks"][0]["stopped"], stopped);
+}
+
+/// Silence and mended registrations stand on the page, in three languages; a source that is polled has no such line.
+#[tokio::test]
+async fn the_page_says_whether_webhooks_come() {
+    let (hub, _folder) = hub("shop").await;
+    let router = router(hub.clone(), Probe::default());
+    let page = text(&router, "/", "en").await;
+    assert!(!page.contains("last webhook"), "{page}");
+    let mut watched = Watched::default();
+    let now = hub.clock.now();
+    for hours in 1..400 {
+        watched.rhythm.note(50, now.plus_ms((hours - 400) * 3_600_000));
+    }
+    watched.since = Some(now);
+    watched.heard_at = Some(now.plus_ms(-2 * 3_600_000));
+    (watched.mended, watched.suspicions) = (3, 7);
+    let mut tx = hub.store.write().await.unwrap();
+    tx.put_checkpoint(hub.tenant, SOURCE, Watched::CHECKPOINT, &watched.to_text())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    for (language, said) in [
+        ("nl", "er kwam veel langer dan gewoonlijk geen webhook"),
+        ("en", "no webhook came for much longer than usual"),
+        ("de", "kam kein Webhook"),
+    ] {
+        let page = text(&router, "/", language).await;
+        assert!(
+            page.contains(said) && page.contains("<td>3</td><td>7</td>"),
+            "{page}"
+        );
+    }
+    let status: serde_json::Value = serde_json::from_str(&text(&router, "/api/v1/status", "").await).unwrap();
+    assert_eq!(status["watch"][0]["is_silent"], true);
 }
 
 #[tokio::test]
