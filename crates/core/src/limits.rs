@@ -99,3 +99,7 @@ pub const BUDGET_BLOCK: i64 = 500;
 
 /// How many days the calls of a day are kept.
 pub const BUDGET_DAYS: i64 = 90;
+
+/// How long calls of commands wait to be counted by a hub, in microseconds: longer than the longest window, a day, with
+/// the travel of its calls.
+pub const GUEST_CALLS_US: i64 = 90_000_000_000;

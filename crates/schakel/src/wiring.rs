@@ -235,14 +235,14 @@ impl WayIn {
         Ok(way)
     }
 
-    /// Writes down so many calls at once, so that none of them is refused half-way.
+    /// Asks whether so many calls may follow each other now, so that none of them is refused half-way.
     ///
     /// # Errors
     /// When there is no room for all of them, with the time after which there is.
-    pub(crate) async fn prepay(&self, class: Class, calls: usize) -> Result<(), ConnectorError> {
+    pub(crate) async fn ask_room(&self, class: Class, calls: usize) -> Result<(), ConnectorError> {
         let Some(guest) = &self.guest else { return Ok(()) };
         let calls = u32::try_from(calls).unwrap_or(u32::MAX);
-        Ok(guest.prepay(class, calls).await?)
+        Ok(guest.ask_room(class, calls).await?)
     }
 }
 

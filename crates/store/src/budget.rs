@@ -1,5 +1,7 @@
 //! Budgets of calls: what is spent, and how many calls each day took.
 
+use std::collections::BTreeSet;
+
 use schakel_core::connector::Class;
 use schakel_core::id::{ConnectionId, TenantId};
 use schakel_core::limits;
@@ -81,7 +83,7 @@ impl Store {
         tenant: TenantId,
         connection: ConnectionId,
         budget: &BudgetRow,
-        (calls, counted): ([u32; 4], &[i64]),
+        (calls, counted): ([u32; 4], &BTreeSet<i64>),
         lease: Option<(&str, i64)>,
     ) -> Result<Written, StoreError> {
         let mut tx = self.db.begin().await?;
@@ -105,13 +107,12 @@ impl Store {
         if guests.iter().any(|guest| !counted.contains(&guest.id)) {
             return Ok(Written::Uncounted);
         }
-        for guest in guests {
+        if !guests.is_empty() {
             let sql = conn.sql(
-                "forget calls of a guest",
-                "DELETE FROM budget_guest WHERE tenant_id = $1 AND connection_id = $2 AND id = $3",
+                "forget calls of guests",
+                "DELETE FROM budget_guest WHERE tenant_id = $1 AND connection_id = $2",
             );
-            conn.execute(sql.arg(tenant.0).arg(connection.0).arg(guest.id))
-                .await?;
+            conn.execute(sql.arg(tenant.0).arg(connection.0)).await?;
         }
         let day = budget.saved_at.as_micros().div_euclid(DAY_US);
         let made = Class::ALL.into_iter().zip(calls).filter(|(_, calls)| *calls > 0);
@@ -158,7 +159,7 @@ impl Store {
     }
 
     /// Writes down calls of a guest when `is_room` says so of the budget and the calls of other guests, which do not
-    /// change meanwhile; gives what it says.
+    /// change meanwhile; gives what it says. Calls older than [`limits::GUEST_CALLS_US`] count in no window and go.
     ///
     /// # Errors
     /// [`StoreError::Driver`], [`StoreError::Contradiction`].
@@ -185,6 +186,13 @@ impl Store {
         if let Err(refused) = is_room(budget.as_ref(), &guests) {
             return Ok(Err(refused));
         }
+        let sql = conn.sql(
+            "forget old calls of guests",
+            "DELETE FROM budget_guest WHERE tenant_id = $1 AND connection_id = $2 AND made_at < $3",
+        );
+        let oldest = new.made_at.as_micros().saturating_sub(limits::GUEST_CALLS_US);
+        conn.execute(sql.arg(tenant.0).arg(connection.0).arg(oldest))
+            .await?;
         let sql = conn.sql(
             "write calls of a guest",
             "INSERT INTO budget_guest (tenant_id, connection_id, id, class, calls, made_at)

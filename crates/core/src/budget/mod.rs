@@ -257,12 +257,23 @@ impl Budget {
         self.block = 0;
     }
 
-    /// How many calls to write down at once: a sixtieth of the smallest long window, so that a restart wastes little.
+    /// How many calls to write down at once: a sixtieth of the smallest long window, so that a restart wastes little, and
+    /// a quarter of the smallest short one, so that others who see them as spent find room beside them.
     #[must_use]
     pub fn block(&self) -> u32 {
-        let long = self.windows.iter().filter(|window| window.limit.is_long());
-        let smallest = long.map(Window::calls).min().unwrap_or(0);
-        u32::try_from((smallest / 60).clamp(1, limits::BUDGET_BLOCK)).unwrap_or(1)
+        let shares = self.windows.iter().map(|window| {
+            let share = if window.limit.is_long() { 60 } else { 4 };
+            window.calls() / share
+        });
+        let most = shares.min().unwrap_or(0).clamp(1, limits::BUDGET_BLOCK);
+        u32::try_from(most).unwrap_or(1)
+    }
+
+    /// The same without its short windows: what many calls need that follow each other.
+    #[must_use]
+    pub fn long(mut self) -> Self {
+        self.windows.retain(|window| window.limit.is_long());
+        self
     }
 
     /// Tells whether something happened that is worth writing down before the block is used up.

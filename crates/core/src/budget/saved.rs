@@ -19,10 +19,9 @@ pub struct Saved {
 }
 
 impl Saved {
-    /// Gives how many calls the owner may start without writing again.
-    #[must_use]
-    pub const fn reserved(&self) -> u32 {
-        self.reserved
+    /// Takes out how many calls the owner may start without writing again.
+    pub const fn take_reserved(&mut self) -> u32 {
+        std::mem::replace(&mut self.reserved, 0)
     }
 }
 

@@ -1,11 +1,11 @@
-//! Calls of commands that run beside a hub, or while none runs: written down in the store before they are made, so that the
-//! owner of the budget counts them before it takes its next block.
+//! Calls of commands that run beside a hub, or while none runs: each is written down in the store before it is made, so
+//! that the owner of the budget counts it before it takes its next block.
 //!
 //! A guest sees what is reserved as spent, so neither needs to ask the other. How old the budget is it knows from the wall
 //! clock alone; all that it spends counts as new for the owner.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use schakel_core::budget::{Budget, Limits};
 use schakel_core::connector::{BoxFuture, Class, Http, HttpError, Request, Response};
@@ -15,6 +15,11 @@ use schakel_store::{BudgetRow, GuestCalls, Store, StoreError};
 
 use super::{saved_of, spent, unwritten};
 
+/// A guest waits for room itself when that takes no longer, in microseconds: for a window of a second, never for a long one.
+const PACE_US: i64 = 3_000_000;
+/// How often it waits like that for one call; then others take all that there is.
+const PACE_TIMES: u32 = 20;
+
 /// A door for a command that calls a source; the budget is that of the hub.
 pub struct GuestDoor {
     inner: Arc<dyn Http>,
@@ -22,12 +27,11 @@ pub struct GuestDoor {
     owner: (TenantId, ConnectionId),
     limits: Limits,
     clock: Arc<dyn Clock>,
-    /// Calls that are written down and not made yet.
-    prepaid: AtomicU32,
 }
 
 impl GuestDoor {
-    /// Lets calls through to `inner` as long as the budget of the connection has room; the others are refused at once.
+    /// Lets calls through to `inner` as long as the budget of the connection has room; waits for that as long as a short
+    /// window lasts, otherwise the call is refused at once.
     #[must_use]
     pub fn new(
         inner: Arc<dyn Http>,
@@ -42,61 +46,84 @@ impl GuestDoor {
             owner,
             limits,
             clock,
-            prepaid: AtomicU32::new(0),
         }
     }
 
-    /// Writes down `calls` at once, so that they are not refused half-way.
+    /// Asks whether `calls` may follow each other now, so that a question of many calls is refused before its first and
+    /// not half-way. Nothing is set aside for them.
     ///
     /// # Errors
-    /// [`HttpError::Spent`] when there is no room for all of them, with the time after which there is;
+    /// [`HttpError::Spent`] when a long window has no room for all of them, with the time after which it has;
     /// [`HttpError::NotSent`] when the store fails.
-    pub async fn prepay(&self, class: Class, calls: u32) -> Result<(), HttpError> {
-        self.write(class, calls).await?;
-        self.prepaid.fetch_add(calls, Ordering::Relaxed);
-        Ok(())
+    pub async fn ask_room(&self, class: Class, calls: u32) -> Result<(), HttpError> {
+        let (tenant, connection) = self.owner;
+        let row = self.store.budget(tenant, connection).await.map_err(unwritten)?;
+        let guests = self
+            .store
+            .guest_calls(tenant, connection)
+            .await
+            .map_err(unwritten)?;
+        let now = self.clock.now();
+        let budget = aged(connection, &self.limits, (row.as_ref(), &guests), now).map_err(unwritten)?;
+        match wait_us(budget.long(), class, calls) {
+            0 => Ok(()),
+            wait_us => Err(spent(wait_us)),
+        }
     }
 
-    async fn write(&self, class: Class, calls: u32) -> Result<(), HttpError> {
+    /// Writes down a call, waiting for the room of a short window.
+    async fn book(&self, class: Class) -> Result<(), HttpError> {
+        for _ in 0..PACE_TIMES {
+            let Err(wait_us) = self.write(class).await? else {
+                return Ok(());
+            };
+            if wait_us > PACE_US {
+                return Err(spent(wait_us));
+            }
+            tokio::time::sleep(Duration::from_micros(wait_us.unsigned_abs())).await;
+        }
+        Err(spent(PACE_US))
+    }
+
+    /// Writes down a call; gives how long to wait for room in microseconds when there is none.
+    async fn write(&self, class: Class) -> Result<Result<(), i64>, HttpError> {
         let (tenant, connection) = self.owner;
         let id = self.store.next_number(tenant, "guest").await.map_err(unwritten)?;
         let now = self.clock.now();
         let new = GuestCalls {
             id,
             class,
-            calls,
+            calls: 1,
             made_at: now,
         };
-        let limits = &self.limits;
         let is_room = |row: Option<&BudgetRow>, guests: &[GuestCalls]| {
-            let mut budget = aged(connection, limits, (row, guests), now).map_err(unwritten)?;
-            // However old the budget is, its owner may start these now.
-            let saved = row.map(|row| saved_of(connection, row)).transpose();
-            let reserved = saved.map_err(unwritten)?.map_or(0, |saved| saved.reserved());
-            budget.started_elsewhere(Class::Backfill, reserved, 0);
-            match wait_us(budget, class, calls) {
+            let budget = aged(connection, &self.limits, (row, guests), now).map_err(Refused::Broken)?;
+            match wait_us(budget, class, 1) {
                 0 => Ok(()),
-                wait_us => Err(spent(wait_us)),
+                wait_us => Err(Refused::Spent(wait_us)),
             }
         };
         let written = self.store.put_guest_calls(self.owner, new, is_room).await;
-        written.map_err(unwritten)?
+        match written.map_err(unwritten)? {
+            Ok(()) => Ok(Ok(())),
+            Err(Refused::Spent(wait_us)) => Ok(Err(wait_us)),
+            Err(Refused::Broken(error)) => Err(unwritten(error)),
+        }
     }
+}
 
-    fn is_prepaid(&self) -> bool {
-        let less = |left: u32| left.checked_sub(1);
-        self.prepaid
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
-            .is_ok()
-    }
+/// Why a call of a guest is not written down.
+enum Refused {
+    /// There is no room before so many microseconds have passed.
+    Spent(i64),
+    /// The budget in the store can't be read.
+    Broken(StoreError),
 }
 
 impl Http for GuestDoor {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, HttpError>> {
         Box::pin(async move {
-            if !self.is_prepaid() {
-                self.write(request.class, 1).await?;
-            }
+            self.book(request.class).await?;
             self.inner.send(request).await
         })
     }
@@ -112,7 +139,7 @@ fn wait_us(mut budget: Budget, class: Class, calls: u32) -> i64 {
     budget.ready_us(class, 0).max(1_000)
 }
 
-/// Gives the budget as it looks at `now`, calls of guests included; its clock stands at 0.
+/// Gives the budget as it looks at `now`, calls of guests and what is reserved included; its clock stands at 0.
 pub(super) fn aged(
     connection: ConnectionId,
     limits: &Limits,
@@ -122,8 +149,14 @@ pub(super) fn aged(
     let age_us = |at: Timestamp| now.as_micros().saturating_sub(at.as_micros()).max(0);
     let mut budget = match row {
         Some(row) => {
-            let mut budget = Budget::restore(limits, &saved_of(connection, row)?, 0, 0);
+            let mut saved = saved_of(connection, row)?;
+            let reserved = saved.take_reserved();
+            let mut budget = Budget::restore(limits, &saved, 0, 0);
             budget.age(age_us(row.saved_at));
+            // However old the budget is, its owner may start these now.
+            if reserved > 0 {
+                budget.started_elsewhere(Class::Backfill, reserved, 0);
+            }
             budget
         }
         None => Budget::new(limits),

@@ -11,6 +11,7 @@ mod guest;
 pub use door::BudgetDoor;
 pub use guest::GuestDoor;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use schakel_core::budget::{Budget, Denied, Limits, Saved, Ticket, Usage};
@@ -66,6 +67,8 @@ struct State {
     until_us: i64,
     /// How often the budget was read: a call that began before says nothing to the one that is here now.
     life: u64,
+    /// Calls of guests that are in the budget and not yet written with it: they count once, however often that fails.
+    counted: BTreeSet<i64>,
 }
 
 impl State {
@@ -74,6 +77,7 @@ impl State {
         self.epoch = epoch;
         self.until_us = until_us;
         self.life += 1;
+        self.counted.clear();
     }
 
     fn lose(&mut self) -> Option<i64> {
@@ -260,31 +264,30 @@ impl Ledger {
         let Owner {
             tenant, connection, ..
         } = self.owner;
-        let mut counted: Vec<i64> = Vec::new();
-        while self.write_once(more, &counted).await? == Written::Uncounted {
+        while self.write_once(more).await? == Written::Uncounted {
             let guests = self.store.guest_calls(tenant, connection).await?;
             let now_us = self.clock.monotonic_us();
-            let mut state = self.state();
-            for guest in guests.iter().filter(|guest| !counted.contains(&guest.id)) {
-                if let Some(budget) = &mut state.budget {
+            let State { budget, counted, .. } = &mut *self.state();
+            let Some(budget) = budget else { return Ok(()) };
+            for guest in guests {
+                if counted.insert(guest.id) {
                     budget.started_elsewhere(guest.class, guest.calls, now_us);
                 }
             }
-            counted = guests.iter().map(|guest| guest.id).collect();
         }
         Ok(())
     }
 
-    /// Writes the budget, unless there are calls of guests that are not `counted`.
-    async fn write_once(&self, more: u32, counted: &[i64]) -> Result<Written, StoreError> {
+    /// Writes the budget, unless there are calls of guests that are not in it.
+    async fn write_once(&self, more: u32) -> Result<Written, StoreError> {
         let now_us = self.clock.monotonic_us();
-        let (saved, counts, epoch) = {
+        let (saved, counts, epoch, counted) = {
             let mut state = self.state();
-            let epoch = state.epoch;
+            let (epoch, counted) = (state.epoch, state.counted.clone());
             let Some(budget) = &mut state.budget else {
                 return Ok(Written::Lost);
             };
-            (budget.save(more, now_us), budget.take_counts(), epoch)
+            (budget.save(more, now_us), budget.take_counts(), epoch, counted)
         };
         let row = BudgetRow {
             saved: text_of(&saved),
@@ -297,11 +300,14 @@ impl Ledger {
         } = self.owner;
         let written = self
             .store
-            .put_budget(tenant, connection, &row, (counts, counted), lease)
+            .put_budget(tenant, connection, &row, (counts, &counted), lease)
             .await;
         let mut state = self.state();
         match (&written, &mut state.budget) {
-            (Ok(Written::Yes), Some(budget)) => budget.granted(more),
+            (Ok(Written::Yes), Some(budget)) => {
+                budget.granted(more);
+                state.counted.clear();
+            }
             (Ok(Written::Uncounted), Some(budget)) => budget.put_counts_back(counts),
             (Ok(_), _) => {
                 state.lose();
@@ -409,14 +415,17 @@ pub async fn stored(
     limits: &Limits,
     now: Timestamp,
 ) -> Result<Option<StoredBudget>, StoreError> {
-    let Some(row) = store.budget(tenant, connection).await? else {
+    let row = store.budget(tenant, connection).await?;
+    let guests = store.guest_calls(tenant, connection).await?;
+    let written = row.iter().map(|row| row.saved_at);
+    let written = written.chain(guests.iter().map(|guest| guest.made_at));
+    let Some(saved_at) = written.max() else {
         return Ok(None);
     };
-    let guests = store.guest_calls(tenant, connection).await?;
-    let budget = guest::aged(connection, limits, (Some(&row), &guests), now)?;
+    let budget = guest::aged(connection, limits, (row.as_ref(), &guests), now)?;
     Ok(Some(StoredBudget {
         usage: budget.usage(0),
-        saved_at: row.saved_at,
+        saved_at,
         days: store.budget_days(tenant, connection).await?,
     }))
 }

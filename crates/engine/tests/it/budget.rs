@@ -11,9 +11,11 @@ use schakel_core::budget::Reserves;
 use schakel_core::connector::{BoxFuture, Class, Http, HttpError, Meter, Method, Request, Response};
 use schakel_core::id::{ConnectionId, TenantId};
 use schakel_core::time::{Clock, Timestamp};
-use schakel_engine::budget::{BudgetDoor, GuestDoor, Ledger, Owner, stored};
+use schakel_engine::budget::{BudgetDoor, Ledger, Owner, stored};
 use schakel_store::{OpenOptions, Store};
 use schakel_testkit::TempDir;
+
+mod guests;
 
 const TENANT: TenantId = TenantId(1);
 const SHOP: ConnectionId = ConnectionId(7);
@@ -477,68 +479,4 @@ async fn an_owner_that_ends_in_peace_hands_over_at_once() {
         assert_eq!(pair.second.drain(Class::Live).await.0, 270 - 7);
     })
     .await;
-}
-
-/// A command beside the hub on the same store.
-fn guest(store: &Store, shop: &Arc<Shop>, clock: &Hands) -> GuestDoor {
-    let clock = Arc::new(clock.clone());
-    GuestDoor::new(
-        shop.clone(),
-        store.clone(),
-        (TENANT, SHOP),
-        plan().limits(),
-        clock,
-    )
-}
-
-#[tokio::test]
-async fn commands_and_the_hub_share_one_budget() {
-    let (store, _folder) = lite().await;
-    let clock = Hands::at(1_000_000, 0);
-    let shop = Arc::new(Shop {
-        clock: clock.clone(),
-        ..Shop::default()
-    });
-    let hub = Node::new(&store, &shop, &clock, plan());
-    let command = guest(&store, &shop, &clock);
-    hub.calls(Class::Live, 3).await;
-    command.prepay(Class::Live, 20).await.unwrap();
-    for _ in 0..25 {
-        assert_eq!(call(&command, Class::Live).await, Ok(200));
-    }
-    let (rest, _) = hub.drain(Class::Live).await;
-    // What the hub had reserved and used up meanwhile is all that either of them may be wrong about.
-    assert_eq!(rest, 270 - 3 - 25);
-    assert_eq!(shop.most_in(SPAN_S), 270);
-    let Err(HttpError::Spent { retry_after_ms }) = command.prepay(Class::Sweep, 20).await else {
-        panic!("there is no room for a sweep");
-    };
-    assert!(
-        (1..=SPAN_S * 1_000 + 1).contains(&retry_after_ms),
-        "{retry_after_ms}"
-    );
-    assert!(call(&command, Class::Live).await.is_err());
-    clock.pass(SPAN_S);
-    command.prepay(Class::Sweep, 20).await.unwrap();
-    hub.ledger.release().await.unwrap();
-    let days = store.budget_days(TENANT, SHOP).await.unwrap();
-    assert_eq!(days[0].calls, [270, 0, 20, 0]);
-    store.close().await;
-}
-
-#[tokio::test]
-async fn what_commands_spend_outlasts_a_kill_of_the_hub() {
-    let (store, _folder) = lite().await;
-    let clock = Hands::at(1_000_000, 0);
-    let shop = Arc::new(Shop::default());
-    let command = guest(&store, &shop, &clock);
-    command.prepay(Class::Live, 200).await.unwrap();
-    // Nobody counted them before the hub came, and it takes no block before it does.
-    let hub = Node::new(&store, &shop, &clock, plan());
-    assert_eq!(hub.drain(Class::Live).await.0, 70);
-    drop(hub);
-    assert_eq!(store.guest_calls(TENANT, SHOP).await.unwrap(), []);
-    let again = Node::new(&store, &shop, &clock, plan());
-    assert_eq!(again.drain(Class::Live).await.0, 0);
-    store.close().await;
 }

@@ -64,10 +64,11 @@ async fn plan(
     let way = WayIn::to(config, shop.name(), store, cx)
         .await
         .map_err(Failure::from)?;
-    way.prepay(Class::Sweep, price::questions(&parts))
+    way.ask_room(Class::Sweep, price::questions(&parts))
         .await
         .map_err(failed)?;
-    let cx = way.cx.for_class(Class::Sweep);
+    // Somebody waits for the answer: it must not stand behind the sweeps of a hub in every second.
+    let cx = way.cx.for_class(Class::Live);
     let counts = price::ask(&shop.source, &cx, (&parts, span), now)
         .await
         .map_err(failed)?;

@@ -1,5 +1,7 @@
 //! Budgets of calls.
 
+use std::collections::BTreeSet;
+
 use schakel_core::connector::Class;
 use schakel_core::id::ConnectionId;
 use schakel_core::time::Timestamp;
@@ -15,6 +17,7 @@ on_both! {
     calls_add_up_by_day_and_class,
     old_days_go,
     calls_of_guests_are_counted_before_a_budget_is_written,
+    calls_of_guests_that_count_in_no_window_go,
 }
 
 fn row(saved: &str, saved_at: Timestamp) -> BudgetRow {
@@ -28,7 +31,9 @@ async fn a_budget_is_read_as_it_was_last_written(store: Store) {
     assert_eq!(store.budget(TENANT, SHOP).await.unwrap(), None);
     for (saved, second) in [("one", 5), ("two", 3)] {
         let budget = row(saved, at(second));
-        let written = store.put_budget(TENANT, SHOP, &budget, ([0; 4], &[]), None).await;
+        let written = store
+            .put_budget(TENANT, SHOP, &budget, ([0; 4], &BTreeSet::new()), None)
+            .await;
         assert_eq!(written.unwrap(), Written::Yes);
         assert_eq!(store.budget(TENANT, SHOP).await.unwrap(), Some(budget));
     }
@@ -48,7 +53,13 @@ async fn a_lost_lease_writes_no_budget(store: Store) {
     let write = async |saved, epoch| {
         let lease = Some(("source:1", epoch));
         store
-            .put_budget(TENANT, SHOP, &row(saved, at(1)), ([1, 0, 0, 0], &[]), lease)
+            .put_budget(
+                TENANT,
+                SHOP,
+                &row(saved, at(1)),
+                ([1, 0, 0, 0], &BTreeSet::new()),
+                lease,
+            )
             .await
     };
     assert_eq!(write("first", first).await.unwrap(), Written::Yes);
@@ -65,7 +76,7 @@ async fn calls_add_up_by_day_and_class(store: Store) {
     for (second, calls) in [(10, [1, 0, 2, 0]), (20, [4, 1, 0, 0]), (day_s + 10, [0, 0, 0, 7])] {
         let budget = row("", at(second));
         store
-            .put_budget(TENANT, SHOP, &budget, (calls, &[]), None)
+            .put_budget(TENANT, SHOP, &budget, (calls, &BTreeSet::new()), None)
             .await
             .unwrap();
     }
@@ -81,7 +92,7 @@ async fn old_days_go(store: Store) {
     for day in [0, 50, 90, 91] {
         let budget = row("", at(day * day_s));
         store
-            .put_budget(TENANT, SHOP, &budget, ([1, 0, 0, 0], &[]), None)
+            .put_budget(TENANT, SHOP, &budget, ([1, 0, 0, 0], &BTreeSet::new()), None)
             .await
             .unwrap();
     }
@@ -106,7 +117,7 @@ async fn calls_of_guests_are_counted_before_a_budget_is_written(store: Store) {
             .unwrap()
     };
     let write = async |saved, counted: &[i64]| {
-        let budget = row(saved, at(3));
+        let (budget, counted) = (row(saved, at(3)), &counted.iter().copied().collect());
         let written = store.put_budget(TENANT, SHOP, &budget, ([0; 4], counted), None);
         written.await.unwrap()
     };
@@ -130,4 +141,20 @@ async fn calls_of_guests_are_counted_before_a_budget_is_written(store: Store) {
         .unwrap()
         .unwrap_err();
     assert_eq!(seen, Some((Some("one".to_owned()), 0)));
+}
+
+async fn calls_of_guests_that_count_in_no_window_go(store: Store) {
+    let day_s = 86_400;
+    for (id, second) in [(1, 0), (2, day_s), (3, day_s + 7_200)] {
+        let new = GuestCalls {
+            id,
+            class: Class::Live,
+            calls: 1,
+            made_at: at(second),
+        };
+        let put = store.put_guest_calls((TENANT, SHOP), new, |_, _| Ok::<(), ()>(()));
+        assert_eq!(put.await.unwrap(), Ok(()));
+    }
+    let kept = store.guest_calls(TENANT, SHOP).await.unwrap();
+    assert_eq!(kept.iter().map(|calls| calls.id).collect::<Vec<_>>(), [2, 3]);
 }

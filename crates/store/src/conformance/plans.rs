@@ -389,7 +389,8 @@ async fn run_small(store: &Store) {
     let put = store.put_guest_calls((t, SHOP), guest, is_room).await.unwrap();
     assert_eq!(put, Ok(()));
     store.guest_calls(t, SHOP).await.unwrap();
-    let written = store.put_budget(t, SHOP, &budget, ([1, 0, 0, 0], &[1]), None);
+    let counted = BTreeSet::from([1]);
+    let written = store.put_budget(t, SHOP, &budget, ([1, 0, 0, 0], &counted), None);
     assert_eq!(written.await.unwrap(), Written::Yes);
     store.budget(t, SHOP).await.unwrap();
     store.budget_days(t, SHOP).await.unwrap();
