@@ -198,7 +198,8 @@ pub struct Walk {
     /// When it began, by the hub's clock; together with its state it tells one beginning from the next.
     pub started_at: Timestamp,
     /// When its list began to be read, by the hub's clock or the source's, whichever shows less: what changed later may
-    /// be missing, so the next sweep goes on there.
+    /// be missing, so the next sweep goes on there. Of memberships, which have no times, when their first page was asked for,
+    /// by the hub's clock.
     pub asked_at: Timestamp,
     /// When it last went on.
     pub updated_at: Timestamp,

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use schakel_core::connector::Item;
+use schakel_core::connector::{Item, Part};
 use schakel_core::record::Content;
-use schakel_core::walk::{Walk, WalkState, What};
+use schakel_core::walk::{Phase, Walk, WalkState, What};
 use schakel_store::{StoreError, WalkPage};
 
 use super::Trip;
@@ -15,6 +15,24 @@ use super::sift::Sifted;
 
 /// Pieces that are put together in one transaction, and things that are compared with them.
 const PIECES: usize = 1_000;
+
+/// Tells whether a person halted a list of memberships before all of it was read and counted. It goes on from its start:
+/// what was read before may be as old as the halt, and would count as memberships of the same moment as the rest.
+pub(super) fn is_to_begin_anew(walk: &Walk) -> bool {
+    let was_halted = walk.state == WalkState::Waiting && walk.seen > 0;
+    was_halted && walk.part == Part::Groups && matches!(walk.phase, Phase::Read | Phase::Verify)
+}
+
+/// Begins a list of memberships anew, and drops what was read of it.
+pub(super) fn begun_anew(before: &Walk, mut after: Walk) -> WalkPage {
+    after.phase = Phase::Read;
+    after.cursor.clear();
+    after.seen = 0;
+    WalkPage {
+        gathered: vec![(i64::MIN, i64::MAX)],
+        ..WalkPage::bare(before.clone(), after)
+    }
+}
 
 impl Trip<'_> {
     /// Puts the next things together; costs no call. The place is the id up to which that was done.
@@ -78,9 +96,9 @@ impl Trip<'_> {
             }
         }
         let mut sifted = self.sift(walk, &items).await?;
-        // They are as old as the question, and compared with whole seconds.
+        // They are as old as the question for the first page, and compared with whole seconds.
         for event in &mut sifted.events {
-            event.floor = walk.started_at.plus_ms(-1_000);
+            event.floor = walk.asked_at.plus_ms(-1_000);
         }
         sifted.wanted.append(&mut unread);
         Ok(sifted)

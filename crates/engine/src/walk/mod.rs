@@ -201,6 +201,7 @@ impl Trip<'_> {
         after.due_at = self.hub.clock.now();
         after.updated_at = after.due_at;
         let stepped = match before.phase {
+            _ if gather::is_to_begin_anew(before) => Ok(gather::begun_anew(before, after)),
             Phase::Count => self.count(before, after).await?,
             Phase::Read => self.page(before, after).await?,
             Phase::Gather => Ok(self.gather(before, after).await?),

@@ -13,15 +13,21 @@ impl Trip<'_> {
         before: &Walk,
         mut after: Walk,
     ) -> Result<Result<WalkPage, ConnectorError>, StoreError> {
+        let asked_at = self.hub.clock.now();
         let page = match self.list(before, false).await {
             Ok(page) => page,
             Err(error) => return Ok(Err(error)),
         };
         after.calls += 1;
         after.seen += count(page.items.len());
-        // A source that does not say what time it is has changed nothing after its newest thing.
-        let newest = || page.items.iter().filter_map(|item| item.updated_at).max();
-        after.note_source_time(page.at.or_else(newest));
+        if before.part != Part::Groups {
+            // A source that does not say what time it is has changed nothing after its newest thing.
+            let newest = || page.items.iter().filter_map(|item| item.updated_at).max();
+            after.note_source_time(page.at.or_else(newest));
+        } else if before.cursor.is_empty() {
+            // Memberships have no times: they are as old as the question by the hub's clock, like an answer to a fetch.
+            after.asked_at = asked_at;
+        }
         match &page.next {
             Some(next) => after.cursor.clone_from(next),
             None => self.close_list(&mut after),

@@ -17,12 +17,13 @@ use super::page::count;
 /// Passes in a row without any progress after which what has no rows is left.
 const EMPTY_PASSES: i64 = 4;
 
-/// Wait after a pass without any progress, in milliseconds; longer than a 404 is doubted. After one with progress the next
-/// begins at once: what is left is mostly what was applied behind it.
+/// Wait after a pass without any progress, and after one that left something under way (things asked for as a whole, events
+/// that still wait): in milliseconds; longer than a 404 is doubted. After any other the next begins at once: what is left is
+/// mostly what was applied behind it.
 const PASS_WAIT_MS: i64 = 4 * 60_000;
 
 /// Wait until what a pass read is applied, in milliseconds, and how often at most: a minute. What waits longer is live
-/// traffic, and what is not applied by then is read once more.
+/// traffic, and what is not applied by then is read once more, later.
 const APPLY_WAIT_MS: i64 = 100;
 const APPLY_WAITS: i64 = 600;
 
@@ -58,7 +59,8 @@ impl Trip<'_> {
     /// Reads the rows of the next few things whose rows are due.
     ///
     /// A pass goes from the newest id, which is worth most, to the oldest; what became due meanwhile or gave no answer
-    /// makes another one. `seen` are the things whose rows were read, `listed` is how many were left after the last pass.
+    /// makes another one. `seen` are the things whose rows were read, `listed` is the fewest that a pass left, 0 before the
+    /// first ended.
     pub(super) async fn rows(
         &self,
         before: &Walk,
@@ -73,7 +75,6 @@ impl Trip<'_> {
             return self.end_pass(before, after, &pass).await.map(Ok);
         };
         let below = Some(*last);
-        after.cursor = Pass { below, ..pass }.write();
         let ids: Vec<i64> = due.iter().map(|(id, _)| *id).collect();
         let Answers { each, fault } = match self.ask_rows(before, before.part, &ids).await {
             Ok(answers) => answers,
@@ -96,6 +97,13 @@ impl Trip<'_> {
         page.after.seen += count(page.events.len());
         page.after.stored += count(page.events.len());
         page.after.doubted += count(page.wanted.len());
+        let has_wishes = pass.has_wishes || !page.wanted.is_empty();
+        page.after.cursor = Pass {
+            below,
+            has_wishes,
+            ..pass
+        }
+        .write();
         page.after.expected = page.after.expected.map(|expected| expected.max(page.after.seen));
         if let Some(fault) = fault {
             self.put_off(&mut page.after, &fault);
@@ -223,21 +231,22 @@ impl Trip<'_> {
             after.state = WalkState::Done;
             return Ok(WalkPage::bare(before.clone(), after));
         }
-        // What was read and set aside stays due, so only what is left tells of progress.
-        let is_less = before.listed == 0 || left < before.listed;
+        // What was read and set aside stays due, so only what is left tells of progress: fewer than ever, since things become
+        // due meanwhile in a shop that is never still.
+        let fewest = Some(before.listed).filter(|listed| *listed > 0);
+        let is_less = fewest.is_none_or(|fewest| left < fewest);
         let empty = if is_less { 0 } else { pass.empty + 1 };
-        after.listed = left;
-        after.cursor = Pass { below: None, empty }.write();
-        if !is_less {
+        after.listed = fewest.map_or(left, |fewest| fewest.min(left));
+        after.cursor = Pass::after(empty).write();
+        // What is under way would be asked for twice.
+        if !is_less || pass.has_wishes || is_waiting {
             after.due_at = now.plus_ms(PASS_WAIT_MS);
         }
         if empty >= EMPTY_PASSES {
             after.cursor.clear();
+            after.listed = 0;
             after.state = WalkState::Stopped;
-            after.note = format!(
-                "{left} {} give no rows; they are asked for again when they change",
-                word(kind)
-            );
+            after.note = without_rows(kind, left);
         }
         Ok(WalkPage::bare(before.clone(), after))
     }
@@ -258,32 +267,56 @@ impl Trip<'_> {
     }
 }
 
-/// A place in the passes over what has no rows: the id below which it goes on, and how many passes in a row brought
-/// nothing.
+/// A place in the passes over what has no rows.
 struct Pass {
+    /// The id below which it goes on.
     below: Option<i64>,
+    /// How many passes in a row brought nothing.
     empty: i64,
+    /// Whether this pass had things asked for as a whole.
+    has_wishes: bool,
 }
 
 impl Pass {
-    fn read(text: &str) -> Self {
-        let (below, empty) = text.split_once(' ').unwrap_or((text, ""));
+    /// The begin of a pass, after so many that brought nothing.
+    const fn after(empty: i64) -> Self {
         Self {
-            below: below.parse().ok(),
-            empty: empty.parse().unwrap_or(0),
+            below: None,
+            empty,
+            has_wishes: false,
+        }
+    }
+
+    fn read(text: &str) -> Self {
+        let mut words = text.split(' ');
+        let below = words.next().and_then(|below| below.parse().ok());
+        let empty = words.next().and_then(|empty| empty.parse().ok());
+        Self {
+            below,
+            empty: empty.unwrap_or(0),
+            has_wishes: words.next() == Some(WISHES),
         }
     }
 
     fn write(&self) -> String {
         let below = self.below.map_or_else(String::new, |below| below.to_string());
-        format!("{below} {}", self.empty)
+        let wishes = if self.has_wishes { WISHES } else { "" };
+        format!("{below} {} {wishes}", self.empty)
     }
 }
 
-fn word(kind: RecordKind) -> &'static str {
-    match kind {
-        RecordKind::Quote => "carts",
-        _ => "orders",
+/// How a place says that its pass had things asked for.
+const WISHES: &str = "wishes";
+
+/// Says how many things of `kind` are left without rows.
+fn without_rows(kind: RecordKind, left: i64) -> String {
+    let word = match kind {
+        RecordKind::Quote => "cart",
+        _ => "order",
+    };
+    match left {
+        1 => format!("1 {word} gives no rows; it is asked for again when it changes"),
+        _ => format!("{left} {word}s give no rows; they are asked for again when they change"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Memberships: a list of pieces that counts as a whole only.
 
 use schakel_core::connector::Part;
+use schakel_core::record::RecordKind;
 use schakel_core::walk::{Job, Phase, Walk, WalkState};
 use schakel_sandbox::lightspeed::Kind;
 
@@ -30,8 +31,15 @@ fn ended(world: &Past) -> Vec<String> {
     world.deleted("CustomerGroups", "GroupID", "BookerzCustomerGroupsDeleted")
 }
 
+/// A day, in milliseconds.
+const DAY_MS: i64 = 24 * 3_600_000;
+
 async fn resume(world: &Past, job: Job) {
-    let states = (&[WalkState::Stopped][..], WalkState::Waiting);
+    change(world, job, (WalkState::Stopped, WalkState::Waiting)).await;
+}
+
+async fn change(world: &Past, job: Job, (from, to): (WalkState, WalkState)) {
+    let states = (&[from][..], to);
     let store = world.hub.store.clone();
     let touched = store
         .set_walks(TENANT, SOURCE, job, &[Part::Groups], states)
@@ -85,6 +93,36 @@ async fn memberships_that_do_not_agree_with_their_count_end_with_the_command_tha
         assert_eq!(world.column("CustomerGroups", "GroupID").len(), 12);
         assert_eq!(ended(&world).len(), usize::try_from(12 - there).unwrap());
     }
+}
+
+#[tokio::test]
+async fn a_list_that_is_resumed_days_later_counts_as_of_the_day_on_which_it_is_read() {
+    let (mut world, _) = grouped(300).await;
+    let parts = [Part::Customers, Part::Groups];
+    world.begin(Job::Backfill, &parts).await;
+    while world.walk(Job::Backfill, Part::Groups).await.seen == 0 {
+        let wait_us = world.step().await;
+        world.wait(wait_us);
+    }
+    change(&world, Job::Backfill, (WalkState::Running, WalkState::Paused)).await;
+    // The next day a fetch says that a customer is in one group; the day after he joins another, and nobody tells.
+    let customer = world.shop.ids(Kind::Customer)[7];
+    world.clock.advance_ms(DAY_MS);
+    world.want(RecordKind::Groups, customer).await;
+    world.run(STEPS).await;
+    assert_eq!(world.column("CustomerGroups", "GroupID").len(), 1);
+    world.clock.advance_ms(DAY_MS);
+    let body = r#"{"group":{"title":"School"}}"#;
+    let (_, answer) = world.shop_call("POST", "/nl/groups.json", body).await;
+    join(&world, &id_of(&answer), customer).await;
+    world.clock.advance_ms(DAY_MS);
+    change(&world, Job::Backfill, (WalkState::Paused, WalkState::Waiting)).await;
+    world.run(STEPS).await;
+    world.assert_all_done().await;
+    let walk = world.walk(Job::Backfill, Part::Groups).await;
+    assert_eq!(walk.seen, 301, "each membership once, from the start");
+    assert_eq!(world.column("CustomerGroups", "GroupID").len(), 301);
+    assert_eq!(ended(&world), Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -341,9 +341,14 @@ impl Past {
 
     /// Asks for one order, as a hint does.
     pub async fn want_order(&self, id: u64) {
+        self.want(RecordKind::Order, id).await;
+    }
+
+    /// Asks for one thing, as a hint does.
+    pub async fn want(&self, kind: RecordKind, id: u64) {
         let wish = FetchRow {
             class: Class::Live,
-            key: RecordKey::new(SOURCE, RecordKind::Order, i64::try_from(id).unwrap()),
+            key: RecordKey::new(SOURCE, kind, i64::try_from(id).unwrap()),
             reason: "hint".to_owned(),
             due_at: self.clock.now(),
             attempts: 0,
