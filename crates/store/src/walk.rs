@@ -30,16 +30,8 @@ impl Store {
         tenant: TenantId,
         connection: Option<ConnectionId>,
     ) -> Result<Vec<Walk>, StoreError> {
-        let mut sql = Sql::new(self.db.dialect(), "read walks", SELECT)
-            .push("tenant_id = ")
-            .bind(tenant.0);
-        if let Some(connection) = connection {
-            sql = sql.push(" AND connection_id = ").bind(connection.0);
-        }
-        let rows = self.db.read(sql).await?;
-        let mut walks = rows.iter().map(walk_row).collect::<Result<Vec<_>, _>>()?;
-        walks.sort_by_key(|walk| (walk.connection, walk.job, walk.part));
-        Ok(walks)
+        let sql = Sql::new(self.db.dialect(), "read walks", SELECT);
+        walks_of(&self.db.read(of_tenant(sql, tenant, connection)).await?)
     }
 
     /// Begins walks: new ones, or those of the same job and part from the start, however they stand. What was gathered
@@ -161,6 +153,30 @@ impl Store {
         tx.commit().await?;
         Ok(true)
     }
+}
+
+/// Returns the walks of `connection`, in the order of job and part.
+pub(crate) async fn read(
+    conn: &mut Conn<'_>,
+    tenant: TenantId,
+    connection: ConnectionId,
+) -> Result<Vec<Walk>, StoreError> {
+    let sql = conn.sql("read walks", SELECT);
+    walks_of(&conn.fetch(of_tenant(sql, tenant, Some(connection))).await?)
+}
+
+fn of_tenant(sql: Sql, tenant: TenantId, connection: Option<ConnectionId>) -> Sql {
+    let sql = sql.push("tenant_id = ").bind(tenant.0);
+    match connection {
+        Some(connection) => sql.push(" AND connection_id = ").bind(connection.0),
+        None => sql,
+    }
+}
+
+fn walks_of(rows: &[Row]) -> Result<Vec<Walk>, StoreError> {
+    let mut walks = rows.iter().map(walk_row).collect::<Result<Vec<_>, _>>()?;
+    walks.sort_by_key(|walk| (walk.connection, walk.job, walk.part));
+    Ok(walks)
 }
 
 /// What a walk is one of: there is one of each.

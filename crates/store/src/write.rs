@@ -8,6 +8,7 @@ use schakel_core::id::{ConnectionId, EventId, RelationId, TenantId};
 use schakel_core::identity::{MatchKey, Node};
 use schakel_core::problem::{Code, Problem};
 use schakel_core::record::{RecordKey, RecordKind};
+use schakel_core::walk::Walk;
 
 use crate::ahead::Ahead;
 use crate::counter::Totals;
@@ -17,7 +18,7 @@ use crate::rows::{
     DeliveryRow, EntityKey, EntityRow, FetchRow, Finished, Inserted, MergeRow, Moment, PutNode, RecordRow,
     RelationRow,
 };
-use crate::{Store, entity, fetch, inbox, node, outbox, problem, record, relation, setting};
+use crate::{Store, entity, fetch, inbox, node, outbox, problem, record, relation, setting, walk};
 
 /// A transaction that writes; dropped without [`WriteTx::commit`] it changes nothing.
 ///
@@ -97,6 +98,8 @@ impl WriteTx {
         /// Returns the records of `kind` that are called one of `labels` ([`RecordRow::label`]), as they stood before
         /// this transaction.
         beside labelled = record::labelled(kind: RecordKind, labels: &[String]) -> Vec<RecordRow>;
+        /// Returns the walks of `connection`, in the order of job and part.
+        beside walks = walk::read(connection: ConnectionId) -> Vec<Walk>;
         /// Writes merges and splits down.
         beside log_merges = relation::log_merges(rows: &[MergeRow]) -> ();
         /// Returns the entities that exist, of `keys`.

@@ -126,6 +126,12 @@ async fn a_walk_is_read_as_it_was_written(store: Store) {
         store.walks(TENANT, Some(SHOP)).await.unwrap(),
         [sweep.clone(), whole.clone()]
     );
+    let mut tx = store.write().await.unwrap();
+    assert_eq!(
+        tx.walks(TENANT, SHOP).await.unwrap(),
+        [sweep.clone(), whole.clone()]
+    );
+    drop(tx);
     assert_eq!(
         store.walks(TENANT, None).await.unwrap(),
         [sweep, whole, elsewhere]

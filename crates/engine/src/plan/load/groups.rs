@@ -40,11 +40,11 @@ impl Loaded {
         let unread = groups.iter().filter(|key| self.is_unknown(key));
         let shops: BTreeSet<ConnectionId> = unread.map(|key| key.connection).collect();
         for shop in shops {
-            let walks = hub.store.walks(hub.tenant, Some(shop)).await?;
+            let walks = tx.walks(hub.tenant, shop).await?;
             let whole = walks
                 .iter()
                 .filter(|walk| walk.part == Part::Groups && walk.state == WalkState::Done);
-            let begun = whole.map(|walk| walk.started_at.plus_ms(-OVERLAP_MS)).max();
+            let begun = whole.map(|walk| walk.asked_at.plus_ms(-OVERLAP_MS)).max();
             self.listed_at.extend(begun.map(|at| (shop, at)));
         }
         let known = groups.into_iter().filter(|key| !self.is_unknown(key));
