@@ -1,7 +1,9 @@
 //! `schakel plan`: what a history costs in calls and when it ends, before anything is read. Asks for counts only.
 
 use schakel_core::connector::{Class, Cx, Part, Source};
+use schakel_core::lists::Lists;
 use schakel_core::time::{Clock, Timestamp};
+use schakel_core::walk::Job;
 use schakel_engine::budget;
 use schakel_engine::clock::SystemClock;
 use schakel_engine::report::price::{self, Pace, Plan};
@@ -10,7 +12,7 @@ use serde_json::json;
 
 use super::open_if_there;
 use super::walks::{Shop, end_in_words, shops};
-use crate::cli::PlanArgs;
+use crate::cli::{PlanArgs, WhichArgs};
 use crate::config::Config;
 use crate::error::{Exit, Failure, Side};
 use crate::output::{Output, time_in_words};
@@ -25,7 +27,15 @@ pub(crate) async fn run(config: &Config, args: &PlanArgs, output: Output) -> any
     for shop in &shops.all {
         let plan = plan(config, args, (shop, &shops.cx, store.as_ref()), now).await?;
         say(shop, &plan, now, output);
+        let switched_on = switched_on(shop, store.as_ref()).await?;
+        if !switched_on.is_empty() {
+            output.line(format!(
+                "{}: switched on after the history of the others; their own begins by itself at the next start",
+                switched_on.join(", ")
+            ));
+        }
         let mut value = json!(plan);
+        value["switched_on"] = json!(switched_on);
         value["is_marked"] = json!(shop.is_marked);
         value["mailed_as_new"] = json!(if shop.is_marked { 0 } else { plan.people });
         plans.push(value);
@@ -35,6 +45,21 @@ pub(crate) async fn run(config: &Config, args: &PlanArgs, output: Output) -> any
         store.close().await;
     }
     Ok(Exit::Good)
+}
+
+/// Gives the parts whose history the hub begins by itself at its next start, since a route wants them now.
+async fn switched_on(shop: &Shop<'_>, store: Option<&Store>) -> Result<Vec<&'static str>, Failure> {
+    let Some(store) = store.filter(|_| shop.walks.has_history) else {
+        return Ok(Vec::new());
+    };
+    let Some(connection) = shop.id(store).await? else {
+        return Ok(Vec::new());
+    };
+    let known = store.checkpoint(TENANT, connection, Lists::CHECKPOINT).await?;
+    let walks = store.walks(TENANT, Some(connection)).await?;
+    let own = shop.parts(Job::Backfill, &WhichArgs::default())?;
+    let new = Lists::switched_on(Lists::read(known.as_deref()).as_ref(), &own, &walks);
+    Ok(new.into_iter().map(Part::as_str).collect())
 }
 
 async fn plan(

@@ -176,3 +176,27 @@ async fn a_history_is_read_to_its_end_and_nothing_differs_afterwards() {
         assert_eq!(exit, 3, "it is read already: {said}");
     });
 }
+
+/// What a route switches on once the others are read is named before the start that begins its history.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_names_what_was_switched_on_later() {
+    let outside = filled(14).await;
+    block_in_place(|| {
+        let configure = |change: &dyn Fn(String) -> String| {
+            let text = std::fs::read_to_string(outside.config()).unwrap();
+            let changed = change(text.clone());
+            assert_ne!(text, changed);
+            std::fs::write(outside.config(), changed).unwrap();
+        };
+        let switched_on = || outside.ask(&["plan"]).0["plans"][0]["switched_on"].clone();
+        configure(&|text| text.replace("history = \"manual\"", "history = \"auto\""));
+        outside.run(&["setup"]);
+        assert_eq!(switched_on(), serde_json::json!([]), "all begins together");
+        let hub = outside.serve();
+        assert!(wait_until(END, || !states(&outside).is_empty()));
+        assert_eq!(switched_on(), serde_json::json!([]));
+        drop(hub);
+        configure(&|text| format!("{text}customer_groups = true\n"));
+        assert_eq!(switched_on(), serde_json::json!(["groups"]));
+    });
+}
