@@ -114,6 +114,8 @@ CREATE TABLE record (
 CREATE INDEX record_owner ON record (tenant_id, connection_id, owner_kind, owner_id, kind) WHERE owner_id IS NOT NULL;
 CREATE INDEX record_ref ON record (tenant_id, connection_id, kind, ref_id) WHERE ref_id <> 0;
 CREATE INDEX record_label ON record (tenant_id, label) WHERE label <> '';
+-- Carts by their age, for those that expire; the owner only counts whose nobody knows.
+CREATE INDEX record_cart ON record (tenant_id, connection_id, moment, remote_id, owner_id) WHERE kind = 'quote';
 CREATE INDEX record_rows_due ON record (tenant_id, connection_id, kind, remote_id) WHERE rows_due;
 
 -- The source records of persons, as identity sees them. Owner: node. Kept as long as the record.

@@ -36,6 +36,7 @@ mod inbox_read;
 
 mod write;
 
+mod cart;
 mod entity;
 mod node;
 mod problem;

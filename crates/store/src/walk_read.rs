@@ -17,7 +17,7 @@ use crate::rows::Piece;
 use crate::sql::{Sql, key_chunks};
 
 /// Holds for records that are there: `Held::is_deleted` in SQL.
-const ALIVE: &str = " AND live_at IS NOT NULL AND (gone_at IS NULL
+pub(crate) const ALIVE: &str = " AND live_at IS NOT NULL AND (gone_at IS NULL
          OR (live_ordinal > 0 AND gone_ordinal > 0 AND gone_ordinal <= live_ordinal)
          OR ((live_ordinal = 0 OR gone_ordinal = 0)
              AND (gone_at, gone_ordinal, gone_rank) <= (live_at, live_ordinal, live_rank)))";

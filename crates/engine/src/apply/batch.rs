@@ -66,7 +66,7 @@ pub(super) async fn apply(hub: &Hub, fence: Fence, events: &[Event]) -> Result<O
 }
 
 /// One wish per thing, the first reason wins.
-fn merge_wants(wanted: Vec<FetchRow>) -> Vec<FetchRow> {
+pub(super) fn merge_wants(wanted: Vec<FetchRow>) -> Vec<FetchRow> {
     let mut by_key: BTreeMap<RecordKey, FetchRow> = BTreeMap::new();
     for row in wanted {
         by_key.entry(row.key).or_insert(row);

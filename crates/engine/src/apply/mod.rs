@@ -6,9 +6,12 @@
 
 mod batch;
 mod begin;
+mod carts;
 mod take;
 
 pub use begin::begin;
+pub(crate) use carts::Ended;
+pub use carts::end_carts;
 
 use std::panic::AssertUnwindSafe;
 
@@ -33,7 +36,8 @@ pub struct Stepped {
 }
 
 impl Stepped {
-    fn add(&mut self, other: Self) {
+    /// Adds what another step did.
+    pub(crate) fn add(&mut self, other: Self) {
         self.events += other.events;
         self.deliveries += other.deliveries;
         self.wanted += other.wanted;

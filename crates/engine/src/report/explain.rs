@@ -13,6 +13,7 @@ use schakel_store::{Store, StoreError};
 use serde::Serialize;
 
 use super::Presets;
+use super::carts::{self, CartView};
 
 /// Longest chain of numbers that lead to each other; longer ones would be a fault of ours.
 const ALIASES_MAX: usize = 16;
@@ -57,6 +58,8 @@ pub struct Explained {
     pub newsletter_because: Because,
     /// How many things stand under this person, by kind.
     pub things: BTreeMap<&'static str, usize>,
+    /// The carts under this person that changed last, newest first.
+    pub carts: Vec<CartView>,
     /// What each sink holds or shall hold.
     pub sinks: Vec<SinkView>,
     /// The newest events about this person, newest first.
@@ -210,9 +213,10 @@ pub async fn explain(reader: Reader<'_>, who: &str, events_max: usize) -> Result
     Ok(explained)
 }
 
-type Names = BTreeMap<ConnectionId, String>;
+/// Names of the connections.
+pub(super) type Names = BTreeMap<ConnectionId, String>;
 
-fn name_of(names: &Names, id: ConnectionId) -> String {
+pub(super) fn name_of(names: &Names, id: ConnectionId) -> String {
     names.get(&id).cloned().unwrap_or_else(|| id.to_string())
 }
 
@@ -326,6 +330,7 @@ async fn one(
         newsletter: golden.newsletter,
         newsletter_because: because(&held, golden.newsletter, golden.subscriber_id),
         things,
+        carts: carts::carts(reader, names, &entities).await?,
         sinks: sinks(reader, names, row.id, &entities).await?,
         events,
         unreadable,

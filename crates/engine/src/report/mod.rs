@@ -5,6 +5,7 @@
 //! [`price`] what it costs. No SQL here and no words of a language: who shows it says it.
 
 mod aside;
+mod carts;
 mod explain;
 mod history;
 mod presets;
@@ -17,6 +18,7 @@ mod watch;
 mod tests;
 
 pub use aside::{Aside, Attempt, Dead, Wrong, dead, dead_one, quarantine};
+pub use carts::{CartLine, CartView};
 pub use explain::{Because, Explained, Member, MergeView, Moment, Reader, SinkView, Try, explain};
 pub use history::{
     End, FindingLine, Findings, PartProgress, Progress, Subject, WalkLine, end, findings, parts_in, progress,

@@ -10,6 +10,7 @@ use schakel_store::rows::{ConnectionRow, InboxCounts, RelationCounts};
 use schakel_store::{Store, StoreError};
 use serde::Serialize;
 
+use super::carts::{CartLine, cart_lines};
 use super::history::{WalkLine, walk_lines};
 use super::watch::{WatchLine, watch_lines};
 use crate::deliver::{Gauge, Reading};
@@ -47,6 +48,8 @@ pub struct Status {
     pub walks: Vec<WalkLine>,
     /// The webhooks of each source that sends them.
     pub watch: Vec<WatchLine>,
+    /// Carts that nobody is known for.
+    pub carts: Vec<CartLine>,
     /// Persons.
     pub people: RelationCounts,
     /// Merges and splits.
@@ -192,6 +195,7 @@ pub async fn status(
         fetches_waiting: store.fetch_count(tenant).await?,
         walks: walk_lines(store, tenant, &names).await?,
         watch: watch_lines(store, tenant, &names, now).await?,
+        carts: cart_lines(store, tenant, &names).await?,
         people: store.relation_counts(tenant).await?,
         merges: store.merge_count(tenant).await?,
         dead: sinks.iter().map(dead).sum(),
@@ -208,7 +212,7 @@ pub async fn status(
     })
 }
 
-fn name_of(names: &[ConnectionRow], id: ConnectionId) -> String {
+pub(super) fn name_of(names: &[ConnectionRow], id: ConnectionId) -> String {
     let row = names.iter().find(|row| row.id == id);
     row.map_or_else(|| id.to_string(), |row| row.name.clone())
 }

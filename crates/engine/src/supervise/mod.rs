@@ -34,6 +34,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 const RECOVERY_US: i64 = 5_000_000;
 /// How often events of a newer version are looked for, in microseconds.
 const NEWER_US: i64 = 60_000_000;
+/// How often carts whose time is over are looked for, in microseconds.
+const CARTS_US: i64 = 60_000_000;
 /// How long the right to apply holds without being renewed, in milliseconds.
 const APPLY_LEASE_MS: i64 = 15_000;
 /// How long a stage that keeps up waits before its next transaction, so that more shares it.
@@ -132,10 +134,10 @@ impl Running {
 async fn apply_task(hub: Arc<Hub>, is_alone: bool, mut stopped: watch::Receiver<bool>) {
     let mut right = Right::new(is_alone);
     let (mut begun, mut counted) = (None, BTreeSet::new());
-    let mut newer = Newer::default();
+    let (mut newer, mut carts) = (Newer::default(), Carts::default());
     while !*stopped.borrow() {
         let stepped = match right.hold(&hub).await {
-            Ok(Some(fence)) if begun == Some(fence) => apply::step(&hub, fence).await,
+            Ok(Some(fence)) if begun == Some(fence) => carts.step(&hub, fence).await,
             Ok(Some(fence)) => {
                 let stepped = apply::begin(&hub, fence, &mut counted).await;
                 begun = stepped.is_ok().then_some(fence);
@@ -184,6 +186,29 @@ impl Newer {
             Ok(newer) => self.said = newer,
             Err(error) => tracing::debug!(%error, "events of a newer version could not be counted"),
         }
+    }
+}
+
+/// When carts whose time is over were last looked for.
+#[derive(Default)]
+struct Carts {
+    looked_us: Option<i64>,
+}
+
+impl Carts {
+    /// Applies what waits; now and then ends carts first, a batch in each step until none are left.
+    async fn step(&mut self, hub: &Hub, fence: Fence) -> Result<Stepped, StoreError> {
+        let now_us = hub.clock.monotonic_us();
+        let mut stepped = Stepped::default();
+        if self.looked_us.is_none_or(|last| now_us - last >= CARTS_US) {
+            self.looked_us = Some(now_us);
+            stepped = apply::end_carts(hub, fence).await?;
+            if stepped.events >= limits::APPLY_BATCH {
+                self.looked_us = None;
+            }
+        }
+        stepped.add(apply::step(hub, fence).await?);
+        Ok(stepped)
     }
 }
 

@@ -32,7 +32,7 @@ const ROW: [&str; 9] = [
 ];
 
 /// Switches all extras and the rows of carts on.
-fn with_everything(hub: &mut Hub) {
+pub fn with_everything(hub: &mut Hub) {
     let all: Vec<String> = Preset::extras().map(str::to_owned).collect();
     let preset = Preset::bookerz().with_extras(&all).unwrap();
     let preset = Arc::new(preset.with_quote_rows().unwrap());

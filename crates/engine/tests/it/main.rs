@@ -13,6 +13,7 @@ mod checkouts;
 mod damage;
 mod door;
 mod ending;
+mod expired;
 mod faults;
 mod fetching;
 mod past;

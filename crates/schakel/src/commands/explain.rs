@@ -68,6 +68,7 @@ fn say(person: &Explained, output: Output) {
         &["connection", "record", "id", "keys", "state"],
         &rows.collect::<Vec<_>>(),
     );
+    say_carts(person, output);
     if !person.merges.is_empty() {
         output.line("\nMerges and splits:");
     }
@@ -109,6 +110,26 @@ fn say(person: &Explained, output: Output) {
             person.unreadable.join(", ")
         ));
     }
+}
+
+/// Says which carts there are, and since when those are too old that are.
+fn say_carts(person: &Explained, output: Output) {
+    if person.carts.is_empty() {
+        return;
+    }
+    let rows = person.carts.iter().map(|cart| {
+        let expired = cart.expired_at.iter();
+        let expired: Vec<String> = expired.map(|(sink, at)| format!("{sink}: {at}")).collect();
+        vec![
+            cart.connection.clone(),
+            cart.remote_id.to_string(),
+            cart.changed_at.clone().unwrap_or_default(),
+            expired.join(", "),
+        ]
+    });
+    output.line("\nCarts, newest first (one that an order closed is Ordered, however old):");
+    let head = ["connection", "cart", "last changed", "expired since"];
+    output.table(&head, &rows.collect::<Vec<_>>());
 }
 
 /// Says who it is and why it is one person.

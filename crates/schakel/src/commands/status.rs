@@ -87,9 +87,27 @@ fn say(status: &Status, output: Output) {
         "{} persons, {} merged numbers, {} merges that wait for confirmation, {} things to fetch",
         status.people.living, status.people.aliases, status.people.unconfirmed, status.fetches_waiting
     ));
+    say_carts(status, output);
     say_walks(status, output);
     say_watch(status, output);
     say_waiting(status, output);
+}
+
+/// Says how many carts nobody is known for.
+fn say_carts(status: &Status, output: Output) {
+    for line in &status.carts {
+        let expired = line.expired_until.as_ref().map(|until| {
+            let expired = line.expired;
+            format!(", {expired} are expired (not changed since {until}; kept, and told as Expired when a person is known)")
+        });
+        output.line(format!(
+            "{} carts of \"{}\" wait for a person of \"{}\"{}",
+            line.waiting,
+            line.connection,
+            line.sink,
+            expired.unwrap_or_default()
+        ));
+    }
 }
 
 /// Says how far the lists of each source were read.

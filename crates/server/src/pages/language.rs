@@ -126,6 +126,10 @@ words! {
     merges: "samenvoegingen en splitsingen", "merges and splits", "Zusammenführungen und Trennungen";
     /// Count.
     fetches: "op te halen bij de winkel", "to be fetched from the shop", "beim Shop abzuholen";
+    /// Count.
+    carts_waiting: "winkelwagens die op een persoon wachten", "carts that wait for a person", "Warenkörbe, die auf eine Person warten";
+    /// Count.
+    carts_expired: "verlopen winkelwagens zonder persoon", "expired carts without a person", "abgelaufene Warenkörbe ohne Person";
     /// Heading of the lists of sources.
     walks: "Geschiedenis en controle", "History and checks", "Verlauf und Abgleich";
     /// Column.

@@ -1,7 +1,7 @@
 //! The status page: the hub in numbers, with a sentence on top.
 
 use schakel_core::delivery::{DeliveryState, Flow, ObjectKind};
-use schakel_engine::report::{LeftWaiting, SinkLine, Status};
+use schakel_engine::report::{CartLine, LeftWaiting, SinkLine, Status};
 use schakel_store::rows::InboxCounts;
 
 use super::html::Html;
@@ -239,12 +239,15 @@ fn of_sink(sink: &SinkLine, words: &Words) -> Html {
 }
 
 fn people(status: &Status, words: &Words) -> Html {
+    let carts = |count: fn(&CartLine) -> i64| status.carts.iter().map(count).sum::<i64>();
     let counts = [
         (status.people.living, words.living),
         (status.people.aliases, words.aliases),
         (status.people.unconfirmed, words.unconfirmed),
         (status.merges, words.merges),
         (status.fetches_waiting, words.fetches),
+        (carts(|line| line.waiting), words.carts_waiting),
+        (carts(|line| line.expired), words.carts_expired),
     ];
     section(words.people, |inner| {
         inner.element("ul", &[("class", "numbers")], |list| {

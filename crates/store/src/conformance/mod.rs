@@ -11,6 +11,7 @@ mod model;
 mod ahead;
 mod apply;
 mod budget;
+mod cart;
 mod crowd;
 mod damage;
 mod deliver;

@@ -65,13 +65,14 @@ const WORK: [&str; 10] = [
 ];
 
 /// Statements that count everything, for pages and checks; none of them belongs to the data's way.
-const COUNTS: [&str; 8] = [
+const COUNTS: [&str; 9] = [
     "FROM relation WHERE tenant_id = $1 AND alias_of IS NOT NULL",
     "SELECT COUNT(*) FROM merge_log",
     "SELECT COUNT(*) FROM wanted_fetch WHERE tenant_id = $1",
     "SELECT state, COUNT(*) FROM event",
     "_sqlx_migrations",
     "SELECT count(*) FROM record",
+    "SELECT COUNT(*), CAST(COALESCE(SUM(CASE WHEN moment",
     // The newest few, in the order of the index.
     "ORDER BY id DESC LIMIT $3",
     // The oldest few, likewise.
@@ -338,6 +339,11 @@ async fn run_reads(store: &Store) {
     store.find_orders_by_label(t, "ORD1").await.unwrap();
     store.rows_due(t, SHOP, RecordKind::Order, None, 9).await.unwrap();
     store.count_rows_due(t, SHOP, RecordKind::Order).await.unwrap();
+    store
+        .carts_between(t, SHOP, ((at(1), 1), at(9)), 9)
+        .await
+        .unwrap();
+    store.count_nobodys_carts(t, SHOP, at(9)).await.unwrap();
     store.read_nodes_of(t, RelationId(1)).await.unwrap();
     store
         .find_relation_by_key(t, &key("jan@example.org"))

@@ -1,0 +1,112 @@
+//! Carts whose time is over: of one person, and how many there are that nobody is known for.
+
+use std::collections::BTreeMap;
+
+use schakel_core::delivery::ObjectKind;
+use schakel_core::id::TenantId;
+use schakel_core::record::{Held, RecordKey, RecordKind};
+use schakel_core::time::Timestamp;
+use schakel_store::rows::{ConnectionRow, EntityRow};
+use schakel_store::{Store, StoreError};
+use serde::Serialize;
+
+use super::explain::{Names, Reader, name_of};
+use crate::apply::Ended;
+
+/// Most carts of one person that are shown.
+const CARTS_MAX: usize = 10;
+
+/// The carts of one source that nobody is known for, as one sink sees them (docs/spec/carts.md, section 3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CartLine {
+    /// The source's name.
+    pub connection: String,
+    /// The sink's name.
+    pub sink: String,
+    /// How many wait for a person.
+    pub waiting: i64,
+    /// How many are expired: kept, and shown as such to a person who becomes known.
+    pub expired: i64,
+    /// Carts that last changed up to this moment are expired, in RFC 3339; `None` when carts never expire there.
+    pub expired_until: Option<String>,
+}
+
+/// Counts them for each route that delivers carts.
+///
+/// # Errors
+/// When the store fails.
+pub(super) async fn cart_lines(
+    store: &Store,
+    tenant: TenantId,
+    names: &[ConnectionRow],
+) -> Result<Vec<CartLine>, StoreError> {
+    let mut lines = Vec::new();
+    for ConnectionRow { id, name, .. } in names {
+        for ended in Ended::read(store, tenant, *id).await? {
+            let (waiting, expired) = store.count_nobodys_carts(tenant, *id, ended.until).await?;
+            lines.push(CartLine {
+                connection: name.clone(),
+                sink: super::status::name_of(names, ended.sink),
+                waiting,
+                expired,
+                expired_until: (ended.expires_ms > 0).then(|| ended.until.to_string()),
+            });
+        }
+    }
+    Ok(lines)
+}
+
+/// One cart of a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CartView {
+    /// Name of the source connection.
+    pub connection: String,
+    /// The source's id of it.
+    pub remote_id: i64,
+    /// When it was last changed there, in RFC 3339; `None` when the source did not say.
+    pub changed_at: Option<String>,
+    /// Since when it is too old, in RFC 3339, by sink; empty while it is not. An order that closes it goes before that.
+    pub expired_at: BTreeMap<String, String>,
+}
+
+/// Gives the carts among `things`, those that last changed first, [`CARTS_MAX`] at most.
+///
+/// # Errors
+/// When the store fails.
+pub(super) async fn carts(
+    reader: Reader<'_>,
+    names: &Names,
+    things: &[EntityRow],
+) -> Result<Vec<CartView>, StoreError> {
+    let Reader { store, tenant, .. } = reader;
+    let carts = things.iter().filter(|row| row.key.kind == ObjectKind::Quote);
+    let keys: Vec<RecordKey> = carts
+        .map(|row| RecordKey::new(row.key.connection, RecordKind::Quote, row.key.remote_id))
+        .collect();
+    let rows = store.read_records(tenant, &keys).await?;
+    let mut held: Vec<&Held> = rows.iter().map(|row| &row.held).collect();
+    held.sort_by_key(|held| std::cmp::Reverse((held.moment(), held.key)));
+    held.truncate(CARTS_MAX);
+    let mut views = Vec::new();
+    for held in held {
+        let ended = Ended::read(store, tenant, held.key.connection).await?;
+        views.push(view(names, held.key, held.moment(), &ended));
+    }
+    Ok(views)
+}
+
+fn view(names: &Names, key: RecordKey, moment: Option<Timestamp>, ended: &[Ended]) -> CartView {
+    let mut expired_at = BTreeMap::new();
+    for one in ended.iter().filter(|one| one.expires_ms > 0) {
+        if let Some(moment) = moment.filter(|moment| *moment <= one.until) {
+            let at = moment.plus_ms(one.expires_ms).to_string();
+            expired_at.insert(name_of(names, one.sink), at);
+        }
+    }
+    CartView {
+        connection: name_of(names, key.connection),
+        remote_id: key.remote_id,
+        changed_at: moment.map(|moment| moment.to_string()),
+        expired_at,
+    }
+}
