@@ -109,16 +109,13 @@ impl Wants {
 /// How often an order changes after it was placed, on average: it is paid and sent.
 const CHANGES: f64 = 2.0;
 
-/// Gives the calls per day of live traffic. A payload brings an order with its rows and its customer; products are
-/// fetched once; memberships and the rows of carts cost a call for each customer and cart that changes. A hint costs two
-/// calls for an order, since its rows have a path of their own, and one for anything else.
+/// Gives the calls per day of live traffic. A payload brings an order with its rows and its customer, or a product, and
+/// sweeps list products where there are no webhooks; memberships and the rows of carts cost a call for each customer and
+/// cart that changes. A hint costs two calls for an order, since its rows have a path of their own, and one for anything
+/// else.
 #[must_use]
 pub fn live_calls(wants: Wants, traffic: Traffic) -> f64 {
-    let mut calls = if wants.needs_products() {
-        traffic.products
-    } else {
-        0.0
-    };
+    let mut calls = 0.0;
     if wants.has_groups {
         calls += traffic.customers + traffic.orders;
     }
@@ -127,6 +124,9 @@ pub fn live_calls(wants: Wants, traffic: Traffic) -> f64 {
     }
     if wants.is_hint && !wants.is_polling {
         calls += traffic.orders * (1.0 + CHANGES) * 2.0 + traffic.customers + traffic.orders + traffic.quotes;
+        if wants.needs_products() {
+            calls += traffic.products;
+        }
     }
     calls
 }

@@ -223,7 +223,7 @@ fn what_is_switched_on_costs_what_it_touches() {
     };
     let plain = live_calls(Wants::default(), traffic);
     let of = |wants| live_calls(wants, traffic) - plain;
-    assert!((plain - 5.0).abs() < 1e-9);
+    assert_eq!(plain, 0.0, "payloads bring everything, products too");
     let groups = Wants {
         has_groups: true,
         ..Wants::default()
@@ -235,10 +235,31 @@ fn what_is_switched_on_costs_what_it_touches() {
     };
     assert!((of(groups) - 1_000.0).abs() < 1e-9);
     assert!((of(rows) - 2_000.0).abs() < 1e-9);
+    let hints = Wants {
+        is_hint: true,
+        ..Wants::default()
+    };
+    let no_products = Wants {
+        has_pictures: false,
+        ..hints
+    };
+    assert!(
+        (of(hints) - of(no_products) - 5.0).abs() < 1e-9,
+        "a hint of a product is fetched"
+    );
     let polling = Wants {
         is_polling: true,
         ..Wants::default()
     };
+    assert_eq!(of(polling), 0.0, "sweeps list them");
+    assert_eq!(
+        of(Wants {
+            is_hint: true,
+            ..polling
+        }),
+        0.0,
+        "there is nobody to hint"
+    );
     assert!((sweep_calls(polling, 8, 300_000, traffic) - (288.0 * 8.0 + 2_100.0)).abs() < 1e-9);
     assert!((sweep_calls(Wants::default(), 8, 0, traffic) - 24.0).abs() < 1e-9);
     assert!((reconcile_calls(&[250_000, 0], 7 * 86_400_000) - 1_004.0 / 7.0).abs() < 1e-9);
