@@ -129,7 +129,9 @@ impl Collection {
         match answer.body.clone() {
             Some(body) => Ok((answer, body)),
             // Never the end of a list: the path exists as long as the shop does.
-            None => Err(ConnectorError::Unavailable(format!("`{path}` is not there"))),
+            None => Err(ConnectorError::Malformed(format!(
+                "status 404: `{path}` is not there"
+            ))),
         }
     }
 }

@@ -11,6 +11,7 @@ mod schedule;
 mod sift;
 mod verify;
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -45,6 +46,12 @@ const ELSEWHERE_US: i64 = 5_000_000;
 
 /// Wait after refused credentials, in milliseconds.
 const REFUSED_WAIT_MS: i64 = 5 * 60_000;
+
+/// Least wait after an answer that cannot be used, in milliseconds: another one than before begins the backoff anew.
+const UNUSABLE_WAIT_MS: i64 = 10_000;
+
+/// After how many equal answers that cannot be used, one after the other, a walk stops: about five hours.
+const UNUSABLE_MAX: i64 = 50;
 
 /// The walks of one source; run one loop per source.
 pub struct Loop {
@@ -252,8 +259,8 @@ impl Trip<'_> {
         }
     }
 
-    /// Puts a walk back after a failure. Only what no patience mends stops it: a section that the key may not read, or a
-    /// list that the source does not have. An outage or a refused key is waited out, however long it takes (reliability.md
+    /// Puts a walk back after a failure. Only what no patience mends stops it: a section that the key may not read, a
+    /// list that the source does not have, or the same unusable answer again and again. An outage or a refused key is waited out, however long it takes (reliability.md
     /// §6).
     fn failed(&self, before: &Walk, error: &ConnectorError) -> WalkPage {
         let mut after = before.clone();
@@ -270,9 +277,15 @@ impl Trip<'_> {
     /// Notes a failure, and when to go on after it.
     fn put_off(&self, after: &mut Walk, error: &ConnectorError) {
         let now = self.hub.clock.now();
+        let note = error.to_string();
+        let is_unusable = matches!(error, ConnectorError::Malformed(_));
+        if is_unusable && after.note != note {
+            // Only equal answers are counted.
+            after.failures = 0;
+        }
         after.failures += 1;
         after.updated_at = now;
-        after.note = error.to_string();
+        after.note = note;
         let failures = u32::try_from(after.failures).unwrap_or(u32::MAX);
         let backoff = retry_wait_ms(failures, self.hub.dice.roll());
         let wait_ms = match error {
@@ -282,6 +295,12 @@ impl Trip<'_> {
                 after.state = WalkState::Stopped;
                 0
             }
+            _ if is_unusable && after.failures >= UNUSABLE_MAX => {
+                let _ = write!(after.note, "; {UNUSABLE_MAX} times, so this part stopped");
+                after.state = WalkState::Stopped;
+                0
+            }
+            _ if is_unusable => backoff.max(UNUSABLE_WAIT_MS),
             _ => backoff,
         };
         after.due_at = now.plus_ms(wait_ms);

@@ -6,7 +6,7 @@ use schakel_sandbox::lightspeed::Kind;
 
 use super::bad_input::{NEVER, begun};
 use super::history::STEPS;
-use super::world::Setting;
+use super::world::{SOURCE, Setting, TENANT};
 
 /// What the walk over orders shows after a page of it was answered with a status twice.
 const WAITS: &[(u16, &str)] = &[
@@ -15,7 +15,7 @@ const WAITS: &[(u16, &str)] = &[
         401,
         "the API key or its secret is wrong, switched off or withdrawn",
     ),
-    (404, "`orders` is not there"),
+    (404, "status 404: `orders` is not there"),
     (408, "not now, status 408"),
     (409, "status 409"),
     (410, "status 410"),
@@ -46,6 +46,46 @@ async fn a_page_that_is_answered_with_anything_but_a_refused_section_is_waited_f
         world.assert_like_the_shop();
         world.assert_nothing_deleted();
     }
+}
+
+/// Patience ends where the same answer comes again and again; resumed, the part goes on where it was.
+#[tokio::test]
+async fn a_list_that_is_answered_with_the_same_status_again_and_again_stops_until_it_is_resumed() {
+    for (status, said) in [(400, "status 400"), (404, "status 404")] {
+        let mut world = begun(3, 6, Setting::default()).await;
+        world.answer("/orders.json", 3, (418, r#"{"error":{"message":"tea"}}"#));
+        world.answer(
+            "/orders.json",
+            50,
+            (status, r#"{"error":{"message":"of the shop"}}"#),
+        );
+        let walk = world.run_until((Job::Backfill, Part::Orders), NEVER).await;
+        assert_eq!((walk.state, walk.failures), (WalkState::Stopped, 50), "{walk:?}");
+        assert!(
+            walk.note.contains(said) && walk.note.ends_with("; 50 times, so this part stopped"),
+            "{walk:?}"
+        );
+        let change = (&[WalkState::Stopped][..], WalkState::Waiting);
+        let store = &world.hub.store;
+        store
+            .set_walks(TENANT, SOURCE, Job::Backfill, &[Part::Orders], change)
+            .await
+            .unwrap();
+        world.run(STEPS).await;
+        world.assert_all_done().await;
+        world.assert_like_the_shop();
+        world.assert_nothing_deleted();
+    }
+}
+
+/// An outage is none of these, however long it takes.
+#[tokio::test]
+async fn an_outage_stops_nothing() {
+    let mut world = begun(3, 6, Setting::default()).await;
+    world.answer("/orders.json", 60, (503, "away"));
+    world.run(4 * STEPS).await;
+    world.assert_all_done().await;
+    world.assert_like_the_shop();
 }
 
 #[tokio::test]
