@@ -56,6 +56,8 @@ fn row(set: &Value) -> Option<Vec<String>> {
         let (made, least) = (set[run]["calls"].as_f64()?, set[run]["least"].as_f64()?);
         let times = if least > 0.0 {
             format!(" = {:.3}", made / least)
+        } else if made > 0.0 {
+            " (none is needed)".to_owned()
         } else {
             String::new()
         };
@@ -101,6 +103,11 @@ mod tests {
             cells,
             ["default", "1030 / 1020 = 1.010", "0 / 0", "696 / 696 = 1.000"]
         );
+        let set = json!({
+            "set": "default", "orders": 500, "history": {"calls": 515, "least": 510},
+            "live": {"calls": 250, "least": 0}, "sweeps": {"calls": 87, "least": 87}, "sweeps_h": 3,
+        });
+        assert_eq!(row(&set).unwrap()[2], "500 / 0 (none is needed)");
         assert!(read("nothing").is_err());
         assert!(read("{}").is_err());
     }
