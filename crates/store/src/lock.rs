@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use schakel_core::time::Timestamp;
 
@@ -11,6 +12,12 @@ use crate::Store;
 use crate::dialect::Dialect;
 use crate::error::StoreError;
 use crate::sql::Sql;
+
+/// How often a lock that is held is tried again.
+const TRIES: u32 = 25;
+
+/// How long each of these waits.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Keeps a second process away while it lives (reliability.md §10); empty on PostgreSQL, which takes many.
 #[derive(Debug)]
@@ -127,6 +134,21 @@ fn lock_path(database: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Takes a lock: commands that look whether a hub runs hold it for a moment, one after the other even.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "other processes hold it for microseconds and tell nobody when they let it go"
+)]
+fn patiently(mut lock: impl FnMut() -> Result<(), TryLockError>) -> Result<(), TryLockError> {
+    for _ in 0..TRIES {
+        match lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            done => return done,
+        }
+    }
+    lock()
+}
+
 fn lock_file(database: &Path) -> Result<File, StoreError> {
     let path = lock_path(database);
     let failed = |source| StoreError::File {
@@ -140,16 +162,10 @@ fn lock_file(database: &Path) -> Result<File, StoreError> {
         .truncate(false)
         .open(&path)
         .map_err(failed)?;
-    let mut locked = file.try_lock();
-    let mut pid = String::new();
-    if matches!(locked, Err(TryLockError::WouldBlock)) {
-        // A command that looks whether a hub runs holds it for a moment.
-        pid = std::fs::read_to_string(&path).unwrap_or_default();
-        locked = file.try_lock();
-    }
-    match locked {
+    match patiently(|| file.try_lock()) {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
+            let pid = std::fs::read_to_string(&path).unwrap_or_default();
             let pid = match pid.trim() {
                 "" => "unknown",
                 pid => pid,
@@ -164,4 +180,31 @@ fn lock_file(database: &Path) -> Result<File, StoreError> {
     file.set_len(0).map_err(failed)?;
     writeln!(file, "{}", std::process::id()).map_err(failed)?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_at_the_file_keep_no_hub_away_and_another_hub_does() {
+        let mut looks = 5;
+        let taken = patiently(|| {
+            looks -= 1;
+            if looks >= 0 {
+                Err(TryLockError::WouldBlock)
+            } else {
+                Ok(())
+            }
+        });
+        assert!(taken.is_ok());
+        let mut tries = 0;
+        let held = patiently(|| {
+            tries += 1;
+            Err(TryLockError::WouldBlock)
+        });
+        assert!(matches!(held, Err(TryLockError::WouldBlock)) && tries > TRIES);
+        let broken = patiently(|| Err(TryLockError::Error(std::io::ErrorKind::Other.into())));
+        assert!(matches!(broken, Err(TryLockError::Error(_))));
+    }
 }
