@@ -91,6 +91,19 @@ impl StoreError {
         }
     }
 
+    /// Tells whether the database is there and this user or this server lets nobody write: rights to read only, a standby.
+    /// SQLite cannot open a file of others at all while no process has it open for writing.
+    #[must_use]
+    pub fn is_of_rights(&self) -> bool {
+        match self {
+            Self::Driver {
+                cause: sqlx::Error::Database(error),
+                ..
+            } => error.code().is_some_and(|code| is_about_rights(&code)),
+            _ => false,
+        }
+    }
+
     /// Tells whether the data itself is at fault, so that the same transaction without it may succeed.
     ///
     /// True for contradictions and values that an engine does not take (PostgreSQL classes 22, 23 and 54, such as a
@@ -141,6 +154,17 @@ fn is_about_values(code: &str) -> bool {
     is_pg || is_lite
 }
 
+/// Codes of both engines for what this user may not do.
+fn is_about_rights(code: &str) -> bool {
+    const SQLITE_READONLY: i64 = 8;
+    const SQLITE_CANTOPEN: i64 = 14;
+    let is_lite = code.len() < 5
+        && code
+            .parse::<i64>()
+            .is_ok_and(|number| matches!(number & 0xff, SQLITE_READONLY | SQLITE_CANTOPEN));
+    is_lite || matches!(code, "25006" | "42501")
+}
+
 /// Codes of both engines; SQLite's extended codes have the plain one in their lowest byte.
 fn is_passing(code: &str) -> bool {
     const SQLITE_BUSY: i64 = 5;
@@ -175,6 +199,16 @@ mod tests {
         }
         for code in ["40001", "53100", "08006", "54", "5", "13"] {
             assert!(!is_about_values(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn rights_are_told_from_outages_and_passwords() {
+        for code in ["8", "264", "14", "25006", "42501"] {
+            assert!(is_about_rights(code), "{code}");
+        }
+        for code in ["28P01", "3D000", "53300", "57P03", "5", "11", "26"] {
+            assert!(!is_about_rights(code), "{code}");
         }
     }
 

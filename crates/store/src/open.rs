@@ -102,13 +102,36 @@ impl Store {
         })
     }
 
+    /// Tells whether calls can be written down here: not with rights to read only, and not on a standby.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`] for any other reason why nothing can be written.
+    pub async fn may_write(&self) -> Result<bool, StoreError> {
+        let written = async {
+            let mut tx = self.db.begin().await?;
+            let mut conn = tx.conn();
+            let sql = conn.sql(
+                "try to write",
+                "INSERT INTO budget_guest SELECT * FROM budget_guest WHERE 1 = 0",
+            );
+            // Given up with the transaction; it had no row to write.
+            conn.execute(sql).await
+        };
+        match written.await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_of_rights() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Returns the newest migration that the database has; 0 for an empty one.
     async fn schema(&self) -> Result<i64, StoreError> {
         let catalogue = match self.db.dialect() {
             Dialect::Lite => "SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'",
             Dialect::Pg => {
-                "SELECT COUNT(*) FROM information_schema.tables
-                 WHERE table_schema = CURRENT_SCHEMA AND table_name = '_sqlx_migrations'"
+                // Not `information_schema`, which hides what this user may not read.
+                "SELECT COUNT(*) FROM pg_catalog.pg_tables
+                 WHERE schemaname = CURRENT_SCHEMA AND tablename = '_sqlx_migrations'"
             }
         };
         let one = async |action, text| -> Result<i64, StoreError> {

@@ -58,6 +58,8 @@ async fn what_was_written_is_there_after_reopening(store: Store) {
     assert_eq!(store.setting("key").await.unwrap(), Some(b"one".to_vec()));
     let reader = Store::open(&address, READ_ONLY).await.unwrap();
     assert_eq!(reader.setting("key").await.unwrap(), Some(b"one".to_vec()));
+    assert!(store.may_write().await.unwrap());
+    assert!(!reader.may_write().await.unwrap());
     let refused = reader.setting_or_insert("other", b"two").await;
     assert!(matches!(refused, Err(StoreError::Driver { .. })));
     reader.close().await;
