@@ -160,6 +160,25 @@ pub fn is_date(text: &str) -> bool {
             .is_ok_and(|date| date.year() > 0)
 }
 
+/// Says a wait of `us` microseconds for people, with its two largest units; rounded up, so that it is over by then.
+#[must_use]
+pub fn wait_in_words(us: i64) -> String {
+    let up = |number: i64, unit: i64| number / unit + i64::from(number % unit > 0);
+    let seconds = up(us.max(0), 1_000_000);
+    let minutes = if seconds < 3_600 {
+        seconds / 60
+    } else {
+        up(seconds, 60)
+    };
+    match (minutes / 60, minutes % 60, seconds % 60) {
+        (0, 0, _) => format!("{seconds} s"),
+        (0, minutes, 0) => format!("{minutes} min"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, 0, _) => format!("{hours} h"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,5 +224,26 @@ mod tests {
         for text in ["2023-02-29", "0000-00-00", "2024-2-9", "", "2024-02-29 "] {
             assert!(!is_date(text), "{text}");
         }
+    }
+
+    #[test]
+    fn a_wait_is_told_in_units_of_people_and_never_too_short() {
+        let waits = [
+            (-1, "0 s"),
+            (1, "1 s"),
+            (1_000_000, "1 s"),
+            (59_000_001, "1 min"),
+            (300_000_000, "5 min"),
+            (187_000_000, "3 min 7 s"),
+            (3_599_000_001, "1 h"),
+            (3_601_000_000, "1 h 1 min"),
+            (5_460_000_000, "1 h 31 min"),
+            (39_600_000_000, "11 h"),
+            (86_400_000_000, "24 h"),
+        ];
+        for (us, words) in waits {
+            assert_eq!(wait_in_words(us), words);
+        }
+        assert!(wait_in_words(i64::MAX).ends_with("min"));
     }
 }

@@ -4,9 +4,9 @@ use std::error::Error;
 use std::fmt;
 
 use schakel_core::connector::ConnectorError;
+use schakel_core::limits;
+use schakel_core::time::wait_in_words;
 use schakel_store::StoreError;
-
-use crate::output::time_in_words;
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,9 +192,14 @@ impl Failure {
                 "SCH-0403",
                 "SCH-0503",
                 match retry_after_ms {
+                    Some(limits::RETRY_AFTER_MS..) => {
+                        format!(
+                            "\"{name}\" has no room for such a call within a day; with these limits and reserves perhaps never"
+                        )
+                    }
                     Some(wait_ms) => format!(
                         "\"{name}\" takes no more calls now; there is room again in {}",
-                        time_in_words(wait_ms.saturating_add(999).saturating_mul(1_000))
+                        wait_in_words(wait_ms.saturating_mul(1_000))
                     ),
                     None => format!("\"{name}\" takes no more calls at the moment"),
                 },
@@ -252,6 +257,22 @@ mod tests {
         }
         assert_eq!(failure.exit(), Exit::Failed);
         assert_eq!(failure.json()["error"]["code"], "SCH-0501");
+    }
+
+    #[test]
+    fn a_wait_is_never_told_too_short_and_one_without_end_is_none() {
+        let said = |retry_after_ms| {
+            let error = ConnectorError::RateLimited { retry_after_ms };
+            Failure::of_call("shop", Side::Source, error).lines().join("\n")
+        };
+        assert!(said(Some(7_199_001)).contains("room again in 2 h\n"));
+        assert!(said(Some(5_400_001)).contains("room again in 1 h 31 min"));
+        let never = said(Some(limits::RETRY_AFTER_MS));
+        assert!(
+            never.contains("perhaps never") && !never.contains("room again"),
+            "{never}"
+        );
+        assert!(said(None).contains("at the moment"));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The closed set of connector failures; only these decide what happens next.
 
 use crate::connector::HttpError;
+use crate::time::wait_in_words;
 
 /// Why a call to an outside system did not give what was asked. Source: anchors 3.7, reliability.md §6.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectorError {
     /// The other side is busy or our budget is spent; nothing was executed.
-    #[error("throttled{}", .retry_after_ms.map(|ms| format!(", asked to wait {ms} ms")).unwrap_or_default())]
+    #[error("throttled{}", .retry_after_ms.map(|ms| format!(", asked to wait {}", wait_in_words(ms.saturating_mul(1_000)))).unwrap_or_default())]
     RateLimited {
         /// Wait that the other side asked for, in milliseconds.
         retry_after_ms: Option<i64>,

@@ -2,7 +2,7 @@
 
 use schakel_core::budget::{Usage, WindowUsage};
 use schakel_core::connector::{Class, Meter};
-use schakel_core::time::{Clock, Timestamp};
+use schakel_core::time::{Clock, Timestamp, wait_in_words};
 use schakel_engine::budget::stored;
 use schakel_engine::clock::SystemClock;
 use schakel_store::{BudgetDay, OpenOptions};
@@ -119,13 +119,18 @@ fn say(shop: &Shop, output: Output) {
             .collect()
     });
     output.table(&head, &days.collect::<Vec<_>>());
+    if !usage.windows.is_empty() && !shop.days.is_empty() {
+        output.line(
+            "a window counts the calls that the hub reserved as spent, a day only those that were made",
+        );
+    }
     for class in [Class::Live, Class::Backfill] {
         let wait_us = usage.wait_us[class.index()];
         if wait_us > 0 {
             output.line(format!(
                 "the next {} call may start in {}",
                 class.as_str(),
-                span(wait_us)
+                wait_in_words(wait_us)
             ));
         }
     }
@@ -133,10 +138,14 @@ fn say(shop: &Shop, output: Output) {
 
 fn window(window: &WindowUsage) -> Vec<String> {
     let told = |number: Option<i64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
-    let mut cells = vec![span(window.window_us), window.limit.to_string(), bar(window)];
+    let mut cells = vec![
+        wait_in_words(window.window_us),
+        window.limit.to_string(),
+        bar(window),
+    ];
     cells.extend(window.spent.map(|calls| calls.to_string()));
     cells.extend([told(window.others), told(window.left)]);
-    cells.push(window.reset_us.map_or_else(|| "-".to_owned(), span));
+    cells.push(window.reset_us.map_or_else(|| "-".to_owned(), wait_in_words));
     cells
 }
 
@@ -154,35 +163,12 @@ fn bar(window: &WindowUsage) -> String {
     bar
 }
 
-/// Writes a span with its two largest units.
-fn span(us: i64) -> String {
-    let seconds = us.saturating_add(999_999) / 1_000_000;
-    let (hours, minutes) = (seconds / 3_600, seconds % 3_600 / 60);
-    match (hours, minutes) {
-        (0, 0) => format!("{seconds} s"),
-        (0, _) if seconds % 60 == 0 => format!("{minutes} min"),
-        (0, _) => format!("{minutes} min {} s", seconds % 60),
-        (_, 0) => format!("{hours} h"),
-        _ => format!("{hours} h {minutes} min"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn spans_and_bars_are_readable() {
-        let spans = [
-            1,
-            1_000_000,
-            300_000_000,
-            187_000_000,
-            86_400_000_000,
-            5_460_000_000,
-        ]
-        .map(span);
-        assert_eq!(spans, ["1 s", "1 s", "5 min", "3 min 7 s", "24 h", "1 h 31 min"]);
+    fn bars_are_readable() {
         let window = WindowUsage {
             window_us: 300_000_000,
             limit: 300,

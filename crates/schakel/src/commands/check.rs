@@ -23,7 +23,7 @@ pub(crate) async fn run(config: &Config, output: Output) -> anyhow::Result<Exit>
     let Outside { sources, sinks, cx } = wiring::outside(Parts::of_config(config));
     let mut exit = Exit::Good;
     let mut found = Vec::new();
-    let store = open_if_there(config).await?;
+    let store = open_if_there(config, output).await?;
     for (name, source) in &sources {
         let way = WayIn::to(config, name, store.as_ref(), &cx).await?;
         let report = source

@@ -21,7 +21,7 @@ mod sync;
 mod walks;
 
 use schakel_core::id::ConnectionId;
-use schakel_store::{OpenOptions, Store};
+use schakel_store::{OpenOptions, Store, StoreError};
 
 use crate::cli::{Cli, Command};
 use crate::config::{Config, Layers};
@@ -93,19 +93,57 @@ async fn connection_id(store: &Store, name: &str) -> Result<ConnectionId, Failur
     })
 }
 
-/// Opens the database if a hub has made it: some commands work before the first start, too. The schema is left alone.
-async fn open_if_there(config: &Config) -> Result<Option<Store>, Failure> {
-    let is_file = config.hub.database.is_empty();
-    if is_file && !std::path::Path::new(&config.hub.database_url()).exists() {
+/// Opens the database to count calls in it, if a hub has made it: some commands work before the first start, too. The schema
+/// is left alone. Where nothing can be written, or the schema is an older one, a command goes on without, and says so.
+async fn open_if_there(config: &Config, output: Output) -> Result<Option<Store>, Failure> {
+    if config.hub.database.is_empty() && !std::path::Path::new(&config.hub.database_url()).exists() {
         return Ok(None);
     }
-    match open(config, OpenOptions { is_read_only: true }).await {
-        Ok(store) => store.close().await,
-        Err(failure) if is_file => return Err(failure),
-        // A PostgreSQL database that no hub has used yet has no tables.
-        Err(_) => return Ok(None),
+    let error = match open_to_count(config).await {
+        Ok(Some(store)) => return Ok(Some(store)),
+        Ok(None) => {
+            output.warning(READ_ONLY);
+            return Ok(None);
+        }
+        Err(error) => error,
+    };
+    match without(&error) {
+        Some(said) => {
+            if !said.is_empty() {
+                output.warning(said);
+            }
+            Ok(None)
+        }
+        None => Err(error.into()),
     }
-    open(config, OpenOptions::default()).await.map(Some)
+}
+
+/// Opens the database for writing without a change of its schema; `None` where nothing can be written.
+async fn open_to_count(config: &Config) -> Result<Option<Store>, StoreError> {
+    let url = config.hub.database_url();
+    let reader = Store::open(&url, OpenOptions { is_read_only: true }).await?;
+    reader.close().await;
+    let store = Store::open(&url, OpenOptions::default()).await?;
+    if store.may_write().await? {
+        return Ok(Some(store));
+    }
+    store.close().await;
+    Ok(None)
+}
+
+const READ_ONLY: &str = "this user may not write into the database, so the calls of this command are not counted in the budget; run it as the user of the hub";
+
+/// What is said where a command goes on without the database, nothing where no hub has used it yet; `None` where it must not.
+fn without(error: &StoreError) -> Option<&'static str> {
+    match error {
+        error if error.is_of_rights() => Some(READ_ONLY),
+        // A PostgreSQL database or an empty file.
+        StoreError::OlderSchema { found: 0, .. } => Some(""),
+        StoreError::OlderSchema { .. } => Some(
+            "the database was made by an older version, so the calls of this command are not counted in the budget; `schakel serve` brings it up to date",
+        ),
+        _ => None,
+    }
 }
 
 /// Opens the database of the configuration.
@@ -118,4 +156,18 @@ async fn open(config: &Config, options: OpenOptions) -> Result<Store, Failure> {
         ));
     }
     Ok(Store::open(&config.hub.database_url(), options).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_empty_an_older_and_a_read_only_database_are_done_without() {
+        let older = |found| StoreError::OlderSchema { found, known: 2 };
+        assert_eq!(without(&older(0)), Some(""));
+        assert!(without(&older(1)).is_some_and(|said| said.contains("older version")));
+        assert_eq!(without(&StoreError::NewerSchema { found: 3, known: 2 }), None);
+        assert_eq!(without(&StoreError::BadUrl(String::new())), None);
+    }
 }

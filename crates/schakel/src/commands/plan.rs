@@ -21,7 +21,7 @@ use crate::wiring::{TENANT, WayIn};
 /// Prints the plan of each shop.
 pub(crate) async fn run(config: &Config, args: &PlanArgs, output: Output) -> anyhow::Result<Exit> {
     let shops = shops(config, &args.which)?;
-    let store = open_if_there(config).await?;
+    let store = open_if_there(config, output).await?;
     let now = SystemClock::new().now();
     let mut plans = Vec::new();
     for shop in &shops.all {
@@ -161,7 +161,7 @@ fn say(shop: &Shop<'_>, plan: &Plan, now: Timestamp, output: Output) {
         ],
         &rows.collect::<Vec<_>>(),
     );
-    output.line("each is a switch of the route; order_rows are left out of a history by `schakel backfill start --without order_rows`");
+    output.line("each but order_rows is a switch of the route; `schakel backfill start --without order_rows` leaves those out of a history");
     say_people(shop, plan, output);
 }
 

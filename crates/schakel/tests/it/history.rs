@@ -5,7 +5,7 @@ use schakel_testkit::wait_until;
 use serde_json::Value;
 use tokio::task::block_in_place;
 
-use crate::process::{END, Outside};
+use crate::process::{END, Outside, schakel};
 
 /// What the shop holds before anybody connects it.
 const CUSTOMERS: u64 = 40;
@@ -93,6 +93,72 @@ async fn a_plan_is_made_before_anything_runs_and_a_history_waits_for_the_hub() {
     });
 }
 
+/// What `plan` does with the database at `address`: its exit code and what it says beside its result.
+fn planned(outside: &Outside, address: &str) -> (i32, String) {
+    let output = schakel()
+        .arg("--config")
+        .arg(outside.config())
+        .args(["--set", &format!("hub.database={address}"), "plan"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    (output.status.code().unwrap(), said)
+}
+
+/// A file that is no database is an error; an empty one is one that no hub has used yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_goes_on_without_a_database_only_where_none_is_there() {
+    let outside = filled(14).await;
+    block_in_place(|| {
+        assert_eq!(planned(&outside, ""), (0, String::new()), "there is none");
+        let file = outside.folder.path().join("schakel.db");
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(planned(&outside, ""), (0, String::new()));
+        std::fs::write(
+            file,
+            "this is no database, and long enough to have a head of one".repeat(100),
+        )
+        .unwrap();
+        let (exit, said) = planned(&outside, "");
+        assert!(exit == 1 && said.contains("SCH-0205"), "{exit}: {said}");
+    });
+}
+
+/// A database that cannot be used is an error, or calls would be spent outside the budget; where it may only be read, the
+/// command says that its calls are not counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_fails_is_not_taken_for_one_that_no_hub_has_used() {
+    let Some(database) = schakel_testkit::postgres::fresh_database() else {
+        return;
+    };
+    let outside = filled(15).await;
+    block_in_place(|| {
+        let address = database.url();
+        assert_eq!(planned(&outside, address), (0, String::new()), "it is empty");
+        let before = outside.shop.calls();
+        let (server, query) = address.split_once('?').unwrap_or((address, ""));
+        let other = format!("{server}_is_not_there?{query}");
+        let (exit, said) = planned(&outside, &other);
+        assert!(exit == 1 && said.contains("SCH-0205"), "{exit}: {said}");
+        assert_eq!(outside.shop.calls(), before, "nothing is spent");
+
+        let output = schakel()
+            .arg("--config")
+            .arg(outside.config())
+            .args(["--set", &format!("hub.database={address}"), "backfill", "start"])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(planned(&outside, address), (0, String::new()), "counted");
+        let reader = format!("{server}?{query}&options=-c%20default_transaction_read_only%3Don");
+        let (exit, said) = planned(&outside, &reader);
+        assert!(
+            exit == 0 && said.contains("calls of this command are not counted"),
+            "{exit}: {said}"
+        );
+    });
+}
+
 /// Commands write down what a hub shall look at; a sweep never begins later than the one before left off.
 #[tokio::test(flavor = "multi_thread")]
 async fn sweeps_and_reconciliations_wait_for_the_hub_and_leave_no_gap() {
@@ -126,6 +192,17 @@ async fn sweeps_and_reconciliations_wait_for_the_hub_and_leave_no_gap() {
             outside.ask(&["reconcile", "--accept-deletions"]).1,
             3,
             "nothing waits for consent"
+        );
+        let output = schakel()
+            .arg("--config")
+            .arg(outside.config())
+            .args(["reconcile", "--accept-deletions", "--wait"])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            said.contains("no hub runs") && !said.contains("waiting a minute"),
+            "{said}"
         );
         let (said, _) = outside.ask(&["plan", "--part", "order_rows"]);
         assert_eq!(
