@@ -128,10 +128,8 @@ impl Collection {
         let answer = call::ask(cx, settings, call).await?;
         match answer.body.clone() {
             Some(body) => Ok((answer, body)),
-            // Never the end of a list: the path exists as long as the shop does.
-            None => Err(ConnectorError::Malformed(format!(
-                "status 404: `{path}` is not there"
-            ))),
+            // Never the end of a list: the path exists as long as the shop does, and comes back with its language.
+            None => Err(ConnectorError::Unavailable(format!("`{path}` is not there"))),
         }
     }
 }

@@ -260,8 +260,8 @@ impl Trip<'_> {
     }
 
     /// Puts a walk back after a failure. Only what no patience mends stops it: a section that the key may not read, a
-    /// list that the source does not have, or the same unusable answer again and again. An outage or a refused key is waited out, however long it takes (reliability.md
-    /// §6).
+    /// list that the source does not have, or the same unusable answer again and again. An outage or a refused key is
+    /// waited out, however long it takes (reliability.md §6).
     fn failed(&self, before: &Walk, error: &ConnectorError) -> WalkPage {
         let mut after = before.clone();
         // What is throttled was not executed, and mostly not even sent.

@@ -15,7 +15,7 @@ const WAITS: &[(u16, &str)] = &[
         401,
         "the API key or its secret is wrong, switched off or withdrawn",
     ),
-    (404, "status 404: `orders` is not there"),
+    (404, "`orders` is not there"),
     (408, "not now, status 408"),
     (409, "status 409"),
     (410, "status 410"),
@@ -51,7 +51,7 @@ async fn a_page_that_is_answered_with_anything_but_a_refused_section_is_waited_f
 /// Patience ends where the same answer comes again and again; resumed, the part goes on where it was.
 #[tokio::test]
 async fn a_list_that_is_answered_with_the_same_status_again_and_again_stops_until_it_is_resumed() {
-    for (status, said) in [(400, "status 400"), (404, "status 404")] {
+    for (status, said) in [(400, "status 400"), (409, "status 409")] {
         let mut world = begun(3, 6, Setting::default()).await;
         world.answer("/orders.json", 3, (418, r#"{"error":{"message":"tea"}}"#));
         world.answer(
@@ -78,12 +78,13 @@ async fn a_list_that_is_answered_with_the_same_status_again_and_again_stops_unti
     }
 }
 
-/// An outage is none of these, however long it takes.
+/// An outage is none of these, however long it takes; nor is a language that is switched off, where all is 404.
 #[tokio::test]
 async fn an_outage_stops_nothing() {
     let mut world = begun(3, 6, Setting::default()).await;
     world.answer("/orders.json", 60, (503, "away"));
-    world.run(4 * STEPS).await;
+    world.answer("/orders.json", 60, (404, r#"{"error":{"code":404}}"#));
+    world.run(8 * STEPS).await;
     world.assert_all_done().await;
     world.assert_like_the_shop();
 }
