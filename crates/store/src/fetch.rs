@@ -194,8 +194,13 @@ impl Store {
         }
         let mut tx = self.db.begin().await?;
         let mut conn = tx.conn();
-        let rows = last_of_each(&rows, |(row, _)| row.key);
-        // First: it locks the rows, and tells which of them are still ours.
+        let mut rows = last_of_each(&rows, |(row, _)| row.key);
+        // In the order in which wishes lock them, or two would wait for each other.
+        rows.sort_by_key(|(row, _)| row.key);
+        for chunk in key_chunks(&rows) {
+            lock_chunk(&mut conn, tenant, chunk).await?;
+        }
+        // It tells which of them are still ours.
         let mut ended = BTreeSet::new();
         for chunk in key_chunks(&rows) {
             end_chunk(&mut conn, tenant, hold, chunk, now, &mut ended).await?;
@@ -336,6 +341,26 @@ pub(crate) async fn number_events(
 }
 
 /// Lets fetches go their ways after an answer, those that `hold` still holds; adds them to `ended`.
+/// Locks the rows of `rows` one after the other, in their order.
+async fn lock_chunk(
+    conn: &mut Conn<'_>,
+    tenant: TenantId,
+    rows: &[&(FetchRow, AfterFetch)],
+) -> Result<(), StoreError> {
+    let sql = conn
+        .sql(
+            "lock fetches",
+            "SELECT remote_id FROM wanted_fetch WHERE (tenant_id, connection_id, kind, remote_id) IN (VALUES ",
+        )
+        .key_rows(rows, |(row, _), values| {
+            values.put(tenant.0);
+            put_key(&row.key, values);
+        })
+        .push(") ORDER BY connection_id, kind, remote_id")
+        .push(conn.dialect().for_update());
+    conn.fetch(sql).await.map(drop)
+}
+
 async fn end_chunk(
     conn: &mut Conn<'_>,
     tenant: TenantId,
