@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use schakel_core::connector::{Cx, Part, Sink, Source};
+use schakel_core::forecast::Wants;
 use schakel_core::id::{ConnectionId, EventId, IdMaker, TenantId};
 use schakel_core::identity::BlockList;
 use schakel_core::preset::Preset;
@@ -148,10 +149,15 @@ pub struct Route {
 }
 
 impl Route {
-    /// Tells whether it shows anything of products: pictures in order rows, or titles and codes in the rows of carts.
-    #[must_use]
-    pub const fn needs_products(&self) -> bool {
-        self.has_pictures || (self.has_quotes && self.has_quote_rows)
+    /// Gives what it wants of its source.
+    const fn wants(&self) -> Wants {
+        Wants {
+            has_pictures: self.has_pictures,
+            has_quotes: self.has_quotes,
+            has_groups: self.has_groups,
+            has_quote_rows: self.has_quote_rows,
+            ..Wants::NOTHING
+        }
     }
 }
 
@@ -206,14 +212,9 @@ impl Hub {
     /// wants them, since they cost calls (A9).
     #[must_use]
     pub fn parts_of(&self, source: &SourceConnection) -> Vec<Part> {
-        let any = |wants: fn(&Route) -> bool| self.routes_from(source.id).any(wants);
-        let is_wanted = |part: &Part| match part {
-            Part::Products => any(Route::needs_products),
-            Part::Groups => any(|route| route.has_groups),
-            Part::Quotes | Part::Checkouts => any(|route| route.has_quotes),
-            Part::QuoteRows | Part::Variants => any(|route| route.has_quotes && route.has_quote_rows),
-            _ => true,
-        };
+        let of_routes = self.routes_from(source.id).map(Route::wants);
+        let wants: Vec<Wants> = of_routes.chain([Wants::NOTHING]).collect();
+        let is_wanted = |part: &Part| wants.iter().any(|wants| wants.includes(*part));
         source.source.parts().iter().copied().filter(is_wanted).collect()
     }
 

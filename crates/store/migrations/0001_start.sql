@@ -398,7 +398,6 @@ CREATE TABLE budget_guest (
     connection_id BIGINT NOT NULL,
     id BIGINT NOT NULL,
     class TEXT NOT NULL,
-    calls BIGINT NOT NULL,
     made_at BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, connection_id, id)
 );

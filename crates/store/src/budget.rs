@@ -11,32 +11,31 @@ use crate::Store;
 use crate::db::{Conn, Row};
 use crate::error::StoreError;
 use crate::lease;
-use crate::rows::{BudgetDay, BudgetRow, GuestCalls, Written};
+use crate::rows::{BudgetDay, BudgetRow, GuestCall, Written};
 use crate::sql::Sql;
 
 /// Microseconds of a day.
 const DAY_US: i64 = 86_400_000_000;
 
 /// Calls of guests, oldest first.
-const GUESTS: &str = "SELECT id, class, calls, made_at FROM budget_guest
+const GUESTS: &str = "SELECT id, class, made_at FROM budget_guest
      WHERE tenant_id = $1 AND connection_id = $2 ORDER BY id";
 
 async fn guests(
     conn: &mut Conn<'_>,
     tenant: TenantId,
     connection: ConnectionId,
-) -> Result<Vec<GuestCalls>, StoreError> {
+) -> Result<Vec<GuestCall>, StoreError> {
     let sql = conn.sql("read calls of guests", GUESTS);
     let rows = conn.fetch(sql.arg(tenant.0).arg(connection.0)).await?;
     rows.iter().map(guest_of).collect()
 }
 
-fn guest_of(row: &Row) -> Result<GuestCalls, StoreError> {
+fn guest_of(row: &Row) -> Result<GuestCall, StoreError> {
     let mut cells = row.cells();
-    Ok(GuestCalls {
+    Ok(GuestCall {
         id: cells.int()?,
         class: cells.word("budget_guest", "class", class_of)?,
-        calls: u32::try_from(cells.int()?).unwrap_or(u32::MAX),
         made_at: cells.time()?,
     })
 }
@@ -152,22 +151,22 @@ impl Store {
         &self,
         tenant: TenantId,
         connection: ConnectionId,
-    ) -> Result<Vec<GuestCalls>, StoreError> {
+    ) -> Result<Vec<GuestCall>, StoreError> {
         let sql = Sql::new(self.db.dialect(), "read calls of guests", GUESTS);
         let rows = self.db.read(sql.arg(tenant.0).arg(connection.0)).await?;
         rows.iter().map(guest_of).collect()
     }
 
-    /// Writes down calls of a guest when `is_room` says so of the budget and the calls of other guests, which do not
+    /// Writes down a call of a guest when `is_room` says so of the budget and the calls of other guests, which do not
     /// change meanwhile; gives what it says. Calls older than [`limits::GUEST_CALLS_US`] count in no window and go.
     ///
     /// # Errors
     /// [`StoreError::Driver`], [`StoreError::Contradiction`].
-    pub async fn put_guest_calls<T>(
+    pub async fn put_guest_call<T>(
         &self,
         (tenant, connection): (TenantId, ConnectionId),
-        new: GuestCalls,
-        is_room: impl FnOnce(Option<&BudgetRow>, &[GuestCalls]) -> Result<(), T>,
+        new: GuestCall,
+        is_room: impl FnOnce(Option<&BudgetRow>, &[GuestCall]) -> Result<(), T>,
     ) -> Result<Result<(), T>, StoreError> {
         let mut tx = self.db.begin().await?;
         let mut conn = tx.conn();
@@ -194,16 +193,12 @@ impl Store {
         conn.execute(sql.arg(tenant.0).arg(connection.0).arg(oldest))
             .await?;
         let sql = conn.sql(
-            "write calls of a guest",
-            "INSERT INTO budget_guest (tenant_id, connection_id, id, class, calls, made_at)
-             VALUES ($1, $2, $3, $4, $5, $6)",
+            "write a call of a guest",
+            "INSERT INTO budget_guest (tenant_id, connection_id, id, class, made_at)
+             VALUES ($1, $2, $3, $4, $5)",
         );
         let sql = sql.arg(tenant.0).arg(connection.0).arg(new.id);
-        let sql = sql
-            .arg(new.class.as_str())
-            .arg(i64::from(new.calls))
-            .arg(new.made_at);
-        conn.execute(sql).await?;
+        conn.execute(sql.arg(new.class.as_str()).arg(new.made_at)).await?;
         tx.commit().await?;
         Ok(Ok(()))
     }

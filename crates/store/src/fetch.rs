@@ -23,10 +23,10 @@ use crate::sql::{Sql, insert_chunks, key_chunks, last_of_each};
 
 /// Writes down that things shall be fetched.
 ///
-/// A hint, a deletion that the source tells of, a meeting to confirm, or groups or rows that changed, during a running fetch
-/// makes another one: what runs may have started before (I4). Whoever only misses a thing gets the answer of the fetch that runs, or that came
-/// a moment ago and waits in the inbox. No wish shortens a back-off, and none is paid within
-/// [`limits::FETCH_QUOTA_MS`] of the last answer.
+/// A hint, a deletion that the source tells of, a meeting to confirm, or groups or rows that changed, during a running
+/// fetch makes another one: what runs may have started before (I4). Whoever only misses a thing gets the answer of the
+/// fetch that runs, or that came a moment ago and waits in the inbox. No wish shortens a back-off, and none is paid
+/// within [`limits::FETCH_QUOTA_MS`] of the last answer.
 pub(crate) async fn want(conn: &mut Conn<'_>, tenant: TenantId, rows: &[FetchRow]) -> Result<(), StoreError> {
     let rows = each_once(rows);
     for chunk in insert_chunks(&rows, 12) {
@@ -341,23 +341,28 @@ pub(crate) async fn number_events(
 }
 
 /// Lets fetches go their ways after an answer, those that `hold` still holds; adds them to `ended`.
-/// Locks the rows of `rows` one after the other, in their order.
+/// Locks `rows` one after the other, as they stand: by key, like wishes. The engine's own order of words may be another.
 async fn lock_chunk(
     conn: &mut Conn<'_>,
     tenant: TenantId,
     rows: &[&(FetchRow, AfterFetch)],
 ) -> Result<(), StoreError> {
+    let mut place = 0_i64;
     let sql = conn
         .sql(
             "lock fetches",
-            "SELECT remote_id FROM wanted_fetch WHERE (tenant_id, connection_id, kind, remote_id) IN (VALUES ",
+            "WITH wanted (place, tenant, connection, thing, thing_id) AS (VALUES ",
         )
         .key_rows(rows, |(row, _), values| {
-            values.put(tenant.0);
+            place += 1;
+            values.put(place).put(tenant.0);
             put_key(&row.key, values);
         })
-        .push(") ORDER BY connection_id, kind, remote_id")
-        .push(conn.dialect().for_update());
+        .push(
+            ") SELECT remote_id FROM wanted, wanted_fetch AS d WHERE tenant_id = tenant AND connection_id = connection
+                 AND kind = thing AND remote_id = thing_id ORDER BY place",
+        )
+        .push(conn.dialect().for_update_of_d());
     conn.fetch(sql).await.map(drop)
 }
 
@@ -418,10 +423,22 @@ async fn forget_answered(
     for connection in connections {
         let sql = conn.sql(
             "forget answered fetches",
-            "DELETE FROM wanted_fetch
-             WHERE tenant_id = $1 AND connection_id = $2 AND due_at IS NULL AND not_before <= $3",
+            "WITH done (thing, thing_id) AS MATERIALIZED (SELECT kind, remote_id FROM wanted_fetch AS d WHERE tenant_id = ",
         );
-        conn.execute(sql.arg(tenant.0).arg(connection.0).arg(now)).await?;
+        // One that somebody wants again at this moment stays: whoever waits for it may wait for us.
+        let sql = sql
+            .bind(tenant.0)
+            .push(" AND connection_id = ")
+            .bind(connection.0)
+            .push(" AND due_at IS NULL AND not_before <= ")
+            .bind(now)
+            .push(conn.dialect().for_update_of_d_skip_locked())
+            .push(") DELETE FROM wanted_fetch WHERE tenant_id = ")
+            .bind(tenant.0)
+            .push(" AND connection_id = ")
+            .bind(connection.0)
+            .push(" AND (kind, remote_id) IN (SELECT thing, thing_id FROM done)");
+        conn.execute(sql).await?;
     }
     Ok(())
 }

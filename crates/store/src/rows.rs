@@ -2,7 +2,7 @@
 
 mod budget;
 
-pub use budget::{BudgetDay, BudgetRow, GuestCalls, Written};
+pub use budget::{BudgetDay, BudgetRow, GuestCall, Written};
 
 use schakel_core::connector::Class;
 use schakel_core::delivery::{DeliveryState, ObjectKind, Wish};

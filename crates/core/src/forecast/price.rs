@@ -79,16 +79,22 @@ impl Default for Wants {
     fn default() -> Self {
         Self {
             has_pictures: true,
-            has_quotes: false,
-            has_groups: false,
-            has_quote_rows: false,
-            is_hint: false,
-            is_polling: false,
+            ..Self::NOTHING
         }
     }
 }
 
 impl Wants {
+    /// Nothing beyond persons, their orders and shipments.
+    pub const NOTHING: Self = Self {
+        has_pictures: false,
+        has_quotes: false,
+        has_groups: false,
+        has_quote_rows: false,
+        is_hint: false,
+        is_polling: false,
+    };
+
     const fn needs_products(self) -> bool {
         self.has_pictures || self.includes(Part::QuoteRows)
     }

@@ -11,7 +11,7 @@ use schakel_core::budget::{Budget, Limits};
 use schakel_core::connector::{BoxFuture, Class, Http, HttpError, Request, Response};
 use schakel_core::id::{ConnectionId, TenantId};
 use schakel_core::time::{Clock, Timestamp};
-use schakel_store::{BudgetRow, GuestCalls, Store, StoreError};
+use schakel_store::{BudgetRow, GuestCall, Store, StoreError};
 
 use super::{saved_of, spent, unwritten};
 
@@ -90,20 +90,19 @@ impl GuestDoor {
         let (tenant, connection) = self.owner;
         let id = self.store.next_number(tenant, "guest").await.map_err(unwritten)?;
         let now = self.clock.now();
-        let new = GuestCalls {
+        let new = GuestCall {
             id,
             class,
-            calls: 1,
             made_at: now,
         };
-        let is_room = |row: Option<&BudgetRow>, guests: &[GuestCalls]| {
+        let is_room = |row: Option<&BudgetRow>, guests: &[GuestCall]| {
             let budget = aged(connection, &self.limits, (row, guests), now).map_err(Refused::Broken)?;
             match wait_us(budget, class, 1) {
                 0 => Ok(()),
                 wait_us => Err(Refused::Spent(wait_us)),
             }
         };
-        let written = self.store.put_guest_calls(self.owner, new, is_room).await;
+        let written = self.store.put_guest_call(self.owner, new, is_room).await;
         match written.map_err(unwritten)? {
             Ok(()) => Ok(Ok(())),
             Err(Refused::Spent(wait_us)) => Ok(Err(wait_us)),
@@ -143,7 +142,7 @@ fn wait_us(mut budget: Budget, class: Class, calls: u32) -> i64 {
 pub(super) fn aged(
     connection: ConnectionId,
     limits: &Limits,
-    (row, guests): (Option<&BudgetRow>, &[GuestCalls]),
+    (row, guests): (Option<&BudgetRow>, &[GuestCall]),
     now: Timestamp,
 ) -> Result<Budget, StoreError> {
     let age_us = |at: Timestamp| now.as_micros().saturating_sub(at.as_micros()).max(0);
@@ -162,7 +161,7 @@ pub(super) fn aged(
         None => Budget::new(limits),
     };
     for guest in guests {
-        budget.started_elsewhere(guest.class, guest.calls, -age_us(guest.made_at));
+        budget.started_elsewhere(guest.class, 1, -age_us(guest.made_at));
     }
     Ok(budget)
 }

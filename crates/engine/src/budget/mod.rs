@@ -2,8 +2,8 @@
 //!
 //! The rule itself is `core::budget`; here it meets the store, the lease and the network. One process owns the
 //! budget of a connection: on SQLite the only one, on PostgreSQL the one that holds the lease `source:<connection>`.
-//! Nothing here waits: a call without room is refused with the time after which there may be some, and the caller
-//! decides. See docs/spec/budget.md.
+//! The hub waits nowhere here: a call without room is refused with the time after which there may be some, and the
+//! caller decides. Commands have a door of their own (`guest`). See docs/spec/budget.md.
 
 mod door;
 mod guest;
@@ -271,7 +271,7 @@ impl Ledger {
             let Some(budget) = budget else { return Ok(()) };
             for guest in guests {
                 if counted.insert(guest.id) {
-                    budget.started_elsewhere(guest.class, guest.calls, now_us);
+                    budget.started_elsewhere(guest.class, 1, now_us);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Carts whose time is over: of one person, and how many there are that nobody is known for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schakel_core::delivery::ObjectKind;
 use schakel_core::id::TenantId;
@@ -87,12 +87,19 @@ pub(super) async fn carts(
     let mut held: Vec<&Held> = rows.iter().map(|row| &row.held).collect();
     held.sort_by_key(|held| std::cmp::Reverse((held.moment(), held.key)));
     held.truncate(CARTS_MAX);
-    let mut views = Vec::new();
-    for held in held {
-        let ended = Ended::read(store, tenant, held.key.connection).await?;
-        views.push(view(names, held.key, held.moment(), &ended));
+    let mut ended = BTreeMap::new();
+    for connection in held
+        .iter()
+        .map(|held| held.key.connection)
+        .collect::<BTreeSet<_>>()
+    {
+        ended.insert(connection, Ended::read(store, tenant, connection).await?);
     }
-    Ok(views)
+    let views = held.iter().map(|held| {
+        let ended = ended.get(&held.key.connection);
+        view(names, held.key, held.moment(), ended.map_or(&[], Vec::as_slice))
+    });
+    Ok(views.collect())
 }
 
 fn view(names: &Names, key: RecordKey, moment: Option<Timestamp>, ended: &[Ended]) -> CartView {

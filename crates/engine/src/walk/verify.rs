@@ -21,8 +21,8 @@ const COUNT_WAIT_MS: i64 = 2 * 60_000;
 /// Differences on a page of ids from which on reading the page with contents is cheaper than asking for each.
 const FEW: usize = 3;
 
-/// Things that are looked at for missing ones, noted or asked about in one transaction: a list that suddenly answers empty has all that is
-/// held missing.
+/// Things that are looked at for missing ones, noted or asked about in one transaction: a list that suddenly answers
+/// empty has all that is held missing.
 const MISSING: usize = 500;
 
 impl Trip<'_> {

@@ -85,7 +85,7 @@ impl<'a> Shop<'a> {
             has_pictures: routes().any(|route| route.pictures),
             has_quotes: routes().any(|route| route.quotes),
             has_groups: routes().any(|route| route.customer_groups),
-            has_quote_rows: routes().any(|route| route.quote_rows),
+            has_quote_rows: routes().any(|route| route.quotes && route.quote_rows),
             is_hint: shop.webhook_trust == "hint",
             is_polling: !shop.webhooks,
         };

@@ -9,7 +9,7 @@ use schakel_core::time::Timestamp;
 use super::make::{SHOP, TENANT, at};
 use super::on_both;
 use crate::Store;
-use crate::rows::{BudgetRow, GuestCalls, Written};
+use crate::rows::{BudgetRow, GuestCall, Written};
 
 on_both! {
     a_budget_is_read_as_it_was_last_written,
@@ -103,18 +103,14 @@ async fn old_days_go(store: Store) {
 }
 
 async fn calls_of_guests_are_counted_before_a_budget_is_written(store: Store) {
-    let of = |id| GuestCalls {
+    let of = |id| GuestCall {
         id,
         class: Class::Sweep,
-        calls: 3,
         made_at: at(2),
     };
     let put = async |id, is_room: bool| {
-        let asked = |_: Option<&BudgetRow>, _: &[GuestCalls]| if is_room { Ok(()) } else { Err("no room") };
-        store
-            .put_guest_calls((TENANT, SHOP), of(id), asked)
-            .await
-            .unwrap()
+        let asked = |_: Option<&BudgetRow>, _: &[GuestCall]| if is_room { Ok(()) } else { Err("no room") };
+        store.put_guest_call((TENANT, SHOP), of(id), asked).await.unwrap()
     };
     let write = async |saved, counted: &[i64]| {
         let (budget, counted) = (row(saved, at(3)), &counted.iter().copied().collect());
@@ -131,12 +127,12 @@ async fn calls_of_guests_are_counted_before_a_budget_is_written(store: Store) {
     assert_eq!(write("one", &[1, 3]).await, Written::Yes);
     assert_eq!(store.guest_calls(TENANT, SHOP).await.unwrap(), []);
     let mut seen = None;
-    let look = |row: Option<&BudgetRow>, guests: &[GuestCalls]| {
+    let look = |row: Option<&BudgetRow>, guests: &[GuestCall]| {
         seen = Some((row.map(|row| row.saved.clone()), guests.len()));
         Err::<(), ()>(())
     };
     store
-        .put_guest_calls((TENANT, SHOP), of(4), look)
+        .put_guest_call((TENANT, SHOP), of(4), look)
         .await
         .unwrap()
         .unwrap_err();
@@ -146,13 +142,12 @@ async fn calls_of_guests_are_counted_before_a_budget_is_written(store: Store) {
 async fn calls_of_guests_that_count_in_no_window_go(store: Store) {
     let day_s = 86_400;
     for (id, second) in [(1, 0), (2, day_s), (3, day_s + 7_200)] {
-        let new = GuestCalls {
+        let new = GuestCall {
             id,
             class: Class::Live,
-            calls: 1,
             made_at: at(second),
         };
-        let put = store.put_guest_calls((TENANT, SHOP), new, |_, _| Ok::<(), ()>(()));
+        let put = store.put_guest_call((TENANT, SHOP), new, |_, _| Ok::<(), ()>(()));
         assert_eq!(put.await.unwrap(), Ok(()));
     }
     let kept = store.guest_calls(TENANT, SHOP).await.unwrap();

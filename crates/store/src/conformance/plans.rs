@@ -20,7 +20,7 @@ use super::make::{
 };
 use crate::dialect::Dialect;
 use crate::rows::{
-    AfterFetch, BudgetRow, DeadFilter, GuestCalls, Outcome, Piece, QuarantineFilter, WalkPage, Written,
+    AfterFetch, BudgetRow, DeadFilter, GuestCall, Outcome, Piece, QuarantineFilter, WalkPage, Written,
 };
 use crate::{Store, WriteTx};
 
@@ -385,14 +385,13 @@ async fn run_small(store: &Store) {
         saved: String::new(),
         saved_at: at(1),
     };
-    let guest = GuestCalls {
+    let guest = GuestCall {
         id: 1,
         class: Class::Sweep,
-        calls: 1,
         made_at: at(1),
     };
-    let is_room = |_: Option<&BudgetRow>, _: &[GuestCalls]| Ok::<(), ()>(());
-    let put = store.put_guest_calls((t, SHOP), guest, is_room).await.unwrap();
+    let is_room = |_: Option<&BudgetRow>, _: &[GuestCall]| Ok::<(), ()>(());
+    let put = store.put_guest_call((t, SHOP), guest, is_room).await.unwrap();
     assert_eq!(put, Ok(()));
     store.guest_calls(t, SHOP).await.unwrap();
     let counted = BTreeSet::from([1]);

@@ -12,16 +12,14 @@ pub struct BudgetRow {
     pub saved_at: Timestamp,
 }
 
-/// Calls that a command makes beside the hub, until the owner of the budget counts them.
+/// A call that a command makes beside the hub, until the owner of the budget counts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GuestCalls {
-    /// Their number among those of the tenant.
+pub struct GuestCall {
+    /// Its number among those of the tenant.
     pub id: i64,
     /// Who pays.
     pub class: Class,
-    /// How many.
-    pub calls: u32,
-    /// When they were written down, before the first was made. No rule of the hub believes it.
+    /// When it was written down, before it was made. No rule of the hub believes it.
     pub made_at: Timestamp,
 }
 

@@ -5,8 +5,8 @@ use schakel_core::walk::{Job, WalkState};
 use schakel_sandbox::lightspeed::Kind;
 
 use super::bad_input::{NEVER, begun};
-use super::history::STEPS;
-use super::world::{SOURCE, Setting, TENANT};
+use super::history::{STEPS, ends_like_the_shop};
+use super::world::Setting;
 
 /// What the walk over orders shows after a page of it was answered with a status twice.
 const WAITS: &[(u16, &str)] = &[
@@ -41,10 +41,7 @@ async fn a_page_that_is_answered_with_anything_but_a_refused_section_is_waited_f
         let walk = world.run_until((Job::Backfill, Part::Orders), said).await;
         assert!(walk.is_open() && walk.failures == 1, "{status}: {walk:?}");
         assert!(walk.due_at > walk.updated_at, "{status}: it waits");
-        world.run(STEPS).await;
-        world.assert_all_done().await;
-        world.assert_like_the_shop();
-        world.assert_nothing_deleted();
+        ends_like_the_shop(&mut world).await;
     }
 }
 
@@ -65,16 +62,8 @@ async fn a_list_that_is_answered_with_the_same_status_again_and_again_stops_unti
             walk.note.contains(said) && walk.note.ends_with("; 50 times, so this part stopped"),
             "{walk:?}"
         );
-        let change = (&[WalkState::Stopped][..], WalkState::Waiting);
-        let store = &world.hub.store;
-        store
-            .set_walks(TENANT, SOURCE, Job::Backfill, &[Part::Orders], change)
-            .await
-            .unwrap();
-        world.run(STEPS).await;
-        world.assert_all_done().await;
-        world.assert_like_the_shop();
-        world.assert_nothing_deleted();
+        world.resume(Job::Backfill, &[Part::Orders]).await;
+        ends_like_the_shop(&mut world).await;
     }
 }
 

@@ -8,8 +8,8 @@ use schakel_sandbox::door::Seed;
 use schakel_sandbox::lightspeed::traffic::{Generator, Mix};
 use schakel_sandbox::lightspeed::{Access, Kind, Options, Permissions, RestFault, RestFaults, Window};
 
-use super::history::{STEPS, shop};
-use super::world::{Past, SOURCE, Setting, TENANT};
+use super::history::{STEPS, ends_like_the_shop, shop};
+use super::world::{Past, Setting};
 
 /// Waits for the end.
 pub const NEVER: &str = "a note that no walk has";
@@ -67,12 +67,7 @@ async fn counts_that_lie_stop_a_history_with_the_reason_and_the_next_walk_is_don
     world.assert_nothing_deleted();
 
     world.shop.set_count_offset("orders", 0);
-    let states = (&[WalkState::Stopped][..], WalkState::Waiting);
-    let store = world.hub.store.clone();
-    store
-        .set_walks(TENANT, SOURCE, Job::Backfill, &[Part::Orders], states)
-        .await
-        .unwrap();
+    world.resume(Job::Backfill, &[Part::Orders]).await;
     world.begin(Job::Reconcile, &[Part::Orders]).await;
     world.run(STEPS).await;
     world.assert_all_done().await;
@@ -181,10 +176,7 @@ async fn a_language_that_is_switched_off_is_said_and_waited_out() {
     }
     world.assert_nothing_deleted();
     assert!(world.shop.set_language_active("nl", true));
-    world.run(STEPS).await;
-    world.assert_all_done().await;
-    world.assert_like_the_shop();
-    world.assert_nothing_deleted();
+    ends_like_the_shop(&mut world).await;
 }
 
 #[tokio::test]
@@ -207,16 +199,8 @@ async fn a_section_that_is_withdrawn_half_way_stops_its_parts_until_it_is_given_
 
     world.shop.set_permissions(&key, Permissions::default());
     let parts = world.parts();
-    let states = (&[WalkState::Stopped][..], WalkState::Waiting);
-    let store = world.hub.store.clone();
-    store
-        .set_walks(TENANT, SOURCE, Job::Backfill, &parts, states)
-        .await
-        .unwrap();
-    world.run(STEPS).await;
-    world.assert_all_done().await;
-    world.assert_like_the_shop();
-    world.assert_nothing_deleted();
+    world.resume(Job::Backfill, &parts).await;
+    ends_like_the_shop(&mut world).await;
 }
 
 #[tokio::test]

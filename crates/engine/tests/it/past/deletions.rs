@@ -6,17 +6,8 @@ use schakel_sandbox::door::Seed;
 use schakel_sandbox::lightspeed::traffic::{Generator, Mix};
 use schakel_sandbox::lightspeed::{Kind, RestFault, RestFaults};
 
-use super::history::{STEPS, shop};
+use super::history::{STEPS, known, shop};
 use super::world::{Past, SOURCE, Setting, TENANT};
-
-async fn known(customers: u64, orders: u64, setting: Setting) -> Past {
-    let mut world = shop(customers, orders, setting).await;
-    let parts = world.parts();
-    world.begin(Job::Backfill, &parts).await;
-    world.run(STEPS).await;
-    world.assert_all_done().await;
-    world
-}
 
 async fn reconcile(world: &mut Past) {
     let parts: Vec<Part> = world
@@ -132,12 +123,7 @@ async fn many_missing_things_wait_for_consent() {
         walk.note
     );
     world.assert_nothing_deleted();
-    let states = (&[WalkState::Stopped][..], WalkState::Waiting);
-    let store = world.hub.store.clone();
-    store
-        .set_walks(TENANT, SOURCE, Job::Reconcile, &[Part::Orders], states)
-        .await
-        .unwrap();
+    world.resume(Job::Reconcile, &[Part::Orders]).await;
     world.run(STEPS).await;
     assert_eq!(gone(&world)[1].len(), 25);
     world.assert_all_done().await;

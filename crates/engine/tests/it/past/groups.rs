@@ -39,12 +39,7 @@ async fn resume(world: &Past, job: Job) {
 }
 
 async fn change(world: &Past, job: Job, (from, to): (WalkState, WalkState)) {
-    let states = (&[from][..], to);
-    let store = world.hub.store.clone();
-    let touched = store
-        .set_walks(TENANT, SOURCE, job, &[Part::Groups], states)
-        .await;
-    assert_eq!(touched.unwrap(), 1);
+    assert_eq!(world.set(job, &[Part::Groups], from, to).await, 1);
 }
 
 #[tokio::test]

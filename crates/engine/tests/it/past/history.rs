@@ -25,6 +25,24 @@ pub async fn shop(customers: u64, orders: u64, setting: Setting) -> Past {
     world
 }
 
+/// A world whose history is read.
+pub async fn known(customers: u64, orders: u64, setting: Setting) -> Past {
+    let mut world = shop(customers, orders, setting).await;
+    let parts = world.parts();
+    world.begin(Job::Backfill, &parts).await;
+    world.run(STEPS).await;
+    world.assert_all_done().await;
+    world
+}
+
+/// Runs to the end: every walk is done, the account is like the shop, and nothing was marked deleted.
+pub async fn ends_like_the_shop(world: &mut Past) {
+    world.run(STEPS).await;
+    world.assert_all_done().await;
+    world.assert_like_the_shop();
+    world.assert_nothing_deleted();
+}
+
 #[tokio::test]
 async fn everything_there_once_was_reaches_the_account_with_the_fewest_calls() {
     let mut world = shop(100, 300, Setting::default()).await;

@@ -8,7 +8,7 @@ use schakel_engine::walk::Stepped;
 use schakel_sandbox::lightspeed::Kind;
 
 use super::bad_input::{NEVER, begun};
-use super::history::STEPS;
+use super::history::{STEPS, ends_like_the_shop};
 use super::world::{Past, Setting, TENANT};
 
 /// Rows of which one has no id: the order is set aside with them.
@@ -106,17 +106,8 @@ async fn rows_that_are_refused_hold_up_no_other_and_what_is_left_can_be_read_lat
     assert_eq!(walk.state, WalkState::Stopped, "{walk:?}");
     assert!(walk.note.starts_with("1 order gives no rows"), "{}", walk.note);
     assert!(walk.note.contains("when it changes"), "{}", walk.note);
-    let states = (&[WalkState::Stopped][..], WalkState::Waiting);
-    let store = world.hub.store.clone();
-    let key = super::world::SOURCE;
-    store
-        .set_walks(TENANT, key, Job::Backfill, &[Part::OrderRows], states)
-        .await
-        .unwrap();
-    world.run(STEPS).await;
-    world.assert_all_done().await;
-    world.assert_like_the_shop();
-    world.assert_nothing_deleted();
+    world.resume(Job::Backfill, &[Part::OrderRows]).await;
+    ends_like_the_shop(&mut world).await;
 }
 
 #[tokio::test]

@@ -12,20 +12,11 @@ use schakel_engine::walk::Stepped;
 use schakel_sandbox::lightspeed::{Kind, WebhookFaults};
 use schakel_store::RecordRow;
 
-use super::history::{STEPS, shop};
+use super::history::{STEPS, known, shop};
 use super::world::{Past, SOURCE, Setting, TENANT};
 
 /// Most missing things of one transaction (`engine::walk`).
 const AT_ONCE: i64 = 500;
-
-async fn known(customers: u64, orders: u64, setting: Setting) -> Past {
-    let mut world = shop(customers, orders, setting).await;
-    let parts = world.parts();
-    world.begin(Job::Backfill, &parts).await;
-    world.run(STEPS).await;
-    world.assert_all_done().await;
-    world
-}
 
 fn key(kind: RecordKind, id: i64) -> RecordKey {
     RecordKey::new(SOURCE, kind, id)
@@ -79,11 +70,7 @@ async fn a_list_that_lost_nearly_all_is_noted_in_bounded_steps_and_nobody_is_ask
     assert_eq!(walk.listed, signed(world.shop.ids(Kind::Customer).len() as u64));
     assert_eq!(store.findings(TENANT, SOURCE, 9).await.unwrap(), []);
 
-    let states = (&[WalkState::Stopped][..], WalkState::Waiting);
-    store
-        .set_walks(TENANT, SOURCE, part.0, &[part.1], states)
-        .await
-        .unwrap();
+    world.resume(part.0, &[part.1]).await;
     let mut before = 0;
     while world.walk(part.0, part.1).await.is_open() {
         world.walk_alone().await;

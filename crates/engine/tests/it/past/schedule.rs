@@ -6,7 +6,7 @@ use schakel_engine::hub::WalkSettings;
 use schakel_sandbox::lightspeed::{Access, Options, Permissions};
 
 use super::bad_input::{NEVER, begun, until_orders};
-use super::world::{Past, SOURCE, Setting, TENANT};
+use super::world::{Past, Setting};
 
 const DAY_MIN: i64 = 24 * 60;
 
@@ -35,11 +35,7 @@ async fn compared(world: &mut Past, days: i64) -> Vec<Part> {
 }
 
 async fn set(world: &Past, part: Part, from: WalkState, to: WalkState) {
-    let store = world.hub.store.clone();
-    let touched = store
-        .set_walks(TENANT, SOURCE, Job::Backfill, &[part], (&[from], to))
-        .await;
-    assert_eq!(touched.unwrap(), 1);
+    assert_eq!(world.set(Job::Backfill, &[part], from, to).await, 1);
 }
 
 #[tokio::test]

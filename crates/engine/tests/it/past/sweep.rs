@@ -10,7 +10,7 @@ use schakel_sandbox::door::Seed;
 use schakel_sandbox::lightspeed::traffic::{Generator, Mix};
 use schakel_sandbox::lightspeed::{Kind, WebhookFaults};
 
-use super::history::{STEPS, shop};
+use super::history::{STEPS, known, shop};
 use super::world::{Past, SOURCE, Setting, TENANT};
 
 fn every(minutes: i64) -> WalkSettings {
@@ -19,16 +19,6 @@ fn every(minutes: i64) -> WalkSettings {
         checkouts_ms: minutes * 60_000,
         ..WalkSettings::OFF
     }
-}
-
-/// A world whose history is read.
-async fn known(customers: u64, orders: u64, setting: Setting) -> Past {
-    let mut world = shop(customers, orders, setting).await;
-    let parts = world.parts();
-    world.begin(Job::Backfill, &parts).await;
-    world.run(STEPS).await;
-    world.assert_all_done().await;
-    world
 }
 
 async fn findings(world: &Past) -> BTreeMap<(Part, u64), (What, Why)> {

@@ -185,12 +185,9 @@ async fn a_gap_that_was_read_is_not_read_again_while_the_silence_goes_on() {
     let expected = [back(heard_at), back(began[0].0), back(began[1].0)];
     assert_eq!(began.iter().map(|(_, from)| *from).collect::<Vec<_>>(), expected);
     // A sweep of the gap that did not come to its end reads it once more.
-    let states = (&[WalkState::Done][..], WalkState::Stopped);
-    let store = world.hub.store.clone();
-    store
-        .set_walks(TENANT, SOURCE, Job::Sweep, &[Part::Orders], states)
-        .await
-        .unwrap();
+    world
+        .set(Job::Sweep, &[Part::Orders], WalkState::Done, WalkState::Stopped)
+        .await;
     for _ in 0..61 {
         world.clock.advance_ms(60_000);
         world.watching.step().await.unwrap();
@@ -259,12 +256,14 @@ async fn a_gap_takes_nothing_from_a_sweep_that_is_open_and_leaves_a_halted_one()
     world
         .begin_span(Job::Sweep, &[Part::Orders, Part::Customers], span)
         .await;
-    let states = (&[WalkState::Waiting][..], WalkState::Paused);
-    let store = world.hub.store.clone();
-    store
-        .set_walks(TENANT, SOURCE, Job::Sweep, &[Part::Customers], states)
-        .await
-        .unwrap();
+    world
+        .set(
+            Job::Sweep,
+            &[Part::Customers],
+            WalkState::Waiting,
+            WalkState::Paused,
+        )
+        .await;
     for _ in 0..40 {
         world.clock.advance_ms(60_000);
         world.watching.step().await.unwrap();

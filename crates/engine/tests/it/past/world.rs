@@ -279,6 +279,20 @@ impl Past {
         self.hub.store.begin_walks(TENANT, &walks).await.unwrap();
     }
 
+    /// Changes walks that are in the state `from`, as a person does; returns how many.
+    pub async fn set(&self, job: Job, parts: &[Part], from: WalkState, to: WalkState) -> u64 {
+        let store = &self.hub.store;
+        store
+            .set_walks(TENANT, SOURCE, job, parts, (&[from], to))
+            .await
+            .unwrap()
+    }
+
+    /// Resumes walks that stopped.
+    pub async fn resume(&self, job: Job, parts: &[Part]) {
+        self.set(job, parts, WalkState::Stopped, WalkState::Waiting).await;
+    }
+
     /// The parts of this world's route.
     pub fn parts(&self) -> Vec<Part> {
         self.hub.parts_of(&self.hub.sources[&SOURCE])
