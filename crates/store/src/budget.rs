@@ -40,12 +40,40 @@ fn guest_of(row: &Row) -> Result<GuestCall, StoreError> {
     })
 }
 
-fn budget_of(row: &Row) -> Result<BudgetRow, StoreError> {
+/// Reads the row of a budget; `None` for one that only guests have locked.
+fn budget_of(row: &Row) -> Result<Option<BudgetRow>, StoreError> {
     let mut cells = row.cells();
-    Ok(BudgetRow {
+    let budget = BudgetRow {
         saved: cells.text()?,
         saved_at: cells.time()?,
-    })
+    };
+    Ok((!budget.saved.is_empty()).then_some(budget))
+}
+
+/// Locks the row of a budget until the end of the transaction, and reads it. Before the first budget is written an empty
+/// row is put there: without one there is nothing to lock, and two guests would find the same room.
+async fn lock_budget(
+    conn: &mut Conn<'_>,
+    tenant: TenantId,
+    connection: ConnectionId,
+) -> Result<Option<BudgetRow>, StoreError> {
+    let sql = conn.sql(
+        "make the row of a budget",
+        "INSERT INTO budget (tenant_id, connection_id, saved, saved_at) VALUES ($1, $2, '', 0)
+         ON CONFLICT (tenant_id, connection_id) DO NOTHING",
+    );
+    conn.execute(sql.arg(tenant.0).arg(connection.0)).await?;
+    let sql = conn
+        .sql(
+            "lock a budget",
+            "SELECT saved, saved_at FROM budget WHERE tenant_id = ",
+        )
+        .bind(tenant.0)
+        .push(" AND connection_id = ")
+        .bind(connection.0)
+        .push(conn.dialect().for_update());
+    let rows = conn.fetch(sql).await?;
+    rows.first().map(budget_of).transpose().map(Option::flatten)
 }
 
 fn class_of(word: &str) -> Option<Class> {
@@ -68,7 +96,7 @@ impl Store {
             "SELECT saved, saved_at FROM budget WHERE tenant_id = $1 AND connection_id = $2",
         );
         let rows = self.db.read(sql.arg(tenant.0).arg(connection.0)).await?;
-        rows.first().map(budget_of).transpose()
+        rows.first().map(budget_of).transpose().map(Option::flatten)
     }
 
     /// Writes the budget of `connection` and adds `calls`, by class in the order of [`Class::ALL`], to its day; days
@@ -170,17 +198,7 @@ impl Store {
     ) -> Result<Result<(), T>, StoreError> {
         let mut tx = self.db.begin().await?;
         let mut conn = tx.conn();
-        let sql = conn
-            .sql(
-                "read a budget",
-                "SELECT saved, saved_at FROM budget WHERE tenant_id = ",
-            )
-            .bind(tenant.0)
-            .push(" AND connection_id = ")
-            .bind(connection.0)
-            .push(conn.dialect().for_update());
-        let rows = conn.fetch(sql).await?;
-        let budget = rows.first().map(budget_of).transpose()?;
+        let budget = lock_budget(&mut conn, tenant, connection).await?;
         let guests = guests(&mut conn, tenant, connection).await?;
         if let Err(refused) = is_room(budget.as_ref(), &guests) {
             return Ok(Err(refused));

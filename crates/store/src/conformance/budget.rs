@@ -18,6 +18,8 @@ on_both! {
     old_days_go,
     calls_of_guests_are_counted_before_a_budget_is_written,
     calls_of_guests_that_count_in_no_window_go,
+    guests_find_the_same_room_once_before_there_is_a_budget,
+    no_call_of_a_guest_is_forgotten_by_the_first_budget,
 }
 
 fn row(saved: &str, saved_at: Timestamp) -> BudgetRow {
@@ -152,4 +154,62 @@ async fn calls_of_guests_that_count_in_no_window_go(store: Store) {
     }
     let kept = store.guest_calls(TENANT, SHOP).await.unwrap();
     assert_eq!(kept.iter().map(|calls| calls.id).collect::<Vec<_>>(), [2, 3]);
+}
+
+/// How often something is tried that goes wrong only when two of them meet.
+const TIMES: i64 = 20;
+
+fn shop(number: i64) -> ConnectionId {
+    ConnectionId(SHOP.0 + number)
+}
+
+async fn guests_find_the_same_room_once_before_there_is_a_budget(store: Store) {
+    for number in 0..TIMES {
+        let put = |id| {
+            let new = GuestCall {
+                id,
+                class: Class::Live,
+                made_at: at(2),
+            };
+            let is_room = |row: Option<&BudgetRow>, guests: &[GuestCall]| {
+                assert_eq!(row, None);
+                if guests.is_empty() { Ok(()) } else { Err(()) }
+            };
+            store.put_guest_call((TENANT, shop(number)), new, is_room)
+        };
+        let all = tokio::join!(put(1), put(2), put(3), put(4));
+        let all = [all.0, all.1, all.2, all.3].map(|put| u32::from(put.unwrap().is_ok()));
+        assert_eq!(all.iter().sum::<u32>(), 1, "there was room for one");
+        assert_eq!(
+            store.budget(TENANT, shop(number)).await.unwrap(),
+            None,
+            "a locked row is no budget"
+        );
+    }
+}
+
+/// The owner counted the first call, and writes the first budget while a guest writes down the second.
+async fn no_call_of_a_guest_is_forgotten_by_the_first_budget(store: Store) {
+    for number in 0..TIMES {
+        let put = |id| {
+            let new = GuestCall {
+                id,
+                class: Class::Live,
+                made_at: at(2),
+            };
+            store.put_guest_call((TENANT, shop(number)), new, |_, _| Ok::<(), ()>(()))
+        };
+        put(1).await.unwrap().unwrap();
+        let (budget, counted) = (row("one", at(3)), BTreeSet::from([1]));
+        let write = store.put_budget(TENANT, shop(number), &budget, ([0; 4], &counted), None);
+        let (written, second) = tokio::join!(write, put(2));
+        second.unwrap().unwrap();
+        let left = store.guest_calls(TENANT, shop(number)).await.unwrap();
+        let left: Vec<i64> = left.iter().map(|guest| guest.id).collect();
+        let expected = match written.unwrap() {
+            Written::Yes => vec![2],
+            _ => vec![1, 2],
+        };
+        assert_eq!(left, expected);
+    }
 }
