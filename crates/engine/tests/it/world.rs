@@ -1,34 +1,31 @@
 //! A whole hub in one test: real store, real connectors, simulators behind an in-process door, one manual clock.
 
+mod inside;
+mod make;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use axum::Router;
-use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 use md5::{Digest, Md5};
-use schakel_connectors::copernica;
-use schakel_connectors::lightspeed::{self, Lightspeed};
-use schakel_core::connector::{BoxFuture, Class, Cx, Http, HttpError, Request, Response, Sink, Source};
-use schakel_core::id::{ConnectionId, IdMaker, TenantId};
-use schakel_core::identity::BlockList;
-use schakel_core::preset::Preset;
+use schakel_core::connector::{Class, Cx};
+use schakel_core::id::ConnectionId;
 use schakel_core::record::{RecordKey, RecordKind};
-use schakel_core::time::{Clock, ManualClock, Timestamp, Zone};
+use schakel_core::time::{Clock, ManualClock, Timestamp};
 use schakel_engine::apply::{self, Fence};
-use schakel_engine::budget::Ledger;
-use schakel_engine::clock::Dice;
 use schakel_engine::deliver::{Gauge, Loop};
 use schakel_engine::fetch;
-use schakel_engine::hub::{HookAddress, Hub, Route, SinkConnection, SourceConnection, Wake, WalkSettings};
+use schakel_engine::hub::Hub;
 use schakel_engine::intake::{self, Entrance, NotAccepted};
 use schakel_sandbox::copernica::{self as simulated, FaultKind};
 use schakel_sandbox::door::SimClock;
 use schakel_store::{FetchRow, InboxCounts, Inserted, OpenOptions, Store};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tower::ServiceExt;
+
+use self::inside::{Fault, Inside, Refusal};
+pub use self::make::{copernica_settings, lightspeed_settings};
+use self::make::{hub, living_shop};
 
 /// The shop of every story.
 pub const SHOP: i64 = 297_541;
@@ -47,122 +44,6 @@ struct Shared(ManualClock);
 impl SimClock for Shared {
     fn now_us(&self) -> i64 {
         self.0.now().as_micros()
-    }
-}
-
-/// A door that reaches simulators without a socket, and a shop that is a table of answers.
-struct Inside {
-    copernica: Router,
-    shop: Arc<Mutex<BTreeMap<String, Value>>>,
-    asked: Arc<Mutex<Vec<String>>>,
-    refusal: Refusal,
-    simulator: simulated::Simulator,
-    fault: Fault,
-}
-
-/// What the shop answers to everything, when set: a status and seconds to wait.
-type Refusal = Arc<Mutex<Option<(u16, u32)>>>;
-
-/// A fault that hits the call after this many others.
-type Fault = Arc<Mutex<Option<(usize, FaultKind)>>>;
-
-/// How long the door waits for a simulator that never answers; a real door waits longer.
-const PATIENCE: Duration = Duration::from_millis(300);
-
-impl Http for Inside {
-    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, HttpError>> {
-        Box::pin(async move {
-            if let Some(path) = request.url.strip_prefix("https://shop.test") {
-                return Ok(self.shop_answer(path));
-            }
-            let path = request
-                .url
-                .trim_start_matches("https://copernica.test")
-                .to_owned();
-            self.arm(&path);
-            let mut builder = axum::http::Request::builder()
-                .method(request.method.as_str())
-                .uri(path);
-            for (name, value) in &request.headers {
-                builder = builder.header(*name, value);
-            }
-            let call = builder
-                .body(Body::from(request.body))
-                .map_err(|e| HttpError::NotSent(e.to_string()))?;
-            let answer = async {
-                let answer = self
-                    .copernica
-                    .clone()
-                    .oneshot(call)
-                    .await
-                    .map_err(|_| HttpError::Lost(String::new()))?;
-                let (head, body) = answer.into_parts();
-                let body = to_bytes(body, usize::MAX)
-                    .await
-                    .map_err(|_| HttpError::Lost("cut off".to_owned()))?;
-                Ok((head, body))
-            };
-            let silent = || Err(HttpError::Lost("no answer".to_owned()));
-            let (head, body) = tokio::time::timeout(PATIENCE, answer)
-                .await
-                .unwrap_or_else(|_| silent())?;
-            let headers = head
-                .headers
-                .iter()
-                .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
-                .collect();
-            Ok(Response {
-                status: head.status.as_u16(),
-                headers,
-                body,
-            })
-        })
-    }
-}
-
-impl Inside {
-    /// Lets the armed fault hit when it is this call's turn.
-    fn arm(&self, path: &str) {
-        let mut fault = self.fault.lock().unwrap();
-        if path.starts_with("/authenticate") {
-            return;
-        }
-        match *fault {
-            Some((0, kind)) => {
-                self.simulator.fail_next(kind, 1);
-                *fault = None;
-            }
-            Some((left, kind)) => *fault = Some((left - 1, kind)),
-            None => {}
-        }
-    }
-
-    fn shop_answer(&self, path: &str) -> Response {
-        self.asked.lock().unwrap().push(path.to_owned());
-        let name = path.split('?').next().unwrap_or(path);
-        if let Some((status, wait_s)) = *self.refusal.lock().unwrap() {
-            return Response {
-                status,
-                headers: vec![("retry-after".to_owned(), wait_s.to_string())],
-                body: Bytes::new(),
-            };
-        }
-        let shop = self.shop.lock().unwrap();
-        let (status, body) = shop.get(name).map_or_else(
-            || {
-                let error =
-                    json!({"error": {"code": 404, "method": "GET", "request": name, "message": "Not found"}});
-                (404, error)
-            },
-            |body| (200, body.clone()),
-        );
-        let date = ("date".to_owned(), "Tue, 12 May 2026 11:00:00 GMT".to_owned());
-        let kind = ("content-type".to_owned(), "application/json".to_owned());
-        Response {
-            status,
-            headers: vec![date, kind],
-            body: Bytes::from(body.to_string()),
-        }
     }
 }
 
@@ -504,95 +385,4 @@ impl World {
             );
         }
     }
-}
-
-/// What every living shop answers, whatever it has.
-fn living_shop() -> BTreeMap<String, Value> {
-    let read = json!({"read": true, "write": true});
-    let permissions = json!({"accountPermissions": {"content": read, "products": read, "customers": read,
-        "orders": read, "settings": read, "tracking": read}});
-    let languages = json!({"languages": [{"code": "nl", "isActive": true}]});
-    let shop = json!({"shop": {"id": SHOP, "mainDomain": "shop.example.org"}});
-    BTreeMap::from([
-        ("/nl/account/permissions.json".to_owned(), permissions),
-        ("/nl/shop.json".to_owned(), shop),
-        ("/nl/languages.json".to_owned(), languages),
-    ])
-}
-
-fn hub(store: Store, clock: &ManualClock, cx: Cx) -> Hub {
-    let preset = Arc::new(Preset::bookerz());
-    let source: Arc<dyn Source> = Arc::new(Lightspeed::new(lightspeed_settings()));
-    let sink: Arc<dyn Sink> = Arc::new(copernica::Copernica::new(copernica_settings(), preset.clone()));
-    let source = SourceConnection {
-        id: SOURCE,
-        name: "shop".to_owned(),
-        source,
-        cx: cx.clone(),
-        scope: 1,
-        fetches: 4,
-        walks: WalkSettings::OFF,
-        hook_address: HookAddress::default(),
-        ledger: Arc::new(Ledger::unmetered(
-            store.clone(),
-            TenantId(1),
-            SOURCE,
-            Arc::new(clock.clone()),
-        )),
-    };
-    let sink = SinkConnection {
-        id: SINK,
-        name: "copernica".to_owned(),
-        sink,
-        cx,
-        settle_ms: SETTLE_MS,
-        attempt_ms: 20_000,
-        concurrency: 8,
-    };
-    let route = Route {
-        source: SOURCE,
-        sink: SINK,
-        preset,
-        shop_id: SHOP,
-        is_unconfirmed_enough: false,
-        has_pictures: true,
-        has_quotes: true,
-        has_quote_rows: false,
-        carts: schakel_engine::hub::CartRule::default(),
-        has_groups: false,
-        zone: Zone::amsterdam(),
-        hold_ms: 30_000,
-    };
-    Hub {
-        store,
-        tenant: TenantId(1),
-        sources: BTreeMap::from([(SOURCE, source)]),
-        sinks: BTreeMap::from([(SINK, sink)]),
-        routes: vec![route],
-        blocked: BlockList::standard(),
-        hub_key: [7; 32],
-        clock: Arc::new(clock.clone()),
-        dice: Arc::new(Dice::seeded(11)),
-        ids: Arc::new(IdMaker::new(1)),
-        worker: "worker-1".to_owned(),
-        wake: Wake::default(),
-    }
-}
-
-/// The settings of the first shop.
-pub fn lightspeed_settings() -> lightspeed::Settings {
-    serde_json::from_value(json!({
-        "base_url": "https://shop.test/", "api_key": "5b1d0c7e9f2a4836a1b2c3d4e5f60718", "api_secret": SECRET,
-        "shop_id": SHOP, "language": "nl",
-    }))
-    .unwrap()
-}
-
-/// The settings of the account.
-pub fn copernica_settings() -> copernica::Settings {
-    serde_json::from_value(json!({
-        "base_url": "https://copernica.test", "auth_url": "https://copernica.test/authenticate",
-        "access_token": "sandbox-token", "database": DATABASE,
-    }))
-    .unwrap()
 }
