@@ -208,6 +208,17 @@ impl Hub {
         self.routes.iter().filter(move |route| route.source == source)
     }
 
+    /// Gives what the routes of each source want of it together; a source that no route names is left out.
+    #[must_use]
+    pub fn wants(&self) -> BTreeMap<ConnectionId, Wants> {
+        let mut all: BTreeMap<ConnectionId, Wants> = BTreeMap::new();
+        for route in &self.routes {
+            let wants = all.entry(route.source).or_insert(Wants::NOTHING);
+            *wants = wants.and(route.wants());
+        }
+        all
+    }
+
     /// Gives the parts of a source that anything is done with: pictures, groups and carts with their rows only where a route
     /// wants them, since they cost calls (A9).
     #[must_use]

@@ -95,6 +95,19 @@ impl Wants {
         is_polling: false,
     };
 
+    /// Gives what this and `other` want together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            has_pictures: self.has_pictures || other.has_pictures,
+            has_quotes: self.has_quotes || other.has_quotes,
+            has_groups: self.has_groups || other.has_groups,
+            has_quote_rows: self.has_quote_rows || other.has_quote_rows,
+            is_hint: self.is_hint || other.is_hint,
+            is_polling: self.is_polling || other.is_polling,
+        }
+    }
+
     const fn needs_products(self) -> bool {
         self.has_pictures || self.includes(Part::QuoteRows)
     }

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schakel_core::connector::Class;
 use schakel_core::delivery::ObjectKind;
 use schakel_core::entity::{LanguageName, Order, Product, Quote, Shipment, Variant};
+use schakel_core::forecast::Wants;
 use schakel_core::id::{ConnectionId, EntityId, RelationId};
 use schakel_core::identity::MatchKey;
 use schakel_core::record::{Content, Held, RecordKey, RecordKind};
@@ -44,6 +45,8 @@ pub(super) struct Loaded {
     since: BTreeMap<RecordKey, Timestamp>,
     since_any: Timestamp,
     class: Class,
+    /// What the routes of each source want.
+    wants: BTreeMap<ConnectionId, Wants>,
     /// Persons to plan.
     pub changed: BTreeSet<RelationId>,
     /// Numbers that no sink may hold any more.
@@ -86,6 +89,7 @@ pub(super) async fn load(
         since: input.since,
         since_any: input.since_any,
         class: input.class,
+        wants: hub.wants(),
         changed: input.changed,
         absent: input.absent,
         orders: input.orders,
@@ -155,6 +159,11 @@ impl Loaded {
             (_, _, Content::Variant(variant)) => Some(variant),
             _ => None,
         }
+    }
+
+    /// Gives what the routes of a source want of it.
+    fn wants_of(&self, source: ConnectionId) -> Wants {
+        self.wants.get(&source).copied().unwrap_or(Wants::NOTHING)
     }
 
     /// Gives everything below persons that is to be planned, an order's rows with their order.
@@ -465,10 +474,11 @@ impl Loaded {
                 }
             };
             want(RecordKind::Customer, order.customer_id, "customer");
-            if !is_history && hub.routes_from(key.connection).any(|route| route.has_quotes) {
+            let wants = self.wants_of(key.connection);
+            if !is_history && wants.has_quotes {
                 want(RecordKind::Quote, order.quote_id, "quote");
             }
-            if hub.routes_from(key.connection).any(|route| route.has_pictures) {
+            if wants.has_pictures {
                 for row in &order.rows {
                     want(RecordKind::Product, row.product_id, "product");
                 }
@@ -482,9 +492,9 @@ impl Loaded {
             if quote.customer_id > 0 && self.is_unknown(&customer) {
                 wanted.entry(customer).or_insert("customer");
             }
-            self.want_cart_rows(hub, key, quote, &mut wanted);
+            self.want_cart_rows(key, quote, &mut wanted);
         }
-        for customer in self.customers_with_groups(hub).filter(|_| !is_history) {
+        for customer in self.customers_with_groups().filter(|_| !is_history) {
             if self.are_groups_stale(&customer) {
                 wanted.entry(groups_of(customer)).or_insert("groups");
                 later.insert(groups_of(customer), self.groups_due_at(&customer, now));

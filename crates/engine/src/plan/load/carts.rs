@@ -132,15 +132,12 @@ impl Loaded {
     /// version: an answer without rows is not asked for again.
     pub(super) fn want_cart_rows(
         &self,
-        hub: &Hub,
         key: &RecordKey,
         quote: &Quote,
         wanted: &mut BTreeMap<RecordKey, &'static str>,
     ) {
-        let Some(held) = self.held(key).filter(|_| {
-            let mut routes = hub.routes_from(key.connection);
-            routes.any(|route| route.has_quote_rows)
-        }) else {
+        let is_wanted = self.wants_of(key.connection).has_quote_rows;
+        let Some(held) = self.held(key).filter(|_| is_wanted) else {
             return;
         };
         let live_at = held.live.as_ref().map(|(version, ..)| version.at);

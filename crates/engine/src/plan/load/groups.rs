@@ -35,7 +35,7 @@ impl Loaded {
 
     /// Adds the groups of the persons to plan, where a route wants groups.
     pub(super) async fn groups_of_people(&mut self, hub: &Hub, tx: &mut WriteTx) -> Result<(), StoreError> {
-        let groups: Vec<RecordKey> = self.customers_with_groups(hub).map(groups_of).collect();
+        let groups: Vec<RecordKey> = self.customers_with_groups().map(groups_of).collect();
         self.records(hub, tx, groups.clone()).await?;
         let unread = groups.iter().filter(|key| self.is_unknown(key));
         let shops: BTreeSet<ConnectionId> = unread.map(|key| key.connection).collect();
@@ -58,18 +58,12 @@ impl Loaded {
     }
 
     /// Gives the customers among the persons to plan of whose shop a route wants groups.
-    pub(super) fn customers_with_groups(&self, hub: &Hub) -> impl Iterator<Item = RecordKey> {
-        let shops: BTreeSet<ConnectionId> = hub
-            .routes
-            .iter()
-            .filter(|route| route.has_groups)
-            .map(|route| route.source)
-            .collect();
+    pub(super) fn customers_with_groups(&self) -> impl Iterator<Item = RecordKey> {
         let members = self.changed.iter().filter_map(|id| self.members.get(id));
         members
             .flatten()
             .copied()
-            .filter(move |key| key.kind == RecordKind::Customer && shops.contains(&key.connection))
+            .filter(|key| key.kind == RecordKind::Customer && self.wants_of(key.connection).has_groups)
     }
 
     /// Draws numbers for the entities that are to show one and have none (mission, Where the seeds are silent).
