@@ -56,12 +56,15 @@ impl Store {
         Ok(ProcessLock { _file: file })
     }
 
-    /// Tells whether a hub works on this store at `now`: on SQLite whether a process holds the file, on PostgreSQL whether
-    /// one holds the lease `name`.
+    /// Tells whether a hub works on this store now: on SQLite whether a process holds the file, on PostgreSQL whether one
+    /// holds the lease `name`.
+    ///
+    /// The lease is measured with the server's clock, to which a hub must be near when it starts: the machine that asks may
+    /// have any time.
     ///
     /// # Errors
     /// [`StoreError::Driver`].
-    pub async fn is_served(&self, name: &str, now: Timestamp) -> Result<bool, StoreError> {
+    pub async fn is_served(&self, name: &str) -> Result<bool, StoreError> {
         if let Some(file) = &self.file {
             let file = File::open(lock_path(file));
             return Ok(file.is_ok_and(|file| file.try_lock_shared().is_err()));
@@ -69,9 +72,10 @@ impl Store {
         let sql = Sql::new(
             self.db.dialect(),
             "look for a hub",
-            "SELECT COUNT(*) FROM lease WHERE name = $1 AND expires_at > $2",
+            "SELECT COUNT(*) FROM lease
+             WHERE expires_at > CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT) AND name = ",
         );
-        let rows = self.db.read(sql.arg(name).arg(now)).await?;
+        let rows = self.db.read(sql.bind(name)).await?;
         Ok(rows.first().map(|row| row.cells().int()).transpose()? > Some(0))
     }
 

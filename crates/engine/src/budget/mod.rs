@@ -385,12 +385,12 @@ fn lease_of(connection: ConnectionId) -> String {
     format!("source:{}", connection.0)
 }
 
-/// Tells whether a hub runs on `store` that reads `connection` at `now`.
+/// Tells whether a hub runs on `store` that reads `connection` now.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn is_served(store: &Store, connection: ConnectionId, now: Timestamp) -> Result<bool, StoreError> {
-    store.is_served(&lease_of(connection), now).await
+pub async fn is_served(store: &Store, connection: ConnectionId) -> Result<bool, StoreError> {
+    store.is_served(&lease_of(connection)).await
 }
 
 /// A budget as the store holds it, for commands that run beside a hub.

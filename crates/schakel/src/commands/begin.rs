@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use schakel_core::connector::Part;
 use schakel_core::id::ConnectionId;
-use schakel_core::time::{Clock, Timestamp};
+use schakel_core::time::Timestamp;
 use schakel_core::walk::{Job, Walk, WalkState};
 use schakel_engine::budget::is_served;
-use schakel_engine::clock::SystemClock;
 use schakel_store::{OpenOptions, Store};
 use serde_json::{Value, json};
 
@@ -86,7 +85,7 @@ pub(super) async fn at_each_shop(
     let mut exit = Exit::Good;
     let mut all = Vec::new();
     for (shop, connection, begun) in begun_at {
-        let is_running = is_served(&store, connection, SystemClock::new().now()).await?;
+        let is_running = is_served(&store, connection).await?;
         let is_waited = task.is_waited && !begun.parts.is_empty();
         if !is_running {
             output.warning(no_hub(is_waited));
@@ -171,7 +170,7 @@ async fn wait(
             bar.set_message(now_at);
         }
         if looks.is_multiple_of(LOOKS_PER_HUB) {
-            let is_running = is_served(store, connection, SystemClock::new().now()).await?;
+            let is_running = is_served(store, connection).await?;
             match watch.look(&walks, is_running) {
                 Sign::Fine => {}
                 Sign::Untouched => bar.suspend(|| output.warning(&untouched(shop.name()))),
@@ -224,7 +223,7 @@ impl Watch {
         } else {
             self.still.saturating_add(1)
         };
-        // A lease is measured with our clock, which may be ahead; a walk that goes on needs none to be believed.
+        // A lease is written with the clock of the hub, which may be off since it started; a walk that goes on needs none to be believed.
         self.without_hub = if is_running || is_touched {
             0
         } else {
@@ -273,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_walk_that_goes_on_is_a_hub_whatever_our_clock_says() {
+    fn a_walk_that_goes_on_is_a_hub_whatever_a_clock_says() {
         let goes_on = |look| walk(WalkState::Running, i64::from(look / 10));
         assert!(signs(200, false, goes_on).is_empty());
         let stands = |look: u32| walk(WalkState::Running, i64::from(look.min(20)));

@@ -9,6 +9,7 @@ on_both! {
     what_was_written_is_there_after_reopening,
     durability_is_told,
     the_clock_of_a_server_is_told,
+    a_hub_that_works_on_the_store_is_seen,
 }
 
 const READ_ONLY: OpenOptions = OpenOptions { is_read_only: true };
@@ -147,4 +148,46 @@ async fn folders_of_a_new_file_are_made() {
         .unwrap();
     store.close().await;
     assert!(file.is_file());
+}
+
+/// Whoever asks is another opening of the same database, as a command is; it has no say in what time it is.
+async fn a_hub_that_works_on_the_store_is_seen(store: Store) {
+    const LEASE: &str = "source:1";
+    const MINUTE_MS: i64 = 60_000;
+    let asking = Store::open(&address(&store).await, OpenOptions::default())
+        .await
+        .unwrap();
+    assert!(!asking.is_served(LEASE).await.unwrap(), "nobody was there yet");
+    let Some(now) = store.server_time().await.unwrap() else {
+        let hub = store.lock().unwrap();
+        assert!(asking.is_served(LEASE).await.unwrap());
+        drop(hub);
+        assert!(!asking.is_served(LEASE).await.unwrap(), "it went");
+        return asking.close().await;
+    };
+    let _hub = store.lock().unwrap();
+    assert!(!asking.is_served(LEASE).await.unwrap(), "many may have a server");
+    let first = store
+        .take_lease(LEASE, "hub", now, MINUTE_MS)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(asking.is_served(LEASE).await.unwrap());
+    assert!(!asking.is_served("source:2").await.unwrap(), "another source");
+    let long_ago = now.plus_ms(-2 * MINUTE_MS);
+    assert!(
+        store
+            .renew_lease(LEASE, first, long_ago, MINUTE_MS)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !asking.is_served(LEASE).await.unwrap(),
+        "it was killed a minute ago"
+    );
+    assert!(store.renew_lease(LEASE, first, now, MINUTE_MS).await.unwrap());
+    assert!(asking.is_served(LEASE).await.unwrap());
+    assert!(store.release_lease(LEASE, first).await.unwrap());
+    assert!(!asking.is_served(LEASE).await.unwrap(), "it went");
+    asking.close().await;
 }
