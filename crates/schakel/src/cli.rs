@@ -174,8 +174,8 @@ pub(crate) struct SetupArgs {
 /// Arguments of `explain`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ExplainArgs {
-    /// E-mail address, RelationID or order number
-    #[arg(value_name = "EMAIL|RELATION|ORDER")]
+    /// E-mail address, RelationID, order number, or the shop's id of an order or cart
+    #[arg(value_name = "EMAIL|RELATION|ORDER|CART")]
     pub who: String,
     /// Show at most this many events
     #[arg(long, value_name = "N", default_value_t = 20)]

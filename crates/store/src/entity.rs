@@ -33,6 +33,25 @@ impl Store {
         self.db.read(sql).await?.iter().map(entity_row).collect()
     }
 
+    /// Returns the entities that are known of `keys`, outside of any transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`]; [`StoreError::Contradiction`].
+    pub async fn read_things(
+        &self,
+        tenant: TenantId,
+        keys: &[EntityKey],
+    ) -> Result<Vec<EntityRow>, StoreError> {
+        let mut found = Vec::with_capacity(keys.len());
+        for chunk in key_chunks(keys) {
+            let sql = Sql::new(self.db.dialect(), "read entities", SELECT);
+            for row in self.db.read(of_keys(sql, tenant, chunk)).await? {
+                found.push(entity_row(&row)?);
+            }
+        }
+        Ok(found)
+    }
+
     /// Returns the entities with these ids, such as the objects of deliveries, outside of any transaction.
     ///
     /// # Errors
@@ -58,6 +77,18 @@ impl Store {
     }
 }
 
+fn of_keys(sql: Sql, tenant: TenantId, keys: &[EntityKey]) -> Sql {
+    sql.push("(tenant_id, connection_id, kind, remote_id) IN (VALUES ")
+        .key_rows(keys, |key, values| {
+            values
+                .put(tenant.0)
+                .put(key.connection.0)
+                .put(key.kind.as_str())
+                .put(key.remote_id);
+        })
+        .push(")")
+}
+
 pub(crate) async fn read(
     conn: &mut Conn<'_>,
     tenant: TenantId,
@@ -65,17 +96,7 @@ pub(crate) async fn read(
 ) -> Result<Vec<EntityRow>, StoreError> {
     let mut found = Vec::with_capacity(keys.len());
     for chunk in key_chunks(keys) {
-        let sql = conn
-            .sql("read entities", SELECT)
-            .push("(tenant_id, connection_id, kind, remote_id) IN (VALUES ")
-            .key_rows(chunk, |key, values| {
-                values
-                    .put(tenant.0)
-                    .put(key.connection.0)
-                    .put(key.kind.as_str())
-                    .put(key.remote_id);
-            })
-            .push(")");
+        let sql = of_keys(conn.sql("read entities", SELECT), tenant, chunk);
         collect(conn, sql, &mut found).await?;
     }
     Ok(found)

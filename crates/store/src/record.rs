@@ -58,6 +58,30 @@ impl Store {
         Ok(found)
     }
 
+    /// Returns the records of `kind` that refer to one of `ref_ids`, such as the checkouts of a cart, outside of any
+    /// transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`]; [`StoreError::Contradiction`].
+    pub async fn read_referring(
+        &self,
+        tenant: TenantId,
+        kind: RecordKind,
+        connection: ConnectionId,
+        ref_ids: &[i64],
+    ) -> Result<Vec<RecordRow>, StoreError> {
+        let mut found = Vec::new();
+        for chunk in key_chunks(ref_ids) {
+            let sql = Sql::new(self.db.dialect(), REFERRING, SELECT);
+            let rows = self
+                .db
+                .read(to_refs(sql, tenant, (kind, connection), chunk))
+                .await?;
+            found.append(&mut rows.iter().map(record_row).collect::<Result<Vec<_>, _>>()?);
+        }
+        Ok(found)
+    }
+
     /// Returns the orders, or carts, whose rows are not known at their newest version ([`Held::are_rows_due`]), with the
     /// event that said that version: at most `limit`, those with the highest ids first, only ids below `below`.
     ///
@@ -221,6 +245,16 @@ pub(crate) async fn moments(
     Ok(found)
 }
 
+const REFERRING: &str = "read records by what they refer to";
+
+fn to_refs(sql: Sql, tenant: TenantId, (kind, connection): (RecordKind, ConnectionId), refs: &[i64]) -> Sql {
+    sql.push("ref_id <> 0 AND (tenant_id, connection_id, kind, ref_id) IN (VALUES ")
+        .key_rows(refs, |id, values| {
+            values.put(tenant.0).put(connection.0).put(kind.as_str()).put(*id);
+        })
+        .push(")")
+}
+
 pub(crate) async fn referring(
     conn: &mut Conn<'_>,
     tenant: TenantId,
@@ -230,13 +264,7 @@ pub(crate) async fn referring(
 ) -> Result<Vec<RecordRow>, StoreError> {
     let mut found = Vec::new();
     for chunk in key_chunks(ref_ids) {
-        let sql = conn
-            .sql("read records by what they refer to", SELECT)
-            .push("ref_id <> 0 AND (tenant_id, connection_id, kind, ref_id) IN (VALUES ")
-            .key_rows(chunk, |id, values| {
-                values.put(tenant.0).put(connection.0).put(kind.as_str()).put(*id);
-            })
-            .push(")");
+        let sql = to_refs(conn.sql(REFERRING, SELECT), tenant, (kind, connection), chunk);
         collect(conn, sql, &mut found).await?;
     }
     Ok(found)

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::Presets;
 use super::carts::{self, CartView};
+use super::nobody;
 
 /// Longest chain of numbers that lead to each other; longer ones would be a fault of ours.
 const ALIASES_MAX: usize = 16;
@@ -184,7 +185,7 @@ pub struct Moment {
     pub problems: Vec<String>,
 }
 
-/// Explains whom `who` names: an e-mail address, a number of a person, or a number or id of an order.
+/// Explains whom `who` names: an e-mail address, a number of a person, a number or id of an order, or an id of a cart.
 ///
 /// Several persons may have one address or order number (in several shops); nobody is found as an empty list.
 /// `events_max` bounds the events of each.
@@ -192,13 +193,7 @@ pub struct Moment {
 /// # Errors
 /// When the store fails.
 pub async fn explain(reader: Reader<'_>, who: &str, events_max: usize) -> Result<Vec<Explained>, StoreError> {
-    let Reader { store, tenant, .. } = reader;
-    let names: Names = store
-        .connections(tenant)
-        .await?
-        .into_iter()
-        .map(|row| (row.id, row.name))
-        .collect();
+    let names = names(reader).await?;
     let mut explained: Vec<Explained> = Vec::new();
     for asked in find(reader, who.trim(), &names).await? {
         let Some(row) = living(reader, asked).await? else {
@@ -215,6 +210,12 @@ pub async fn explain(reader: Reader<'_>, who: &str, events_max: usize) -> Result
 
 /// Names of the connections.
 pub(super) type Names = BTreeMap<ConnectionId, String>;
+
+/// Reads the names of the connections.
+pub(super) async fn names(reader: Reader<'_>) -> Result<Names, StoreError> {
+    let rows = reader.store.connections(reader.tenant).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
+}
 
 pub(super) fn name_of(names: &Names, id: ConnectionId) -> String {
     names.get(&id).cloned().unwrap_or_else(|| id.to_string())
@@ -246,6 +247,11 @@ async fn find(reader: Reader<'_>, who: &str, names: &Names) -> Result<Vec<Relati
     let mut found = Vec::new();
     for order in &orders {
         found.extend(person_of_order(reader, order).await?);
+    }
+    if let (Some(number), true) = (number, found.is_empty()) {
+        for cart in nobody::carts_called(reader, names, number).await? {
+            found.extend(nobody::holder(reader, cart.held.key).await?);
+        }
     }
     Ok(found)
 }
@@ -460,7 +466,8 @@ fn fields(presets: &Presets, row: &DeliveryRow) -> BTreeMap<String, Value> {
     fields.map(|(name, value)| (name.to_string(), value)).collect()
 }
 
-async fn events(
+/// Gives the newest events about `members` and `entities`, and those of them that cannot be read.
+pub(super) async fn events(
     reader: Reader<'_>,
     names: &Names,
     members: Vec<RecordKey>,

@@ -1,6 +1,6 @@
 //! Report: what the tables say, for people. Reads only; the command line and the pages show the same.
 //!
-//! [`status()`] is the hub in numbers, [`explain()`] is one person with the reasons, [`preview()`] is what a
+//! [`status()`] is the hub in numbers, [`explain()`] is one person with the reasons, [`nobodys_carts()`] the carts of nobody, [`preview()`] is what a
 //! delivery would do now, [`quarantine()`] and [`dead()`] are what waits for a person, [`progress()`] is how far a history is,
 //! [`price`] what it costs. No SQL here and no words of a language: who shows it says it.
 
@@ -8,6 +8,7 @@ mod aside;
 mod carts;
 mod explain;
 mod history;
+mod nobody;
 mod presets;
 mod preview;
 pub mod price;
@@ -23,6 +24,7 @@ pub use explain::{Because, Explained, Member, MergeView, Moment, Reader, SinkVie
 pub use history::{
     End, FindingLine, Findings, PartProgress, Progress, Subject, WalkLine, end, findings, parts_in, progress,
 };
+pub use nobody::{CheckoutView, NobodysCart, nobodys_carts};
 pub use presets::Presets;
 pub use preview::{Change, KindPreview, Preview, Rejected, Sample, preview};
 pub use status::{InboxLine, Latency, LeftWaiting, Probe, QuarantineLine, SinkLine, Status, status};

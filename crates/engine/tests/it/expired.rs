@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use schakel_core::limits;
 use schakel_engine::apply::{self, Fence, Stepped};
-use schakel_engine::report::{self, CartLine, Presets, Probe, Reader};
+use schakel_engine::report::{self, CartLine, NobodysCart, Presets, Probe, Reader};
 use schakel_engine::supervise;
 use schakel_testkit::wait_until;
 use serde_json::{Value, json};
@@ -116,6 +116,68 @@ fn now(world: &World, id: i64) -> Value {
     let mut cart = quote(id, 0, 5);
     cart["updatedAt"] = json!(world.hub.clock.now().to_string());
     cart
+}
+
+/// What `explain` says of the cart `id`: whose it is, or what nobody's is like.
+async fn explained(world: &World, id: i64) -> (Vec<i64>, Vec<NobodysCart>) {
+    let reader = Reader {
+        store: &world.hub.store,
+        tenant: world.hub.tenant,
+        presets: &Presets::default(),
+        is_unconfirmed_enough: false,
+    };
+    let id = id.to_string();
+    let people = report::explain(reader, &id, 9).await.unwrap();
+    let carts = report::nobodys_carts(reader, &id, 9).await.unwrap();
+    (people.iter().map(|person| person.relation).collect(), carts)
+}
+
+#[tokio::test]
+async fn a_cart_of_nobody_is_explained_by_its_id() {
+    let mut world = world().await;
+    assert_eq!(
+        apply::end_carts(&world.hub, Fence::Alone).await.unwrap().events,
+        0
+    );
+    let (people, carts) = explained(&world, 70).await;
+    assert_eq!((people, carts.len()), (vec![1], 0), "it is Jan's");
+
+    let (people, carts) = explained(&world, 71).await;
+    assert_eq!((people.len(), carts.len()), (0, 1));
+    let cart = &carts[0];
+    assert_eq!((cart.cart_of_nobody, cart.connection.as_str()), (71, "shop"));
+    assert_eq!(cart.waits_since.as_deref(), Some("2026-05-12T10:00:05.000000Z"));
+    let end = ("crm".to_owned(), "2026-05-13T10:00:05.000000Z".to_owned());
+    assert_eq!(cart.ends_at, [end].into());
+    assert_eq!(cart.is_expired, [("crm".to_owned(), false)].into());
+    assert_eq!(
+        (cart.checkouts.len(), cart.events.len(), cart.is_deleted),
+        (0, 1, false)
+    );
+
+    let (_, carts) = explained(&world, 72).await;
+    let checkout = &carts[0].checkouts[0];
+    assert_eq!(
+        (checkout.remote_id, checkout.customer, checkout.has_email),
+        (500, None, true)
+    );
+    assert!(
+        !serde_json::to_string(&carts).unwrap().contains("els@"),
+        "whom it names is not told"
+    );
+
+    world.clock.advance_ms(25 * HOUR_MS);
+    apply::end_carts(&world.hub, Fence::Alone).await.unwrap();
+    let (_, carts) = explained(&world, 71).await;
+    assert_eq!(carts[0].is_expired, [("crm".to_owned(), true)].into());
+
+    let els: Value = customer(12, "registered", "els@example.org", 30);
+    world.webhook("customers/created", 12, &els).await;
+    world.run_until_idle().await;
+    let (people, carts) = explained(&world, 72).await;
+    assert_eq!((people, carts.len()), (vec![2], 0), "it is Els's now");
+    let (people, carts) = explained(&world, 99).await;
+    assert_eq!((people.len(), carts.len()), (0, 0), "no such cart");
 }
 
 #[tokio::test]

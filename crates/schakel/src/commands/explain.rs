@@ -1,8 +1,9 @@
-//! `schakel explain`: one person, with the reasons. Shows personal data of that person only.
+//! `schakel explain`: one person, or a cart of nobody, with the reasons. Shows personal data of that person only.
 
 use schakel_core::delivery::Wish;
-use schakel_engine::report::{self, Because, Explained, Reader, SinkView};
+use schakel_engine::report::{self, Because, Explained, Moment, NobodysCart, Reader, SinkView};
 use schakel_store::OpenOptions;
+use serde::Serialize;
 
 use super::open;
 use crate::cli::ExplainArgs;
@@ -11,7 +12,15 @@ use crate::error::{Exit, Failure};
 use crate::output::Output;
 use crate::wiring::{TENANT, fields_of_sinks};
 
-/// Explains whom the argument names; nobody is a finding.
+/// What the argument names; programs tell a cart of nobody by its `cart_of_nobody`.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Found<'a> {
+    Person(&'a Explained),
+    Cart(&'a NobodysCart),
+}
+
+/// Explains whom the argument names, or which carts of nobody; nothing is a finding.
 pub(crate) async fn run(config: &Config, args: &ExplainArgs, output: Output) -> anyhow::Result<Exit> {
     let store = open(config, OpenOptions { is_read_only: true }).await?;
     let presets = fields_of_sinks(config, &store).await.map_err(Failure::from)?;
@@ -28,15 +37,23 @@ pub(crate) async fn run(config: &Config, args: &ExplainArgs, output: Output) -> 
     let found = report::explain(reader, &args.who, args.events)
         .await
         .map_err(Failure::from)?;
-    output.value(&found);
-    if found.is_empty() {
+    let carts = report::nobodys_carts(reader, &args.who, args.events)
+        .await
+        .map_err(Failure::from)?;
+    let people = found.iter().map(Found::Person);
+    let all: Vec<Found<'_>> = people.chain(carts.iter().map(Found::Cart)).collect();
+    output.value(&all);
+    if all.is_empty() {
         output.line("the hub knows nobody by that address or number");
     }
     for person in &found {
         say(person, output);
     }
+    for cart in &carts {
+        say_cart(cart, output);
+    }
     store.close().await;
-    Ok(if found.is_empty() {
+    Ok(if all.is_empty() {
         Exit::Findings
     } else {
         Exit::Good
@@ -88,7 +105,12 @@ fn say(person: &Explained, output: Output) {
             merge.at, merge.relation, merge.other, merge.record, merge.event
         ));
     }
-    let rows = person.events.iter().map(|event| {
+    say_events((&person.events, &person.unreadable), output);
+}
+
+/// Shows the newest events about a thing, and names those that can't be read.
+fn say_events((events, unreadable): (&[Moment], &[String]), output: Output) {
+    let rows = events.iter().map(|event| {
         vec![
             event.at.clone(),
             event.origin.to_owned(),
@@ -104,12 +126,72 @@ fn say(person: &Explained, output: Output) {
         &["received", "came as", "about", "id", "state", "problems", "event"],
         &rows.collect::<Vec<_>>(),
     );
-    if !person.unreadable.is_empty() {
+    if !unreadable.is_empty() {
         output.warning(&format!(
             "these events can't be read, they are damaged or of a newer version: {}",
-            person.unreadable.join(", ")
+            unreadable.join(", ")
         ));
     }
+}
+
+/// Says what a cart of nobody is, since when it waits and when it ends.
+fn say_cart(cart: &NobodysCart, output: Output) {
+    output.line(format!(
+        "Cart {} of {} belongs to nobody whom the hub knows: {}.",
+        cart.cart_of_nobody,
+        cart.connection,
+        why_nobodys(cart)
+    ));
+    output.line(wait_of(cart));
+    say_events((&cart.events, &cart.unreadable), output);
+}
+
+/// Says why nobody is known for a cart.
+fn why_nobodys(cart: &NobodysCart) -> String {
+    if let Some(customer) = cart.customer {
+        return format!("it names customer {customer}, whom the hub does not hold");
+    }
+    let named = cart.checkouts.iter().map(|checkout| {
+        let whom = match (checkout.customer, checkout.has_email) {
+            (Some(customer), _) => format!("customer {customer}"),
+            (None, true) => "an e-mail address".to_owned(),
+            (None, false) => "nobody".to_owned(),
+        };
+        format!("checkout {} names {whom}", checkout.remote_id)
+    });
+    let named: Vec<String> = named.collect();
+    if named.is_empty() {
+        "it names no customer, and no checkout names it".to_owned()
+    } else {
+        format!(
+            "it names no customer, and its checkouts lead to no single person ({})",
+            named.join(", ")
+        )
+    }
+}
+
+/// Says since when a cart of nobody waits, and until when.
+fn wait_of(cart: &NobodysCart) -> String {
+    let since = cart
+        .waits_since
+        .as_ref()
+        .map_or_else(|| "without a time".to_owned(), |at| format!("since {at}"));
+    if cart.is_deleted {
+        return format!(
+            "The shop removed it; it was last changed {}.",
+            since.replace("since ", "at ")
+        );
+    }
+    if cart.ends_at.is_empty() {
+        return format!("It waits {since}, and without an end (cart_expires is off, or no hub ran yet).");
+    }
+    let ends = cart.ends_at.iter().map(|(sink, at)| {
+        let is_over = cart.is_expired.get(sink).copied().unwrap_or_default();
+        let verb = if is_over { "ended" } else { "ends" };
+        format!("for {sink} it {verb} at {at}")
+    });
+    let ends: Vec<String> = ends.collect();
+    format!("It waits {since}; {}.", ends.join(", "))
 }
 
 /// Says which carts there are, and since when those are too old that are.
@@ -241,4 +323,55 @@ fn of_sink(sink: &SinkView) -> String {
         sink.connection,
         last.unwrap_or_default().trim_end()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use schakel_engine::report::CheckoutView;
+
+    use super::*;
+
+    fn cart() -> NobodysCart {
+        NobodysCart {
+            cart_of_nobody: 71,
+            connection: "shop".to_owned(),
+            is_deleted: false,
+            customer: None,
+            waits_since: Some("2026-05-12T10:00:05.000000Z".to_owned()),
+            ends_at: [("crm".to_owned(), "2026-05-13T10:00:05.000000Z".to_owned())].into(),
+            is_expired: [("crm".to_owned(), false)].into(),
+            checkouts: Vec::new(),
+            events: Vec::new(),
+            unreadable: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_cart_of_nobody_says_why_and_until_when() {
+        let mut cart = cart();
+        assert_eq!(
+            why_nobodys(&cart),
+            "it names no customer, and no checkout names it"
+        );
+        assert_eq!(
+            wait_of(&cart),
+            "It waits since 2026-05-12T10:00:05.000000Z; for crm it ends at 2026-05-13T10:00:05.000000Z."
+        );
+        cart.is_expired.insert("crm".to_owned(), true);
+        assert!(wait_of(&cart).contains("for crm it ended at 2026-05-13"));
+        cart.checkouts.push(CheckoutView {
+            remote_id: 500,
+            customer: None,
+            has_email: true,
+        });
+        assert!(why_nobodys(&cart).ends_with("(checkout 500 names an e-mail address)"));
+        cart.customer = Some(12);
+        assert!(why_nobodys(&cart).contains("customer 12, whom the hub does not hold"));
+        cart.ends_at.clear();
+        assert!(wait_of(&cart).contains("without an end"));
+        cart.is_deleted = true;
+        assert!(wait_of(&cart).starts_with("The shop removed it"));
+        let value = serde_json::to_value(Found::Cart(&cart)).unwrap();
+        assert_eq!(value["cart_of_nobody"], 71);
+    }
 }

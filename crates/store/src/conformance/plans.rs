@@ -336,6 +336,7 @@ async fn run_reads(store: &Store) {
     store.read_records(t, &[customer(1)]).await.unwrap();
     run_walks(store).await;
     run_small(store).await;
+    run_cart(store).await;
     store.find_orders_by_label(t, "ORD1").await.unwrap();
     store.rows_due(t, SHOP, RecordKind::Order, None, 9).await.unwrap();
     store.count_rows_due(t, SHOP, RecordKind::Order).await.unwrap();
@@ -376,6 +377,17 @@ async fn run_reads(store: &Store) {
     store.attempts_of(t, DeliveryId(1), 9).await.unwrap();
     store.next_due(t, SINK).await.unwrap();
     store.delivery_counts(t).await.unwrap();
+}
+
+/// One cart, as it is explained.
+async fn run_cart(store: &Store) {
+    let t = TENANT;
+    let cart = entity(5, ObjectKind::Quote, 5, 1).key;
+    store.read_things(t, &[cart]).await.unwrap();
+    store
+        .read_referring(t, RecordKind::Checkout, SHOP, &[5])
+        .await
+        .unwrap();
 }
 
 /// What is kept once per connection.
