@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use schakel_connectors::copernica::{self, ApiVersion, Copernica};
 use schakel_connectors::lightspeed::{self, Cluster, KeyLimits, Lightspeed};
-use schakel_core::connector::{Class, ConnectorError, Cx, Http, Meter};
+use schakel_core::connector::{Class, ConnectorError, Cx, Http};
 use schakel_core::event::Trust;
 use schakel_core::id::{ConnectionId, IdMaker, TenantId};
 use schakel_core::identity::BlockList;
@@ -218,8 +218,8 @@ impl WayIn {
         let Some(row) = rows.iter().find(|row| row.name == name) else {
             return Ok(way);
         };
-        let limits = match config.connection(name) {
-            Some(ConnectionConfig::Lightspeed(shop)) => shop.key_limits().unwrap_or_default().limits(),
+        let meter = match config.connection(name) {
+            Some(ConnectionConfig::Lightspeed(shop)) => shop.key_limits().unwrap_or_default(),
             _ => return Ok(way),
         };
         let (http, clock) = (cx.http.clone(), cx.clock.clone());
@@ -227,7 +227,7 @@ impl WayIn {
             http,
             store.clone(),
             (TENANT, row.id),
-            limits,
+            Arc::new(meter),
             clock,
         ));
         way.cx.http = door.clone();

@@ -392,12 +392,16 @@ CREATE TABLE budget (
     PRIMARY KEY (tenant_id, connection_id)
 );
 
--- Calls that commands make beside the hub, until the owner of the budget counts them. Owner: budget.
+-- Calls that commands make beside the hub, and what answers told them of the limits, until the owner of the budget counts
+-- them. Owner: budget.
 CREATE TABLE budget_guest (
     tenant_id BIGINT NOT NULL,
     connection_id BIGINT NOT NULL,
     id BIGINT NOT NULL,
-    class TEXT NOT NULL,
+    -- Who pays for the call; null for an answer.
+    class TEXT,
+    -- What an answer told, as JSON; null for a call.
+    told TEXT,
     made_at BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, connection_id, id)
 );

@@ -11,33 +11,68 @@ use crate::Store;
 use crate::db::{Conn, Row};
 use crate::error::StoreError;
 use crate::lease;
-use crate::rows::{BudgetDay, BudgetRow, GuestCall, Written};
+use crate::rows::{BudgetDay, BudgetRow, GuestAnswer, GuestCall, GuestRow, Written};
 use crate::sql::Sql;
 
 /// Microseconds of a day.
 const DAY_US: i64 = 86_400_000_000;
 
-/// Calls of guests, oldest first.
-const GUESTS: &str = "SELECT id, class, made_at FROM budget_guest
+/// What guests wrote down, oldest first.
+const GUESTS: &str = "SELECT id, class, told, made_at FROM budget_guest
      WHERE tenant_id = $1 AND connection_id = $2 ORDER BY id";
 
 async fn guests(
     conn: &mut Conn<'_>,
     tenant: TenantId,
     connection: ConnectionId,
-) -> Result<Vec<GuestCall>, StoreError> {
+) -> Result<Vec<GuestRow>, StoreError> {
     let sql = conn.sql("read calls of guests", GUESTS);
     let rows = conn.fetch(sql.arg(tenant.0).arg(connection.0)).await?;
     rows.iter().map(guest_of).collect()
 }
 
-fn guest_of(row: &Row) -> Result<GuestCall, StoreError> {
+fn guest_of(row: &Row) -> Result<GuestRow, StoreError> {
     let mut cells = row.cells();
-    Ok(GuestCall {
-        id: cells.int()?,
-        class: cells.word("budget_guest", "class", class_of)?,
-        made_at: cells.time()?,
-    })
+    let (id, class, told) = (cells.int()?, cells.opt_text()?, cells.opt_text()?);
+    let at = cells.time()?;
+    if let Some(told) = told {
+        return Ok(GuestRow::Answer(GuestAnswer {
+            id,
+            told,
+            heard_at: at,
+        }));
+    }
+    let class = class.as_deref().and_then(class_of);
+    let class = class.ok_or_else(|| StoreError::Contradiction {
+        table: "budget_guest",
+        row: id.to_string(),
+        column: "class",
+    })?;
+    Ok(GuestRow::Call(GuestCall {
+        id,
+        class,
+        made_at: at,
+    }))
+}
+
+/// Writes down what a guest did.
+async fn put_guest(
+    conn: &mut Conn<'_>,
+    (tenant, connection): (TenantId, ConnectionId),
+    row: &GuestRow,
+) -> Result<(), StoreError> {
+    let (class, told) = match row {
+        GuestRow::Call(call) => (Some(call.class.as_str()), None),
+        GuestRow::Answer(answer) => (None, Some(answer.told.as_str())),
+    };
+    let sql = conn.sql(
+        "write a call of a guest",
+        "INSERT INTO budget_guest (tenant_id, connection_id, id, class, told, made_at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    );
+    let sql = sql.arg(tenant.0).arg(connection.0).arg(row.id());
+    conn.execute(sql.arg(class).arg(told).arg(row.at())).await?;
+    Ok(())
 }
 
 /// Reads the row of a budget; `None` for one that only guests have locked.
@@ -101,7 +136,7 @@ impl Store {
 
     /// Writes the budget of `connection` and adds `calls`, by class in the order of [`Class::ALL`], to its day; days
     /// older than [`limits::BUDGET_DAYS`] go. Changes nothing when `lease`, a name and an epoch, is another's now (I21), or
-    /// when there are calls of guests that are not among `counted`, which are forgotten.
+    /// when guests wrote down what is not among `counted`; those are forgotten.
     ///
     /// # Errors
     /// [`StoreError::Driver`].
@@ -131,7 +166,7 @@ impl Store {
             .await?;
         // After the row of the budget is ours, which guests lock as well.
         let guests = guests(&mut conn, tenant, connection).await?;
-        if guests.iter().any(|guest| !counted.contains(&guest.id)) {
+        if guests.iter().any(|guest| !counted.contains(&guest.id())) {
             return Ok(Written::Uncounted);
         }
         if !guests.is_empty() {
@@ -171,22 +206,22 @@ impl Store {
         Ok(Written::Yes)
     }
 
-    /// Gives the calls of guests that the owner of the budget did not count yet, oldest first.
+    /// Gives what guests wrote down and the owner of the budget did not count yet, oldest first.
     ///
     /// # Errors
     /// [`StoreError::Driver`], [`StoreError::Contradiction`].
-    pub async fn guest_calls(
+    pub async fn guests(
         &self,
         tenant: TenantId,
         connection: ConnectionId,
-    ) -> Result<Vec<GuestCall>, StoreError> {
+    ) -> Result<Vec<GuestRow>, StoreError> {
         let sql = Sql::new(self.db.dialect(), "read calls of guests", GUESTS);
         let rows = self.db.read(sql.arg(tenant.0).arg(connection.0)).await?;
         rows.iter().map(guest_of).collect()
     }
 
-    /// Writes down a call of a guest when `is_room` says so of the budget and the calls of other guests, which do not
-    /// change meanwhile; gives what it says. Calls older than [`limits::GUEST_CALLS_US`] count in no window and go.
+    /// Writes down a call of a guest when `is_room` says so of the budget and what other guests wrote down, which do not
+    /// change meanwhile; gives what it says. What is older than [`limits::GUEST_CALLS_US`] count in no window and go.
     ///
     /// # Errors
     /// [`StoreError::Driver`], [`StoreError::Contradiction`].
@@ -194,7 +229,7 @@ impl Store {
         &self,
         (tenant, connection): (TenantId, ConnectionId),
         new: GuestCall,
-        is_room: impl FnOnce(Option<&BudgetRow>, &[GuestCall]) -> Result<(), T>,
+        is_room: impl FnOnce(Option<&BudgetRow>, &[GuestRow]) -> Result<(), T>,
     ) -> Result<Result<(), T>, StoreError> {
         let mut tx = self.db.begin().await?;
         let mut conn = tx.conn();
@@ -210,15 +245,26 @@ impl Store {
         let oldest = new.made_at.as_micros().saturating_sub(limits::GUEST_CALLS_US);
         conn.execute(sql.arg(tenant.0).arg(connection.0).arg(oldest))
             .await?;
-        let sql = conn.sql(
-            "write a call of a guest",
-            "INSERT INTO budget_guest (tenant_id, connection_id, id, class, made_at)
-             VALUES ($1, $2, $3, $4, $5)",
-        );
-        let sql = sql.arg(tenant.0).arg(connection.0).arg(new.id);
-        conn.execute(sql.arg(new.class.as_str()).arg(new.made_at)).await?;
+        put_guest(&mut conn, (tenant, connection), &GuestRow::Call(new)).await?;
         tx.commit().await?;
         Ok(Ok(()))
+    }
+
+    /// Writes down what an answer told a guest, for the owner of the budget.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn put_guest_answer(
+        &self,
+        (tenant, connection): (TenantId, ConnectionId),
+        new: GuestAnswer,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        let mut conn = tx.conn();
+        // Or the owner, who has read already what there is, forgets it unread.
+        lock_budget(&mut conn, tenant, connection).await?;
+        put_guest(&mut conn, (tenant, connection), &GuestRow::Answer(new)).await?;
+        tx.commit().await
     }
 
     /// Returns the calls of `connection` by day, newest first; days without calls are left out.

@@ -5,7 +5,7 @@ mod deliver;
 mod fetch;
 mod walk;
 
-pub use budget::{BudgetDay, BudgetRow, GuestCall, Written};
+pub use budget::{BudgetDay, BudgetRow, GuestAnswer, GuestCall, GuestRow, Written};
 pub use deliver::{
     AttemptRow, Claim, Claimed, DeadFilter, DeadLetter, DeliveryCount, DeliveryRow, Outcome, Settle,
 };

@@ -103,7 +103,7 @@ impl Limits {
 }
 
 /// What one answer tells of the limits, window by window in the order of [`Limits::windows`].
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Heard {
     /// The limits themselves.
     pub limits: Option<Vec<u32>>,
@@ -115,6 +115,14 @@ pub struct Heard {
     pub date: Option<Timestamp>,
     /// The call was refused because there were too many: wait this long, in milliseconds.
     pub refused: Option<i64>,
+}
+
+impl Heard {
+    /// Tells whether it says anything of the limits.
+    #[must_use]
+    pub const fn is_telling(&self) -> bool {
+        self.limits.is_some() || self.remaining.is_some() || self.refused.is_some()
+    }
 }
 
 #[cfg(test)]

@@ -33,6 +33,17 @@ pub struct Ticket {
     started_us: i64,
 }
 
+/// A call of another process of ours whose answer tells something.
+#[derive(Debug, Clone, Copy)]
+pub struct Elsewhere {
+    /// The moment that was given to [`Budget::started_elsewhere`], if that was for this budget.
+    pub counted_us: Option<i64>,
+    /// It did not start before.
+    pub started_us: i64,
+    /// When its answer was heard, as far as is known.
+    pub heard_us: i64,
+}
+
 /// Why a call may not start now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denied {
@@ -172,19 +183,11 @@ impl Budget {
     /// Takes in the answer to a call, with what it tells of the limits.
     pub fn answered(&mut self, ticket: &Ticket, heard: &Heard, now_us: i64) {
         self.open -= 1;
-        for (window, told) in self.windows.iter_mut().zip(heard.limits.iter().flatten()) {
-            if *told > 0 {
-                window.told = Some(*told);
-            }
+        if !self.hear(heard, ticket.started_us, now_us) {
+            self.went_silent(ticket);
         }
-        self.hear_left(ticket, heard, now_us);
         if let Some(date) = heard.date {
             self.hear_date(date.as_micros(), ticket.started_us, now_us);
-        }
-        if let Some(wait_ms) = heard.refused {
-            let wait_us = wait_ms.clamp(0, limits::RETRY_AFTER_MS) * 1_000;
-            self.paused_until_us = self.paused_until_us.max(now_us.saturating_add(wait_us));
-            self.is_dirty = true;
         }
     }
 
@@ -215,6 +218,29 @@ impl Budget {
         self.silent.push((until_us, i64::from(calls)));
         let count = &mut self.uncounted[class.index()];
         *count = count.saturating_add(calls);
+    }
+
+    /// Takes in the answer to a call of another process of ours. How old it is only a wall clock knows: what it says of the
+    /// end of a window ends none of which is known until when it lasts, and the other side's clock is not taken from it.
+    pub fn answered_elsewhere(&mut self, call: Elsewhere, heard: &Heard) {
+        let ends: Vec<_> = self.windows.iter().map(|window| window.cap).collect();
+        let open_us = call
+            .counted_us
+            .map(|at_us| at_us.saturating_add(self.travel_us()));
+        // Its own call is in the number that it tells.
+        let own = self
+            .silent
+            .iter_mut()
+            .rfind(|(until_us, calls)| Some(*until_us) == open_us && *calls > 0);
+        if let Some((_, calls)) = own.filter(|_| heard.remaining.is_some() && heard.reset_s.is_some()) {
+            *calls -= 1;
+        }
+        self.hear(heard, call.started_us, call.heard_us);
+        for (window, end) in self.windows.iter_mut().zip(ends) {
+            if let (Some(cap), Some(end)) = (&mut window.cap, end) {
+                cap.until_us = cap.until_us.max(end.until_us);
+            }
+        }
     }
 
     /// What to write down before [`Budget::granted`]`(more)`.
@@ -309,6 +335,9 @@ impl Budget {
     /// Makes everything that was restored `age_us` older; for pages that read what another process wrote.
     pub fn age(&mut self, age_us: i64) {
         self.paused_until_us = self.paused_until_us.saturating_sub(age_us);
+        for (until_us, _) in &mut self.silent {
+            *until_us = until_us.saturating_sub(age_us);
+        }
         for window in &mut self.windows {
             for bucket in &mut window.buckets {
                 bucket.first_us = bucket.first_us.saturating_sub(age_us);
@@ -335,19 +364,26 @@ impl Budget {
         self.silent.push((until_us, 1));
     }
 
-    fn hear_left(&mut self, ticket: &Ticket, heard: &Heard, now_us: i64) {
+    /// Takes in what the answer to a call tells of the limits; tells whether it says what is left.
+    fn hear(&mut self, heard: &Heard, started_us: i64, now_us: i64) -> bool {
+        for (window, told) in self.windows.iter_mut().zip(heard.limits.iter().flatten()) {
+            if *told > 0 {
+                window.told = Some(*told);
+            }
+        }
+        if let Some(wait_ms) = heard.refused {
+            let wait_us = wait_ms.clamp(0, limits::RETRY_AFTER_MS) * 1_000;
+            self.paused_until_us = self.paused_until_us.max(now_us.saturating_add(wait_us));
+            self.is_dirty = true;
+        }
         let (Some(remaining), Some(reset_s)) = (&heard.remaining, &heard.reset_s) else {
-            self.went_silent(ticket);
-            return;
+            return false;
         };
         // Whatever is under way, or told nothing, may not be in the number.
         // The number is as old as its call, which began and travelled there and back.
         let oldest_us = now_us.saturating_sub(self.travel_us().saturating_mul(2));
         self.silent.retain(|(until_us, _)| *until_us >= oldest_us);
-        let silent = self
-            .silent
-            .iter()
-            .filter(|(until_us, _)| *until_us >= ticket.started_us);
+        let silent = self.silent.iter().filter(|(until_us, _)| *until_us >= started_us);
         let silent: i64 = silent.map(|(_, calls)| *calls).sum();
         let doubtful = self.open.saturating_add(silent);
         for (window, (remaining, reset_s)) in self.windows.iter_mut().zip(remaining.iter().zip(reset_s)) {
@@ -356,6 +392,7 @@ impl Budget {
             let reset_us = reset_us.clamp(1_000_000, window.limit.window_us.saturating_add(1_000_000));
             window.hear(*remaining, doubtful, now_us.saturating_add(reset_us), now_us);
         }
+        true
     }
 
     /// The first date after a restart tells how long it lasted at least; what was restored is that much older.

@@ -187,6 +187,32 @@ fn what_is_left_only_lowers_until_the_window_starts_again() {
 }
 
 #[test]
+fn what_another_process_hears_lowers_and_ends_no_window_early() {
+    let mut budget = granted(&one(100, 300, 35));
+    let ticket = budget.take(Class::Live, 0).unwrap();
+    budget.answered(&ticket, &told(100, 42, 200), 0);
+    budget.started_elsewhere(Class::Live, 1, 0);
+    assert_eq!(budget.usage(0).windows[0].left, Some(41));
+    // By a clock that is a minute ahead: the window would end at 141 s.
+    let mut call = Elsewhere {
+        counted_us: Some(0),
+        started_us: 0,
+        heard_us: -60 * SECOND,
+    };
+    budget.answered_elsewhere(call, &told(100, 30, 200));
+    assert_eq!(budget.usage(201 * SECOND - 1).windows[0].left, Some(30));
+    assert_eq!(budget.usage(201 * SECOND).windows[0].left, None);
+    // Of a call that was counted by somebody else two more of ours may not be in the number.
+    budget.started_elsewhere(Class::Live, 2, 0);
+    call.counted_us = None;
+    budget.answered_elsewhere(call, &told(100, 20, 200));
+    assert_eq!(budget.usage(0).windows[0].left, Some(18));
+    // One that tells more is older.
+    budget.answered_elsewhere(call, &told(100, 90, 200));
+    assert_eq!(budget.usage(0).windows[0].left, Some(18));
+}
+
+#[test]
 fn a_refusal_stops_everybody_for_as_long_as_it_asks() {
     for limits in [one(100, 300, 35), Limits::none()] {
         let mut budget = granted(&limits);

@@ -11,7 +11,7 @@ mod guest;
 pub use door::BudgetDoor;
 pub use guest::GuestDoor;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use schakel_core::budget::{Budget, Denied, Limits, Saved, Ticket, Usage};
@@ -19,7 +19,7 @@ use schakel_core::connector::{Class, HttpError, Meter, Response, Unmetered};
 use schakel_core::id::{ConnectionId, TenantId};
 use schakel_core::limits;
 use schakel_core::time::{Clock, Timestamp};
-use schakel_store::{BudgetDay, BudgetRow, Store, StoreError, Written};
+use schakel_store::{BudgetDay, BudgetRow, GuestRow, Store, StoreError, Written};
 
 /// How long the right to a budget holds without being renewed, in milliseconds.
 const LEASE_MS: i64 = 15_000;
@@ -67,8 +67,9 @@ struct State {
     until_us: i64,
     /// How often the budget was read: a call that began before says nothing to the one that is here now.
     life: u64,
-    /// Calls of guests that are in the budget and not yet written with it: they count once, however often that fails.
-    counted: BTreeSet<i64>,
+    /// What guests wrote down and is in the budget, and not yet written with it: it counts once, however often that fails.
+    /// With the moments at which it was counted.
+    counted: BTreeMap<i64, i64>,
 }
 
 impl State {
@@ -258,20 +259,21 @@ impl Ledger {
         self.write(more).await
     }
 
-    /// Writes the budget with `more` reserved calls; forgets it when it is another's now. What commands spend beside this
-    /// process is counted first. Needs `writing`.
+    /// Writes the budget with `more` reserved calls; forgets it when it is another's now. What commands spend and hear beside
+    /// this process is counted first. Needs `writing`.
     async fn write(&self, more: u32) -> Result<(), StoreError> {
         let Owner {
             tenant, connection, ..
         } = self.owner;
         while self.write_once(more).await? == Written::Uncounted {
-            let guests = self.store.guest_calls(tenant, connection).await?;
-            let now_us = self.clock.monotonic_us();
+            let guests = self.store.guests(tenant, connection).await?;
+            let (now, now_us) = (self.clock.now(), self.clock.monotonic_us());
             let State { budget, counted, .. } = &mut *self.state();
             let Some(budget) = budget else { return Ok(()) };
             for guest in guests {
-                if counted.insert(guest.id) {
-                    budget.started_elsewhere(guest.class, 1, now_us);
+                if counted.insert(guest.id(), now_us).is_none() {
+                    // What a call spends is new, however old it is: no clock is believed.
+                    guest::count(budget, &guest, (now, now_us), counted, now_us);
                 }
             }
         }
@@ -283,7 +285,8 @@ impl Ledger {
         let now_us = self.clock.monotonic_us();
         let (saved, counts, epoch, counted) = {
             let mut state = self.state();
-            let (epoch, counted) = (state.epoch, state.counted.clone());
+            let counted: BTreeSet<i64> = state.counted.keys().copied().collect();
+            let epoch = state.epoch;
             let Some(budget) = &mut state.budget else {
                 return Ok(Written::Lost);
             };
@@ -416,9 +419,9 @@ pub async fn stored(
     now: Timestamp,
 ) -> Result<Option<StoredBudget>, StoreError> {
     let row = store.budget(tenant, connection).await?;
-    let guests = store.guest_calls(tenant, connection).await?;
+    let guests = store.guests(tenant, connection).await?;
     let written = row.iter().map(|row| row.saved_at);
-    let written = written.chain(guests.iter().map(|guest| guest.made_at));
+    let written = written.chain(guests.iter().map(GuestRow::at));
     let Some(saved_at) = written.max() else {
         return Ok(None);
     };

@@ -9,7 +9,7 @@ use schakel_core::time::Timestamp;
 use super::make::{SHOP, TENANT, at};
 use super::on_both;
 use crate::Store;
-use crate::rows::{BudgetRow, GuestCall, Written};
+use crate::rows::{BudgetRow, GuestAnswer, GuestCall, GuestRow, Written};
 
 on_both! {
     a_budget_is_read_as_it_was_last_written,
@@ -20,6 +20,7 @@ on_both! {
     calls_of_guests_that_count_in_no_window_go,
     guests_find_the_same_room_once_before_there_is_a_budget,
     no_call_of_a_guest_is_forgotten_by_the_first_budget,
+    what_an_answer_told_a_guest_is_kept_until_it_is_counted,
 }
 
 fn row(saved: &str, saved_at: Timestamp) -> BudgetRow {
@@ -111,7 +112,7 @@ async fn calls_of_guests_are_counted_before_a_budget_is_written(store: Store) {
         made_at: at(2),
     };
     let put = async |id, is_room: bool| {
-        let asked = |_: Option<&BudgetRow>, _: &[GuestCall]| if is_room { Ok(()) } else { Err("no room") };
+        let asked = |_: Option<&BudgetRow>, _: &[GuestRow]| if is_room { Ok(()) } else { Err("no room") };
         store.put_guest_call((TENANT, SHOP), of(id), asked).await.unwrap()
     };
     let write = async |saved, counted: &[i64]| {
@@ -124,12 +125,13 @@ async fn calls_of_guests_are_counted_before_a_budget_is_written(store: Store) {
     assert_eq!(write("one", &[]).await, Written::Uncounted);
     assert_eq!(store.budget(TENANT, SHOP).await.unwrap(), None);
     assert_eq!(put(3, true).await, Ok(()));
-    assert_eq!(store.guest_calls(TENANT, SHOP).await.unwrap(), [of(1), of(3)]);
+    let calls = [of(1), of(3)].map(GuestRow::Call);
+    assert_eq!(store.guests(TENANT, SHOP).await.unwrap(), calls);
     assert_eq!(write("one", &[1]).await, Written::Uncounted);
     assert_eq!(write("one", &[1, 3]).await, Written::Yes);
-    assert_eq!(store.guest_calls(TENANT, SHOP).await.unwrap(), []);
+    assert_eq!(store.guests(TENANT, SHOP).await.unwrap(), []);
     let mut seen = None;
-    let look = |row: Option<&BudgetRow>, guests: &[GuestCall]| {
+    let look = |row: Option<&BudgetRow>, guests: &[GuestRow]| {
         seen = Some((row.map(|row| row.saved.clone()), guests.len()));
         Err::<(), ()>(())
     };
@@ -152,8 +154,8 @@ async fn calls_of_guests_that_count_in_no_window_go(store: Store) {
         let put = store.put_guest_call((TENANT, SHOP), new, |_, _| Ok::<(), ()>(()));
         assert_eq!(put.await.unwrap(), Ok(()));
     }
-    let kept = store.guest_calls(TENANT, SHOP).await.unwrap();
-    assert_eq!(kept.iter().map(|calls| calls.id).collect::<Vec<_>>(), [2, 3]);
+    let kept = store.guests(TENANT, SHOP).await.unwrap();
+    assert_eq!(kept.iter().map(GuestRow::id).collect::<Vec<_>>(), [2, 3]);
 }
 
 /// How often something is tried that goes wrong only when two of them meet.
@@ -171,7 +173,7 @@ async fn guests_find_the_same_room_once_before_there_is_a_budget(store: Store) {
                 class: Class::Live,
                 made_at: at(2),
             };
-            let is_room = |row: Option<&BudgetRow>, guests: &[GuestCall]| {
+            let is_room = |row: Option<&BudgetRow>, guests: &[GuestRow]| {
                 assert_eq!(row, None);
                 if guests.is_empty() { Ok(()) } else { Err(()) }
             };
@@ -204,12 +206,47 @@ async fn no_call_of_a_guest_is_forgotten_by_the_first_budget(store: Store) {
         let write = store.put_budget(TENANT, shop(number), &budget, ([0; 4], &counted), None);
         let (written, second) = tokio::join!(write, put(2));
         second.unwrap().unwrap();
-        let left = store.guest_calls(TENANT, shop(number)).await.unwrap();
-        let left: Vec<i64> = left.iter().map(|guest| guest.id).collect();
+        let left = store.guests(TENANT, shop(number)).await.unwrap();
+        let left: Vec<i64> = left.iter().map(GuestRow::id).collect();
         let expected = match written.unwrap() {
             Written::Yes => vec![2],
             _ => vec![1, 2],
         };
         assert_eq!(left, expected);
+    }
+}
+
+async fn what_an_answer_told_a_guest_is_kept_until_it_is_counted(store: Store) {
+    let of = |id| GuestAnswer {
+        id,
+        told: format!("answer {id}"),
+        heard_at: at(id),
+    };
+    let write = async |counted: &[i64]| {
+        let (budget, counted) = (row("one", at(3)), &counted.iter().copied().collect());
+        let written = store.put_budget(TENANT, SHOP, &budget, ([0; 4], counted), None);
+        written.await.unwrap()
+    };
+    store.put_guest_answer((TENANT, SHOP), of(1)).await.unwrap();
+    store.put_guest_answer((TENANT, SHOP), of(2)).await.unwrap();
+    assert_eq!(store.budget(TENANT, SHOP).await.unwrap(), None);
+    assert_eq!(write(&[1]).await, Written::Uncounted);
+    let answers = [of(1), of(2)].map(GuestRow::Answer);
+    assert_eq!(store.guests(TENANT, SHOP).await.unwrap(), answers);
+    assert_eq!(write(&[1, 2]).await, Written::Yes);
+    assert_eq!(store.guests(TENANT, SHOP).await.unwrap(), []);
+    // Beside an owner that writes at the same time.
+    for id in 10..10 + TIMES {
+        store.put_guest_answer((TENANT, SHOP), of(id)).await.unwrap();
+        let counted = [id];
+        let (written, put) = tokio::join!(
+            write(&counted),
+            store.put_guest_answer((TENANT, SHOP), of(id + TIMES))
+        );
+        put.unwrap();
+        let left = store.guests(TENANT, SHOP).await.unwrap();
+        assert_eq!(left.last().map(GuestRow::id), Some(id + TIMES), "{written:?}");
+        let all: Vec<i64> = left.iter().map(GuestRow::id).collect();
+        assert_eq!(write(&all).await, Written::Yes);
     }
 }

@@ -20,7 +20,8 @@ use super::make::{
 };
 use crate::dialect::Dialect;
 use crate::rows::{
-    AfterFetch, BudgetRow, DeadFilter, GuestCall, Outcome, Piece, QuarantineFilter, WalkPage, Written,
+    AfterFetch, BudgetRow, DeadFilter, GuestAnswer, GuestCall, GuestRow, Outcome, Piece, QuarantineFilter,
+    WalkPage, Written,
 };
 use crate::{Store, WriteTx};
 
@@ -402,11 +403,17 @@ async fn run_small(store: &Store) {
         class: Class::Sweep,
         made_at: at(1),
     };
-    let is_room = |_: Option<&BudgetRow>, _: &[GuestCall]| Ok::<(), ()>(());
+    let is_room = |_: Option<&BudgetRow>, _: &[GuestRow]| Ok::<(), ()>(());
     let put = store.put_guest_call((t, SHOP), guest, is_room).await.unwrap();
     assert_eq!(put, Ok(()));
-    store.guest_calls(t, SHOP).await.unwrap();
-    let counted = BTreeSet::from([1]);
+    let answer = GuestAnswer {
+        id: 2,
+        told: "{}".to_owned(),
+        heard_at: at(1),
+    };
+    store.put_guest_answer((t, SHOP), answer).await.unwrap();
+    store.guests(t, SHOP).await.unwrap();
+    let counted = BTreeSet::from([1, 2]);
     let written = store.put_budget(t, SHOP, &budget, ([1, 0, 0, 0], &counted), None);
     assert_eq!(written.await.unwrap(), Written::Yes);
     store.budget(t, SHOP).await.unwrap();

@@ -23,6 +23,46 @@ pub struct GuestCall {
     pub made_at: Timestamp,
 }
 
+/// What an answer to a call of a guest told of the limits, until the owner of the budget takes it in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuestAnswer {
+    /// Its number among those of the tenant.
+    pub id: i64,
+    /// What it told, in the words of `engine::budget`.
+    pub told: String,
+    /// When it was heard.
+    pub heard_at: Timestamp,
+}
+
+/// What a guest wrote down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GuestRow {
+    /// A call.
+    Call(GuestCall),
+    /// What its answer told.
+    Answer(GuestAnswer),
+}
+
+impl GuestRow {
+    /// Its number among those of the tenant.
+    #[must_use]
+    pub const fn id(&self) -> i64 {
+        match self {
+            Self::Call(call) => call.id,
+            Self::Answer(answer) => answer.id,
+        }
+    }
+
+    /// When it was written down.
+    #[must_use]
+    pub const fn at(&self) -> Timestamp {
+        match self {
+            Self::Call(call) => call.made_at,
+            Self::Answer(answer) => answer.heard_at,
+        }
+    }
+}
+
 /// What became of a budget that was to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
@@ -30,7 +70,7 @@ pub enum Written {
     Yes,
     /// The lease is another's: nothing was written.
     Lost,
-    /// There are calls of guests that it does not count: nothing was written.
+    /// There are calls or answers of guests that it does not contain: nothing was written.
     Uncounted,
 }
 

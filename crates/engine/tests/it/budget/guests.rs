@@ -7,18 +7,17 @@ use schakel_core::connector::{Class, HttpError, Meter};
 use schakel_core::time::Clock;
 use schakel_engine::budget::{GuestDoor, stored};
 use schakel_engine::clock::SystemClock;
-use schakel_store::Store;
+use schakel_store::{OpenOptions, Store};
 
 use super::{Hands, Node, SHOP, SPAN_S, Shop, TENANT, call, lite, plan};
 
 /// A command beside the hub on the same store.
 fn guest(store: &Store, shop: &Arc<Shop>, clock: impl Clock, meter: &KeyLimits) -> GuestDoor {
-    let limits = meter.limits();
     GuestDoor::new(
         shop.clone(),
         store.clone(),
         (TENANT, SHOP),
-        limits,
+        Arc::new(meter.clone()),
         Arc::new(clock),
     )
 }
@@ -76,7 +75,7 @@ async fn what_commands_spend_outlasts_a_kill_of_the_hub() {
     let hub = Node::new(&store, &shop, &clock, plan());
     assert_eq!(hub.drain(Class::Live).await.0, 70);
     drop(hub);
-    assert_eq!(store.guest_calls(TENANT, SHOP).await.unwrap(), []);
+    assert_eq!(store.guests(TENANT, SHOP).await.unwrap(), []);
     let again = Node::new(&store, &shop, &clock, plan());
     assert_eq!(again.drain(Class::Live).await.0, 0);
     store.close().await;
@@ -96,10 +95,103 @@ async fn many_questions_of_a_command_spread_over_seconds() {
     let command = guest(&store, &shop, clock, &KeyLimits::default());
     command.ask_room(Class::Sweep, 13).await.unwrap();
     calls(&command, Class::Sweep, 13).await;
-    let made = store.guest_calls(TENANT, SHOP).await.unwrap();
-    let at = |index: usize| made[index].made_at.as_micros();
+    let made = store.guests(TENANT, SHOP).await.unwrap();
+    let at = |index: usize| made[index].at().as_micros();
     // Nine of twenty: two are for other programs, four for live calls, five are reserved.
     let most = 9;
     assert!((most..made.len()).all(|last| at(last) - at(last - most) > 1_000_000));
     store.close().await;
+}
+
+/// Plays a story on each database that is there: with the store of the hub, that of commands, and the only clock.
+async fn each(story: impl AsyncFn(&Store, &Store, &Hands)) {
+    let (store, _folder) = lite().await;
+    story(&store, &store, &Hands::at(1_000_000, 500)).await;
+    store.close().await;
+    let Some(database) = schakel_testkit::postgres::fresh_database() else {
+        return;
+    };
+    let open = async || Store::open(database.url(), OpenOptions::default()).await.unwrap();
+    let stores = [open().await, open().await];
+    story(&stores[0], &stores[1], &Hands::at(1_000_000, 500)).await;
+    for store in stores {
+        store.close().await;
+    }
+}
+
+const ASKED: [(&str, &str); 1] = [("retry-after", "70")];
+
+#[tokio::test]
+async fn a_429_that_a_command_hears_stops_the_hub_before_its_next_block() {
+    each(async |hub_store, store, clock| {
+        let shop = Arc::new(Shop::default());
+        let hub = Node::new(hub_store, &shop, clock, plan());
+        hub.calls(Class::Live, 3).await;
+        let command = guest(store, &shop, clock.clone(), &plan());
+        shop.answer(429, &ASKED);
+        assert_eq!(call(&command, Class::Live).await, Ok(429));
+        assert_eq!(call(&command, Class::Live).await, Err(70_001));
+        let other = guest(store, &shop, clock.clone(), &plan());
+        assert!(other.ask_room(Class::Live, 1).await.is_err());
+        let held = stored(store, TENANT, SHOP, &plan().limits(), clock.now()).await;
+        assert_eq!(held.unwrap().unwrap().usage.paused_us, 70_000_000);
+        // It may use up what it has written down; until it looks, time passes.
+        clock.pass(20);
+        assert_eq!(hub.drain(Class::Live).await, (2, 50_001));
+        drop(hub);
+        let hub = Node::new(hub_store, &shop, clock, plan());
+        assert_eq!(hub.drain(Class::Live).await, (0, 50_001), "also after a kill");
+        clock.pass(49);
+        assert_eq!(hub.drain(Class::Live).await, (0, 1_001));
+        clock.pass(1);
+        hub.calls(Class::Live, 1).await;
+        assert_eq!(store.guests(TENANT, SHOP).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_429_that_a_command_heard_while_no_hub_ran_is_as_old_as_it_is() {
+    for (later, calls) in [(69, 0), (70, 1)] {
+        each(async |hub_store, store, clock| {
+            let shop = Arc::new(Shop::default());
+            shop.answer(429, &ASKED);
+            let command = guest(store, &shop, clock.clone(), &plan());
+            assert_eq!(call(&command, Class::Sweep).await, Ok(429));
+            clock.pass(later);
+            let hub = Node::new(hub_store, &shop, clock, plan());
+            assert_eq!(hub.drain(Class::Live).await.0.min(1), calls, "after {later} s");
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_shop_tells_a_command_is_left_lowers_what_the_hub_may_do() {
+    each(async |hub_store, store, clock| {
+        let shop = Arc::new(Shop::default());
+        let hub = Node::new(hub_store, &shop, clock, plan());
+        hub.calls(Class::Live, 7).await;
+        // So late that they are in what is told.
+        clock.pass(40);
+        let command = guest(store, &shop, clock.clone(), &plan());
+        for left in ["41/2741/11741", "40/2740/11740"] {
+            let told = [
+                ("x-ratelimit-limit", "300/3000/12000"),
+                ("x-ratelimit-remaining", left),
+                ("x-ratelimit-reset", "200/2000/20000"),
+            ];
+            shop.answer(200, &told);
+            assert_eq!(call(&command, Class::Live).await, Ok(200));
+        }
+        // Other programs use more than is kept for them. A command leaves alone the block of five that the hub has begun.
+        assert!(command.ask_room(Class::Live, 36).await.is_err());
+        command.ask_room(Class::Live, 35).await.unwrap();
+        let (calls, wait_ms) = hub.drain(Class::Live).await;
+        // Three of them were reserved; both calls of the command are in the number that it was told.
+        assert_eq!((calls, wait_ms), (40, 201_001));
+        clock.pass(201);
+        assert!(hub.drain(Class::Live).await.0 > 0, "their window is over");
+    })
+    .await;
 }
