@@ -148,6 +148,35 @@ impl Store {
         Ok(claimed)
     }
 
+    /// Returns those of `keys` that are still to be fetched at `now`, are just being fetched, or were a moment ago, so that
+    /// the answer may wait in the inbox; outside of any transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`]; [`StoreError::Contradiction`].
+    pub async fn open_fetches(
+        &self,
+        tenant: TenantId,
+        keys: &[RecordKey],
+        now: Timestamp,
+    ) -> Result<BTreeSet<RecordKey>, StoreError> {
+        let mut open = BTreeSet::new();
+        for chunk in key_chunks(keys) {
+            let text = "SELECT connection_id, kind, remote_id FROM wanted_fetch WHERE (due_at IS NOT NULL OR not_before > ";
+            let sql = Sql::new(self.db.dialect(), "look which fetches are open", text)
+                .bind(now)
+                .push(") AND (tenant_id, connection_id, kind, remote_id) IN (VALUES ")
+                .key_rows(chunk, |key, values| {
+                    values.put(tenant.0);
+                    put_key(key, values);
+                })
+                .push(")");
+            for row in self.db.read(sql).await? {
+                open.insert(key_of(&mut row.cells(), "wanted_fetch")?);
+            }
+        }
+        Ok(open)
+    }
+
     /// Looks without a lock, so that an idle worker writes nothing.
     async fn has_due_fetch(
         &self,

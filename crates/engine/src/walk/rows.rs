@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use schakel_core::connector::{ConnectorError, Fetched, Part, Span};
 use schakel_core::event::Event;
 use schakel_core::id::EventId;
-use schakel_core::record::RecordKind;
+use schakel_core::record::{RecordKey, RecordKind};
 use schakel_core::walk::{Walk, WalkState};
 use schakel_store::{StoreError, WalkPage};
 
@@ -48,6 +48,17 @@ enum Rows {
     Unanswered,
 }
 
+/// The next few things whose rows are due.
+#[derive(Default)]
+struct Due {
+    /// What those said that are to be asked for their rows.
+    said: Vec<(i64, Bytes)>,
+    /// Those that are to be asked for as a whole.
+    mute: Vec<i64>,
+    /// Whether others are asked for as a whole already.
+    is_under_way: bool,
+}
+
 /// The answers for the rows of some things.
 struct Answers {
     each: Vec<Result<Fetched, ConnectorError>>,
@@ -75,20 +86,24 @@ impl Trip<'_> {
             return self.end_pass(before, after, &pass).await.map(Ok);
         };
         let below = Some(*last);
-        let ids: Vec<i64> = due.iter().map(|(id, _)| *id).collect();
+        let Due {
+            said,
+            mute,
+            is_under_way,
+        } = self.part_due(before, due).await?;
+        let ids: Vec<i64> = said.iter().map(|(id, _)| *id).collect();
         let Answers { each, fault } = match self.ask_rows(before, before.part, &ids).await {
             Ok(answers) => answers,
             Err(error) => return Ok(Err(error)),
         };
         after.calls += count(each.len());
-        // What is damaged or gone says nothing, so that the thing is asked for.
-        let events: Vec<EventId> = due.iter().map(|(_, event)| *event).collect();
-        let said = store.bodies(tenant, &events).await?;
         let now = self.hub.clock.now();
         let mut page = WalkPage::bare(before.clone(), after);
-        for ((id, event), answer) in due.into_iter().zip(each) {
+        page.wanted
+            .extend(mute.into_iter().map(|id| self.wish(self.key(before, id), now)));
+        for ((id, body), answer) in said.into_iter().zip(each) {
             let key = self.key(before, id);
-            match self.fit(before.part, said.get(&event), &answer) {
+            match self.fit(before.part, Some(&body), &answer) {
                 Rows::Whole(body) => page.events.push(self.event(before, key, body, now)),
                 Rows::Ask => page.wanted.push(self.wish(key, now)),
                 Rows::Unanswered => {}
@@ -97,7 +112,7 @@ impl Trip<'_> {
         page.after.seen += count(page.events.len());
         page.after.stored += count(page.events.len());
         page.after.doubted += count(page.wanted.len());
-        let has_wishes = pass.has_wishes || !page.wanted.is_empty();
+        let has_wishes = pass.has_wishes || is_under_way || !page.wanted.is_empty();
         page.after.cursor = Pass {
             below,
             has_wishes,
@@ -109,6 +124,30 @@ impl Trip<'_> {
             self.put_off(&mut page.after, &fault);
         }
         Ok(Ok(page))
+    }
+
+    /// Parts the things whose rows are due. What is asked for as a whole comes with its rows, however long that takes: asked
+    /// for once more it would be read twice. What is damaged or gone says nothing that rows could be joined with.
+    async fn part_due(&self, walk: &Walk, due: Vec<(i64, EventId)>) -> Result<Due, StoreError> {
+        let (store, tenant) = (&self.hub.store, self.hub.tenant);
+        let keys: Vec<RecordKey> = due.iter().map(|(id, _)| self.key(walk, *id)).collect();
+        let open = store.open_fetches(tenant, &keys, self.hub.clock.now()).await?;
+        let events: Vec<EventId> = due.iter().map(|(_, event)| *event).collect();
+        let bodies = store.bodies(tenant, &events).await?;
+        let mut parted = Due {
+            is_under_way: !open.is_empty(),
+            ..Due::default()
+        };
+        for (id, event) in due {
+            if open.contains(&self.key(walk, id)) {
+                continue;
+            }
+            match bodies.get(&event).cloned() {
+                Some(body) => parted.said.push((id, body)),
+                None => parted.mute.push(id),
+            }
+        }
+        Ok(parted)
     }
 
     /// Reads the rows of the next few things that a sweep found changed, so that they come whole: a call each, instead of

@@ -3,6 +3,7 @@
 use schakel_core::connector::Class;
 use schakel_core::event::{Event, Origin};
 use schakel_core::id::{ConnectionId, EventId, TenantId};
+use schakel_core::limits;
 
 use super::make::{SHOP, TENANT, answer, at, bound, hold, order, wanted};
 use super::on_both;
@@ -12,6 +13,7 @@ use crate::rows::{AfterFetch, FetchRow, Hold};
 on_both! {
     each_class_is_claimed_by_itself,
     a_second_wish_joins_the_first,
+    a_fetch_is_open_until_it_is_done,
     due_fetches_are_claimed_once,
     an_answer_goes_into_the_inbox_with_a_number,
     a_wish_during_a_fetch_makes_another_one,
@@ -68,6 +70,28 @@ fn done(row: &FetchRow, event: i64) -> Ended {
 fn because(reason: &str, mut row: FetchRow) -> FetchRow {
     reason.clone_into(&mut row.reason);
     row
+}
+
+async fn a_fetch_is_open_until_it_is_done(store: Store) {
+    want(&store, &[wanted(1, 5), wanted(2, 50)]).await;
+    let open = async |now| {
+        let keys: Vec<_> = (1..=3).map(order).collect();
+        let open = store.open_fetches(TENANT, &keys, at(now)).await.unwrap();
+        open.into_iter().map(|key| key.remote_id).collect::<Vec<_>>()
+    };
+    assert_eq!(open(9).await, [1, 2], "also one that is not due yet");
+    let taken = take(&store, 10, 9).await;
+    assert_eq!(open(11).await, [1, 2], "also one that runs");
+    store
+        .retry_fetch(TENANT, &held(), &taken[0], at(60), "HTTP 503")
+        .await
+        .unwrap();
+    assert_eq!(open(12).await, [1, 2], "also one that failed");
+    let taken = take(&store, 70, 1).await;
+    finish(&store, 71, vec![done(&taken[0], 9)]).await;
+    assert_eq!(open(72).await.len(), 2, "its answer may wait in the inbox");
+    let later = at(71).plus_ms(limits::FETCH_QUOTA_MS).as_micros() / 1_000_000;
+    assert_eq!(open(later + 1).await.len(), 1);
 }
 
 async fn a_second_wish_joins_the_first(store: Store) {

@@ -270,6 +270,7 @@ async fn run_delivery(store: &Store) {
         .unwrap();
     let done = (fetches[0].row.clone(), AfterFetch::Done, Some(answer(9, 1)));
     store.finish_fetches(t, &hold, vec![done], at(20)).await.unwrap();
+    store.open_fetches(t, &[order(1)], at(20)).await.unwrap();
     store.recover_fetches(t, SHOP, "other").await.unwrap();
 }
 

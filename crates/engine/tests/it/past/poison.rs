@@ -198,26 +198,56 @@ async fn an_outage_while_rows_are_read_is_waited_out_however_long_it_takes() {
     world.assert_nothing_deleted();
 }
 
-#[tokio::test]
-async fn an_order_whose_event_was_damaged_is_asked_for_anew() {
+/// A world of 30 orders before their rows are read, with an order of which the event was damaged.
+async fn damaged() -> (Past, u64) {
     let mut world = begun(20, 30, Setting::default()).await;
     world.run_until((Job::Backfill, Part::Shipments), NEVER).await;
     let id = world.shop.ids(Kind::Order)[11];
     // Only the event has the links of the shop; the record has what was read from it.
     let link = format!("orders\\/{id}\\/");
-    let mut world = world
+    let world = world
         .restarted_after(|bytes| {
             let link = link.as_bytes();
             let at = bytes.windows(link.len()).position(|here| here == link);
             bytes[at.expect("the event holds its links") + 1] ^= 1;
         })
         .await;
+    (world, id)
+}
+
+#[tokio::test]
+async fn an_order_whose_event_was_damaged_is_asked_for_anew() {
+    let (mut world, _) = damaged().await;
     assert_eq!(world.asked().get("GET orders/{id}"), None);
     world.run(STEPS).await;
     world.assert_all_done().await;
     let walk = world.walk(Job::Backfill, Part::OrderRows).await;
     assert_eq!((walk.seen, walk.doubted), (29, 1));
     assert_eq!(world.asked()["GET orders/{id}"], 1);
+    assert_eq!(row_calls(&world), 30, "its rows come with it");
+    world.assert_like_the_shop();
+    world.assert_nothing_deleted();
+}
+
+#[tokio::test]
+async fn an_order_that_is_asked_for_as_a_whole_is_left_alone_however_long_that_takes() {
+    let (mut world, id) = damaged().await;
+    let tries = 3;
+    world.answer(&format!("/orders/{id}.json"), tries, (503, ""));
+    let mut passes = 0;
+    while waits_between_passes(&mut world).await {
+        passes += 1;
+    }
+    world.run(STEPS).await;
+    let walk = world.walk(Job::Backfill, Part::OrderRows).await;
+    assert_eq!(
+        (walk.state, walk.seen, walk.doubted),
+        (WalkState::Done, 29, 1),
+        "{walk:?}"
+    );
+    assert!(passes > 1, "it took longer than a pass waits");
+    assert_eq!(world.asked()["GET orders/{id}"], u64::from(tries) + 1);
+    assert_eq!(row_calls(&world), 30, "29 and the one that came with the whole");
     world.assert_like_the_shop();
     world.assert_nothing_deleted();
 }
