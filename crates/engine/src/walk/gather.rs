@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use schakel_core::connector::{Item, Part};
-use schakel_core::record::Content;
+use schakel_core::record::{Content, Held};
+use schakel_core::time::Timestamp;
 use schakel_core::walk::{Phase, Walk, WalkState, What};
 use schakel_store::{StoreError, WalkPage};
 
@@ -97,8 +98,20 @@ impl Trip<'_> {
         }
         let mut sifted = self.sift(walk, &items).await?;
         // They are as old as the question for the first page, and compared with whole seconds.
+        let as_of = walk.asked_at.plus_ms(-1_000);
+        let held = self
+            .held(walk, sifted.events.iter().map(|event| event.remote_id))
+            .await?;
         for event in &mut sifted.events {
-            event.floor = walk.asked_at.plus_ms(-1_000);
+            event.floor = as_of;
+            let key = self.key(walk, event.remote_id);
+            if held.get(&key).is_some_and(|held| is_newer(held, as_of)) {
+                // What is held wins, and the page that contradicts it may yet have been read after that.
+                unread.push(self.wish(key, self.hub.clock.now()));
+                sifted
+                    .findings
+                    .retain(|(_, finding)| finding.remote_id != key.remote_id);
+            }
         }
         sifted.wanted.append(&mut unread);
         Ok(sifted)
@@ -116,6 +129,9 @@ impl Trip<'_> {
                 continue;
             }
             sifted.wanted.push(self.wish(key, now));
+            if is_newer(&held, walk.asked_at.plus_ms(-1_000)) {
+                continue;
+            }
             let why = told.explain(None, now);
             sifted
                 .findings
@@ -123,4 +139,11 @@ impl Trip<'_> {
         }
         Ok(())
     }
+}
+
+/// Tells whether the memberships that are held were read at `as_of` or later.
+fn is_newer(held: &Held, as_of: Timestamp) -> bool {
+    held.live
+        .as_ref()
+        .is_some_and(|(version, ..)| version.at >= as_of)
 }

@@ -9,6 +9,7 @@ use schakel_core::walk::{Job, Phase, Walk, WalkState, What, do_counts_agree, is_
 use schakel_store::{Piece, StoreError, WalkPage};
 
 use super::Trip;
+use super::gather::begun_anew;
 use super::page::count;
 use super::sift::Sifted;
 
@@ -17,6 +18,9 @@ const COUNT_AGAIN: i64 = 3;
 
 /// Wait before counts are compared again, in milliseconds; three of them outlast a sweep of five minutes.
 const COUNT_WAIT_MS: i64 = 2 * 60_000;
+
+/// How often a list of memberships that is not what the shop counts is read anew before it waits for a person.
+const LISTS_ANEW: i64 = 2;
 
 /// Differences on a page of ids from which on reading the page with contents is cheaper than asking for each.
 const FEW: usize = 3;
@@ -76,7 +80,10 @@ impl Trip<'_> {
             }
         } else if !self.counts_again(&mut after, counted, before.seen) {
             if before.part == Part::Groups {
-                return Ok(Ok(unlike(before, after, counted)));
+                return Ok(Ok(match again(before, after.clone()) {
+                    Some(anew) => anew,
+                    None => unlike(before, after, counted),
+                }));
             }
             after.phase = Phase::Ids;
             after.listed = 0;
@@ -326,12 +333,19 @@ impl Trip<'_> {
     }
 }
 
-/// Stops a walk over memberships whose count differs: they count as a whole only, so nothing of it is used, and whoever
+/// Reads a list of memberships anew whose count differs: some ended or began while it was read, for longest while an outage
+/// held it up. `listed` is how often that was done; `None` when it was often enough.
+fn again(before: &Walk, mut after: Walk) -> Option<WalkPage> {
+    after.listed += 1;
+    (before.listed < LISTS_ANEW).then(|| begun_anew(before, after))
+}
+
+/// Stops a walk over memberships whose count still differs: they count as a whole only, so nothing of it is used, and whoever
 /// resumes it reads the list anew.
 fn unlike(before: &Walk, mut after: Walk, counted: i64) -> WalkPage {
     after.state = WalkState::Stopped;
     after.phase = Phase::Read;
-    after.seen = 0;
+    (after.seen, after.listed) = (0, 0);
     let anew = match before.job {
         Job::Backfill => "schakel backfill resume",
         Job::Sweep | Job::Reconcile => "schakel reconcile",

@@ -12,9 +12,13 @@ use super::world::{Past, SOURCE, Setting, TENANT};
 
 /// A world whose shop has so many customers, all in one group, and the numbers of their memberships.
 async fn grouped(customers: u64) -> (Past, Vec<String>) {
+    grouped_with(customers, Setting::default()).await
+}
+
+async fn grouped_with(customers: u64, setting: Setting) -> (Past, Vec<String>) {
     let setting = Setting {
         has_groups: true,
-        ..Setting::default()
+        ..setting
     };
     let world = shop(customers, 5, setting).await;
     let body = r#"{"group":{"title":"Trade"}}"#;
@@ -120,6 +124,97 @@ async fn a_list_that_is_resumed_days_later_counts_as_of_the_day_on_which_it_is_r
     assert_eq!(ended(&world), Vec::<String>::new());
 }
 
+/// Has the shop tell that a customer changed; his groups are asked for then.
+async fn told(world: &mut Past, customer: u64) {
+    let path = format!("/nl/customers/{customer}.json");
+    let body = r#"{"customer":{"companyName":"Told"}}"#;
+    assert!(world.shop_call("PUT", &path, body).await.0 < 300);
+    let before = world.asked()["GET groups/customers"];
+    while world.asked()["GET groups/customers"] == before {
+        let wait_us = world.step().await;
+        world.wait(wait_us.min(1_000_000));
+    }
+    while world.step().await == 0 {}
+}
+
+#[tokio::test]
+async fn what_was_told_while_an_outage_held_a_list_up_wins_and_is_asked_about_where_the_list_differs() {
+    for job in [Job::Backfill, Job::Reconcile] {
+        held_up(job, false).await;
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_which_one_ended_while_an_outage_held_it_up_is_read_anew_by_itself() {
+    for job in [Job::Backfill, Job::Reconcile] {
+        held_up(job, true).await;
+    }
+}
+
+/// A list of 300 memberships whose second page is refused for about an hour. Meanwhile the shop tells of three customers,
+/// one of whom joins a group afterwards, without a word, and one of whom left before, if `has_leaver`.
+async fn held_up(job: Job, has_leaver: bool) {
+    let setting = Setting {
+        has_hooks: true,
+        ..Setting::default()
+    };
+    let (mut world, members) = grouped_with(300, setting).await;
+    let parts = [Part::Customers, Part::Groups];
+    if job == Job::Reconcile {
+        world.begin(Job::Backfill, &parts).await;
+        world.run(STEPS).await;
+    }
+    world.begin(job, &parts).await;
+    while world.walk(job, Part::Groups).await.seen == 0 {
+        let wait_us = world.step().await;
+        world.wait(wait_us);
+    }
+    // The second page is refused for about an hour; everything else is answered.
+    world.answer("since_id=", 16, (503, ""));
+    while world.walk(job, Part::Groups).await.failures < 14 {
+        let wait_us = world.step().await;
+        world.wait(wait_us);
+    }
+    let customers = world.shop.ids(Kind::Customer);
+    let (leaver, joiner, same) = (customers[7], customers[280], customers[20]);
+    if has_leaver {
+        let path = format!("/nl/groups/customers/{}.json", members[7]);
+        assert!(world.shop_call("DELETE", &path, "").await.0 < 300);
+    }
+    for customer in [leaver, joiner, same] {
+        told(&mut world, customer).await;
+    }
+    let body = r#"{"group":{"title":"School"}}"#;
+    let (_, answer) = world.shop_call("POST", "/nl/groups.json", body).await;
+    let school = id_of(&answer);
+    join(&world, &school, joiner).await;
+    let walk = world.walk(job, Part::Groups).await;
+    assert_eq!((walk.seen, walk.phase), (250, Phase::Read), "{walk:?}");
+    world.run(STEPS).await;
+    world.assert_all_done().await;
+    let walk = world.walk(job, Part::Groups).await;
+    let (left, doubted) = if has_leaver { (1, 0) } else { (0, 1) };
+    assert_eq!((walk.seen, walk.doubted), (301 - left, doubted), "{walk:?}");
+    let shown = world.column("CustomerGroups", "GroupID");
+    assert!(shown.contains(&school), "what nobody told of");
+    let is_shown = job == Job::Reconcile || left == 0;
+    assert_eq!(shown.len(), if is_shown { 301 } else { 300 });
+    assert_eq!(
+        ended(&world).len(),
+        if is_shown {
+            usize::try_from(left).unwrap()
+        } else {
+            0
+        }
+    );
+    let findings = world.hub.store.findings(TENANT, SOURCE, 10).await.unwrap();
+    let found: Vec<i64> = findings.iter().map(|finding| finding.remote_id).collect();
+    // Read anew the list shows what nobody told of; what was told is no finding.
+    let is_found = has_leaver && job == Job::Reconcile;
+    let joiner = i64::try_from(joiner).unwrap();
+    assert_eq!(found, if is_found { vec![joiner] } else { Vec::new() });
+}
+
 #[tokio::test]
 async fn a_list_of_memberships_that_comes_back_half_ends_none() {
     let (mut world, _) = grouped(12).await;
@@ -128,7 +223,8 @@ async fn a_list_of_memberships_that_comes_back_half_ends_none() {
     world.run(STEPS).await;
     world.assert_all_done().await;
     let empty = (200, r#"{"groupsCustomers":[]}"#);
-    world.answer("/groups/customers.json", 1, empty);
+    // The first time, and each time that the list is read anew.
+    world.answer("/groups/customers.json", 3, empty);
     world.begin(Job::Reconcile, &[Part::Groups]).await;
     let walk = world.run_until((Job::Reconcile, Part::Groups), NEVER).await;
     assert_eq!(walk.state, WalkState::Stopped, "{walk:?}");
