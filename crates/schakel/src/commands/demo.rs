@@ -2,6 +2,7 @@
 
 mod compare;
 mod faults;
+mod folder;
 mod summary;
 mod world;
 
@@ -31,32 +32,48 @@ const PATIENCE: u32 = 12_000;
 /// The same with faults, also without any call: 20 minutes, longer than a delivery or a connection is ever left alone.
 const PATIENCE_FAULTS: u32 = 48_000;
 
-/// Runs the demo.
+/// Runs the demo. A signal ends it at any moment, and nothing temporary stays behind.
 ///
 /// # Errors
 /// When the database, a socket or the set-up fails.
 pub(crate) async fn run(args: DemoArgs, output: Output) -> anyhow::Result<Exit> {
     crate::logging::start("warn", false);
-    let world = World::start(&args, output).await?;
+    let world = tokio::select! {
+        world = World::start(&args, output) => world?,
+        end = signal() => return stopped(end, output),
+    };
     faults::begin(&world.shop, &world.account, args.faults);
-    if args.exit {
-        let summary = finite(&world, &args, output).await?;
-        let faults = summary.faults();
-        output.value(&summary);
-        summary.say(output);
-        for told in &summary.sink.told {
-            output.warning(told);
-        }
+    if !args.exit {
+        endless(&world, &args, output).await?;
         world.stop().await;
-        return Ok(if faults.is_empty() {
-            Exit::Good
-        } else {
-            Exit::Findings
-        });
+        return Ok(Exit::Good);
     }
-    endless(&world, &args, output).await?;
+    let summary = tokio::select! {
+        summary = finite(&world, &args, output) => summary?,
+        end = signal() => {
+            world.stop().await;
+            return stopped(end, output);
+        }
+    };
+    let faults = summary.faults();
+    output.value(&summary);
+    summary.say(output);
+    for told in &summary.sink.told {
+        output.warning(told);
+    }
     world.stop().await;
-    Ok(Exit::Good)
+    Ok(if faults.is_empty() {
+        Exit::Good
+    } else {
+        Exit::Findings
+    })
+}
+
+/// Says that a signal came before the end.
+fn stopped(end: anyhow::Result<()>, output: Output) -> anyhow::Result<Exit> {
+    end?;
+    output.warning("stopped before the end, so nothing was compared");
+    Ok(Exit::Failed)
 }
 
 /// Live traffic until a signal comes.

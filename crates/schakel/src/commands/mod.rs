@@ -43,7 +43,10 @@ pub(crate) async fn run(cli: Cli, output: Output) -> anyhow::Result<Exit> {
         Layers::of_process(config.clone(), flags)
     };
     match command {
-        Command::Demo(args) => demo::run(args, output).await,
+        Command::Demo(args) => {
+            without_configuration("demo", &layers(Vec::new()))?;
+            demo::run(args, output).await
+        }
         Command::Serve(args) => serve::run(&load(&layers(args.over_config()), output)?, &args, output).await,
         Command::Setup(args) => setup::run(&load(&layers(Vec::new()), output)?, &args, output).await,
         Command::Check => check::run(&load(&layers(Vec::new()), output)?, output).await,
@@ -59,11 +62,23 @@ pub(crate) async fn run(cli: Cli, output: Output) -> anyhow::Result<Exit> {
         Command::Reconcile(args) => reconcile::run(&load_quietly(&layers(Vec::new()))?, &args, output).await,
         Command::Doctor => doctor::run(&load_quietly(&layers(Vec::new()))?, output).await,
         Command::Sandbox(args) => {
+            without_configuration("sandbox", &layers(Vec::new()))?;
             logging::start("warn", false);
             sandbox::run(&args, output).await
         }
         Command::Config(what) => config::run(what, &layers(Vec::new()), output),
     }
+}
+
+/// Refuses a configuration on the command line of a command that has none: it would change nothing.
+fn without_configuration(command: &str, layers: &Layers) -> Result<(), Failure> {
+    let Some(flag) = layers.on_command_line() else {
+        return Ok(());
+    };
+    let text = format!("`schakel {command}` reads no configuration, so `{flag}` would change nothing");
+    Err(Failure::usage("SCH-0106", text).hint(format!(
+        "leave it out; `schakel {command} --help` shows what can be chosen"
+    )))
 }
 
 /// Reads the configuration, says its warnings, and starts logging as it asks for.

@@ -110,6 +110,17 @@ impl Layers {
             flags,
         }
     }
+
+    /// Gives what the command line says of the configuration, in its own words; `None` when it says nothing.
+    pub(crate) fn on_command_line(&self) -> Option<String> {
+        if let Some((key, value)) = self.flags.first() {
+            return Some(format!("--set {key}={value}"));
+        }
+        let file = self.file.as_ref()?.to_str();
+        // The variable is there for all commands; only the flag asks this one for something.
+        let of_environment = self.environment.get("SCHAKEL_CONFIG").map(String::as_str);
+        (file.is_none() || file != of_environment).then(|| "--config".to_owned())
+    }
 }
 
 /// The whole configuration, checked.

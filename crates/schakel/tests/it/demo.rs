@@ -1,8 +1,12 @@
 //! The demo ends only when both ends agree, on both databases.
 
-use std::process::Output;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
 
-use crate::process::schakel;
+use schakel_testkit::{tempdir, wait_until};
+
+use crate::process::{END, schakel};
 
 fn demo(arguments: &[&str]) -> Output {
     schakel()
@@ -87,4 +91,59 @@ fn both_ends_agree_on_postgresql() {
         &demo(&["--orders", "300", "--seed", "3", "--database", database.url()]),
         300.0,
     );
+}
+
+// It was called after the number of the process, readable for all, and a signal left it behind.
+#[test]
+fn the_temporary_folder_is_private_and_goes_away_with_a_signal() {
+    let place = tempdir();
+    let found = || std::fs::read_dir(place.path()).unwrap().next();
+    let mut demo = schakel()
+        .args(["demo", "--exit", "--orders", "1000000"])
+        .env("TMPDIR", place.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let is_begun = |folder: &Path| folder.join("schakel.db").exists();
+    let has_begun = wait_until(END, || {
+        found().is_some_and(|folder| is_begun(&folder.unwrap().path()))
+    });
+    assert!(has_begun, "the demo does not begin");
+    let folder = found().unwrap().unwrap();
+    let mode = folder.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700, "others may not read it");
+    let id = demo.id().to_string();
+    assert!(!folder.file_name().to_str().unwrap().ends_with(&format!("-{id}")));
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(demo.wait().unwrap().code(), Some(1));
+    assert!(found().is_none(), "the folder stays behind");
+}
+
+#[test]
+fn a_configuration_that_would_change_nothing_is_refused() {
+    for flag in [["--set", "bogus.key=1"], ["--config", "/nonexistent"]] {
+        let refused = schakel()
+            .args(["demo", "--exit", "--orders", "1"])
+            .args(flag)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{said}");
+        assert!(said.contains("SCH-0106") && said.contains(flag[0]), "{said}");
+    }
+    let given = tempdir();
+    let demo = schakel()
+        .args(["demo", "--exit", "--orders", "1", "--data"])
+        .arg(given.path())
+        .env("SCHAKEL_CONFIG", "elsewhere.toml")
+        .output()
+        .unwrap();
+    assert!(demo.status.success(), "{}", String::from_utf8_lossy(&demo.stderr));
 }

@@ -1,6 +1,6 @@
 //! The simulated world of a demo: a shop, a mailing tool, and the hub between them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -20,6 +20,8 @@ use crate::keys::HubKey;
 use crate::output::Output;
 use crate::service::{Listeners, Service};
 use crate::wiring::{self, Parts, RoutePart, SinkPart, SourcePart, Wired};
+
+use super::folder::Folder;
 
 /// The database in the simulated account.
 pub(super) const DATABASE: &str = "Schakel";
@@ -54,22 +56,22 @@ pub(super) struct World {
 impl World {
     /// Starts simulators and hub and does the set-up: structure in the mailing tool, webhooks in the shop.
     pub async fn start(args: &DemoArgs, output: Output) -> anyhow::Result<Self> {
-        let folder = Folder::of(args)?;
+        let folder = Folder::new(args.data.as_deref())?;
         let url = args
             .database
             .clone()
-            .unwrap_or_else(|| folder.path.join("schakel.db").display().to_string());
+            .unwrap_or_else(|| folder.path().join("schakel.db").display().to_string());
         let store = Store::open(&url, OpenOptions::default())
             .await
             .map_err(Failure::from)?;
         let lock = store.lock().map_err(Failure::from)?;
         if !store.connections(wiring::TENANT).await?.is_empty() {
-            return Err(used_before(args, &folder.path).into());
+            return Err(used_before(args, folder.path()).into());
         }
         let (shop, shop_at) = start_shop(args).await?;
         let (account, account_at) = start_account(args).await?;
         let parts = parts(args, &shop, &shop_at, &account_at);
-        let key = HubKey::open(&store, &Secret::default(), &folder.path).await?;
+        let key = HubKey::open(&store, &Secret::default(), folder.path()).await?;
         let wired = wiring::wire(store, key, parts).await?;
         let pages = if args.exit || TcpListener::bind(PAGES).await.is_err() {
             LOCAL
@@ -250,37 +252,4 @@ async fn set_up(wired: &Wired, hooks: &str, output: Output) -> anyhow::Result<()
         ));
     }
     Ok(())
-}
-
-/// The folder of the database; a temporary one is removed at the end.
-struct Folder {
-    path: PathBuf,
-    is_temporary: bool,
-}
-
-impl Folder {
-    fn of(args: &DemoArgs) -> anyhow::Result<Self> {
-        let (path, is_temporary) = match &args.data {
-            Some(path) => (path.clone(), false),
-            None => (
-                std::env::temp_dir().join(format!("schakel-demo-{}", std::process::id())),
-                true,
-            ),
-        };
-        create(&path)?;
-        Ok(Self { path, is_temporary })
-    }
-}
-
-fn create(path: &Path) -> anyhow::Result<()> {
-    std::fs::create_dir_all(path).with_context(|| format!("cannot make the folder {}", path.display()))
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if self.is_temporary {
-            // What can't be removed is a temporary folder of the system, which cleans up by itself.
-            let _ = std::fs::remove_dir_all(&self.path);
-        }
-    }
 }
