@@ -260,7 +260,8 @@ impl Ledger {
     }
 
     /// Writes the budget with `more` reserved calls; forgets it when it is another's now. What commands spend and hear beside
-    /// this process is counted first. Needs `writing`.
+    /// this process is counted first: in memory exactly once, however often writing fails or its answer is lost, and again by
+    /// a process that starts after one that could not write; never zero times. Needs `writing`.
     async fn write(&self, more: u32) -> Result<(), StoreError> {
         let Owner {
             tenant, connection, ..
@@ -280,7 +281,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Writes the budget, unless there are calls of guests that are not in it.
+    /// Writes the budget, unless there are calls of guests that are not in it. Where it was written and the answer lost, the
+    /// calls since the last time are counted twice in their day; windows count them once.
     async fn write_once(&self, more: u32) -> Result<Written, StoreError> {
         let now_us = self.clock.monotonic_us();
         let (saved, counts, epoch, counted) = {

@@ -183,9 +183,8 @@ impl Node {
     }
 }
 
-/// Makes a call through a door; gives the wait in milliseconds when there is no room.
-async fn call(door: &impl Http, class: Class) -> Result<u16, i64> {
-    let request = Request {
+fn request(class: Class) -> Request {
+    Request {
         method: Method::Get,
         url: "https://shop.test/orders.json".to_owned(),
         headers: Vec::new(),
@@ -193,8 +192,12 @@ async fn call(door: &impl Http, class: Class) -> Result<u16, i64> {
         timeout_ms: 30_000,
         class,
         label: "GET orders",
-    };
-    match door.send(request).await {
+    }
+}
+
+/// Makes a call through a door; gives the wait in milliseconds when there is no room.
+async fn call(door: &impl Http, class: Class) -> Result<u16, i64> {
+    match door.send(request(class)).await {
         Ok(response) => Ok(response.status),
         Err(HttpError::Spent { retry_after_ms }) => Err(retry_after_ms),
         Err(error) => panic!("{error}"),

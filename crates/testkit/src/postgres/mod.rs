@@ -58,6 +58,30 @@ impl Database {
     pub fn url(&self) -> &str {
         &self.url
     }
+
+    /// Lets every transaction fail that deletes a row of `table`, until [`Database::allow_deletes`].
+    ///
+    /// # Panics
+    /// When the server does not do it.
+    pub fn refuse_deletes(&self, table: &str) {
+        self.run(&format!(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+                 'BEGIN RAISE EXCEPTION ''refused by a test''; END';
+             CREATE TRIGGER refuse BEFORE DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION refuse()"
+        ));
+    }
+
+    /// Ends what [`Database::refuse_deletes`] began.
+    ///
+    /// # Panics
+    /// When the server does not do it.
+    pub fn allow_deletes(&self) {
+        self.run("DROP FUNCTION refuse CASCADE");
+    }
+
+    fn run(&self, statement: &str) {
+        psql(&self.url, statement).unwrap_or_else(|error| panic!("{error}"));
+    }
 }
 
 impl Drop for Database {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use schakel_connectors::lightspeed::KeyLimits;
-use schakel_core::connector::{Class, HttpError, Meter};
+use schakel_core::connector::{Class, Http, HttpError, Meter};
 use schakel_core::time::Clock;
 use schakel_engine::budget::{GuestDoor, stored};
 use schakel_engine::clock::SystemClock;
 use schakel_store::{OpenOptions, Store};
 
-use super::{Hands, Node, SHOP, SPAN_S, Shop, TENANT, call, lite, plan};
+use super::{Hands, Node, SHOP, SPAN_S, Shop, TENANT, call, lite, plan, request};
 
 /// A command beside the hub on the same store.
 fn guest(store: &Store, shop: &Arc<Shop>, clock: impl Clock, meter: &KeyLimits) -> GuestDoor {
@@ -194,4 +194,42 @@ async fn what_a_shop_tells_a_command_is_left_lowers_what_the_hub_may_do() {
         assert!(hub.drain(Class::Live).await.0 > 0, "their window is over");
     })
     .await;
+}
+
+/// The hub has counted the calls of a command and cannot write down that it did, again and again.
+#[tokio::test]
+async fn calls_of_commands_count_once_when_the_hub_cannot_write() {
+    for is_killed in [false, true] {
+        let Some(database) = schakel_testkit::postgres::fresh_database() else {
+            return;
+        };
+        let store = Store::open(database.url(), OpenOptions::default()).await.unwrap();
+        let clock = Hands::at(1_000_000, 500);
+        let shop = Arc::new(Shop::default());
+        let mut hub = Node::new(&store, &shop, &clock, plan());
+        hub.calls(Class::Live, 3).await;
+        let command = guest(&store, &shop, clock.clone(), &plan());
+        calls(&command, Class::Live, 25).await;
+        database.refuse_deletes("budget_guest");
+        hub.calls(Class::Live, 2).await;
+        for _ in 0..3 {
+            let refused = hub.door.send(request(Class::Live)).await;
+            assert!(matches!(refused, Err(HttpError::NotSent(_))), "{refused:?}");
+            calls(&command, Class::Live, 1).await;
+        }
+        assert_eq!(store.guests(TENANT, SHOP).await.unwrap().len(), 28);
+        database.allow_deletes();
+        if is_killed {
+            hub = Node::new(&store, &shop, &clock, plan());
+        }
+        let (rest, _) = hub.drain(Class::Live).await;
+        assert_eq!(rest, 270 - 5 - 28, "killed: {is_killed}");
+        hub.ledger.release().await.unwrap();
+        let spent = stored(&store, TENANT, SHOP, &plan().limits(), clock.now()).await;
+        assert_eq!(
+            spent.unwrap().unwrap().usage.windows[0].spent.iter().sum::<u32>(),
+            270
+        );
+        store.close().await;
+    }
 }
