@@ -260,8 +260,8 @@ impl Ledger {
     }
 
     /// Writes the budget with `more` reserved calls; forgets it when it is another's now. What commands spend and hear beside
-    /// this process is counted first: in memory exactly once, however often writing fails or its answer is lost, and again by
-    /// a process that starts after one that could not write; never zero times. Needs `writing`.
+    /// this process is counted first: in memory once, however often writing fails or its answer is lost, and anew by a process
+    /// that starts after one that could not write; never zero times. Needs `writing`.
     async fn write(&self, more: u32) -> Result<(), StoreError> {
         let Owner {
             tenant, connection, ..
