@@ -1,5 +1,7 @@
 //! The two drivers behind one door: pools, transactions, statements and cells.
 
+use std::sync::Arc;
+
 use schakel_core::time::Timestamp;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
@@ -12,6 +14,7 @@ use sqlx::{
 use crate::dialect::Dialect;
 use crate::error::StoreError;
 use crate::sql::{Param, Sql};
+use crate::writer::{LiteTx, Writer};
 
 /// The same thing of either engine.
 pub(crate) enum Two<L, P> {
@@ -37,7 +40,7 @@ pub(crate) enum Db {
     /// One connection that writes, and a few that read beside it.
     Lite {
         /// The writer.
-        writer: SqlitePool,
+        writer: Arc<Writer>,
         /// The readers.
         readers: SqlitePool,
     },
@@ -57,7 +60,7 @@ impl Db {
     /// Begins a transaction that writes; on SQLite it waits for the one before it.
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         let begun = match self {
-            Self::Lite { writer, .. } => writer.begin_with(Dialect::Lite.begin()).await.map(Two::Lite),
+            Self::Lite { writer, .. } => writer.begin().await.map(Two::Lite),
             Self::Pg(pool) => pool.begin_with(Dialect::Pg.begin()).await.map(Two::Pg),
         };
         begun
@@ -106,13 +109,13 @@ impl Db {
 }
 
 /// A transaction; rolled back when dropped.
-pub(crate) struct Tx(Two<Transaction<'static, Sqlite>, Transaction<'static, Postgres>>);
+pub(crate) struct Tx(Two<LiteTx, Transaction<'static, Postgres>>);
 
 impl Tx {
     /// The connection on which it runs.
     pub(crate) fn conn(&mut self) -> Conn<'_> {
         Conn::now(match &mut self.0 {
-            Two::Lite(tx) => Two::Lite(&mut **tx),
+            Two::Lite(tx) => Two::Lite(tx.connection()),
             Two::Pg(tx) => Two::Pg(&mut **tx),
         })
     }

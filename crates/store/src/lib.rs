@@ -24,6 +24,7 @@ mod sql;
 mod statistics;
 #[macro_use]
 mod db;
+mod writer;
 
 mod lock;
 mod open;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -14,6 +15,7 @@ use crate::db::{Db, driver};
 use crate::dialect::Dialect;
 use crate::error::StoreError;
 use crate::sql::Sql;
+use crate::writer::Writer;
 
 /// How a database is opened.
 #[derive(Debug, Clone, Copy, Default)]
@@ -91,7 +93,10 @@ impl Store {
         }
         let migrator = migrator();
         let migrated = match &self.db {
-            Db::Lite { writer, .. } => migrator.run(writer).await,
+            Db::Lite { writer, .. } => match writer.hold().await {
+                Ok(mut held) => migrator.run(&mut *held).await,
+                Err(busy) => Err(busy.into()),
+            },
             Db::Pg(pool) => migrator.run(pool).await,
         };
         migrated.map_err(|error| {
@@ -217,25 +222,21 @@ async fn open_lite(file: &Path, options: OpenOptions) -> Result<Db, StoreError> 
             .pragma("journal_size_limit", LOG_BYTES_KEPT)
     };
     let reading = base.read_only(true).pragma("cache_size", READER_CACHE);
-    let pool = || {
-        SqlitePoolOptions::new()
-            .acquire_timeout(WAIT_MAX)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_before_acquire(false)
-    };
     let opened = |source| driver("open the SQLite file", source);
-    let writer = pool()
-        .max_connections(1)
-        .connect_with(writing)
-        .await
-        .map_err(opened)?;
-    let readers = pool()
+    let writer = Writer::open(writing, WAIT_MAX).await.map_err(opened)?;
+    let readers = SqlitePoolOptions::new()
+        .acquire_timeout(WAIT_MAX)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
         .max_connections(READERS)
         .connect_with(reading)
         .await
         .map_err(opened)?;
-    Ok(Db::Lite { writer, readers })
+    Ok(Db::Lite {
+        writer: Arc::new(writer),
+        readers,
+    })
 }
 
 async fn open_pg(url: &str, options: OpenOptions) -> Result<Db, StoreError> {

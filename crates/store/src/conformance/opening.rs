@@ -1,5 +1,9 @@
 //! Opening, locking, closing, schemas of other versions.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+
 use super::on_both;
 use crate::sql::Sql;
 use crate::{OpenOptions, Store, StoreError};
@@ -10,6 +14,7 @@ on_both! {
     durability_is_told,
     the_clock_of_a_server_is_told,
     a_hub_that_works_on_the_store_is_seen,
+    a_closed_store_takes_nothing_more,
 }
 
 const READ_ONLY: OpenOptions = OpenOptions { is_read_only: true };
@@ -79,6 +84,40 @@ async fn the_clock_of_a_server_is_told(store: Store) {
     assert_eq!(time.is_some(), store.engine_name() == "PostgreSQL");
     // 2026-01-01: of this age, and in microseconds.
     assert!(time.is_none_or(|time| time.as_micros() > 1_767_225_600_000_000));
+}
+
+#[tokio::test]
+async fn who_gives_up_leaves_the_one_writer_to_the_next() {
+    let (store, _folder) = super::lite().await;
+    for _ in 0..20 {
+        let mut first = store.db.begin().await.unwrap();
+        let mut conn = first.conn();
+        let sql = conn.sql(
+            "write something to be given up",
+            "INSERT INTO setting (name, value) VALUES ('given up', $1)",
+        );
+        conn.execute(sql.arg(b"one".as_slice())).await.unwrap();
+        // Asks, and has gone before it is its turn, or as soon as it is.
+        let mut second = Box::pin(store.setting_or_insert("never asked for", b"two"));
+        assert!(!is_ready(&mut second).await);
+        drop(first);
+        is_ready(&mut second).await;
+        drop(second);
+        assert_eq!(store.setting("given up").await.unwrap(), None);
+    }
+    let kept = store.setting_or_insert("kept", b"three").await.unwrap();
+    assert_eq!(kept, b"three");
+}
+
+/// Asks a future once whether it is done.
+async fn is_ready<T>(future: &mut Pin<Box<impl Future<Output = T>>>) -> bool {
+    poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_ready())).await
+}
+
+async fn a_closed_store_takes_nothing_more(store: Store) {
+    store.close().await;
+    let refused = store.setting_or_insert("key", b"one").await;
+    assert!(matches!(refused, Err(StoreError::Driver { .. })));
 }
 
 #[tokio::test]
