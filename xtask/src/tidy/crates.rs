@@ -19,7 +19,7 @@ const BORDERS: [Border; 9] = [
     Border {
         folder: "core",
         ours: &[],
-        not_foreign: &["axum", "hyper", "sqlx", "tokio"],
+        not_foreign: &["axum", "hyper", "sqlx", "sqlx-core", "tokio"],
     },
     Border {
         folder: "store",
@@ -29,22 +29,22 @@ const BORDERS: [Border; 9] = [
     Border {
         folder: "connectors",
         ours: &["schakel-core"],
-        not_foreign: &["axum", "hyper", "sqlx", "tokio"],
+        not_foreign: &["axum", "hyper", "sqlx", "sqlx-core", "tokio"],
     },
     Border {
         folder: "sandbox",
         ours: &[],
-        not_foreign: &["sqlx"],
+        not_foreign: &["sqlx", "sqlx-core"],
     },
     Border {
         folder: "engine",
         ours: &["schakel-core", "schakel-store"],
-        not_foreign: &["axum", "sqlx"],
+        not_foreign: &["axum", "sqlx", "sqlx-core"],
     },
     Border {
         folder: "server",
         ours: &["schakel-core", "schakel-store", "schakel-engine"],
-        not_foreign: &["sqlx"],
+        not_foreign: &["sqlx", "sqlx-core"],
     },
     Border {
         folder: "schakel",
@@ -56,7 +56,7 @@ const BORDERS: [Border; 9] = [
             "schakel-sandbox",
             "schakel-server",
         ],
-        not_foreign: &["sqlx"],
+        not_foreign: &["sqlx", "sqlx-core"],
     },
     Border {
         folder: "testkit",
