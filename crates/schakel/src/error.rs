@@ -71,6 +71,18 @@ impl Failure {
         self
     }
 
+    /// Gives what is wrong and why, in one line.
+    pub(crate) fn text(&self) -> String {
+        let mut parts = vec![self.message.clone()];
+        parts.extend(self.causes());
+        parts.join(": ")
+    }
+
+    /// Gives what to do next; empty when nobody knows.
+    pub(crate) fn advice(&self) -> &str {
+        &self.hint
+    }
+
     /// Gives how the process ends with it.
     pub(crate) const fn exit(&self) -> Exit {
         self.exit
@@ -144,6 +156,11 @@ impl From<StoreError> for Failure {
                 "SCH-0204",
                 "the address of the database is not usable",
                 "write postgres://user:password@host/name, or leave it empty for SQLite",
+            ),
+            StoreError::Connect { .. } => (
+                "SCH-0205",
+                "the database cannot be reached",
+                "check that PostgreSQL runs, and address, user, password and name of the database in `hub.database`",
             ),
             StoreError::Driver { .. } => (
                 "SCH-0205",

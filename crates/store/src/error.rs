@@ -13,6 +13,14 @@ pub enum StoreError {
         /// What the driver says. No `source`: printed whole it may repeat what was written, which may be about people.
         cause: sqlx::Error,
     },
+    /// PostgreSQL could not be reached when the database was opened, or took this user not in.
+    #[error("cannot connect to PostgreSQL at {address}: {}", told(cause))]
+    Connect {
+        /// Host, port and name of the database; no user, no password.
+        address: String,
+        /// What the driver says.
+        cause: sqlx::Error,
+    },
     /// A statement touched another number of rows than its caller counted on; the transaction must be given up.
     #[error("{table}: {expected} rows should have been touched, {touched} were")]
     WrongRows {
@@ -96,10 +104,10 @@ impl StoreError {
     #[must_use]
     pub fn is_of_rights(&self) -> bool {
         match self {
-            Self::Driver {
-                cause: sqlx::Error::Database(error),
-                ..
-            } => error.code().is_some_and(|code| is_about_rights(&code)),
+            Self::Driver { cause, .. } | Self::Connect { cause, .. } => match cause {
+                sqlx::Error::Database(error) => error.code().is_some_and(|code| is_about_rights(&code)),
+                _ => false,
+            },
             _ => false,
         }
     }
@@ -133,6 +141,10 @@ fn told(cause: &sqlx::Error) -> String {
                 error.message()
             };
             format!("{message} (code {code})")
+        }
+        sqlx::Error::Io(error) => error.to_string(),
+        sqlx::Error::PoolTimedOut => {
+            "no connection was to be had in time: the database may be down, or has too much to do".to_owned()
         }
         sqlx::Error::Configuration(_) => "its address or settings are not usable".to_owned(),
         sqlx::Error::Encode(_) | sqlx::Error::Decode(_) => "a value can't be converted".to_owned(),

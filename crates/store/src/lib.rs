@@ -28,6 +28,7 @@ mod writer;
 
 mod lock;
 mod open;
+mod open_pg;
 
 mod counter;
 mod setting;

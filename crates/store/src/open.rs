@@ -1,12 +1,10 @@
 //! Opening a database: address, settings of the engine, schema.
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqlSafeStr};
 
@@ -14,6 +12,7 @@ use crate::Store;
 use crate::db::{Db, driver};
 use crate::dialect::Dialect;
 use crate::error::StoreError;
+use crate::open_pg;
 use crate::sql::Sql;
 use crate::writer::Writer;
 
@@ -24,22 +23,14 @@ pub struct OpenOptions {
     pub is_read_only: bool,
 }
 
-/// Longest wait for a connection or for SQLite's write lock: writers queue here, so it is generous.
+/// Longest wait for a connection to SQLite's file or for its write lock: writers queue here, so it is generous.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// Statements that a connection keeps prepared; more than the number of distinct texts.
-const STATEMENTS_KEPT: usize = 600;
+pub(crate) const STATEMENTS_KEPT: usize = 600;
 
 /// SQLite connections that read: one is apply's most of the time.
 const READERS: u32 = 3;
-
-/// PostgreSQL connections of one process.
-const PG_CONNECTIONS: u32 = 16;
-
-/// A commit is on the disk before a webhook is acknowledged (I1), whatever the server, the user or the address say;
-/// what also waits for a second machine is left as it is.
-const KEEP_COMMITS: &str = "SELECT set_config('synchronous_commit', 'on', FALSE)
-     WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
 
 /// Page cache of the writer, in KiB; the hub as a whole stays below 200 MB.
 const WRITER_CACHE: &str = "-32000";
@@ -66,10 +57,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::BadUrl`]; [`StoreError::NewerSchema`] when a newer program was here;
     /// [`StoreError::OlderSchema`] when it is opened for reading and its schema is not this program's;
-    /// [`StoreError::Driver`] when it cannot be reached.
+    /// [`StoreError::Connect`] when PostgreSQL cannot be reached or takes nobody in, told at once and after
+    /// five seconds at the latest; [`StoreError::Driver`] when a file cannot be opened.
     pub async fn open(url: &str, options: OpenOptions) -> Result<Self, StoreError> {
         let (db, file) = if is_postgres(url) {
-            (open_pg(url, options).await?, None)
+            (Db::Pg(open_pg::open(url, options).await?), None)
         } else {
             let file = lite_file(url)?;
             (open_lite(&file, options).await?, Some(file))
@@ -237,35 +229,6 @@ async fn open_lite(file: &Path, options: OpenOptions) -> Result<Db, StoreError> 
         writer: Arc::new(writer),
         readers,
     })
-}
-
-async fn open_pg(url: &str, options: OpenOptions) -> Result<Db, StoreError> {
-    let mut connect = PgConnectOptions::from_str(url)
-        .map_err(|_| StoreError::BadUrl("PostgreSQL's driver cannot read it".to_owned()))?
-        .statement_cache_capacity(STATEMENTS_KEPT)
-        .application_name("schakel")
-        // A plan that was made while a table was small is kept after it has grown. Ours look keys up, so they are made
-        // of index look-ups from the start: no whole tables, nothing to hash or merge them with.
-        .options([
-            ("enable_seqscan", "off"),
-            ("enable_hashjoin", "off"),
-            ("enable_mergejoin", "off"),
-        ])
-        .disable_statement_logging();
-    if options.is_read_only {
-        connect = connect.options([("default_transaction_read_only", "on")]);
-    }
-    PgPoolOptions::new()
-        .max_connections(PG_CONNECTIONS)
-        .acquire_timeout(WAIT_MAX)
-        .test_before_acquire(false)
-        .after_connect(|connection, _| {
-            Box::pin(async move { sqlx::query(KEEP_COMMITS).execute(connection).await.map(drop) })
-        })
-        .connect_with(connect)
-        .await
-        .map(Db::Pg)
-        .map_err(|source| driver("connect to PostgreSQL", source))
 }
 
 #[cfg(test)]

@@ -79,15 +79,12 @@ pub(crate) async fn run(config: &Config, output: Output) -> anyhow::Result<Exit>
             findings.extend(left_waiting(&store, config).await?);
             store.close().await;
         }
-        Err(failure) => {
-            let text = failure.lines().join("; ");
-            findings.push(Finding::not_good(
-                "database",
-                Verdict::Bad,
-                text,
-                "start `schakel serve` once if it was never started",
-            ));
-        }
+        Err(failure) => findings.push(Finding::not_good(
+            "database",
+            Verdict::Bad,
+            failure.text(),
+            failure.advice(),
+        )),
     }
     output.value(&findings);
     for finding in &findings {

@@ -9,6 +9,7 @@ mod aside;
 mod budget;
 mod demo;
 mod faulty;
+mod health;
 mod history;
 mod hooks;
 mod kill;

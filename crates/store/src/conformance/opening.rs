@@ -144,6 +144,41 @@ async fn a_server_that_would_forget_commits_is_overruled() {
     store.close().await;
 }
 
+/// A pool would try a refused connection again for as long as it may, and then say only that it did.
+#[tokio::test]
+async fn a_server_that_is_not_there_is_told_with_its_address() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    for options in [OpenOptions::default(), READ_ONLY] {
+        let url = format!("postgres://hub:s3cret@127.0.0.1:{port}/schakel");
+        let error = Store::open(&url, options).await.unwrap_err();
+        assert!(matches!(error, StoreError::Connect { .. }), "{error}");
+        let said = error.to_string();
+        let address = format!("PostgreSQL at 127.0.0.1:{port}, database schakel: ");
+        assert!(said.contains(&address) && said.contains("refused"), "{said}");
+        assert!(!said.contains("s3cret") && !error.is_of_rights(), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_lets_nobody_in_is_told_with_its_reason() {
+    let Some((store, _database)) = super::pg().await else {
+        return;
+    };
+    let address = address(&store).await;
+    let (before, query) = address.split_once('?').unwrap();
+    let server = before.rsplit_once('/').unwrap().0;
+    let error = Store::open(&format!("{server}/nowhere?{query}"), OpenOptions::default())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, StoreError::Connect { .. }), "{error}");
+    assert!(error.to_string().ends_with("(code 3D000)"), "{error}");
+    store.close().await;
+}
+
 #[tokio::test]
 async fn a_second_process_is_kept_away_from_the_file() {
     let (store, folder) = super::lite().await;
