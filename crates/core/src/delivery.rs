@@ -8,7 +8,7 @@ mod value;
 
 pub use aimd::{Aimd, Pressure};
 pub use breaker::{Breaker, Flow, Signal};
-pub use decide::{Decision, decide, retry_wait_ms};
+pub use decide::{Decision, block_wait_ms, connect_wait_ms, decide, retry_wait_ms};
 pub use value::Value;
 
 use serde::{Deserialize, Serialize};

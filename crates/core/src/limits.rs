@@ -56,6 +56,13 @@ pub const RETRY_CAP_MS: i64 = 15 * 60 * 1000;
 /// breaker of the connection hold back the crowd, so that an object need not be far away when it comes back.
 pub const RETRY_SOON_CAP_MS: i64 = 10 * 1000;
 
+/// Wait before a sink that refuses our credentials is asked again, in milliseconds: so long for each time that it did so in a
+/// row, up to [`BLOCKS_MAX`] times (docs/spec/delivery.md).
+pub const BLOCK_MS: i64 = 30_000;
+
+/// How often [`BLOCK_MS`] grows.
+pub const BLOCKS_MAX: u32 = 8;
+
 /// Entity faults after which a delivery is a dead letter (reliability.md §6).
 pub const ENTITY_FAULTS: u32 = 8;
 

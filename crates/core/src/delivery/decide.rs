@@ -57,6 +57,26 @@ pub fn retry_wait_ms(attempt: u32, dice: u64) -> i64 {
     wait_up_to(limits::RETRY_CAP_MS, attempt, dice)
 }
 
+/// Gives how long a sink that refuses everything is left alone, in milliseconds, when it did so `blocks` times in a row.
+#[must_use]
+pub fn block_wait_ms(blocks: u32) -> i64 {
+    limits::BLOCK_MS * i64::from(blocks.clamp(1, limits::BLOCKS_MAX))
+}
+
+/// Gives how long to wait before a sink whose structure could not be read is asked for it again, in milliseconds, after the
+/// `attempt`-th failure in a row (from 1); `dice` is a random number.
+///
+/// Refused credentials wait like any block. All else waits as an object waits for a sink that is down, so that the hub
+/// goes on soon after the sink came back or a person mended it.
+#[must_use]
+pub fn connect_wait_ms(error: &ConnectorError, attempt: u32, dice: u64) -> i64 {
+    match (error, decide(error, attempt, 0, dice)) {
+        (ConnectorError::Unauthorised(_), _) => block_wait_ms(attempt),
+        (_, Decision::Again { wait_ms }) => wait_ms,
+        _ => wait_up_to(limits::RETRY_SOON_CAP_MS, attempt, dice),
+    }
+}
+
 fn wait_up_to(cap_ms: i64, attempt: u32, dice: u64) -> i64 {
     let doublings = attempt.saturating_sub(1).min(20);
     let ceiling = limits::RETRY_BASE_MS.saturating_mul(1 << doublings).min(cap_ms);
@@ -134,6 +154,25 @@ mod tests {
                 return Err(TestCaseError::fail("an outage is waited for"));
             };
             prop_assert!((1..=limits::RETRY_SOON_CAP_MS).contains(&soon));
+        }
+
+        #[test]
+        fn a_sink_that_comes_back_is_asked_soon_and_one_that_refuses_us_is_left_alone(attempt: u32, dice: u64) {
+            let text = String::new;
+            for error in [
+                ConnectorError::Unavailable(text()),
+                ConnectorError::TimedOut(text()),
+                ConnectorError::Malformed(text()),
+                ConnectorError::Structure(text()),
+                ConnectorError::Rejected(text()),
+            ] {
+                let wait = connect_wait_ms(&error, attempt, dice);
+                prop_assert!((1..=limits::RETRY_SOON_CAP_MS).contains(&wait), "{error}: {wait}");
+            }
+            let refused = connect_wait_ms(&ConnectorError::Unauthorised(text()), attempt, dice);
+            prop_assert!((limits::BLOCK_MS..=8 * limits::BLOCK_MS).contains(&refused));
+            let asked = ConnectorError::RateLimited { retry_after_ms: Some(60_000) };
+            prop_assert!(connect_wait_ms(&asked, attempt, dice) >= 60_000);
         }
     }
 }

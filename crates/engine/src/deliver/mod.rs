@@ -12,7 +12,7 @@ pub use gauge::{Gauge, Reading};
 use std::sync::Arc;
 
 use schakel_core::connector::{ConnectorError, Receipt};
-use schakel_core::delivery::{Aimd, Decision, Pressure, Signal, decide};
+use schakel_core::delivery::{Aimd, Decision, Pressure, Signal, block_wait_ms, decide};
 use schakel_core::id::ConnectionId;
 use schakel_core::limits;
 use schakel_core::time::Timestamp;
@@ -39,8 +39,6 @@ pub struct Loop {
 
 /// Margin of a claim over the longest attempt, in milliseconds.
 const LEASE_MARGIN_MS: i64 = 5_000;
-/// Wait before a blocked sink is asked again, in milliseconds: grows with each block.
-const BLOCK_MS: i64 = 30_000;
 
 impl Loop {
     /// Makes the loop of `sink`; readings go to `gauge`.
@@ -307,9 +305,9 @@ impl Loop {
         if now < self.blocked_until {
             return;
         }
-        self.blocks = (self.blocks + 1).min(8);
+        self.blocks = (self.blocks + 1).min(limits::BLOCKS_MAX);
         self.is_reconnect_due = true;
-        self.blocked_until = now.plus_ms(BLOCK_MS * i64::from(self.blocks));
+        self.blocked_until = now.plus_ms(block_wait_ms(self.blocks));
         tracing::error!(sink.id = %self.sink, %error, "the sink refuses everything, paused until {}", self.blocked_until);
     }
 }

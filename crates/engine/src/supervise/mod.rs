@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use schakel_core::delivery::connect_wait_ms;
 use schakel_core::id::ConnectionId;
 use schakel_core::limits;
 use schakel_core::time::Timestamp;
@@ -420,13 +421,13 @@ async fn until_connected(hub: &Hub, sink: ConnectionId, stopped: &mut watch::Rec
     let Some(connection) = hub.sinks.get(&sink) else {
         return;
     };
-    let mut attempt = 0;
+    let mut attempt = 0_u32;
     while !*stopped.borrow() {
-        attempt += 1;
+        attempt = attempt.saturating_add(1);
         match connection.sink.connect(&connection.cx).await {
             Ok(()) => return,
             Err(error) => {
-                let wait_ms = schakel_core::delivery::retry_wait_ms(attempt, hub.dice.roll());
+                let wait_ms = connect_wait_ms(&error, attempt, hub.dice.roll());
                 tracing::error!(sink = connection.name, %error, "the sink can't be used yet, next attempt in {wait_ms} ms");
                 let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or(1000));
                 tokio::select! {
