@@ -13,6 +13,7 @@ use schakel_core::time::{Clock, Zone};
 use schakel_store::{Store, StoreError};
 use tokio::sync::Notify;
 
+use crate::admit::Admission;
 use crate::budget::Ledger;
 use crate::clock::Dice;
 
@@ -36,6 +37,8 @@ pub struct SourceConnection {
     pub walks: WalkSettings,
     /// Where its webhooks come in.
     pub hook_address: HookAddress,
+    /// Whether it showed that it is the configured one.
+    pub admission: Admission,
 }
 
 /// How often the lists of a source are walked, in milliseconds; 0 for never.

@@ -2,6 +2,7 @@
 //!
 //! | module | reads | writes | transaction (reliability.md §4) |
 //! |---|---|---|---|
+//! | [`admit`] | – | – | – |
 //! | [`intake`] | webhook | inbox | T0, group commit, before the 2xx |
 //! | [`fetch`] | wanted things | inbox | T4 |
 //! | [`walk`] | lists: history, sweep, reconciliation | inbox | T4 |
@@ -20,6 +21,8 @@ pub mod hub;
 pub mod http;
 
 pub mod budget;
+
+pub mod admit;
 
 pub mod intake;
 

@@ -228,6 +228,12 @@ impl Failure {
                 format!("the structure of \"{name}\" is not the one that is needed"),
                 "run `schakel setup`, it creates what is missing and says what differs",
             ),
+            ConnectorError::NotOurs(_) => (
+                "SCH-0406",
+                "SCH-0505",
+                format!("\"{name}\" is not the one that it should be"),
+                "compare `shop_id` and the key in the configuration; nothing is read or registered before they agree",
+            ),
             ConnectorError::Rejected(_)
             | ConnectorError::Missing(_)
             | ConnectorError::Malformed(_)

@@ -14,6 +14,7 @@ use schakel_core::id::{ConnectionId, IdMaker, TenantId};
 use schakel_core::identity::BlockList;
 use schakel_core::preset::Preset;
 use schakel_core::time::{Clock, Zone};
+use schakel_engine::admit::Admission;
 use schakel_engine::budget::{BudgetDoor, GuestDoor, Ledger, Owner};
 use schakel_engine::clock::{Dice, SystemClock};
 use schakel_engine::http::{CallCounts, CountingDoor, HyperDoor};
@@ -361,6 +362,7 @@ impl Wiring {
                 ledger,
                 walks,
                 hook_address,
+                admission: Admission::default(),
             },
         );
         Ok(())

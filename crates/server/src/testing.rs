@@ -14,6 +14,7 @@ use schakel_core::id::{ConnectionId, IdMaker, TenantId};
 use schakel_core::identity::BlockList;
 use schakel_core::privacy::Secret;
 use schakel_core::time::{ManualClock, Timestamp};
+use schakel_engine::admit::Admission;
 use schakel_engine::budget::Ledger;
 use schakel_engine::clock::Dice;
 use schakel_engine::hub::{HookAddress, Hub, SourceConnection, Wake, WalkSettings};
@@ -73,6 +74,7 @@ pub(crate) async fn hub(name: &str) -> (Arc<Hub>, TempDir) {
         fetches: 1,
         walks: WalkSettings::OFF,
         hook_address: HookAddress::default(),
+        admission: Admission::default(),
         ledger: Arc::new(Ledger::unmetered(store.clone(), tenant, SOURCE, clock.clone())),
     };
     let hub = Hub {

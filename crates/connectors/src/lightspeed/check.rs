@@ -137,18 +137,40 @@ async fn shop(cx: &Cx, settings: &Settings) -> Result<(String, Vec<CheckLine>), 
         &shop.main_domain
     };
     let identity = format!("{domain} (shop {}, {})", shop.id, settings.cluster.as_str());
-    let is_ours = shop.id == settings.shop_id;
-    let note = if is_ours {
-        String::new()
-    } else {
-        format!(
-            "these credentials open shop {}; set `shop_id` to it, or use the key of the other shop",
-            shop.id
-        )
-    };
-    let mut lines = vec![line(is_ours, note)];
+    let other = other_shop(settings, shop.id);
+    let mut lines = vec![line(other.is_none(), other.unwrap_or_default())];
     lines.extend(own_address_line(settings, &shop.email));
     Ok((identity, lines))
+}
+
+/// Says what to do when the credentials open the shop `id`, which is not the configured one.
+fn other_shop(settings: &Settings, id: i64) -> Option<String> {
+    (id != settings.shop_id).then(|| {
+        format!("these credentials open shop {id}; set `shop_id` to it, or use the key of the other shop")
+    })
+}
+
+/// Makes sure that the credentials open the configured shop.
+pub(super) async fn connect(cx: &Cx, settings: &Settings) -> Result<(), ConnectorError> {
+    let answer = match send(cx, settings, "shop", "GET shop").await {
+        Ok(answer) => answer,
+        Err(Failure::Other(ConnectorError::Rejected(_))) => return Ok(()),
+        Err(failure) => return Err(failure.into_error(&settings.path_language())),
+    };
+    if answer.body.is_none() {
+        // Every living shop has this page: a passing 404 says nothing.
+        return Err(ConnectorError::Unavailable(
+            "the shop does not say which one it is".to_owned(),
+        ));
+    }
+    let ShopAnswer { shop } = call::read(&answer)?;
+    match other_shop(settings, shop.id) {
+        Some(why) => Err(ConnectorError::NotOurs(format!(
+            "`shop_id` is {}, but {why}",
+            settings.shop_id
+        ))),
+        None => Ok(()),
+    }
 }
 
 async fn language(cx: &Cx, settings: &Settings) -> Result<CheckLine, ConnectorError> {

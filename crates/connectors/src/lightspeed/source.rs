@@ -96,6 +96,10 @@ impl Source for Lightspeed {
         }
     }
 
+    fn connect<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<(), ConnectorError>> {
+        Box::pin(check::connect(cx, &self.settings))
+    }
+
     fn fetch<'a>(
         &'a self,
         cx: &'a Cx,

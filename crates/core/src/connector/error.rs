@@ -36,6 +36,9 @@ pub enum ConnectorError {
     /// The other side's structure is not the one the preset was made for (fields or collections missing).
     #[error("structure differs: {0}")]
     Structure(String),
+    /// The other side is not the one that it should be: another shop, or an account that another database filled.
+    #[error("not ours: {0}")]
+    NotOurs(String),
     /// The connector does not offer this.
     #[error("not supported: {0}")]
     Unsupported(&'static str),

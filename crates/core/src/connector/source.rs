@@ -106,6 +106,13 @@ pub trait Source: Send + Sync {
     /// Turns an event into records and problems. Pure, total, repeatable.
     fn normalise(&self, event: &Event) -> Normalised;
 
+    /// Makes sure that the other side is the shop that is configured, by one call; must succeed before anything else is
+    /// read, and before anything is registered. A key that may not read the shop's own data succeeds: `check` tells it.
+    ///
+    /// # Errors
+    /// [`ConnectorError::NotOurs`] when the credentials open another shop; any other of the call.
+    fn connect<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<(), ConnectorError>>;
+
     /// Fetches one thing with all that belongs to it (an order with its rows).
     ///
     /// # Errors

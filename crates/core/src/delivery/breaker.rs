@@ -37,6 +37,7 @@ impl Signal {
             Err(
                 ConnectorError::Unauthorised(_)
                 | ConnectorError::Structure(_)
+                | ConnectorError::NotOurs(_)
                 | ConnectorError::Unsupported(_),
             ) => None,
         }

@@ -46,7 +46,9 @@ pub fn decide(error: &ConnectorError, attempt: u32, faults: u32, dice: u64) -> D
         ConnectorError::Missing(_) | ConnectorError::Rejected(_) => Decision::Fault {
             wait_ms: retry_wait_ms(faults + 1, dice),
         },
-        ConnectorError::Unauthorised(_) | ConnectorError::Structure(_) => Decision::Block,
+        ConnectorError::Unauthorised(_) | ConnectorError::Structure(_) | ConnectorError::NotOurs(_) => {
+            Decision::Block
+        }
         ConnectorError::Unsupported(_) => Decision::Dead,
     }
 }
@@ -123,6 +125,7 @@ mod tests {
             decide(&ConnectorError::Structure(text()), 1, 0, 5),
             Decision::Block
         );
+        assert_eq!(decide(&ConnectorError::NotOurs(text()), 1, 0, 5), Decision::Block);
         assert!(matches!(
             decide(&ConnectorError::Rejected(text()), 1, 0, 5),
             Decision::Fault { .. }

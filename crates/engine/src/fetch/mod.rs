@@ -19,6 +19,7 @@ use schakel_core::record::{Asked, Held, RecordKey, RecordKind, Worth, judge};
 use schakel_core::time::Timestamp;
 use schakel_store::{AfterFetch, ClaimedFetch, FetchRow, Hold, StoreError};
 
+use crate::admit::admit;
 use crate::hub::{Hub, SourceConnection};
 use crate::normalise::stream_of;
 
@@ -117,6 +118,10 @@ impl Loop {
         let room = self.breaker.room(0, hub.clock.monotonic_us()).min(source.fetches);
         // Looked at first: while the shop is left alone nobody needs its budget.
         if room == 0 || !source.ledger.hold().await? {
+            return Ok(Vec::new());
+        }
+        // Nothing is asked of another shop; what is wanted waits, however long.
+        if admit(hub, source).await.is_err() {
             return Ok(Vec::new());
         }
         let mut claimed = Vec::new();

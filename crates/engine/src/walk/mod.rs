@@ -22,6 +22,7 @@ use schakel_core::time::Timestamp;
 use schakel_core::walk::{Job, Phase, Walk, WalkState};
 use schakel_store::{StoreError, WalkPage};
 
+use crate::admit::admit;
 use crate::hub::{Hub, SourceConnection};
 
 /// Events that may wait to be applied before a walk reads on: a second or two of work, so that live events and the
@@ -207,21 +208,11 @@ impl Trip<'_> {
         after.note.clear();
         after.due_at = self.hub.clock.now();
         after.updated_at = after.due_at;
-        let stepped = match before.phase {
-            _ if gather::is_to_begin_anew(before) => Ok(gather::begun_anew(before, after)),
-            Phase::Count => self.count(before, after).await?,
-            Phase::Read => self.page(before, after).await?,
-            Phase::Gather => Ok(self.gather(before, after).await?),
-            Phase::Rows if before.job == Job::Sweep => self.swept(before, after).await?,
-            Phase::Rows => self.rows(before, after).await?,
-            Phase::Verify => self.verify(before, after).await?,
-            Phase::Ids => self.ids(before, after).await?,
-            Phase::Recount | Phase::Accept => self.recount(before, after).await?,
+        let page = match admit(self.hub, self.source).await {
+            Ok(()) => self.phase(before, after).await?,
+            Err(error) => Err(error),
         };
-        let page = match stepped {
-            Ok(page) => page,
-            Err(error) => self.failed(before, &error),
-        };
+        let page = page.unwrap_or_else(|error| self.failed(before, &error));
         let has_events = !page.events.is_empty();
         let has_wishes = !page.wanted.is_empty();
         let end = (page.after.state, page.after.note.clone());
@@ -239,6 +230,25 @@ impl Trip<'_> {
         }
         self.tell_end(before, end);
         Ok(Stepped::Went)
+    }
+
+    /// Does what the phase of the walk asks for.
+    async fn phase(
+        &self,
+        before: &Walk,
+        after: Walk,
+    ) -> Result<Result<WalkPage, ConnectorError>, StoreError> {
+        match before.phase {
+            _ if gather::is_to_begin_anew(before) => Ok(Ok(gather::begun_anew(before, after))),
+            Phase::Count => self.count(before, after).await,
+            Phase::Read => self.page(before, after).await,
+            Phase::Gather => Ok(Ok(self.gather(before, after).await?)),
+            Phase::Rows if before.job == Job::Sweep => self.swept(before, after).await,
+            Phase::Rows => self.rows(before, after).await,
+            Phase::Verify => self.verify(before, after).await,
+            Phase::Ids => self.ids(before, after).await,
+            Phase::Recount | Phase::Accept => self.recount(before, after).await,
+        }
     }
 
     fn tell_end(&self, walk: &Walk, (state, note): (WalkState, String)) {
@@ -267,7 +277,7 @@ impl Trip<'_> {
         // What is throttled was not executed, and mostly not even sent.
         let is_call = !matches!(
             error,
-            ConnectorError::Unsupported(_) | ConnectorError::RateLimited { .. }
+            ConnectorError::Unsupported(_) | ConnectorError::RateLimited { .. } | ConnectorError::NotOurs(_)
         );
         after.calls += i64::from(is_call);
         self.put_off(&mut after, error);
@@ -290,7 +300,7 @@ impl Trip<'_> {
         let backoff = retry_wait_ms(failures, self.hub.dice.roll());
         let wait_ms = match error {
             ConnectorError::RateLimited { retry_after_ms } => retry_after_ms.unwrap_or(backoff),
-            ConnectorError::Unauthorised(_) => backoff.max(REFUSED_WAIT_MS),
+            ConnectorError::Unauthorised(_) | ConnectorError::NotOurs(_) => backoff.max(REFUSED_WAIT_MS),
             ConnectorError::Rejected(_) | ConnectorError::Unsupported(_) | ConnectorError::Missing(_) => {
                 after.state = WalkState::Stopped;
                 0

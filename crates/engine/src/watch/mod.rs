@@ -13,6 +13,7 @@ use schakel_core::time::Timestamp;
 use schakel_core::walk::{Job, OVERLAP_MS, Walk, WalkState, sweep_span};
 use schakel_store::StoreError;
 
+use crate::admit::admit;
 use crate::hub::{Hub, SourceConnection};
 
 /// How often the rhythm is noted, in microseconds.
@@ -139,7 +140,11 @@ impl Watch {
         let now_us = self.hub.clock.monotonic_us();
         self.look_us = Some(now_us + LOOK_AGAIN_US);
         let cx = source.cx.for_class(class);
-        let found = match source.source.register(&cx, address).await {
+        let registered = match admit(&self.hub, source).await {
+            Ok(()) => source.source.register(&cx, address).await,
+            Err(error) => Err(error),
+        };
+        let found = match registered {
             Ok(found) => found,
             Err(error) => {
                 tracing::warn!(connection = source.name, %error, "the registrations of webhooks could not be looked at");

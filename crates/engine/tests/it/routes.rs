@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use schakel_connectors::lightspeed::Lightspeed;
 use schakel_core::id::ConnectionId;
+use schakel_engine::admit::Admission;
 use schakel_engine::hub::{HookAddress, Hub, Route, SourceConnection, WalkSettings};
 use serde_json::{Value, json};
 
@@ -28,6 +29,7 @@ fn add_shop(hub: &mut Hub, id: ConnectionId, shop: i64) {
         ledger: first.ledger.clone(),
         walks: WalkSettings::OFF,
         hook_address: HookAddress::default(),
+        admission: Admission::shown(),
     };
     hub.sources.insert(id, second);
     let route = Route {

@@ -89,11 +89,13 @@ async fn plan(
     let way = WayIn::to(config, shop.name(), store, cx)
         .await
         .map_err(Failure::from)?;
-    way.ask_room(Class::Sweep, price::questions(&parts))
+    way.ask_room(Class::Sweep, 1 + price::questions(&parts))
         .await
         .map_err(failed)?;
     // Somebody waits for the answer: it must not stand behind the sweeps of a hub in every second.
     let cx = way.cx.for_class(Class::Live);
+    // The counts of another shop would be believed.
+    shop.source.connect(&cx).await.map_err(failed)?;
     let counts = price::ask(&shop.source, &cx, (&parts, span), now)
         .await
         .map_err(failed)?;

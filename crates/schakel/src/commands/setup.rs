@@ -194,6 +194,9 @@ async fn prepare_source(
         output.line("  webhooks: not registered, since `hub.hooks_address` does not say where the shop reaches this hub");
         return Ok(Ok(Exit::Findings));
     }
+    if let Err(error) = shop.source.connect(cx).await {
+        return Ok(Err(failed(error)));
+    }
     let mut generations = Generations::read(shop.store, shop.name).await?;
     // The new ones first: between the two a webhook comes twice, which costs nothing.
     let webhooks = match move_webhooks(shop, cx, &generations, done).await {

@@ -249,3 +249,29 @@ async fn faults_of_the_platform_have_their_meaning() {
     let answer = world.fetch(RecordKind::Order, id).await;
     assert!(order_in(&answer).is_some(), "the next call is as before");
 }
+
+/// A key of another shop answers everything; only the shop's own page tells.
+#[tokio::test]
+async fn a_key_of_another_shop_is_noticed_and_one_that_may_not_say_is_let_through() {
+    let world = open().await;
+    assert_eq!(world.source.connect(&world.cx).await, Ok(()));
+    let world = open_with(unlimited(), |settings| settings.shop_id = 4711).await;
+    let error = world.source.connect(&world.cx).await.unwrap_err();
+    let ConnectorError::NotOurs(text) = error else {
+        panic!("{error}");
+    };
+    assert!(text.contains("4711") && text.contains("297541"), "{text}");
+    let options = Options {
+        permissions: Permissions {
+            settings: Access::NONE,
+            ..Permissions::default()
+        },
+        ..unlimited()
+    };
+    let world = open_with(options, |settings| settings.shop_id = 4711).await;
+    assert_eq!(
+        world.source.connect(&world.cx).await,
+        Ok(()),
+        "`check` names the missing right"
+    );
+}

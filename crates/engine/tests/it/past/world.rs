@@ -18,6 +18,7 @@ use schakel_core::privacy::Secret;
 use schakel_core::record::{RecordKey, RecordKind};
 use schakel_core::time::{Clock, ManualClock, Timestamp, Zone};
 use schakel_core::walk::{Job, Walk, WalkState};
+use schakel_engine::admit::Admission;
 use schakel_engine::apply::{self, Fence};
 use schakel_engine::budget::{BudgetDoor, Ledger, Owner};
 use schakel_engine::clock::Dice;
@@ -529,6 +530,7 @@ fn source(setting: &Setting, store: &Store, clock: &Own, doors: Arc<dyn Http>) -
         walks: setting.walks,
         hook_address,
         ledger,
+        admission: Admission::shown(),
     }
 }
 

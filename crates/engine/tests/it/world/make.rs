@@ -10,6 +10,7 @@ use schakel_core::id::{IdMaker, TenantId};
 use schakel_core::identity::BlockList;
 use schakel_core::preset::Preset;
 use schakel_core::time::{ManualClock, Zone};
+use schakel_engine::admit::Admission;
 use schakel_engine::budget::Ledger;
 use schakel_engine::clock::Dice;
 use schakel_engine::hub::{HookAddress, Hub, Route, SinkConnection, SourceConnection, Wake, WalkSettings};
@@ -46,6 +47,7 @@ pub fn hub(store: Store, clock: &ManualClock, cx: Cx) -> Hub {
         fetches: 4,
         walks: WalkSettings::OFF,
         hook_address: HookAddress::default(),
+        admission: Admission::shown(),
         ledger: Arc::new(Ledger::unmetered(
             store.clone(),
             TenantId(1),

@@ -1,0 +1,105 @@
+//! Admit: a source shows once per process that it is the configured one, before anything is read or registered (A15).
+//!
+//! A key of another shop answers everything. What it says would be delivered under the number of the configured shop,
+//! and nobody could tell it apart later.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use schakel_core::connector::ConnectorError;
+use schakel_core::delivery::retry_wait_ms;
+use schakel_core::time::Timestamp;
+use tokio::sync::OnceCell;
+
+use crate::hub::{Hub, SourceConnection};
+
+/// Wait after refused credentials or another shop, in milliseconds: a person has to do something.
+const REFUSED_WAIT_MS: i64 = 5 * 60_000;
+
+/// Whether a source showed that it is the configured one.
+#[derive(Clone, Default)]
+pub struct Admission(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    /// Filled once it did.
+    shown: OnceCell<()>,
+    refused: Mutex<Option<Refused>>,
+}
+
+/// How it last failed to.
+#[derive(Clone)]
+struct Refused {
+    error: ConnectorError,
+    failures: u32,
+    /// When to ask again.
+    until: Timestamp,
+}
+
+impl Admission {
+    /// Gives the admission of a source that showed it before.
+    #[must_use]
+    pub fn shown() -> Self {
+        let admission = Self::default();
+        // A cell that was just made is empty.
+        let _ = admission.0.shown.set(());
+        admission
+    }
+
+    fn refused(&self) -> Option<Refused> {
+        let refused = self.0.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.clone()
+    }
+
+    fn refuse(&self, refused: Refused) {
+        *self.0.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(refused);
+    }
+}
+
+/// Asks `source` who it is, unless it said so before; one call for all stages that ask at once, and none while the last
+/// failure is waited out.
+///
+/// # Errors
+/// That of [`schakel_core::connector::Source::connect`], also while it is waited out.
+pub(crate) async fn admit(hub: &Hub, source: &SourceConnection) -> Result<(), ConnectorError> {
+    let admission = &source.admission;
+    let ask = || async {
+        let before = admission.refused();
+        let now = hub.clock.now();
+        if let Some(refused) = before.as_ref().filter(|refused| now < refused.until) {
+            return Err(refused.error.clone());
+        }
+        let Err(error) = source.source.connect(&source.cx).await else {
+            return Ok(());
+        };
+        let failures = before.map_or(1, |before| before.failures.saturating_add(1));
+        let wait_ms = wait_ms(&error, failures, hub.dice.roll());
+        admission.refuse(Refused {
+            error: error.clone(),
+            failures,
+            until: hub.clock.now().plus_ms(wait_ms),
+        });
+        tell(&source.name, &error, wait_ms);
+        Err(error)
+    };
+    admission.0.shown.get_or_try_init(ask).await.copied()
+}
+
+fn wait_ms(error: &ConnectorError, failures: u32, dice: u64) -> i64 {
+    let backoff = retry_wait_ms(failures, dice);
+    match error {
+        ConnectorError::RateLimited { retry_after_ms } => retry_after_ms.unwrap_or(backoff).max(backoff),
+        ConnectorError::NotOurs(_) | ConnectorError::Unauthorised(_) => backoff.max(REFUSED_WAIT_MS),
+        _ => backoff,
+    }
+}
+
+fn tell(connection: &str, error: &ConnectorError, wait_ms: i64) {
+    if let ConnectorError::NotOurs(_) = error {
+        tracing::error!(
+            connection, code = "SCH-0406", %error, wait_ms,
+            "the connection leads to another shop: nothing is read there and nothing is registered (docs/errors/SCH-0406.md)"
+        );
+    } else {
+        tracing::warn!(connection, %error, wait_ms, "the shop did not say yet which one it is; nothing is read before it did");
+    }
+}
