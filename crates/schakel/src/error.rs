@@ -53,6 +53,11 @@ impl Failure {
         }
     }
 
+    /// Tells whether the database could not be reached or used.
+    pub(crate) fn is_of_database(&self) -> bool {
+        self.code == "SCH-0205"
+    }
+
     /// Adds why it happened.
     pub(crate) fn caused_by(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.cause = Some(cause.into());

@@ -14,6 +14,7 @@ use schakel_store::{OpenOptions, Store};
 use serde_json::{Value, json};
 
 use super::open;
+use super::wait::{AWAY, Patience};
 use super::walks::{Shop, end_in_words, gravest, names, say_findings, shops};
 use crate::cli::{BackfillCommand, WhichArgs};
 use crate::config::Config;
@@ -227,21 +228,40 @@ async fn status(
 ) -> anyhow::Result<Exit> {
     let shops = shops(config, which)?;
     let store = open(config, OpenOptions { is_read_only: true }).await?;
-    let mut screen = Screen::new(output);
-    let seen = loop {
+    let seen = if is_watched {
+        watch(config, (&shops.all, &store), output, tokio::time::sleep).await?
+    } else {
         let now = SystemClock::new().now();
         let seen = Seen::read(config, &shops.all, &store, now).await?;
-        screen.show(&seen.lines(now), &seen.value());
-        if !is_watched || !seen.is_open() {
-            break seen;
-        }
-        tokio::time::sleep(LOOK).await;
-    };
-    if !is_watched {
+        Screen::new(output).show(&seen.lines(now), &seen.value());
         seen.say_findings(output);
-    }
+        seen
+    };
     store.close().await;
     Ok(seen.exit())
+}
+
+/// Shows the histories until none goes on by itself; gives the last look. `pause` lets time pass.
+async fn watch(
+    config: &Config,
+    (shops, store): (&[Shop<'_>], &Store),
+    output: Output,
+    pause: impl AsyncFn(Duration),
+) -> Result<Seen, Failure> {
+    let (mut screen, mut patience) = (Screen::new(output), Patience::default());
+    loop {
+        let now = SystemClock::new().now();
+        let seen = Seen::read(config, shops, store, now).await;
+        let Some(seen) = patience.bear(seen, output)? else {
+            pause(AWAY).await;
+            continue;
+        };
+        screen.show(&seen.lines(now), &seen.value());
+        if !seen.is_open() {
+            return Ok(seen);
+        }
+        pause(LOOK).await;
+    }
 }
 
 /// What a look at the histories of some shops showed.

@@ -18,6 +18,7 @@ mod serve;
 mod setup;
 mod status;
 mod sync;
+mod wait;
 mod walks;
 
 use schakel_core::id::ConnectionId;

@@ -277,3 +277,36 @@ async fn a_plan_names_what_was_switched_on_later() {
         assert_eq!(switched_on(), serde_json::json!(["groups"]));
     });
 }
+
+/// `backfill status --watch` without a hub shows what waits, bears with a database that is away for a moment, and ends when
+/// nothing goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_outlasts_a_database_that_is_away_for_a_moment() {
+    let Some(database) = schakel_testkit::postgres::fresh_database() else {
+        return;
+    };
+    let outside = Outside::start(16, database.url()).await;
+    block_in_place(|| {
+        outside.run(&["backfill", "start", "--part", "orders"]);
+        let said = |name: &str| std::fs::File::create(outside.folder.path().join(name)).unwrap();
+        let mut watch = schakel()
+            .arg("--config")
+            .arg(outside.config())
+            .args(["backfill", "status", "--watch"])
+            .stdout(said("out"))
+            .stderr(said("err"))
+            .spawn()
+            .unwrap();
+        let told = |name: &str, text: &str| {
+            let path = outside.folder.path().join(name);
+            wait_until(END, || std::fs::read_to_string(&path).unwrap().contains(text))
+        };
+        assert!(told("out", "orders"), "it shows what waits for a hub");
+        database.take_away("walk");
+        assert!(told("err", "does not answer"));
+        database.bring_back("walk");
+        outside.run(&["backfill", "cancel"]);
+        assert!(told("out", "cancelled"));
+        assert!(watch.wait().unwrap().success());
+    });
+}

@@ -79,6 +79,22 @@ impl Database {
         self.run("DROP FUNCTION refuse CASCADE");
     }
 
+    /// Takes a table away, so that whoever asks for it is told that it is not there, until [`Database::bring_back`].
+    ///
+    /// # Panics
+    /// When the server does not do it.
+    pub fn take_away(&self, table: &str) {
+        self.run(&format!("ALTER TABLE {table} RENAME TO {table}_away"));
+    }
+
+    /// Ends what [`Database::take_away`] began.
+    ///
+    /// # Panics
+    /// When the server does not do it.
+    pub fn bring_back(&self, table: &str) {
+        self.run(&format!("ALTER TABLE {table}_away RENAME TO {table}"));
+    }
+
     fn run(&self, statement: &str) {
         psql(&self.url, statement).unwrap_or_else(|error| panic!("{error}"));
     }
