@@ -252,4 +252,66 @@ mod tests {
         }
         assert!(rhythm.expected(at(12.0 * 168.0), at(13.0 * 168.0)) < 12.0);
     }
+
+    /// A shop with `rate` webhooks in every hour of two weeks.
+    fn steady(rate: i64) -> Rhythm {
+        let mut rhythm = Rhythm::default();
+        for hour in 0..=336_i32 {
+            rhythm.note(rate, at(f64::from(hour)));
+        }
+        rhythm
+    }
+
+    #[test]
+    fn silence_is_suspicious_from_twelve_that_were_expected_and_half_an_hour() {
+        let twelve = steady(12);
+        assert!(twelve.is_suspicious(at(340.0), at(341.0)), "twelve exactly");
+        assert!(!twelve.is_suspicious(at(340.0), at(340.99)));
+        let busy = steady(1_000);
+        assert!(busy.is_suspicious(at(340.0), at(340.5)), "half an hour exactly");
+        assert!(!busy.is_suspicious(at(340.0), at(340.49)));
+    }
+
+    #[test]
+    fn the_newest_week_counts_two_fifths_and_hours_keep_their_place() {
+        let mut rhythm = Rhythm::default();
+        // Before 1970 as after it; all that comes within an hour adds up.
+        for week in [-1, 0] {
+            let hour = f64::from(week * 168 + 5);
+            rhythm.note(0, at(hour - 1.0));
+            rhythm.note(if week < 0 { 4 } else { 9 }, at(hour));
+            rhythm.note(if week < 0 { 6 } else { 11 }, at(hour + 0.5));
+            rhythm.note(-3, at(hour + 0.7));
+            rhythm.note(0, at(hour + 1.0));
+        }
+        let expected = rhythm.expected(at(173.0), at(174.0));
+        assert!(
+            (expected - 14.0).abs() < 1e-9,
+            "0.6 x 10 + 0.4 x 20, not {expected}"
+        );
+        let part = rhythm.expected(at(172.0), at(173.25));
+        assert!((part - 3.5).abs() < 1e-9, "a quarter of it, not {part}");
+        // What is not known expects nothing; of a long time the last week counts.
+        assert!((rhythm.expected(at(0.0), at(1_680.0)) - 14.0).abs() < 1e-9);
+        assert_eq!(of_week(0), 72, "a Thursday");
+    }
+
+    #[test]
+    fn what_is_watched_keeps_when_it_began_and_is_calm_for_an_hour() {
+        let mut watched = Watched::default();
+        watched.note(0, at(1.0));
+        assert_eq!((watched.since, watched.heard_at), (None, None), "nothing came");
+        watched.note(3, at(2.0));
+        watched.note(3, at(3.0));
+        watched.note(4, at(4.0));
+        assert_eq!((watched.since, watched.heard_at), (Some(at(2.0)), Some(at(4.0))));
+        watched.good_at = Some(at(9.0));
+        watched.note(4, at(5.0));
+        assert_eq!(watched.good_at, Some(at(5.0)), "the clock was set back");
+
+        watched.rhythm = steady(100);
+        (watched.heard_at, watched.suspected_at) = (Some(at(340.0)), Some(at(341.0)));
+        assert!(!watched.is_silent(at(341.99)));
+        assert!(watched.is_silent(at(342.0)), "an hour exactly");
+    }
 }
