@@ -473,4 +473,21 @@ mod tests {
         let width = plan.end.latest_us - plan.end.earliest_us;
         assert!(width * 5 <= plan.end.latest_us, "a fifth at most: {:?}", plan.end);
     }
+
+    #[test]
+    fn an_option_costs_what_it_needs_as_well() {
+        let wants = Wants {
+            has_pictures: false,
+            is_polling: true,
+            ..Wants::default()
+        };
+        let plan = desk_plan(wants);
+        assert!(!price(&plan, "pictures").is_on && !price(&plan, "quotes").is_on);
+        // Without quotes their rows bring them along, and the products in them.
+        let (quotes, rows) = (price(&plan, "quotes"), price(&plan, "quote_rows"));
+        assert_eq!((quotes.history_calls, rows.history_calls), (1_203, 301_246));
+        // Lists tell of orders without their rows: a call when one is new, and one for each of its two changes.
+        let rows = price(&plan, "order_rows");
+        assert!((rows.calls_per_day - 2_100.0).abs() < 1e-9, "{rows:?}");
+    }
 }

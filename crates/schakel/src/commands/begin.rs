@@ -73,10 +73,11 @@ pub(super) async fn at_each_shop(
             is_running: is_served(&store, connection).await?,
         });
     }
-    if let Some(said) = no_hub(&begun_at, task.is_waited) {
+    let at_shops: Vec<Hub<'_>> = begun_at.iter().map(|at| at.hub(task.is_waited)).collect();
+    if let Some(said) = no_hub(&at_shops) {
         output.warning(&said);
     }
-    let waited_at = begun_at.iter().filter(|at| task.is_waited && at.is_waited());
+    let waited_at = begun_at.iter().filter(|at| at.hub(task.is_waited).is_waited);
     let waiting = |at: &At<'_>| Waiting::new(at.shop.name(), at.connection, at.begun.parts.clone());
     let mut waiting: Vec<Waiting> = waited_at.map(waiting).collect();
     wait(&store, task.job, &mut waiting, output, tokio::time::sleep).await?;
@@ -104,28 +105,36 @@ pub(super) async fn at_each_shop(
 }
 
 impl At<'_> {
-    /// Tells whether there is anything to wait for.
-    const fn is_waited(&self) -> bool {
-        !self.begun.parts.is_empty()
+    fn hub(&self, is_waited: bool) -> Hub<'_> {
+        Hub {
+            shop: self.shop.name(),
+            is_running: self.is_running,
+            is_waited: is_waited && !self.begun.parts.is_empty(),
+        }
     }
 }
 
+/// Whether a hub goes on with what began at a shop, and whether somebody waits for that.
+struct Hub<'s> {
+    shop: &'s str,
+    is_running: bool,
+    is_waited: bool,
+}
+
 /// What is said when no hub runs that would go on with what began, at all or at some of the shops.
-fn no_hub(begun: &[At<'_>], is_waited: bool) -> Option<String> {
-    let without: Vec<&At<'_>> = begun.iter().filter(|at| !at.is_running).collect();
+fn no_hub(shops: &[Hub<'_>]) -> Option<String> {
+    let without: Vec<&Hub<'_>> = shops.iter().filter(|hub| !hub.is_running).collect();
     if without.is_empty() {
         return None;
     }
-    let mut said = if without.len() == begun.len() {
+    let mut said = if without.len() == shops.len() {
         "no hub runs with this database, so nothing is read until `schakel serve` runs".to_owned()
     } else {
-        let names: Vec<&str> = without.iter().map(|at| at.shop.name()).collect();
-        format!(
-            "no hub that runs with this database reads {}, so nothing is read there until one does",
-            names.join(", ")
-        )
+        let names: Vec<&str> = without.iter().map(|hub| hub.shop).collect();
+        let names = names.join(", ");
+        format!("no hub that runs with this database reads {names}, so nothing is read there until one does")
     };
-    if is_waited && without.iter().any(|at| at.is_waited()) {
+    if without.iter().any(|hub| hub.is_waited) {
         said += "; waiting a minute for it (Ctrl-C ends the waiting, what was begun stays)";
     }
     Some(said)
@@ -146,4 +155,30 @@ async fn ended(store: &Store, at: At<'_>, waited: Waiting, output: Output) -> Re
     let (mut value, exit) = ended.say(store, output).await?;
     value["outcome"] = json!("over");
     Ok((value, exit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_no_hub_runs_is_said_once_for_all_shops() {
+        let hub = |shop, is_running, is_waited| Hub {
+            shop,
+            is_running,
+            is_waited,
+        };
+        let said = |hubs: &[Hub<'_>]| no_hub(hubs).unwrap_or_default();
+        assert_eq!(said(&[]), "");
+        assert_eq!(said(&[hub("one", true, true), hub("two", true, true)]), "");
+        let none = said(&[hub("one", false, false), hub("two", false, false)]);
+        assert!(none.starts_with("no hub runs with this database"), "{none}");
+        assert!(!none.contains("waiting a minute"));
+        assert!(said(&[hub("one", false, false), hub("two", false, true)]).contains("waiting a minute"));
+        let some = said(&[hub("one", true, true), hub("two", false, false)]);
+        assert!(
+            some.contains("reads two,") && !some.contains("waiting a minute"),
+            "{some}"
+        );
+    }
 }
