@@ -456,6 +456,11 @@ impl Past {
         before - told.len()
     }
 
+    /// How many deletions webhooks told of, and forgets them.
+    pub fn told_deleted(&self) -> usize {
+        self.told(hooks::DELETED)
+    }
+
     /// How often the shop was asked in all.
     pub fn calls(&self) -> u64 {
         self.asked().values().sum()

@@ -12,7 +12,8 @@ use super::SOURCE;
 /// Where webhooks come in; none while the hub is down.
 pub(super) type Hooks = Arc<Mutex<Option<Entrance>>>;
 
-/// The versions that webhooks told of: what it is, its id, when it changed.
+/// The versions that webhooks told of: what it is, its id, when it changed; of what is gone [`DELETED`], its id and what
+/// it was.
 pub(super) type Told = Arc<Mutex<BTreeSet<(String, u64, String)>>>;
 
 /// Gives what the shop sends to the entrance that is open at that moment.
@@ -21,7 +22,8 @@ pub(super) fn receiver(hooks: &Hooks, told: &Told, clock: &ManualClock) -> Recei
     Receiver::new(move |request: axum::http::Request<bytes::Bytes>| {
         let entrance = hooks.lock().unwrap().clone();
         let now = clock.now();
-        told.lock().unwrap().extend(version_of(request.body()));
+        let said = version_of(request.body()).or_else(|| deletion_of(request.headers()));
+        told.lock().unwrap().extend(said);
         async move {
             let (head, body) = request.into_parts();
             let text = |value: &axum::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
@@ -38,6 +40,19 @@ pub(super) fn receiver(hooks: &Hooks, told: &Told, clock: &ManualClock) -> Recei
             })
         }
     })
+}
+
+/// What webhooks call a thing that is gone, in what was told.
+pub(super) const DELETED: &str = "deleted";
+
+/// What a webhook without a body says is gone.
+fn deletion_of(headers: &axum::http::HeaderMap) -> Option<(String, u64, String)> {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    let (stream, action) = text("x-event")?.split_once('/')?;
+    let id = text(&format!("x-{}-id", stream.trim_end_matches('s')))?
+        .parse()
+        .ok()?;
+    (action == DELETED).then(|| (DELETED.to_owned(), id, stream.to_owned()))
 }
 
 /// What a webhook is about, and of which time.
