@@ -111,7 +111,8 @@ CREATE TABLE record (
     content TEXT,
     PRIMARY KEY (tenant_id, connection_id, kind, remote_id)
 );
-CREATE INDEX record_owner ON record (tenant_id, connection_id, owner_kind, owner_id, kind) WHERE owner_id IS NOT NULL;
+CREATE INDEX record_owner ON record (tenant_id, connection_id, owner_kind, owner_id, kind, moment)
+    WHERE owner_id IS NOT NULL;
 CREATE INDEX record_ref ON record (tenant_id, connection_id, kind, ref_id) WHERE ref_id <> 0;
 CREATE INDEX record_label ON record (tenant_id, label) WHERE label <> '';
 -- Carts by their age, for those that expire; the owner only counts whose nobody knows.
@@ -157,6 +158,8 @@ CREATE TABLE relation (
     is_unconfirmed BOOLEAN NOT NULL,
     -- Whether the hub first knew this person from history; never changes.
     is_historic BOOLEAN NOT NULL,
+    -- When this person placed the newest order by which the carts were planned; NULL while there was none.
+    ordered_at BIGINT,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, id)

@@ -71,9 +71,9 @@ pub use open::OpenOptions;
 pub use rows::{
     AfterFetch, AsideRow, AttemptRow, Bound, BudgetDay, BudgetRow, Claim, Claimed, ClaimedFetch,
     ConnectionRow, DeadFilter, DeadLetter, DeliveryCount, DeliveryRow, EntityKey, EntityRow, EventRow,
-    FetchRow, Finished, GuestAnswer, GuestCall, GuestRow, Hold, InboxCounts, Inserted, MergeRow, Moment,
-    Outcome, Piece, PutNode, QuarantineFilter, RecordRow, RelationCounts, RelationRow, Settle, Waiting,
-    WalkPage, Written,
+    FetchRow, Finished, GuestAnswer, GuestCall, GuestRow, Hold, InboxCounts, Inserted, MergeRow, Outcome,
+    Piece, PutNode, QuarantineFilter, RecordRow, RelationCounts, RelationRow, Settle, Waiting, WalkPage,
+    Window, Written,
 };
 pub use write::WriteTx;
 

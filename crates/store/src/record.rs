@@ -7,7 +7,7 @@ use schakel_core::time::Timestamp;
 use crate::Store;
 use crate::db::{Cells, Conn, Row, contradiction};
 use crate::error::StoreError;
-use crate::rows::{Moment, RecordRow};
+use crate::rows::RecordRow;
 use crate::sql::{RowValues, Sql, insert_chunks, key_chunks, last_of_each};
 
 /// Reads records; the columns in the order in which [`record_row`] takes them.
@@ -138,7 +138,7 @@ impl Store {
 
 /// Cuts a label to its first 64 characters: the column is indexed, and PostgreSQL refuses an index entry of more than a
 /// third of a page, so a longer text of a source would keep its whole record out.
-fn label_key(label: &str) -> &str {
+pub(crate) fn label_key(label: &str) -> &str {
     const LABEL_CHARS: usize = 64;
     label
         .char_indices()
@@ -213,38 +213,6 @@ pub(crate) async fn owned(
     Ok(found)
 }
 
-pub(crate) async fn moments(
-    conn: &mut Conn<'_>,
-    tenant: TenantId,
-    kind: RecordKind,
-    owners: &[RecordKey],
-) -> Result<Vec<Moment>, StoreError> {
-    let mut found = Vec::new();
-    for chunk in key_chunks(owners) {
-        let sql = conn
-            .sql(
-                "read moments by owner",
-                "SELECT connection_id, kind, remote_id, owner_kind, owner_id, moment FROM record
-                 WHERE owner_id IS NOT NULL AND (tenant_id, connection_id, owner_kind, owner_id, kind) IN (VALUES ",
-            )
-            .key_rows(chunk, |owner, values| {
-                values.put(tenant.0);
-                put_key(owner, values);
-                values.put(kind.as_str());
-            })
-            .push(")");
-        for row in conn.fetch(sql).await? {
-            let mut cells = row.cells();
-            let key = key_of(&mut cells, "record")?;
-            let owner_kind = cells.word("record", "owner_kind", RecordKind::parse)?;
-            let owner = RecordKey::new(key.connection, owner_kind, cells.int()?);
-            let at = cells.opt_int()?.map(Timestamp::from_micros);
-            found.push(Moment { key, owner, at });
-        }
-    }
-    Ok(found)
-}
-
 const REFERRING: &str = "read records by what they refer to";
 
 fn to_refs(sql: Sql, tenant: TenantId, (kind, connection): (RecordKind, ConnectionId), refs: &[i64]) -> Sql {
@@ -265,28 +233,6 @@ pub(crate) async fn referring(
     let mut found = Vec::new();
     for chunk in key_chunks(ref_ids) {
         let sql = to_refs(conn.sql(REFERRING, SELECT), tenant, (kind, connection), chunk);
-        collect(conn, sql, &mut found).await?;
-    }
-    Ok(found)
-}
-
-pub(crate) async fn labelled(
-    conn: &mut Conn<'_>,
-    tenant: TenantId,
-    kind: RecordKind,
-    labels: &[String],
-) -> Result<Vec<RecordRow>, StoreError> {
-    let mut found = Vec::new();
-    for chunk in key_chunks(labels) {
-        let sql = conn
-            .sql("read records by label", SELECT)
-            .push("kind = ")
-            .bind(kind.as_str())
-            .push(" AND label <> '' AND (tenant_id, label) IN (VALUES ")
-            .key_rows(chunk, |label, values| {
-                values.put(tenant.0).put(label_key(label));
-            })
-            .push(")");
         collect(conn, sql, &mut found).await?;
     }
     Ok(found)

@@ -1,6 +1,7 @@
 //! Relations: the numbers of persons, where they lead, and how they came together.
 
 use schakel_core::id::{EventId, RelationId, TenantId};
+use schakel_core::time::Timestamp;
 
 use crate::Store;
 use crate::db::{Conn, Row};
@@ -11,7 +12,8 @@ use crate::setting::one;
 use crate::sql::{Sql, insert_chunks, key_chunks, last_of_each};
 
 /// Reads relations; the columns in the order in which [`relation_row`] takes them.
-const SELECT: &str = "SELECT id, scope, alias_of, is_unconfirmed, is_historic, created_at, updated_at
+const SELECT: &str =
+    "SELECT id, scope, alias_of, is_unconfirmed, is_historic, ordered_at, created_at, updated_at
      FROM relation WHERE ";
 
 impl Store {
@@ -185,12 +187,12 @@ pub(crate) async fn put(
     rows: &[RelationRow],
 ) -> Result<(), StoreError> {
     let rows = last_of_each(rows, |row| row.id);
-    for chunk in insert_chunks(&rows, 8) {
+    for chunk in insert_chunks(&rows, 9) {
         let sql = conn
             .sql(
                 "write relations",
-                "INSERT INTO relation (tenant_id, id, scope, alias_of, is_unconfirmed, is_historic, created_at,
-                     updated_at)
+                "INSERT INTO relation (tenant_id, id, scope, alias_of, is_unconfirmed, is_historic, ordered_at,
+                     created_at, updated_at)
                  VALUES ",
             )
             .rows(chunk, |row, values| {
@@ -201,13 +203,15 @@ pub(crate) async fn put(
                     .put(row.alias_of.map(|id| id.0))
                     .put(row.is_unconfirmed)
                     .put(row.is_historic)
+                    .put(row.ordered_at.map(Timestamp::as_micros))
                     .put(row.created_at)
                     .put(row.updated_at);
             })
             .push(
                 " ON CONFLICT (tenant_id, id) DO UPDATE SET
                      scope = excluded.scope, alias_of = excluded.alias_of,
-                     is_unconfirmed = excluded.is_unconfirmed, created_at = excluded.created_at,
+                     is_unconfirmed = excluded.is_unconfirmed, ordered_at = excluded.ordered_at,
+                     created_at = excluded.created_at,
                      updated_at = excluded.updated_at",
             );
         conn.execute(sql).await?;
@@ -253,6 +257,7 @@ fn relation_row(row: &Row) -> Result<RelationRow, StoreError> {
         alias_of: cells.opt_int()?.map(RelationId),
         is_unconfirmed: cells.flag()?,
         is_historic: cells.flag()?,
+        ordered_at: cells.opt_int()?.map(Timestamp::from_micros),
         created_at: cells.time()?,
         updated_at: cells.time()?,
     })

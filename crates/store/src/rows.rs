@@ -73,15 +73,15 @@ pub struct RecordRow {
     pub is_historic: bool,
 }
 
-/// When something happened to a record, without the record.
+/// Between which moments ([`Held::moment`]) the things of one owner are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
-    /// The record.
-    pub key: RecordKey,
-    /// The record it belongs to.
+pub struct Window {
+    /// The owner, such as a customer.
     pub owner: RecordKey,
-    /// When ([`Held::moment`]); `None` when the source did not say.
-    pub at: Option<Timestamp>,
+    /// Later than this; `None` for all up to the end, also those of which the source said no moment.
+    pub after: Option<Timestamp>,
+    /// Not later than this.
+    pub until: Timestamp,
 }
 
 /// A person's number and what became of it.
@@ -97,6 +97,8 @@ pub struct RelationRow {
     pub is_unconfirmed: bool,
     /// Whether the hub first knew this person from history (mission F4). What is stored first stays.
     pub is_historic: bool,
+    /// When it placed the newest order by which its carts were planned; `None` while there was none.
+    pub ordered_at: Option<Timestamp>,
     /// When its desired state was first made.
     pub created_at: Timestamp,
     /// When its desired state last changed.

@@ -8,6 +8,7 @@ use schakel_core::id::{ConnectionId, EventId, RelationId, TenantId};
 use schakel_core::identity::{MatchKey, Node};
 use schakel_core::problem::{Code, Problem};
 use schakel_core::record::{RecordKey, RecordKind};
+use schakel_core::time::Timestamp;
 use schakel_core::walk::Walk;
 
 use crate::ahead::Ahead;
@@ -15,10 +16,10 @@ use crate::counter::Totals;
 use crate::db::{Conn, Db, Tx};
 use crate::error::StoreError;
 use crate::rows::{
-    DeliveryRow, EntityKey, EntityRow, FetchRow, Finished, Inserted, MergeRow, Moment, PutNode, RecordRow,
-    RelationRow,
+    DeliveryRow, EntityKey, EntityRow, FetchRow, Finished, Inserted, MergeRow, PutNode, RecordRow,
+    RelationRow, Window,
 };
-use crate::{Store, entity, fetch, inbox, node, outbox, problem, record, relation, setting, walk};
+use crate::{Store, cart, entity, fetch, inbox, node, outbox, problem, record, relation, setting, walk};
 
 /// A transaction that writes; dropped without [`WriteTx::commit`] it changes nothing.
 ///
@@ -89,15 +90,20 @@ impl WriteTx {
     forward! {
         /// Returns the records of `kinds` that belong to one of `owners`, as they stood before this transaction.
         beside owned = record::owned(kinds: &[RecordKind], owners: &[RecordKey]) -> Vec<RecordRow>;
-        /// Returns when the records of `kind` happened that belong to one of `owners`, as they stood before this
-        /// transaction.
-        beside moments = record::moments(kind: RecordKind, owners: &[RecordKey]) -> Vec<Moment>;
+        /// Returns when each of `owners` placed the newest order but those of `except`, as it stood before this transaction;
+        /// nothing of whoever placed none. All are of `connection`.
+        beside newest_orders = cart::newest_orders(connection: ConnectionId, owners: &[RecordKey], except: &[i64]) -> Vec<(RecordKey, Timestamp)>;
+        /// Returns the carts that last changed within `windows`, as they stood before this transaction.
+        beside carts_within = cart::within(windows: &[Window]) -> Vec<RecordKey>;
+        /// Returns the carts without a customer that a checkout names which belongs to one of `owners`, as they stood before
+        /// this transaction.
+        beside carts_by_owner = cart::by_owner(owners: &[RecordKey]) -> Vec<RecordKey>;
+        /// Returns the carts without a customer that a checkout names which is called one of `labels`
+        /// ([`RecordRow::label`]), as they stood before this transaction.
+        beside carts_by_label = cart::by_label(labels: &[String]) -> Vec<RecordKey>;
         /// Returns the records of `kind` that refer to one of `ref_ids` ([`RecordRow::ref_id`]), as they stood before
         /// this transaction.
         beside referring = record::referring(kind: RecordKind, connection: ConnectionId, ref_ids: &[i64]) -> Vec<RecordRow>;
-        /// Returns the records of `kind` that are called one of `labels` ([`RecordRow::label`]), as they stood before
-        /// this transaction.
-        beside labelled = record::labelled(kind: RecordKind, labels: &[String]) -> Vec<RecordRow>;
         /// Returns the walks of `connection`, in the order of job and part.
         beside walks = walk::read(connection: ConnectionId) -> Vec<Walk>;
         /// Writes merges and splits down.

@@ -243,6 +243,7 @@ impl RelationRows {
                     alias_of: None,
                     is_unconfirmed: false,
                     is_historic,
+                    ordered_at: None,
                     created_at: now,
                     updated_at: now,
                 });

@@ -17,7 +17,6 @@ on_both! {
     records_are_found_by_owner_reference_and_label,
     a_long_label_is_cut,
     what_was_historic_first_stays_so,
-    moments_are_read_without_their_records,
     rows_are_due_until_they_are_known_at_the_newest_version,
     an_owner_stands_in_the_same_connection,
     entities_keep_their_id,
@@ -124,11 +123,6 @@ async fn records_are_found_by_owner_reference_and_label(store: Store) {
     // 0 means none, so nothing refers to it.
     let none = tx.referring(TENANT, RecordKind::Order, SHOP, &[0]).await.unwrap();
     assert!(none.is_empty());
-    let labels = ["ORD00011", "ORD00013", "ORD00099", ""].map(str::to_owned);
-    let labelled = tx.labelled(TENANT, RecordKind::Order, &labels).await.unwrap();
-    assert_eq!(ids(labelled), [11, 13]);
-    let others = tx.labelled(TENANT, RecordKind::Checkout, &labels).await.unwrap();
-    assert!(others.is_empty());
     tx.commit().await.unwrap();
     let found = store.find_orders_by_label(TENANT, "ORD00012").await.unwrap();
     assert_eq!(ids(found), [12]);
@@ -200,42 +194,6 @@ async fn what_was_historic_first_stays_so(store: Store) {
         let held = store.relation_row(TENANT, RelationId(id)).await.unwrap().unwrap();
         assert_eq!(held.is_historic, is_historic);
     }
-}
-
-async fn moments_are_read_without_their_records(store: Store) {
-    let placed = |id, customer, second: Option<i64>| {
-        let mut row = order_row(id, customer, 0);
-        if let Some((_, _, Content::Order(order))) = &mut row.held.live {
-            order.created_at = second.map(at);
-        }
-        row
-    };
-    let rows = [
-        placed(11, 1, Some(5)),
-        placed(12, 1, None),
-        placed(13, 2, Some(7)),
-        placed(14, 0, Some(9)),
-    ];
-    let mut tx = store.write().await.unwrap();
-    tx.put_records(TENANT, &rows).await.unwrap();
-    tx.commit().await.unwrap();
-    let mut tx = store.write().await.unwrap();
-    let read = tx
-        .moments(TENANT, RecordKind::Order, &[customer(1), customer(3)])
-        .await
-        .unwrap();
-    let expected = [(11, Some(at(5))), (12, None)].map(|(id, at)| crate::rows::Moment {
-        key: order(id),
-        owner: customer(1),
-        at,
-    });
-    assert_eq!(sorted(&read, |moment| moment.key), expected);
-    assert!(
-        tx.moments(TENANT, RecordKind::Quote, &[customer(1)])
-            .await
-            .unwrap()
-            .is_empty()
-    );
 }
 
 async fn an_owner_stands_in_the_same_connection(store: Store) {

@@ -162,6 +162,7 @@ pub(super) fn relation(id: i64) -> RelationRow {
         alias_of: None,
         is_unconfirmed: false,
         is_historic: false,
+        ordered_at: Some(at(id)),
         created_at: at(1),
         updated_at: at(2),
     }

@@ -21,7 +21,7 @@ use super::make::{
 use crate::dialect::Dialect;
 use crate::rows::{
     AfterFetch, BudgetRow, DeadFilter, GuestAnswer, GuestCall, GuestRow, Outcome, Piece, QuarantineFilter,
-    WalkPage, Written,
+    WalkPage, Window, Written,
 };
 use crate::{Store, WriteTx};
 
@@ -215,10 +215,21 @@ async fn read_lists(tx: &mut WriteTx, n: i64) {
     let kinds = [RecordKind::Order, RecordKind::Quote];
     tx.records(t, &customers).await.unwrap();
     tx.owned(t, &kinds, &customers).await.unwrap();
-    tx.moments(t, RecordKind::Order, &customers).await.unwrap();
+    tx.newest_orders(t, SHOP, &customers, &numbers).await.unwrap();
+    let window = |owner, after| Window {
+        owner,
+        after,
+        until: at(9),
+    };
+    let windows: Vec<_> = customers
+        .iter()
+        .flat_map(|owner| [window(*owner, None), window(*owner, Some(at(1)))])
+        .collect();
+    tx.carts_within(t, &windows).await.unwrap();
+    tx.carts_by_owner(t, &customers).await.unwrap();
     tx.referring(t, RecordKind::Order, SHOP, &numbers).await.unwrap();
     let labels: Vec<String> = numbers.iter().map(|n| format!("ORD{n:05}")).collect();
-    tx.labelled(t, RecordKind::Order, &labels).await.unwrap();
+    tx.carts_by_label(t, &labels).await.unwrap();
     tx.nodes(t, SCOPE, &customers).await.unwrap();
     tx.nodes_by_keys(t, SCOPE, &keys).await.unwrap();
     tx.match_key_counts(t, SCOPE, &keys).await.unwrap();

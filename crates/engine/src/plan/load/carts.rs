@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use schakel_core::connector::Class;
 use schakel_core::entity::{Quote, QuoteRow};
 use schakel_core::golden;
-use schakel_core::id::RelationId;
+use schakel_core::id::{ConnectionId, RelationId};
 use schakel_core::record::{Held, RecordKey, RecordKind};
 use schakel_core::time::Timestamp;
-use schakel_store::{StoreError, WriteTx};
+use schakel_store::{RelationRow, StoreError, Window, WriteTx};
 
 use super::Loaded;
 use crate::hub::Hub;
@@ -59,8 +59,11 @@ impl Loaded {
         Ok(())
     }
 
-    /// Adds the carts of everybody who changed or of whom an order or cart is planned, where a route delivers carts:
-    /// each order of a person may close them, and an order that now belongs to somebody else may open them.
+    /// Adds the carts that may be open or closed otherwise than before, where a route delivers carts: of everybody who
+    /// changed or of whom an order or cart is planned those between the newest order of before and that of now, and those
+    /// that checkouts tie to whoever changed. An order that now belongs to somebody else may open carts.
+    ///
+    /// All others stay as they are, however many there are; those that move with their customer are planned anyway.
     pub(super) async fn carts_of_people(
         &mut self,
         hub: &Hub,
@@ -80,47 +83,90 @@ impl Loaded {
                 .iter()
                 .filter_map(|key| self.relation_of.get(key)),
         );
-        self.load_members(hub, tx, scope, &people).await?;
-        let customers = self.members_of_kind(&people, RecordKind::Customer);
-        let carts = tx.owned(hub.tenant, &[RecordKind::Quote], &customers).await?;
-        self.quotes.extend(carts.iter().map(|row| row.held.key));
-        self.keep(carts);
-        self.carts_by_checkout(hub, tx, scope, &people).await?;
-        let with_carts: BTreeSet<RelationId> = self.quotes.iter().filter_map(|key| self.owner(key)).collect();
-        self.load_members(hub, tx, scope, &with_carts).await?;
-        self.note_orders(hub, tx, &with_carts).await
+        let mut touched = self.note_orders(hub, tx, scope, &people).await?;
+        touched.extend(&self.changed);
+        self.carts_by_checkout(hub, tx, scope, &touched).await?;
+        let owners = self.quotes.iter().filter_map(|key| self.owner(key));
+        let others: BTreeSet<RelationId> = owners.filter(|owner| !people.contains(owner)).collect();
+        self.note_orders(hub, tx, scope, &others).await.map(drop)
     }
 
-    /// Notes when the persons `people` placed their newest order.
+    /// Notes when the persons `people` placed their newest order, and adds their carts that this closes or opens. Returns of
+    /// whom it is another order than before.
     async fn note_orders(
         &mut self,
         hub: &Hub,
         tx: &mut WriteTx,
+        scope: i64,
         people: &BTreeSet<RelationId>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<BTreeSet<RelationId>, StoreError> {
+        self.load_members(hub, tx, scope, people).await?;
+        let newest = self.newest_orders(hub, tx, people).await?;
+        let (mut touched, mut windows) = (BTreeSet::new(), Vec::new());
+        for id in people {
+            let now = newest.get(id).copied();
+            let is_open = |row: &&mut RelationRow| row.alias_of.is_none() && !row.is_unconfirmed;
+            let Some(row) = self.relations.get_mut(id).filter(is_open) else {
+                continue;
+            };
+            let before = std::mem::replace(&mut row.ordered_at, now);
+            let (Some(until), after) = (before.max(now), before.min(now)) else {
+                continue;
+            };
+            if before != now {
+                self.dirty_relations.insert(*id);
+                touched.insert(*id);
+                let customers = self.members_of_kind(&[*id].into(), RecordKind::Customer);
+                windows.extend(customers.into_iter().map(|owner| Window { owner, after, until }));
+            }
+        }
+        self.ordered_at.extend(newest);
+        let carts = tx.carts_within(hub.tenant, &windows).await?;
+        self.quotes.extend(&carts);
+        self.records(hub, tx, carts).await?;
+        Ok(touched)
+    }
+
+    /// Gives when each of `people` placed the newest order, of those who placed any.
+    async fn newest_orders(
+        &mut self,
+        hub: &Hub,
+        tx: &mut WriteTx,
+        people: &BTreeSet<RelationId>,
+    ) -> Result<BTreeMap<RelationId, Timestamp>, StoreError> {
         // Orders without a customer are members themselves.
         let own = self.members_of_kind(people, RecordKind::Order);
         self.records(hub, tx, own).await?;
-        let customers = self.members_of_kind(people, RecordKind::Customer);
-        let stored = tx.moments(hub.tenant, RecordKind::Order, &customers).await?;
-        let mut ordered_at: BTreeMap<RelationId, Timestamp> = BTreeMap::new();
-        let mut note = |owner: Option<RelationId>, at: Option<Timestamp>| {
-            if let (Some(owner), Some(at)) = (owner, at) {
-                let newest = ordered_at.entry(owner).or_insert(at);
-                *newest = at.max(*newest);
-            }
-        };
         // What is in memory may be newer than what is stored.
-        for moment in stored.iter().filter(|moment| self.is_unknown(&moment.key)) {
-            note(self.relation_of.get(&moment.owner).copied(), moment.at);
+        let in_memory = self.records.values().flatten().map(|row| &row.held);
+        let in_memory = in_memory.filter(|held| held.key.kind == RecordKind::Order);
+        let (mut except, mut placed): (BTreeMap<ConnectionId, Vec<i64>>, Vec<_>) = Default::default();
+        for held in in_memory {
+            except
+                .entry(held.key.connection)
+                .or_default()
+                .push(held.key.remote_id);
+            placed.extend(self.owner(&held.key).zip(held.moment()));
         }
-        for row in self.records.values().flatten() {
-            if row.held.key.kind == RecordKind::Order {
-                note(self.owner(&row.held.key), row.held.moment());
-            }
+        let mut owners: BTreeMap<ConnectionId, Vec<RecordKey>> = BTreeMap::new();
+        for customer in self.members_of_kind(people, RecordKind::Customer) {
+            owners.entry(customer.connection).or_default().push(customer);
         }
-        self.ordered_at = ordered_at;
-        Ok(())
+        for (connection, owners) in owners {
+            let except = except.get(&connection).map_or(&[][..], Vec::as_slice);
+            let stored = tx.newest_orders(hub.tenant, connection, &owners, except).await?;
+            placed.extend(
+                stored
+                    .iter()
+                    .filter_map(|(owner, at)| Some((*self.relation_of.get(owner)?, *at))),
+            );
+        }
+        let mut newest: BTreeMap<RelationId, Timestamp> = BTreeMap::new();
+        for (person, at) in placed.into_iter().filter(|(person, _)| people.contains(person)) {
+            let known = newest.entry(person).or_insert(at);
+            *known = at.max(*known);
+        }
+        Ok(newest)
     }
 
     pub(super) fn members_of_kind(&self, people: &BTreeSet<RelationId>, kind: RecordKind) -> Vec<RecordKey> {

@@ -41,16 +41,12 @@ impl Loaded {
             .collect();
         let labels: Vec<String> = labels.into_iter().collect();
         let customers = self.members_of_kind(people, RecordKind::Customer);
-        let kind = RecordKind::Checkout;
-        let mut checkouts = tx.owned(hub.tenant, &[kind], &customers).await?;
-        checkouts.append(&mut tx.labelled(hub.tenant, kind, &labels).await?);
-        checkouts.retain(|row| {
-            let source = hub.sources.get(&row.held.key.connection);
+        let mut carts = tx.carts_by_owner(hub.tenant, &customers).await?;
+        carts.append(&mut tx.carts_by_label(hub.tenant, &labels).await?);
+        carts.retain(|cart| {
+            let source = hub.sources.get(&cart.connection);
             source.is_some_and(|source| source.scope == scope)
         });
-        let carts: BTreeSet<RecordKey> = checkouts.iter().filter_map(cart_of).collect();
-        self.keep(checkouts);
-        let mut carts: Vec<RecordKey> = carts.into_iter().collect();
         self.records(hub, tx, carts.clone()).await?;
         carts.retain(|cart| !self.quotes.contains(cart) && self.names_nobody(cart));
         self.quotes.extend(&carts);
@@ -75,7 +71,7 @@ impl Loaded {
         let mut bound = self.persons(hub, tx, scope, &named).await?;
         let all: BTreeSet<RelationId> = bound.values().copied().collect();
         self.load_members(hub, tx, scope, &all).await?;
-        bound.retain(|cart, relation| self.shares_sinks(hub, *relation, cart.connection));
+        self.keep_shared(hub, &mut bound);
         carts.retain(|cart| !bound.contains_key(cart));
         let left = self.last_holders(hub, tx, scope, &carts).await?;
         self.nobodys.extend(left.keys());
@@ -174,6 +170,17 @@ impl Loaded {
             .collect())
     }
 
+    /// Drops the carts of those who do not stand in every sink of the cart's shop; each person is looked at once.
+    fn keep_shared(&self, hub: &Hub, carts: &mut BTreeMap<RecordKey, RelationId>) {
+        let mut shared: BTreeMap<(RelationId, ConnectionId), bool> = BTreeMap::new();
+        carts.retain(|cart, relation| {
+            let of = (*relation, cart.connection);
+            *shared
+                .entry(of)
+                .or_insert_with(|| self.shares_sinks(hub, of.0, of.1))
+        });
+    }
+
     /// Tells whether every sink of a shop hears of a person, whose members are loaded: under a profile that is not there
     /// a cart cannot stand.
     fn shares_sinks(&self, hub: &Hub, relation: RelationId, connection: ConnectionId) -> bool {
@@ -215,7 +222,7 @@ impl Loaded {
         }
         let all: BTreeSet<RelationId> = last.values().copied().collect();
         self.load_members(hub, tx, scope, &all).await?;
-        last.retain(|cart, relation| self.shares_sinks(hub, *relation, cart.connection));
+        self.keep_shared(hub, &mut last);
         Ok(last)
     }
 }
