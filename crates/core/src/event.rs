@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::connector::Class;
 use crate::id::{ConnectionId, EventId, TenantId};
 use crate::record::RecordKind;
 use crate::time::Timestamp;
@@ -33,6 +34,17 @@ impl Origin {
             Self::Fetch => "fetch",
             Self::Sweep => "sweep",
             Self::Backfill => "backfill",
+        }
+    }
+
+    /// Gives who pays for what follows from an event: whoever brought it. For an answer it is whoever wanted it asked, see
+    /// [`Event::class`]; this is the class of those that nobody else pays for.
+    #[must_use]
+    pub const fn class(self) -> Class {
+        match self {
+            Self::Webhook | Self::Fetch => Class::Live,
+            Self::Sweep => Class::Sweep,
+            Self::Backfill => Class::Backfill,
         }
     }
 
@@ -175,6 +187,8 @@ pub struct Event {
     pub connection: ConnectionId,
     /// How it came.
     pub origin: Origin,
+    /// Who pays for the calls that follow from it (reliability.md §7).
+    pub class: Class,
     /// How much of it is believed.
     pub trust: Trust,
     /// The stream in the source's words, such as `orders`.

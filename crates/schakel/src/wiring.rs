@@ -15,7 +15,7 @@ use schakel_core::identity::BlockList;
 use schakel_core::preset::Preset;
 use schakel_core::time::{Clock, Zone};
 use schakel_engine::admit::Admission;
-use schakel_engine::budget::{BudgetDoor, GuestDoor, Ledger, Owner};
+use schakel_engine::budget::{BudgetDoor, GuestDoor, Ledger, LoneDoor, Owner};
 use schakel_engine::clock::{Dice, SystemClock};
 use schakel_engine::http::{CallCounts, CountingDoor, HyperDoor};
 use schakel_engine::hub::{HookAddress, Hub, Route, SinkConnection, SourceConnection, Wake, WalkSettings};
@@ -214,21 +214,28 @@ impl WayIn {
             cx: cx.clone(),
             guest: None,
         };
-        let Some(store) = store else { return Ok(way) };
-        let rows = store.connections(TENANT).await?;
-        let Some(row) = rows.iter().find(|row| row.name == name) else {
-            return Ok(way);
-        };
         let meter = match config.connection(name) {
-            Some(ConnectionConfig::Lightspeed(shop)) => shop.key_limits().unwrap_or_default(),
+            Some(ConnectionConfig::Lightspeed(shop)) => Arc::new(shop.key_limits().unwrap_or_default()),
             _ => return Ok(way),
         };
         let (http, clock) = (cx.http.clone(), cx.clock.clone());
+        let known = match store {
+            Some(store) => {
+                let rows = store.connections(TENANT).await?;
+                let row = rows.into_iter().find(|row| row.name == name);
+                row.map(|row| (store, row.id))
+            }
+            None => None,
+        };
+        let Some((store, connection)) = known else {
+            way.cx.http = Arc::new(LoneDoor::new(http, meter, clock));
+            return Ok(way);
+        };
         let door = Arc::new(GuestDoor::new(
             http,
             store.clone(),
-            (TENANT, row.id),
-            Arc::new(meter),
+            (TENANT, connection),
+            meter,
             clock,
         ));
         way.cx.http = door.clone();

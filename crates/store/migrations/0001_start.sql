@@ -44,6 +44,8 @@ CREATE TABLE event (
     id BIGINT NOT NULL,
     connection_id BIGINT NOT NULL,
     origin TEXT NOT NULL,
+    -- Who pays for the calls that follow: 0 live, 1 retry, 2 sweep, 3 backfill.
+    class BIGINT NOT NULL,
     trust TEXT NOT NULL,
     stream TEXT NOT NULL,
     kind TEXT,

@@ -473,12 +473,12 @@ async fn forget_answered(
 }
 
 /// The number of a class in tables.
-fn number_of(class: Class) -> i64 {
+pub(crate) fn number_of(class: Class) -> i64 {
     i64::try_from(class.index()).unwrap_or(i64::MAX)
 }
 
 /// Reads [`number_of`] back; unknown numbers go last.
-fn class_of(number: i64) -> Class {
+pub(crate) fn class_of(number: i64) -> Class {
     let index = usize::try_from(number).unwrap_or(usize::MAX);
     Class::ALL.get(index).copied().unwrap_or(Class::Backfill)
 }

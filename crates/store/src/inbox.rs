@@ -11,6 +11,7 @@ use crate::Store;
 use crate::counter::Totals;
 use crate::db::{Conn, contradiction};
 use crate::error::StoreError;
+use crate::fetch::number_of;
 use crate::rows::{Finished, Inserted, ProblemRow, QuarantineFilter};
 use crate::sql::{Sql, insert_chunks, key_chunks, last_of_each};
 
@@ -122,7 +123,7 @@ pub(crate) async fn insert(
     events: &[Event],
 ) -> Result<Vec<Inserted>, StoreError> {
     let mut stored = BTreeSet::new();
-    for chunk in insert_chunks(events, 20) {
+    for chunk in insert_chunks(events, 21) {
         insert_chunk(conn, chunk, &mut stored).await?;
     }
     let mut answers = Vec::with_capacity(events.len());
@@ -150,7 +151,7 @@ async fn insert_chunk(
     let sql = conn
         .sql(
             "store events",
-            "INSERT INTO event (tenant_id, id, connection_id, origin, trust, stream, kind, action, remote_id,
+            "INSERT INTO event (tenant_id, id, connection_id, origin, class, trust, stream, kind, action, remote_id,
                  ordinal, status, floor_at, received_at, dedup_key, state, reason, problems, headers,
                  body_digest, body)
              VALUES ",
@@ -162,6 +163,7 @@ async fn insert_chunk(
                 .put(event.id.0)
                 .put(event.connection.0)
                 .put(event.origin.as_str())
+                .put(number_of(event.class))
                 .put(event.trust.as_str())
                 .put(event.stream.as_str())
                 .put(event.kind.map(|kind| kind.as_str()))

@@ -10,13 +10,14 @@ use schakel_core::record::{RecordKey, RecordKind};
 use crate::Store;
 use crate::db::{Row, contradiction};
 use crate::error::StoreError;
+use crate::fetch::class_of;
 use crate::inbox::{DUPLICATE, RECEIVED, REJECTED, problems_from_json};
 use crate::rows::{AsideRow, Bound, EventRow, InboxCounts, QuarantineFilter, Waiting};
 use crate::sql::{Sql, key_chunks};
 
 /// Reads whole events; the columns in the order in which [`event_row`] takes them.
 const SELECT: &str =
-    "SELECT id, tenant_id, connection_id, origin, trust, stream, kind, action, remote_id, ordinal,
+    "SELECT id, tenant_id, connection_id, origin, class, trust, stream, kind, action, remote_id, ordinal,
          status, floor_at, received_at, headers, body, body_digest, state, problems
      FROM event ";
 
@@ -495,6 +496,7 @@ fn event_row(row: &Row) -> Result<EventRow, StoreError> {
     let tenant = TenantId(cells.int()?);
     let connection = ConnectionId(cells.int()?);
     let origin = cells.word(TABLE, "origin", Origin::parse)?;
+    let class = class_of(cells.int()?);
     let trust = cells.word(TABLE, "trust", Trust::parse)?;
     let stream = cells.text()?;
     let kind = match cells.opt_text()? {
@@ -506,6 +508,7 @@ fn event_row(row: &Row) -> Result<EventRow, StoreError> {
         tenant,
         connection,
         origin,
+        class,
         trust,
         stream,
         kind,

@@ -17,7 +17,7 @@ use crate::hub::Hub;
 use crate::plan::{self, Input};
 use crate::resolve::{self, NodeChanges, Resolved};
 
-/// Applies `events` in one transaction; `None` when the right to apply was lost, and nothing is changed.
+/// Applies `events`, all of one class, in one transaction; `None` when the right to apply was lost, and nothing is changed.
 pub(super) async fn apply(hub: &Hub, fence: Fence, events: &[Event]) -> Result<Option<Stepped>, StoreError> {
     let normalised = take::normalise_all(hub, events);
     let mut tx = hub.store.write().await?;
@@ -26,12 +26,7 @@ pub(super) async fn apply(hub: &Hub, fence: Fence, events: &[Event]) -> Result<O
         events: events.len(),
         ..Stepped::default()
     };
-    // Mixed batches are rare, since history is applied behind everything else: then whoever goes first pays.
-    let class = events
-        .iter()
-        .map(|event| take::class_of(event.origin))
-        .min()
-        .unwrap_or_default();
+    let class = events.first().map(|event| event.class).unwrap_or_default();
     let scopes: BTreeSet<i64> = hub.sources.values().map(|source| source.scope).collect();
     for scope in scopes {
         let members: BTreeSet<ConnectionId> = hub

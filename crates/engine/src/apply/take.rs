@@ -288,7 +288,7 @@ impl Taken {
                 && event.action == Action::Deleted
                 && event.kind == Some(kind);
             let reason = if is_told { "deleted" } else { "hint" };
-            self.want(hub, key, reason, class_of(event.origin));
+            self.want(hub, key, reason, event.class);
         }
         let state = if is_changed || is_silent {
             EventState::Applied
@@ -393,14 +393,5 @@ fn shown_content(held: &Held) -> Option<Content> {
             Some(content.clone())
         }
         _ => None,
-    }
-}
-
-/// Who pays for what an event leads to: whoever brought the event.
-pub(super) const fn class_of(origin: Origin) -> Class {
-    match origin {
-        Origin::Webhook | Origin::Fetch => Class::Live,
-        Origin::Sweep => Class::Sweep,
-        Origin::Backfill => Class::Backfill,
     }
 }

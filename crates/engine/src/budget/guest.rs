@@ -20,9 +20,9 @@ use serde::{Deserialize, Serialize};
 use super::{saved_of, spent, unwritten};
 
 /// A guest waits for room itself when that takes no longer, in microseconds: for a window of a second, never for a long one.
-const PACE_US: i64 = 3_000_000;
+pub(super) const PACE_US: i64 = 3_000_000;
 /// How often it waits like that for one call; then others take all that there is.
-const PACE_TIMES: u32 = 20;
+pub(super) const PACE_TIMES: u32 = 20;
 
 /// A door for a command that calls a source; the budget is that of the hub.
 pub struct GuestDoor {

@@ -7,9 +7,11 @@
 
 mod door;
 mod guest;
+mod lone;
 
 pub use door::BudgetDoor;
 pub use guest::GuestDoor;
+pub use lone::LoneDoor;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -340,6 +340,7 @@ fn event(hub: &Hub, row: &FetchRow, fetched: Fetched, now: Timestamp) -> Event {
         tenant: hub.tenant,
         connection: row.key.connection,
         origin: Origin::Fetch,
+        class: row.class,
         trust: Trust::Payload,
         stream: stream_of(row.key.kind).to_owned(),
         kind: Some(row.key.kind),

@@ -128,6 +128,7 @@ impl Entrance {
             tenant: self.hub.tenant,
             connection,
             origin: Origin::Webhook,
+            class: Origin::Webhook.class(),
             trust,
             stream,
             kind,

@@ -182,6 +182,7 @@ impl Trip<'_> {
             tenant: self.hub.tenant,
             connection: key.connection,
             origin: walk.job.origin(),
+            class: self.cx.class,
             trust: Trust::Payload,
             stream: stream_of(key.kind).to_owned(),
             kind: Some(key.kind),

@@ -16,6 +16,7 @@ use schakel_store::{OpenOptions, Store};
 use schakel_testkit::TempDir;
 
 mod guests;
+mod lone;
 
 const TENANT: TenantId = TenantId(1);
 const SHOP: ConnectionId = ConnectionId(7);

@@ -77,6 +77,7 @@ async fn listed(
         tenant: world.hub.tenant,
         connection: SOURCE,
         origin,
+        class: origin.class(),
         trust: Trust::Payload,
         stream: format!("{}s", kind.as_str()),
         kind: Some(kind),

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use schakel_core::connector::{BoxFuture, Cx, Http, HttpError, Request, Response};
+use schakel_core::connector::{BoxFuture, Class, Cx, Http, HttpError, Request, Response};
 use schakel_core::limits;
 use schakel_core::record::RecordKind;
+use schakel_store::Hold;
 use serde_json::json;
 
-use crate::payloads::customer;
+use crate::payloads::{customer, quote};
 use crate::world::{SOURCE, World};
 
 /// What a check of the shop asks for first.
@@ -86,4 +87,41 @@ async fn one_check_is_enough_for_all_that_a_step_misses() {
     assert_eq!(world.fetching.step().await.unwrap(), 3);
     assert_eq!(world.asked_for(CHECK), 2);
     assert_eq!(world.hub.store.fetch_count(world.hub.tenant).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn what_an_answer_leads_to_is_paid_for_by_who_wanted_the_answer() {
+    let mut world = World::new().await;
+    // A history asked for one cart, a webhook tells of another: both wait when apply looks.
+    world.shop_has("/nl/quotes/1.json", json!({ "quote": quote(1, 11, 5) }));
+    world.want_for(Class::Backfill, RecordKind::Quote, 1).await;
+    assert_eq!(world.fetching.step().await.unwrap(), 1);
+    world.webhook("quotes/created", 2, &quote(2, 12, 5)).await;
+    world.apply().await;
+    let hold = Hold {
+        owner: "the test".to_owned(),
+        until: world.hub.clock.now().plus_ms(60_000),
+    };
+    for (class, customer) in [(Class::Live, 12), (Class::Sweep, 0), (Class::Backfill, 11)] {
+        let claimed = world
+            .hub
+            .store
+            .claim_fetches(
+                world.hub.tenant,
+                SOURCE,
+                world.hub.clock.now(),
+                (class, 99),
+                &hold,
+            )
+            .await
+            .unwrap();
+        let customers: Vec<i64> = claimed
+            .iter()
+            .map(|claimed| claimed.row.key)
+            .filter(|key| key.kind == RecordKind::Customer)
+            .map(|key| key.remote_id)
+            .collect();
+        let expected = if customer > 0 { vec![customer] } else { Vec::new() };
+        assert_eq!(customers, expected, "{class:?}");
+    }
 }

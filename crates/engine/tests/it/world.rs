@@ -226,9 +226,14 @@ impl World {
 
     /// Asks for one thing, as the reconciliation does: without any word of the shop.
     pub async fn want(&self, kind: RecordKind, id: i64) {
+        self.want_for(Class::Live, kind, id).await;
+    }
+
+    /// Asks for one thing, at the cost of `class`.
+    pub async fn want_for(&self, class: Class, kind: RecordKind, id: i64) {
         let mut tx = self.hub.store.write().await.unwrap();
         let wish = FetchRow {
-            class: Class::Live,
+            class,
             key: RecordKey::new(SOURCE, kind, id),
             reason: "hint".to_owned(),
             due_at: self.clock.now(),

@@ -33,6 +33,7 @@ pub(super) fn event(id: i64, remote_id: i64, body: &str) -> Event {
         tenant: TENANT,
         connection: SHOP,
         origin: Origin::Webhook,
+        class: schakel_core::connector::Class::Live,
         trust: Trust::Payload,
         stream: "orders".to_owned(),
         kind: Some(RecordKind::Order),

@@ -71,6 +71,7 @@ pub(crate) fn event(id: i64, key: RecordKey, ordinal: i64) -> Event {
         } else {
             Origin::Fetch
         },
+        class: crate::connector::Class::Live,
         trust: Trust::Payload,
         stream: key.kind.as_str().to_owned(),
         kind: Some(key.kind),

@@ -303,6 +303,7 @@ async fn a_walk_that_waits_for_the_hub_says_so() {
             tenant: TENANT,
             connection: SOURCE,
             origin: Origin::Webhook,
+            class: schakel_core::connector::Class::Live,
             trust: schakel_core::event::Trust::Payload,
             stream: "orders".to_owned(),
             kind: Some(RecordKind::Order),
