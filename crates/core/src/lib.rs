@@ -4,7 +4,7 @@
 //! [`event`] (as received) → [`record`] (what a source says) → [`identity`] (who belongs together) →
 //! [`golden`] (what we believe) → [`preset`] (what a sink's fields hold) → [`delivery`] (what a sink shall
 //! hold). [`connector`] is the contract with the outside, [`walk`] what reading its lists means, [`forecast`] what
-//! that costs and when it ends; [`time`], [`id`], [`limits`], [`privacy`] and [`problem`] serve them all.
+//! that costs and when it ends, [`health`] why nothing goes through a connection; [`time`], [`id`], [`limits`], [`privacy`] and [`problem`] serve them all.
 //!
 //! This crate must not know a database, a runtime or an HTTP client.
 
@@ -30,6 +30,8 @@ pub mod preset;
 pub mod delivery;
 
 pub mod connector;
+
+pub mod health;
 
 pub mod budget;
 

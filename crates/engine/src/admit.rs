@@ -69,16 +69,18 @@ pub(crate) async fn admit(hub: &Hub, source: &SourceConnection) -> Result<(), Co
             return Err(refused.error.clone());
         }
         let Err(error) = source.source.connect(&source.cx).await else {
+            hub.note_well(source.id).await;
             return Ok(());
         };
         let failures = before.map_or(1, |before| before.failures.saturating_add(1));
         let wait_ms = wait_ms(&error, failures, hub.dice.roll());
+        let until = hub.clock.now().plus_ms(wait_ms);
         admission.refuse(Refused {
             error: error.clone(),
             failures,
-            until: hub.clock.now().plus_ms(wait_ms),
+            until,
         });
-        tell(&source.name, &error, wait_ms);
+        hub.note_ill(source.id, &error, until).await;
         Err(error)
     };
     admission.0.shown.get_or_try_init(ask).await.copied()
@@ -90,16 +92,5 @@ fn wait_ms(error: &ConnectorError, failures: u32, dice: u64) -> i64 {
         ConnectorError::RateLimited { retry_after_ms } => retry_after_ms.unwrap_or(backoff).max(backoff),
         ConnectorError::NotOurs(_) | ConnectorError::Unauthorised(_) => backoff.max(REFUSED_WAIT_MS),
         _ => backoff,
-    }
-}
-
-fn tell(connection: &str, error: &ConnectorError, wait_ms: i64) {
-    if let ConnectorError::NotOurs(_) = error {
-        tracing::error!(
-            connection, code = "SCH-0406", %error, wait_ms,
-            "the connection leads to another shop: nothing is read there and nothing is registered (docs/errors/SCH-0406.md)"
-        );
-    } else {
-        tracing::warn!(connection, %error, wait_ms, "the shop did not say yet which one it is; nothing is read before it did");
     }
 }

@@ -1,6 +1,6 @@
 //! A running hub: the store, the doors, the connections and the routes between them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use crate::admit::Admission;
 use crate::budget::Ledger;
 use crate::clock::Dice;
+use crate::health::Health;
 
 /// A connection that gives data.
 pub struct SourceConnection {
@@ -190,6 +191,8 @@ pub struct Hub {
     pub worker: String,
     /// Wake-ups between stages; hints only, every stage also polls.
     pub wake: Wake,
+    /// What ails connections.
+    pub health: Health,
 }
 
 /// Wake-ups: hints that there may be work.
@@ -206,6 +209,15 @@ pub struct Wake {
 }
 
 impl Hub {
+    /// Gives the names of all connections.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<String> {
+        let sources = self.sources.values().map(|source| source.name.clone());
+        sources
+            .chain(self.sinks.values().map(|sink| sink.name.clone()))
+            .collect()
+    }
+
     /// Gives the routes that start at `source`.
     pub fn routes_from(&self, source: ConnectionId) -> impl Iterator<Item = &Route> {
         self.routes.iter().filter(move |route| route.source == source)

@@ -12,7 +12,7 @@
 //! | [`report`] | all of them | – | for people |
 //!
 //! Stages meet only in tables: none calls another, each can be stepped, stopped and run again alone. Only
-//! [`supervise`] sees all of them. The network is touched through [`http`] only, within [`budget`], and never while a
+//! [`supervise`] sees all of them. The network is touched through [`http`] only, within [`budget`]; what ails a connection goes to [`health`]; and never while a
 //! transaction is open. `apply` is one transaction on purpose, see docs/adr/0003.
 
 pub mod clock;
@@ -23,6 +23,8 @@ pub mod http;
 pub mod budget;
 
 pub mod admit;
+
+pub mod health;
 
 pub mod intake;
 

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use schakel_core::connector::ConnectorError;
+use schakel_core::health::Ailment;
 use schakel_core::limits;
 use schakel_core::time::wait_in_words;
 use schakel_store::StoreError;
@@ -193,67 +194,81 @@ impl From<StoreError> for Failure {
 }
 
 impl Failure {
+    /// Gives what to do about a connection that ails so.
+    pub(crate) const fn hint_of(ailment: Ailment) -> &'static str {
+        match ailment {
+            Ailment::Unreachable => {
+                "check `base_url` in the configuration and this machine's way to the internet; the other side may be down"
+            }
+            Ailment::Credentials => {
+                "compare them with those in the back office; a new key or token takes effect after a restart"
+            }
+            Ailment::Busy => {
+                "try again then; `schakel budget` shows who spends the calls of a shop, and another program may use the same key"
+            }
+            Ailment::Structure => "run `schakel setup`, it creates what is missing and says what differs",
+            Ailment::NotOurs => {
+                "compare `shop_id` and the key in the configuration; nothing is read or registered before they agree"
+            }
+            Ailment::Unusable => "check that `base_url` leads to the right system; else report this",
+        }
+    }
+
     /// Makes the failure of a call to the outside system of the connection `name`.
     ///
     /// `side` picks the range of the code: 04 for shops, 05 for mailing tools.
     pub(crate) fn of_call(name: &str, side: Side, error: ConnectorError) -> Self {
-        let (source, sink, message, hint) = match &error {
-            ConnectorError::Unavailable(_) | ConnectorError::Uncertain(_) | ConnectorError::TimedOut(_) => (
-                "SCH-0401",
-                "SCH-0501",
-                format!("\"{name}\" cannot be reached"),
-                "check `base_url` in the configuration and this machine's way to the internet; the other side may be down",
-            ),
-            ConnectorError::Unauthorised(_) => (
+        let ailment = Ailment::of(&error);
+        let (source, sink, message) = match (ailment, &error) {
+            (Ailment::Unreachable, _) => ("SCH-0401", "SCH-0501", format!("\"{name}\" cannot be reached")),
+            (Ailment::Credentials, _) => (
                 "SCH-0402",
                 "SCH-0502",
                 format!("\"{name}\" refuses the credentials"),
-                "compare them with those in the back office; a new key or token takes effect after a restart",
             ),
-            ConnectorError::RateLimited { retry_after_ms } => (
-                "SCH-0403",
-                "SCH-0503",
-                match retry_after_ms {
-                    Some(limits::RETRY_AFTER_MS..) => {
-                        format!(
-                            "\"{name}\" has no room for such a call within a day; with these limits and reserves perhaps never"
-                        )
-                    }
-                    Some(wait_ms) => format!(
-                        "\"{name}\" takes no more calls now; there is room again in {}",
-                        wait_in_words(wait_ms.saturating_mul(1_000))
-                    ),
-                    None => format!("\"{name}\" takes no more calls at the moment"),
-                },
-                "try again then; `schakel budget` shows who spends the calls of a shop, and another program may use the same key",
-            ),
-            ConnectorError::Structure(_) => (
+            (Ailment::Busy, ConnectorError::RateLimited { retry_after_ms }) => {
+                ("SCH-0403", "SCH-0503", busy(name, *retry_after_ms))
+            }
+            (Ailment::Busy, _) => ("SCH-0403", "SCH-0503", busy(name, None)),
+            (Ailment::Structure, _) => (
                 "SCH-0404",
                 "SCH-0504",
                 format!("the structure of \"{name}\" is not the one that is needed"),
-                "run `schakel setup`, it creates what is missing and says what differs",
             ),
-            ConnectorError::NotOurs(_) => (
+            (Ailment::NotOurs, _) => (
                 "SCH-0406",
                 "SCH-0505",
                 format!("\"{name}\" is not the one that it should be"),
-                "compare `shop_id` and the key in the configuration; nothing is read or registered before they agree",
             ),
-            ConnectorError::Rejected(_)
-            | ConnectorError::Missing(_)
-            | ConnectorError::Malformed(_)
-            | ConnectorError::Unsupported(_) => (
+            (Ailment::Unusable, _) => (
                 "SCH-0405",
                 "SCH-0505",
                 format!("\"{name}\" gave an answer that cannot be used"),
-                "check that `base_url` leads to the right system; else report this",
             ),
         };
         let code = match side {
             Side::Source => source,
             Side::Sink => sink,
         };
-        Self::new(code, message).caused_by(error).hint(hint)
+        Self::new(code, message)
+            .caused_by(error)
+            .hint(Self::hint_of(ailment))
+    }
+}
+
+/// Says when a connection that takes no more calls has room again.
+fn busy(name: &str, retry_after_ms: Option<i64>) -> String {
+    match retry_after_ms {
+        Some(limits::RETRY_AFTER_MS..) => {
+            format!(
+                "\"{name}\" has no room for such a call within a day; with these limits and reserves perhaps never"
+            )
+        }
+        Some(wait_ms) => format!(
+            "\"{name}\" takes no more calls now; there is room again in {}",
+            wait_in_words(wait_ms.saturating_mul(1_000))
+        ),
+        None => format!("\"{name}\" takes no more calls at the moment"),
     }
 }
 

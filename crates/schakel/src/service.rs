@@ -94,7 +94,7 @@ impl Service {
         let probe = Probe {
             gauges: running.gauges.clone(),
             calls: wired.calls.clone(),
-            sources: Some(wired.ways.sources.iter().map(|way| way.name.clone()).collect()),
+            configured: Some(wired.hub.names()),
         };
         let (stop, stopped) = watch::channel(false);
         let clock = wired.hub.clock.clone();

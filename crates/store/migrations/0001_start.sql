@@ -20,6 +20,19 @@ CREATE TABLE connection (
 );
 CREATE UNIQUE INDEX connection_name ON connection (tenant_id, name);
 
+-- Why nothing goes through a connection; one that works has no row. Owner: health. A row goes when it works again.
+CREATE TABLE health (
+    tenant_id BIGINT NOT NULL,
+    connection_id BIGINT NOT NULL,
+    ailment TEXT NOT NULL,
+    -- What the connector said.
+    detail TEXT NOT NULL,
+    since BIGINT NOT NULL,
+    -- When it is tried again.
+    next_at BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, connection_id)
+);
+
 -- Running totals, moved by the transaction that causes them. Owner: counter. Kept for ever.
 CREATE TABLE counter (
     tenant_id BIGINT NOT NULL,

@@ -56,6 +56,7 @@ mod settle;
 mod budget;
 mod fetch;
 mod finding;
+mod health;
 mod lease;
 mod walk;
 mod walk_read;
@@ -71,9 +72,9 @@ pub use open::OpenOptions;
 pub use rows::{
     AfterFetch, AsideRow, AttemptRow, Bound, BudgetDay, BudgetRow, Claim, Claimed, ClaimedFetch,
     ConnectionRow, DeadFilter, DeadLetter, DeliveryCount, DeliveryRow, EntityKey, EntityRow, EventRow,
-    FetchRow, Finished, GuestAnswer, GuestCall, GuestRow, Hold, InboxCounts, Inserted, MergeRow, Outcome,
-    Piece, PutNode, QuarantineFilter, RecordRow, RelationCounts, RelationRow, Settle, Waiting, WalkPage,
-    Window, Written,
+    FetchRow, Finished, GuestAnswer, GuestCall, GuestRow, HealthRow, Hold, InboxCounts, Inserted, MergeRow,
+    Outcome, Piece, PutNode, QuarantineFilter, RecordRow, RelationCounts, RelationRow, Settle, Waiting,
+    WalkPage, Window, Written,
 };
 pub use write::WriteTx;
 

@@ -3,6 +3,7 @@
 mod budget;
 mod deliver;
 mod fetch;
+mod health;
 mod walk;
 
 pub use budget::{BudgetDay, BudgetRow, GuestAnswer, GuestCall, GuestRow, Written};
@@ -10,6 +11,7 @@ pub use deliver::{
     AttemptRow, Claim, Claimed, DeadFilter, DeadLetter, DeliveryCount, DeliveryRow, Outcome, Settle,
 };
 pub use fetch::{AfterFetch, ClaimedFetch, FetchRow, Hold};
+pub use health::HealthRow;
 pub use walk::{Piece, WalkPage};
 
 use schakel_core::delivery::ObjectKind;

@@ -14,7 +14,7 @@ pub struct Reading {
     pub limit: usize,
     /// Calls that are.
     pub in_flight: usize,
-    /// Whether the sink is paused because it refuses everything.
+    /// Whether nothing is sent because the sink refuses everything or its structure could not be read yet.
     pub is_blocked: bool,
     /// Whether calls may go out, as far as the sink's health allows.
     pub flow: Flow,
@@ -64,7 +64,13 @@ impl Gauge {
         (reading.limit, reading.in_flight, reading.is_blocked) = (limit, in_flight, is_blocked);
     }
 
-    /// Takes in what an answer says about the sink as a whole; see [`Breaker::answered`].
+    /// Notes that the sink cannot be used yet: its structure could not be read.
+    pub(crate) fn unconnected(&self) {
+        self.lock().reading.is_blocked = true;
+    }
+
+    /// Takes in what an answer says about the sink as a whole, see [`Breaker::answered`]; returns for how long it broke the
+    /// flow, in microseconds, if it did.
     pub(super) fn answered(
         &self,
         signal: Signal,
@@ -72,10 +78,17 @@ impl Gauge {
         started_us: i64,
         ended_us: i64,
         dice: u64,
-    ) {
-        self.lock()
-            .breaker
-            .answered(signal, about, started_us, ended_us, dice);
+    ) -> Option<i64> {
+        let breaker = &mut self.lock().breaker;
+        let before_us = breaker.closed_us(ended_us);
+        breaker.answered(signal, about, started_us, ended_us, dice);
+        let closed_us = breaker.closed_us(ended_us);
+        (closed_us > before_us && breaker.flow(ended_us) == Flow::Broken).then_some(closed_us)
+    }
+
+    /// Tells whether the flow is open, or one call shows that it may be.
+    pub(super) fn is_open(&self, now_us: i64) -> bool {
+        self.lock().breaker.flow(now_us) == Flow::Open
     }
 
     /// Gives how many more calls the sink's health allows now, beside `in_flight`; notes it for the reading.

@@ -33,6 +33,8 @@ pub struct Loop {
     gauge: Gauge,
     is_ending: bool,
     is_reconnect_due: bool,
+    /// What just closed the sink and until when, to be written down.
+    ailing: Option<(ConnectorError, Timestamp)>,
     /// What came back and is not settled yet.
     back: Vec<Sent>,
 }
@@ -46,6 +48,7 @@ impl Loop {
     pub fn new(hub: Arc<Hub>, sink: ConnectionId, gauge: Gauge) -> Self {
         let ceiling = hub.sinks.get(&sink).map_or(1, |sink| sink.concurrency);
         let aimd = Aimd::new(ceiling);
+        gauge.read(aimd.limit(), 0, false);
         Self {
             hub,
             sink,
@@ -56,6 +59,7 @@ impl Loop {
             gauge,
             is_ending: false,
             is_reconnect_due: false,
+            ailing: None,
             back: Vec::new(),
         }
     }
@@ -96,6 +100,7 @@ impl Loop {
         let is_open = self.is_open(sink).await;
         let back = std::mem::take(&mut self.back);
         let settles = self.settle(sink, &back);
+        self.tell_health(&back).await;
         let claim = self.claim(sink, is_open);
         self.show();
         if settles.is_empty() && claim.is_none() {
@@ -122,6 +127,19 @@ impl Loop {
         self.send(claimed);
         self.show();
         Ok(did_something)
+    }
+
+    /// Writes down that the sink was closed, or that it works.
+    async fn tell_health(&mut self, back: &[Sent]) {
+        let hub = &self.hub;
+        if let Some((error, until)) = self.ailing.take() {
+            return hub.note_ill(self.sink, &error, until).await;
+        }
+        let is_good = |sent: &Sent| sent.calls > 0 && Signal::of(&sent.result) == Some(Signal::Well);
+        let is_open = self.closed_us() == 0 && self.gauge.is_open(hub.clock.monotonic_us());
+        if is_open && back.iter().any(is_good) {
+            hub.note_well(self.sink).await;
+        }
     }
 
     /// Writes the reading, also of a step that does nothing: a sink is paused for a while.
@@ -259,13 +277,16 @@ impl Loop {
     fn notice(&mut self, sent: &Sent) {
         if let Some(signal) = Signal::of(&sent.result) {
             let started_us = sent.ended_us - sent.took_us;
-            self.gauge.answered(
+            let broken_us = self.gauge.answered(
                 signal,
                 sent.claimed.id,
                 started_us,
                 sent.ended_us,
                 self.hub.dice.roll(),
             );
+            if let (Some(us), Err(error)) = (broken_us, &sent.result) {
+                self.ailing = Some((error.clone(), sent.at.plus_ms(us / 1000)));
+            }
         }
         let pressure = Pressure::of(&sent.result);
         self.aimd
@@ -308,7 +329,7 @@ impl Loop {
         self.blocks = (self.blocks + 1).min(limits::BLOCKS_MAX);
         self.is_reconnect_due = true;
         self.blocked_until = now.plus_ms(block_wait_ms(self.blocks));
-        tracing::error!(sink.id = %self.sink, %error, "the sink refuses everything, paused until {}", self.blocked_until);
+        self.ailing = Some((error.clone(), self.blocked_until));
     }
 }
 

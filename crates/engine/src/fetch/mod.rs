@@ -14,6 +14,7 @@ use futures_util::future::join_all;
 use schakel_core::connector::{Class, ConnectorError, Fetched, Part};
 use schakel_core::delivery::{Breaker, Flow, Signal, retry_wait_ms};
 use schakel_core::event::{Action, Event, Origin, Trust};
+use schakel_core::health::Ailment;
 use schakel_core::id::{ConnectionId, EventId};
 use schakel_core::record::{Asked, Held, RecordKey, RecordKind, Worth, judge};
 use schakel_core::time::Timestamp;
@@ -87,6 +88,7 @@ impl Loop {
         }
         let answers = join_all(asked).await;
         self.notice(started_us, &answers);
+        self.tell_health(&answers).await;
         let mut ended = Vec::new();
         for (claimed, answer) in answers {
             let known = held.get(&claimed.row.key);
@@ -172,9 +174,28 @@ impl Loop {
                     .answered(signal, about, started_us, now_us, self.hub.dice.roll());
             }
         }
-        let flow = self.breaker.flow(now_us);
-        if flow != Flow::Open {
-            tracing::warn!(connection.id = %self.connection, flow = flow.as_str(), "the source is left alone for a while");
+        if self.breaker.flow(now_us) == Flow::Paused {
+            tracing::warn!(connection.id = %self.connection, "the source asks for a pause and gets one");
+        }
+    }
+
+    /// Writes down that the source refuses the key or was left alone, or that it works.
+    async fn tell_health(&self, answers: &[(ClaimedFetch, Result<Fetched, ConnectorError>)]) {
+        let hub = &self.hub;
+        let errors = || answers.iter().filter_map(|(_, answer)| answer.as_ref().err());
+        let now_us = hub.clock.monotonic_us();
+        let refused = errors().find(|error| Ailment::of(error).is_of_access());
+        if let Some(error) = refused {
+            let wait_ms = REFUSED_WAIT_MS.max(self.breaker.closed_us(now_us) / 1000);
+            hub.note_ill(self.connection, error, hub.clock.now().plus_ms(wait_ms))
+                .await;
+        } else if answers.iter().any(|(_, answer)| answer.is_ok()) {
+            hub.note_well(self.connection).await;
+        } else if self.breaker.flow(now_us) == Flow::Broken
+            && let Some(error) = errors().last()
+        {
+            let next_at = hub.clock.now().plus_ms(self.breaker.closed_us(now_us) / 1000);
+            hub.note_ill(self.connection, error, next_at).await;
         }
     }
 

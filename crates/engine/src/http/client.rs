@@ -1,5 +1,6 @@
 //! The real door, on hyper.
 
+use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -63,6 +64,21 @@ impl Http for HyperDoor {
     }
 }
 
+/// Gives host and port of an address, without anything secret that it may hold.
+fn address(uri: &http::Uri) -> String {
+    let port = uri.port().map(|port| format!(":{port}"));
+    format!("{}{}", uri.host().unwrap_or_default(), port.unwrap_or_default())
+}
+
+/// Says to where no connection came about and why: the innermost cause tells a closed port from a name that nobody knows.
+fn unconnected(host: &str, error: &(dyn Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    format!("no connection to {host}: {cause}")
+}
+
 impl HyperDoor {
     async fn exchange(&self, request: Request) -> Result<Response, HttpError> {
         let mut builder = http::Request::builder()
@@ -74,9 +90,10 @@ impl HyperDoor {
         let outgoing = builder
             .body(Full::new(request.body))
             .map_err(|_| HttpError::NotSent("the address or a header is not valid".to_owned()))?;
+        let host = address(outgoing.uri());
         let answer = self.client.request(outgoing).await.map_err(|error| {
             if error.is_connect() {
-                HttpError::NotSent("no connection".to_owned())
+                HttpError::NotSent(unconnected(&host, &error))
             } else {
                 HttpError::Lost("connection ended before the answer".to_owned())
             }

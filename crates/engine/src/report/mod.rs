@@ -7,6 +7,7 @@
 mod aside;
 mod carts;
 mod explain;
+mod health;
 mod history;
 mod nobody;
 mod presets;
@@ -21,6 +22,7 @@ mod tests;
 pub use aside::{Aside, Attempt, Dead, Wrong, dead, dead_one, quarantine};
 pub use carts::{CartLine, CartView};
 pub use explain::{Because, Explained, Member, MergeView, Moment, Reader, SinkView, Try, explain};
+pub use health::HealthLine;
 pub use history::{
     End, FindingLine, Findings, PartProgress, Progress, Subject, WalkLine, end, findings, parts_in, progress,
 };

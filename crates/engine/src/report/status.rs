@@ -11,6 +11,7 @@ use schakel_store::{Store, StoreError};
 use serde::Serialize;
 
 use super::carts::{CartLine, cart_lines};
+use super::health::{HealthLine, health_lines};
 use super::history::{WalkLine, walk_lines};
 use super::watch::{WatchLine, watch_lines};
 use crate::deliver::{Gauge, Reading};
@@ -23,8 +24,15 @@ pub struct Probe {
     pub gauges: Vec<(ConnectionId, Gauge)>,
     /// Calls through the door of each connection, by its name.
     pub calls: Vec<(String, CallCounts)>,
-    /// Names of the configured sources; `None` when nobody said which they are.
-    pub sources: Option<BTreeSet<String>>,
+    /// Names of the configured connections; `None` when nobody said which they are.
+    pub configured: Option<BTreeSet<String>>,
+}
+
+impl Probe {
+    /// Tells whether the connection called `name` is configured here, as far as anybody said so.
+    pub(super) fn is_configured(&self, name: &str) -> bool {
+        self.configured.as_ref().is_none_or(|names| names.contains(name))
+    }
 }
 
 /// The hub in numbers.
@@ -32,6 +40,8 @@ pub struct Probe {
 pub struct Status {
     /// When it was read, in RFC 3339.
     pub at: String,
+    /// Connections through which nothing goes, and why.
+    pub health: Vec<HealthLine>,
     /// The inbox as a whole.
     pub inbox: InboxCounts,
     /// Whether the numbers of the inbox add up, of every connection and as a whole (F1).
@@ -133,6 +143,19 @@ pub(super) fn text_of(reason: &str, language: Language) -> &str {
     code.map_or(reason, |code| code.text(language))
 }
 
+impl Status {
+    /// Gives the parts of sources whose lists are read no more until a person mends what stopped them: the connection, the
+    /// part and the reason.
+    pub fn stopped_walks(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.walks.iter().flat_map(|line| {
+            let name = line.connection.as_str();
+            line.stopped
+                .iter()
+                .map(move |(part, note)| (name, *part, note.as_str()))
+        })
+    }
+}
+
 impl Latency {
     /// Takes both from latencies in rising order; `None` without any.
     #[must_use]
@@ -181,6 +204,7 @@ pub async fn status(
     let quarantine = store.quarantine_groups(tenant).await?;
     Ok(Status {
         at: now.to_string(),
+        health: health_lines(store, tenant, probe, &names).await?,
         adds_up: inbox.adds_up() && connections.iter().all(|line| line.adds_up),
         inbox,
         left_waiting: left_waiting(&connections, probe),
@@ -218,13 +242,9 @@ pub(super) fn name_of(names: &[ConnectionRow], id: ConnectionId) -> String {
 }
 
 fn left_waiting(connections: &[InboxLine], probe: &Probe) -> Vec<LeftWaiting> {
-    let is_known = |line: &InboxLine| {
-        let sources = probe.sources.as_ref();
-        sources.is_none_or(|sources| sources.contains(&line.connection))
-    };
     let left = connections
         .iter()
-        .filter(|line| line.counts.waiting > 0 && !is_known(line));
+        .filter(|line| line.counts.waiting > 0 && !probe.is_configured(&line.connection));
     left.map(|line| LeftWaiting {
         connection: line.connection.clone(),
         events: line.counts.waiting,

@@ -355,9 +355,9 @@ async fn deliver_task(
     is_alone: bool,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let mut delivery = Loop::new(hub.clone(), sink, gauge);
+    let mut delivery = Loop::new(hub.clone(), sink, gauge.clone());
     until_recovered(&delivery, is_alone, &mut stopped).await;
-    until_connected(&hub, sink, &mut stopped).await;
+    until_connected(&hub, sink, &gauge, &mut stopped).await;
     let mut last_recovery_us = hub.clock.monotonic_us();
     while !*stopped.borrow() {
         match delivery.step().await {
@@ -417,7 +417,7 @@ async fn until_recovered(delivery: &Loop, is_alone: bool, stopped: &mut watch::R
 }
 
 /// Reads the sink's structure before the first delivery, as long as it takes.
-async fn until_connected(hub: &Hub, sink: ConnectionId, stopped: &mut watch::Receiver<bool>) {
+async fn until_connected(hub: &Hub, sink: ConnectionId, gauge: &Gauge, stopped: &mut watch::Receiver<bool>) {
     let Some(connection) = hub.sinks.get(&sink) else {
         return;
     };
@@ -425,10 +425,11 @@ async fn until_connected(hub: &Hub, sink: ConnectionId, stopped: &mut watch::Rec
     while !*stopped.borrow() {
         attempt = attempt.saturating_add(1);
         match connection.sink.connect(&connection.cx).await {
-            Ok(()) => return,
+            Ok(()) => return hub.note_well(sink).await,
             Err(error) => {
+                gauge.unconnected();
                 let wait_ms = connect_wait_ms(&error, attempt, hub.dice.roll());
-                tracing::error!(sink = connection.name, %error, "the sink can't be used yet, next attempt in {wait_ms} ms");
+                hub.note_ill(sink, &error, hub.clock.now().plus_ms(wait_ms)).await;
                 let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or(1000));
                 tokio::select! {
                     () = tokio::time::sleep(wait) => {}

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use schakel_core::connector::{ConnectorError, Cx, Part};
 use schakel_core::delivery::retry_wait_ms;
+use schakel_core::health::Ailment;
 use schakel_core::id::ConnectionId;
 use schakel_core::time::Timestamp;
 use schakel_core::walk::{Job, Phase, Walk, WalkState};
@@ -47,6 +48,9 @@ const ELSEWHERE_US: i64 = 5_000_000;
 
 /// Wait after refused credentials, in milliseconds.
 const REFUSED_WAIT_MS: i64 = 5 * 60_000;
+
+/// After how many failures in a row a source counts as not reachable: some seconds.
+const OUTAGE_FAILURES: i64 = 3;
 
 /// Least wait after an answer that cannot be used, in milliseconds: another one than before begins the backoff anew.
 const UNUSABLE_WAIT_MS: i64 = 10_000;
@@ -212,7 +216,13 @@ impl Trip<'_> {
             Ok(()) => self.phase(before, after).await?,
             Err(error) => Err(error),
         };
-        let page = page.unwrap_or_else(|error| self.failed(before, &error));
+        let page = match page {
+            Ok(page) => page,
+            Err(error) => self.failed(before, &error).await,
+        };
+        if page.after.failures == 0 && page.after.calls > before.calls {
+            self.hub.note_well(self.source.id).await;
+        }
         let has_events = !page.events.is_empty();
         let has_wishes = !page.wanted.is_empty();
         let end = (page.after.state, page.after.note.clone());
@@ -272,7 +282,7 @@ impl Trip<'_> {
     /// Puts a walk back after a failure. Only what no patience mends stops it: a section that the key may not read, a
     /// list that the source does not have, or the same unusable answer again and again. An outage or a refused key is
     /// waited out, however long it takes (reliability.md §6).
-    fn failed(&self, before: &Walk, error: &ConnectorError) -> WalkPage {
+    async fn failed(&self, before: &Walk, error: &ConnectorError) -> WalkPage {
         let mut after = before.clone();
         // What is throttled was not executed, and mostly not even sent.
         let is_call = !matches!(
@@ -280,12 +290,12 @@ impl Trip<'_> {
             ConnectorError::Unsupported(_) | ConnectorError::RateLimited { .. } | ConnectorError::NotOurs(_)
         );
         after.calls += i64::from(is_call);
-        self.put_off(&mut after, error);
+        self.put_off(&mut after, error).await;
         WalkPage::bare(before.clone(), after)
     }
 
     /// Notes a failure, and when to go on after it.
-    fn put_off(&self, after: &mut Walk, error: &ConnectorError) {
+    async fn put_off(&self, after: &mut Walk, error: &ConnectorError) {
         let now = self.hub.clock.now();
         let note = error.to_string();
         let is_unusable = matches!(error, ConnectorError::Malformed(_));
@@ -318,6 +328,16 @@ impl Trip<'_> {
             connection = self.source.name, job = after.job.as_str(), part = after.part.as_str(), %error, wait_ms,
             "a list could not be read"
         );
+        self.tell_ill(after, error).await;
+    }
+
+    /// Writes down what ails the source as a whole: a key that is refused at once, an outage when it lasts. What ails one
+    /// list only stands in its walk.
+    async fn tell_ill(&self, walk: &Walk, error: &ConnectorError) {
+        let is_outage = Ailment::of(error) == Ailment::Unreachable && walk.failures >= OUTAGE_FAILURES;
+        if is_outage || Ailment::of(error).is_of_access() {
+            self.hub.note_ill(self.source.id, error, walk.due_at).await;
+        }
     }
 
     /// Ends a walk, or lets its job's next phase follow.

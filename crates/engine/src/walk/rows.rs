@@ -121,7 +121,7 @@ impl Trip<'_> {
         .write();
         page.after.expected = page.after.expected.map(|expected| expected.max(page.after.seen));
         if let Some(fault) = fault {
-            self.put_off(&mut page.after, &fault);
+            self.put_off(&mut page.after, &fault).await;
         }
         Ok(Ok(page))
     }
@@ -203,7 +203,7 @@ impl Trip<'_> {
         page.after.stored += count(page.events.len());
         page.after.doubted += count(page.wanted.len());
         if let Some(fault) = fault {
-            self.put_off(&mut page.after, &fault);
+            self.put_off(&mut page.after, &fault).await;
         }
         Ok(Ok(page))
     }

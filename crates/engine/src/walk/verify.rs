@@ -157,7 +157,7 @@ impl Trip<'_> {
         let (sifted, calls) = match self.differing(&at_page, &page).await? {
             Ok(differing) => differing,
             Err(error) => {
-                let mut failed = self.failed(before, &error);
+                let mut failed = self.failed(before, &error).await;
                 failed.after.calls += 1;
                 return Ok(Ok(failed));
             }

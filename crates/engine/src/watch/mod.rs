@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use schakel_core::connector::{Class, Part, Registration, Span};
+use schakel_core::connector::{Class, ConnectorError, Part, Registration, Span};
+use schakel_core::health::Ailment;
 use schakel_core::id::ConnectionId;
 use schakel_core::rhythm::Watched;
 use schakel_core::time::Timestamp;
@@ -18,6 +19,9 @@ use crate::hub::{Hub, SourceConnection};
 
 /// How often the rhythm is noted, in microseconds.
 const TICK_US: i64 = 60_000_000;
+
+/// How often it is looked whether the first webhook came, in microseconds.
+const FIRST_US: i64 = 5_000_000;
 
 /// How often registrations are looked at although nothing is suspicious, in microseconds: an hour, so 24 calls a day.
 const LOOK_US: i64 = 3_600_000_000;
@@ -34,6 +38,8 @@ pub struct Watch {
     connection: ConnectionId,
     /// When to look next, by the monotonic clock.
     look_us: Option<i64>,
+    /// Looks in a row that failed.
+    failures: u32,
 }
 
 /// What a look at the registrations showed.
@@ -51,6 +57,7 @@ impl Watch {
             hub,
             connection,
             look_us: None,
+            failures: 0,
         }
     }
 
@@ -83,7 +90,12 @@ impl Watch {
                 .await?;
             tx.commit().await?;
         }
-        Ok(TICK_US)
+        // Before the first webhook somebody may be looking whether it comes.
+        Ok(if watched.heard_at.is_none() {
+            FIRST_US
+        } else {
+            TICK_US
+        })
     }
 
     /// Looks at the registrations when it is time or silence is suspicious, and has the gap read when there was one.
@@ -119,6 +131,23 @@ impl Watch {
         self.read_gap(source, from, now).await
     }
 
+    /// Puts the next look off, and writes down what ails the source: a key that is refused at once, an outage when the next
+    /// look finds it too.
+    async fn failed(&mut self, error: &ConnectorError, now_us: i64) {
+        self.failures = self.failures.saturating_add(1);
+        let wait_us = if self.failures == 1 {
+            TICK_US
+        } else {
+            LOOK_AGAIN_US
+        };
+        self.look_us = Some(now_us + wait_us);
+        let is_outage = Ailment::of(error) == Ailment::Unreachable && self.failures > 1;
+        if is_outage || Ailment::of(error).is_of_access() {
+            let next_at = self.hub.clock.now().plus_ms(wait_us / 1000);
+            self.hub.note_ill(self.connection, error, next_at).await;
+        }
+    }
+
     /// Looks at the registrations and mends them; `None` when that failed.
     async fn look(
         &mut self,
@@ -148,10 +177,13 @@ impl Watch {
             Ok(found) => found,
             Err(error) => {
                 tracing::warn!(connection = source.name, %error, "the registrations of webhooks could not be looked at");
+                self.failed(&error, now_us).await;
                 return None;
             }
         };
+        self.failures = 0;
         self.look_us = Some(now_us + LOOK_US);
+        self.hub.note_well(self.connection).await;
         let was_good_at = watched.good_at.replace(now);
         watched.since = watched.since.or(Some(now));
         if found.created + found.removed > 0 && was_good_at.is_some() {

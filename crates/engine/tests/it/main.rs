@@ -16,6 +16,7 @@ mod ending;
 mod expired;
 mod faults;
 mod fetching;
+mod health;
 mod other_shop;
 mod past;
 mod payloads;

@@ -76,7 +76,7 @@ pub(crate) async fn run(config: &Config, output: Output) -> anyhow::Result<Exit>
         Ok(store) => {
             findings.extend(database(&store).await?);
             findings.extend(server_clock(&store).await?);
-            findings.extend(left_waiting(&store, config).await?);
+            findings.extend(waiting(&store, config).await?);
             store.close().await;
         }
         Err(failure) => findings.push(Finding::not_good(
@@ -152,13 +152,25 @@ fn skewed(ms: i64) -> Finding {
     )
 }
 
-/// Looks for events that nobody applies.
-async fn left_waiting(store: &Store, config: &Config) -> Result<Vec<Finding>, Failure> {
+/// Looks for connections through which nothing goes, lists that are read no further, and events that nobody applies.
+async fn waiting(store: &Store, config: &Config) -> Result<Vec<Finding>, Failure> {
     let probe = Probe {
-        sources: Some(config.sources()),
+        configured: Some(config.names()),
         ..Probe::default()
     };
     let status = report::status(store, TENANT, &probe, SystemClock::new().now()).await?;
+    let ailing = status.health.iter().map(|line| {
+        let text = format!(
+            "\"{}\" {} since {}: {}",
+            line.connection, line.text, line.since, line.detail
+        );
+        Finding::not_good("connection", Verdict::Bad, text, Failure::hint_of(line.reason))
+    });
+    let stopped = status.stopped_walks().map(|(connection, part, note)| {
+        let text = format!("{part} of \"{connection}\" are read no further: {note}");
+        let help = "mend that, then `schakel backfill resume` or `schakel reconcile`";
+        Finding::not_good("lists", Verdict::Warning, text, help)
+    });
     let finding = |left: &LeftWaiting, why: &str, help: &'static str| {
         let text = format!("{} events of \"{}\" wait, {why}", left.events, left.connection);
         Finding::not_good("events", Verdict::Warning, text, help)
@@ -172,7 +184,7 @@ async fn left_waiting(store: &Store, config: &Config) -> Result<Vec<Finding>, Fa
         let help = "start the newer version; nothing of them is lost";
         finding(left, "which a newer version wrote", help)
     });
-    Ok(left.chain(newer).collect())
+    Ok(ailing.chain(stopped).chain(left).chain(newer).collect())
 }
 
 fn clock(now: Timestamp) -> Finding {

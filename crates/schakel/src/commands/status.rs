@@ -17,7 +17,7 @@ pub(crate) async fn run(config: &Config, output: Output) -> anyhow::Result<Exit>
     let store = open(config, OpenOptions { is_read_only: true }).await?;
     let now = SystemClock::new().now();
     let probe = Probe {
-        sources: Some(config.sources()),
+        configured: Some(config.names()),
         ..Probe::default()
     };
     let status = report::status(&store, TENANT, &probe, now)
@@ -26,7 +26,7 @@ pub(crate) async fn run(config: &Config, output: Output) -> anyhow::Result<Exit>
     output.value(&status);
     say(&status, output);
     store.close().await;
-    let is_stopped = status.walks.iter().any(|line| !line.stopped.is_empty());
+    let is_stopped = !status.health.is_empty() || status.stopped_walks().next().is_some();
     let is_left = !status.left_waiting.is_empty() || !status.newer_waiting.is_empty();
     let needs_person =
         is_stopped || is_left || !status.adds_up || status.dead > 0 || status.inbox.quarantined > 0;
@@ -39,6 +39,7 @@ fn say(status: &Status, output: Output) {
         "{} events wait, {open} deliveries are open, {} set aside, {} given up",
         status.inbox.waiting, status.inbox.quarantined, status.dead
     ));
+    say_ailing(status, output);
     if !status.adds_up {
         output.warning("the numbers of the inbox do not add up; run `schakel doctor`");
     }
@@ -93,6 +94,17 @@ fn say(status: &Status, output: Output) {
     say_waiting(status, output);
 }
 
+/// Says through which connections nothing goes, why, and what to do.
+fn say_ailing(status: &Status, output: Output) {
+    for line in &status.health {
+        output.line(format!(
+            "ailing: \"{}\" {}, since {}, tried again at {}: {}",
+            line.connection, line.text, line.since, line.next_at, line.detail
+        ));
+        output.line(format!("  {}", Failure::hint_of(line.reason)));
+    }
+}
+
 /// Says how many carts nobody is known for.
 fn say_carts(status: &Status, output: Output) {
     for line in &status.carts {
@@ -133,10 +145,8 @@ fn say_walks(status: &Status, output: Output) {
         "missed by webhooks",
     ];
     output.table(&head, &rows.collect::<Vec<_>>());
-    for line in &status.walks {
-        for (part, note) in &line.stopped {
-            output.line(format!("stopped: {part} of \"{}\": {note}", line.connection));
-        }
+    for (connection, part, note) in status.stopped_walks() {
+        output.line(format!("stopped: {part} of \"{connection}\": {note}"));
     }
 }
 

@@ -185,6 +185,12 @@ impl Config {
         shops.map(|shop| shop.name().to_owned()).collect()
     }
 
+    /// Gives the names of all connections.
+    pub(crate) fn names(&self) -> BTreeSet<String> {
+        let names = self.connections.iter().map(ConnectionConfig::name);
+        names.map(str::to_owned).collect()
+    }
+
     /// Gives the connection called `name`.
     pub(crate) fn connection(&self, name: &str) -> Option<&ConnectionConfig> {
         self.connections

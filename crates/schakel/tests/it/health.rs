@@ -1,9 +1,10 @@
 //! What ails a hub is told by the commands, in words that say what to do.
 
+use schakel_testkit::wait_until;
 use serde_json::Value;
 use tokio::task::block_in_place;
 
-use crate::process::{Outside, free_port};
+use crate::process::{END, Outside, free_port};
 
 /// Gives the finding of the doctor about `subject`.
 fn finding<'f>(findings: &'f Value, subject: &str) -> &'f Value {
@@ -37,5 +38,77 @@ async fn a_database_that_is_down_is_told_with_its_address_and_advice() {
             assert!(exit != 0 && said.contains(&port.to_string()), "{command}: {said}");
             assert!(!said.contains("s3cret"), "{command}: {said}");
         }
+    });
+}
+
+/// Writes the configuration anew, with a line changed.
+fn change(outside: &Outside, from: &str, to: &str) {
+    let text = std::fs::read_to_string(outside.config()).unwrap();
+    assert!(text.contains(from), "{from}: {text}");
+    std::fs::write(outside.config(), text.replace(from, to)).unwrap();
+}
+
+/// Waits until `status` says that exactly these connections ail, of what and with which exit code; returns what it said.
+fn until_ailing(outside: &Outside, expected: &[(&str, &str)], exit: i32) -> Value {
+    let mut said = (Value::Null, 0);
+    let is_told = wait_until(END, || {
+        said = outside.ask(&["status"]);
+        let lines = said.0["health"].as_array().unwrap().iter();
+        let mut lines: Vec<_> = lines
+            .map(|line| {
+                (
+                    line["connection"].as_str().unwrap(),
+                    line["reason"].as_str().unwrap(),
+                )
+            })
+            .collect();
+        lines.sort_unstable();
+        lines == expected
+    });
+    assert!(is_told, "{}", said.0);
+    assert_eq!(said.1, exit, "{}", said.0);
+    said.0
+}
+
+/// A key that is mistyped and an account that is not there: `status` and `doctor` beside the hub say so, with the reason and
+/// what to do, and take it back when a hub with the right ones runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_key_and_an_unreachable_account_are_told_until_they_are_mended() {
+    let outside = Outside::start(62, "").await;
+    let key = format!("api_key = \"{}\"", outside.shop.options().api_key);
+    let nowhere = format!("http://127.0.0.1:{}", free_port());
+    let there = std::fs::read_to_string(outside.config()).unwrap();
+    let account = there
+        .lines()
+        .filter(|line| line.starts_with("base_url"))
+        .nth(1)
+        .unwrap();
+    block_in_place(|| {
+        outside.run(&["setup"]);
+        change(&outside, &key, "api_key = \"0000000000000000000000000000dead\"");
+        change(&outside, account, &format!("base_url = \"{nowhere}\""));
+        let hub = outside.serve();
+        let ailing = [("mail", "unreachable"), ("shop", "credentials")];
+        let status = until_ailing(&outside, &ailing, 3);
+        let detail = |name: &str| {
+            let mut lines = status["health"].as_array().unwrap().iter();
+            let line = lines.find(|line| line["connection"] == name).unwrap();
+            line["detail"].as_str().unwrap().to_owned()
+        };
+        assert!(detail("mail").contains("refused"), "{}", detail("mail"));
+        assert!(
+            detail("mail").contains(&nowhere["http://".len()..]),
+            "{}",
+            detail("mail")
+        );
+        assert!(detail("shop").contains("API key"), "{}", detail("shop"));
+        let (findings, exit) = outside.ask(&["doctor"]);
+        let about = finding(&findings, "connection");
+        assert_eq!((exit, &about["verdict"]), (3, &"bad".into()), "{findings}");
+        assert!(about["advice"].as_str().unwrap().len() > 20, "{about}");
+        hub.kill();
+        std::fs::write(outside.config(), &there).unwrap();
+        let _hub = outside.serve();
+        until_ailing(&outside, &[], 0);
     });
 }

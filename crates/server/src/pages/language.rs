@@ -25,6 +25,14 @@ words! {
     title: "Stand van zaken", "Status", "Stand der Dinge";
     /// Everything is in order and delivered.
     all_well: "Alles is bijgewerkt.", "Everything is up to date.", "Alles ist auf dem neuesten Stand.";
+    /// Before the names of connections.
+    ailing: "Er is iets mis met", "Something is wrong with", "Etwas stimmt nicht mit";
+    /// Before a time.
+    since: "sinds", "since", "seit";
+    /// Before a time.
+    next_attempt: "volgende poging", "next attempt", "nächster Versuch";
+    /// Before a number of lists.
+    lists_stopped: "Lijsten van winkels die niet verder gelezen worden", "Lists of shops that are read no further", "Listen von Shops, die nicht weiter gelesen werden";
     /// Work is under way.
     working: "Er wordt aan gewerkt.", "Work is under way.", "Es wird daran gearbeitet.";
     /// Before a number of events.

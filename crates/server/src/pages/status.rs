@@ -1,7 +1,7 @@
 //! The status page: the hub in numbers, with a sentence on top.
 
 use schakel_core::delivery::{DeliveryState, Flow, ObjectKind};
-use schakel_engine::report::{CartLine, LeftWaiting, SinkLine, Status};
+use schakel_engine::report::{CartLine, HealthLine, LeftWaiting, SinkLine, Status};
 use schakel_store::rows::InboxCounts;
 
 use super::html::Html;
@@ -67,6 +67,7 @@ fn languages(words: &Words) -> Html {
 pub(super) fn fragment(status: &Status, words: &Words) -> Html {
     Html::default()
         .add(&sentence(status, words))
+        .add(&ailing(&status.health, words))
         .add(&inbox(status, words))
         .add(&deliveries(status, words))
         .add(&people(status, words))
@@ -89,6 +90,18 @@ fn sentence(status: &Status, words: &Words) -> Html {
     if !status.adds_up {
         said.push(words.broken_sum.to_owned());
     }
+    let ailing: Vec<&str> = status
+        .health
+        .iter()
+        .map(|line| line.connection.as_str())
+        .collect();
+    if !ailing.is_empty() {
+        said.push(format!("{}: {}.", words.ailing, ailing.join(", ")));
+    }
+    let stopped = status.stopped_walks().count();
+    if stopped > 0 {
+        said.push(format!("{}: {stopped}.", words.lists_stopped));
+    }
     if status.inbox.waiting + open > 0 {
         said.push(words.working.to_owned());
         let (events, deliveries) = (words.events_waiting, words.deliveries_open);
@@ -96,21 +109,42 @@ fn sentence(status: &Status, words: &Words) -> Html {
             "{events}: {}, {deliveries}: {open}.",
             status.inbox.waiting
         ));
-    } else {
+    } else if ailing.is_empty() && stopped == 0 {
         said.push(words.all_well.to_owned());
     }
     if for_person > 0 {
         said.push(format!("{}: {for_person}.", words.needs_person));
     }
-    let class = if !status.adds_up {
+    let class = if !status.adds_up || !ailing.is_empty() {
         "say bad"
-    } else if for_person > 0 {
+    } else if for_person > 0 || stopped > 0 {
         "say warn"
     } else {
         "say good"
     };
     Html::default().element("p", &[("class", class), ("role", "status")], |p| {
         p.say(said.join(" "))
+    })
+}
+
+/// Says of each connection through which nothing goes why, since when, and when it is tried again.
+fn ailing(lines: &[HealthLine], words: &Words) -> Html {
+    lines.iter().fold(Html::default(), |html, line| {
+        let HealthLine {
+            connection,
+            reason,
+            detail,
+            since,
+            next_at,
+            ..
+        } = line;
+        let text = format!(
+            "{connection} {}, {} {since}; {} {next_at}. ({detail})",
+            reason.text(words.language),
+            words.since,
+            words.next_attempt
+        );
+        html.element("p", &[("class", "say bad")], |p| p.say(&text))
     })
 }
 
@@ -188,14 +222,17 @@ fn deliveries(status: &Status, words: &Words) -> Html {
         if status.sinks.iter().all(|sink| sink.objects.is_empty()) {
             return inner.add(&Html::text("p", words.nothing_to_deliver));
         }
-        status
-            .sinks
-            .iter()
-            .fold(inner, |inner, sink| inner.add(&of_sink(sink, words)))
+        status.sinks.iter().fold(inner, |inner, sink| {
+            let ailing = status
+                .health
+                .iter()
+                .find(|line| line.connection == sink.connection);
+            inner.add(&of_sink(sink, ailing, words))
+        })
     })
 }
 
-fn of_sink(sink: &SinkLine, words: &Words) -> Html {
+fn of_sink(sink: &SinkLine, ailing: Option<&HealthLine>, words: &Words) -> Html {
     let head: Vec<&str> = std::iter::once(words.kind)
         .chain(DeliveryState::ALL.map(|state| state_word(state, words)))
         .collect();
@@ -222,7 +259,10 @@ fn of_sink(sink: &SinkLine, words: &Words) -> Html {
                 |meter| meter,
             )
         });
-        if reading.is_blocked {
+        if let Some(line) = ailing {
+            let text = format!("{} {}", line.connection, line.reason.text(words.language));
+            piece = piece.element("p", &[("class", "say bad")], |p| p.say(&text));
+        } else if reading.is_blocked {
             piece = piece.element("p", &[("class", "say bad")], |p| p.say(words.paused));
         } else if let Some(text) = flow_word(reading.flow, words) {
             piece = piece.element("p", &[("class", "say warn")], |p| p.say(text));

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use schakel_core::connector::{Part, Span};
 use schakel_core::delivery::Flow;
+use schakel_core::health::Ailment;
 use schakel_core::id::ConnectionId;
 use schakel_core::problem::Language;
 use schakel_core::rhythm::Watched;
@@ -13,7 +14,7 @@ use schakel_core::walk::{Job, Walk, WalkState};
 use schakel_engine::deliver::{Gauge, Reading};
 use schakel_engine::intake;
 use schakel_engine::report::{self, InboxLine, LeftWaiting, Probe};
-use schakel_store::InboxCounts;
+use schakel_store::{HealthRow, InboxCounts};
 use schakel_testkit::{browser, tempdir};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -146,6 +147,64 @@ async fn what_waits_for_something_else_than_its_turn_is_told_in_every_language()
     }
 }
 
+/// What ails a connection stands on top and at the connection, in three languages, and nobody is told that all is well.
+#[tokio::test]
+async fn the_page_says_what_ails_a_connection() {
+    let (hub, _folder) = hub("shop").await;
+    let store = &hub.store;
+    let sink = store
+        .ensure_connection(hub.tenant, "<mail>", "copernica", ConnectionId(2))
+        .await
+        .unwrap();
+    let probe = Probe {
+        gauges: vec![(sink.id, Gauge::default())],
+        ..Probe::default()
+    };
+    let router = router(hub.clone(), probe);
+    let words = [Language::Nl, Language::En, Language::De].map(Words::of);
+    for words in words {
+        let page = text(&router, "/", words.code).await;
+        assert!(
+            page.contains(words.all_well) && !page.contains(words.ailing),
+            "{page}"
+        );
+    }
+    let ailments = [
+        (SOURCE, Ailment::Credentials, "the key is wrong"),
+        (sink.id, Ailment::Unreachable, "no connection to mail.test:443"),
+    ];
+    for (connection, ailment, detail) in ailments {
+        let row = HealthRow {
+            connection,
+            ailment,
+            detail: detail.to_owned(),
+            since: hub.clock.now(),
+            next_at: hub.clock.now().plus_ms(30_000),
+        };
+        store.put_health(hub.tenant, &row).await.unwrap();
+    }
+    for words in words {
+        let page = text(&router, "/", words.code).await;
+        assert!(!page.contains(words.all_well), "{page}");
+        assert!(
+            page.contains(&format!("{}: shop, &lt;mail&gt;.", words.ailing)),
+            "{page}"
+        );
+        for (_, ailment, detail) in ailments {
+            assert!(
+                page.contains(ailment.text(words.language)) && page.contains(detail),
+                "{page}"
+            );
+        }
+    }
+    let status: serde_json::Value = serde_json::from_str(&text(&router, "/api/v1/status", "").await).unwrap();
+    let line = &status["health"][1];
+    assert_eq!(
+        (&line["connection"], &line["reason"]),
+        (&"<mail>".into(), &"unreachable".into())
+    );
+}
+
 #[tokio::test]
 async fn every_answer_carries_the_policy_and_pages_are_never_kept() {
     let (router, _folder) = pages("shop").await;
@@ -193,7 +252,9 @@ async fn the_page_says_how_far_a_history_is() {
     hub.store.begin_walks(hub.tenant, &walks).await.unwrap();
     let router = router(hub, Probe::default());
     let page = text(&router, "/", "nl").await;
+    assert!(!page.contains("Alles is bijgewerkt."), "a list stopped: {page}");
     for said in [
+        "Lijsten van winkels die niet verder gelezen worden: 1.",
         "Geschiedenis en controle",
         "<td>1234</td><td>8642</td><td>1</td><td>0</td>",
         "nooit",

@@ -16,6 +16,7 @@ mod crowd;
 mod damage;
 mod deliver;
 mod fetch;
+mod health;
 mod identity;
 mod inbox;
 

@@ -38,10 +38,11 @@ pub(crate) fn note(dialect: Dialect, text: &str) {
 }
 
 /// Tables that stay small whatever the number of relations.
-const SMALL: [&str; 10] = [
+const SMALL: [&str; 11] = [
     "budget",
     "budget_day",
     "budget_guest",
+    "health",
     "setting",
     "connection",
     "counter",

@@ -6,7 +6,7 @@ mod deletions;
 mod doors;
 mod forecast;
 mod groups;
-mod history;
+pub mod history;
 mod least;
 mod live;
 mod poison;

@@ -24,6 +24,7 @@ use schakel_engine::budget::{BudgetDoor, Ledger, Owner};
 use schakel_engine::clock::Dice;
 use schakel_engine::deliver::{Gauge, Loop};
 use schakel_engine::fetch;
+use schakel_engine::health::Health;
 use schakel_engine::hub::{
     CartRule, HookAddress, Hub, Route, SinkConnection, SourceConnection, Wake, WalkSettings,
 };
@@ -501,6 +502,7 @@ fn hub(setting: &Setting, starts: u16, store: Store, clock: &Own, doors: Arc<dyn
         ids: Arc::new(IdMaker::new(starts)),
         worker: format!("worker-{starts}"),
         wake: Wake::default(),
+        health: Health::default(),
     }
 }
 

@@ -1,0 +1,133 @@
+//! What ails a connection as a whole, in words for the person who runs the hub.
+
+use serde::Serialize;
+
+use crate::connector::ConnectorError;
+use crate::problem::Language;
+
+/// Why nothing goes through a connection: a closed list, each with a sentence in three languages that follows its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ailment {
+    /// No connection comes about, or no answer.
+    Unreachable,
+    /// The credentials are refused.
+    Credentials,
+    /// The structure is not the one that the preset needs.
+    Structure,
+    /// It is another shop or account than the configured one.
+    NotOurs,
+    /// It takes no more calls for now.
+    Busy,
+    /// Its answers cannot be used.
+    Unusable,
+}
+
+impl Ailment {
+    /// Every ailment.
+    pub const ALL: [Self; 6] = [
+        Self::Unreachable,
+        Self::Credentials,
+        Self::Structure,
+        Self::NotOurs,
+        Self::Busy,
+        Self::Unusable,
+    ];
+
+    /// Reads which one an error is a sign of.
+    #[must_use]
+    pub const fn of(error: &ConnectorError) -> Self {
+        match error {
+            ConnectorError::Unavailable(_) | ConnectorError::Uncertain(_) | ConnectorError::TimedOut(_) => {
+                Self::Unreachable
+            }
+            ConnectorError::Unauthorised(_) => Self::Credentials,
+            ConnectorError::Structure(_) => Self::Structure,
+            ConnectorError::NotOurs(_) => Self::NotOurs,
+            ConnectorError::RateLimited { .. } => Self::Busy,
+            ConnectorError::Rejected(_)
+            | ConnectorError::Missing(_)
+            | ConnectorError::Malformed(_)
+            | ConnectorError::Unsupported(_) => Self::Unusable,
+        }
+    }
+
+    /// The word in tables and in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Credentials => "credentials",
+            Self::Structure => "structure",
+            Self::NotOurs => "not_ours",
+            Self::Busy => "busy",
+            Self::Unusable => "unusable",
+        }
+    }
+
+    /// Reads [`Ailment::as_str`] back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|ailment| ailment.as_str() == text)
+    }
+
+    /// Whether it goes by itself when the other side is well again; the others wait for a person.
+    #[must_use]
+    pub const fn is_passing(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Busy)
+    }
+
+    /// Whether it is about who we are there, or who they are: then one answer is enough to know it of all calls.
+    #[must_use]
+    pub const fn is_of_access(self) -> bool {
+        matches!(self, Self::Credentials | Self::NotOurs)
+    }
+
+    /// The sentence that follows the name of the connection.
+    #[must_use]
+    pub const fn text(self, language: Language) -> &'static str {
+        match (self, language) {
+            (Self::Unreachable, Language::Nl) => "is niet bereikbaar",
+            (Self::Unreachable, Language::En) => "cannot be reached",
+            (Self::Unreachable, Language::De) => "ist nicht erreichbar",
+            (Self::Credentials, Language::Nl) => "weigert de sleutel of het token",
+            (Self::Credentials, Language::En) => "refuses the key or token",
+            (Self::Credentials, Language::De) => "weist den Schlüssel oder das Token ab",
+            (Self::Structure, Language::Nl) => {
+                "is niet ingericht zoals nodig is; schakel setup maakt wat ontbreekt"
+            }
+            (Self::Structure, Language::En) => "is not set up as needed; schakel setup makes what is missing",
+            (Self::Structure, Language::De) => {
+                "ist nicht so eingerichtet wie nötig; schakel setup legt an, was fehlt"
+            }
+            (Self::NotOurs, Language::Nl) => "is niet de winkel of het account dat is ingesteld",
+            (Self::NotOurs, Language::En) => "is not the shop or account that is configured",
+            (Self::NotOurs, Language::De) => "ist nicht der Shop oder das Konto, das eingerichtet ist",
+            (Self::Busy, Language::Nl) => "neemt nu geen aanroepen meer aan",
+            (Self::Busy, Language::En) => "takes no more calls for now",
+            (Self::Busy, Language::De) => "nimmt zurzeit keine Aufrufe mehr an",
+            (Self::Unusable, Language::Nl) => "geeft antwoorden die niet te gebruiken zijn",
+            (Self::Unusable, Language::En) => "gives answers that cannot be used",
+            (Self::Unusable, Language::De) => "gibt Antworten, die nicht zu gebrauchen sind",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_ailment_is_read_back_and_has_a_sentence_of_its_own() {
+        for language in [Language::Nl, Language::En, Language::De] {
+            let mut texts: Vec<&str> = Ailment::ALL.map(|ailment| ailment.text(language)).to_vec();
+            texts.sort_unstable();
+            texts.dedup();
+            assert_eq!(texts.len(), Ailment::ALL.len());
+        }
+        for ailment in Ailment::ALL {
+            assert_eq!(Ailment::parse(ailment.as_str()), Some(ailment));
+        }
+        assert_eq!(Ailment::parse("well"), None);
+    }
+}

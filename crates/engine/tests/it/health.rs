@@ -1,0 +1,251 @@
+//! What ails a connection is written down by whoever sees it, and struck out by the first call that works.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use schakel_core::connector::{BoxFuture, Cx, Http, HttpError, Part, Request, Response};
+use schakel_core::health::Ailment;
+use schakel_core::id::ConnectionId;
+use schakel_core::limits;
+use schakel_core::record::RecordKind;
+use schakel_core::time::Clock;
+use schakel_core::walk::{Job, WalkState};
+use schakel_engine::hub::Hub;
+use schakel_engine::supervise;
+use schakel_sandbox::copernica::{FaultKind, Faults};
+use schakel_store::HealthRow;
+use schakel_testkit::wait_until;
+use serde_json::json;
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
+
+use crate::past::history::{STEPS, shop};
+use crate::past::world::{Past, Setting};
+use crate::payloads::customer;
+use crate::world::{SINK, SOURCE, World};
+
+/// A generous end for what is waited for.
+const END: Duration = Duration::from_secs(60);
+
+/// What ails the connections of `hub`.
+async fn rows(hub: &Hub) -> Vec<HealthRow> {
+    hub.store.health(hub.tenant).await.unwrap()
+}
+
+/// Which connections ail, and of what.
+async fn ailing(hub: &Hub) -> Vec<(ConnectionId, Ailment)> {
+    let rows = rows(hub).await.into_iter();
+    rows.map(|row| (row.connection, row.ailment)).collect()
+}
+
+/// What the account answers in place of the simulator: nothing at all, or a status.
+type Shut = Arc<Mutex<Option<Option<u16>>>>;
+
+/// A door to the account that can be shut.
+struct Gate {
+    inner: Arc<dyn Http>,
+    shut: Shut,
+}
+
+impl Http for Gate {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, HttpError>> {
+        Box::pin(async move {
+            let shut = *self.shut.lock().unwrap();
+            match shut {
+                None => self.inner.send(request).await,
+                Some(None) => Err(HttpError::NotSent("the cable is out".to_owned())),
+                Some(Some(status)) => Ok(Response {
+                    status,
+                    headers: Vec::new(),
+                    body: Bytes::from_static(b"{\"error\":{\"message\":\"Invalid access token\"}}"),
+                }),
+            }
+        })
+    }
+}
+
+/// A hub whose door to the account can be shut.
+async fn gated() -> (World, Shut) {
+    let shut = Shut::default();
+    let own = shut.clone();
+    let world = World::with(|hub| {
+        let sink = hub.sinks.get_mut(&SINK).unwrap();
+        let inner = sink.cx.http.clone();
+        sink.cx = Cx::new(Arc::new(Gate { inner, shut: own }), hub.clock.clone());
+    })
+    .await;
+    (world, shut)
+}
+
+async fn one_more_person(world: &mut World, id: i64) {
+    let person = customer(id, "registered", &format!("p{id}@example.org"), 5);
+    world.webhook("customers/created", id, &person).await;
+    world.run().await;
+    world.clock.advance_ms(1);
+}
+
+/// A token that is refused and an account that cannot be reached are told while the hub tries to connect, and the hub's own
+/// readings say that nothing is sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_that_cannot_be_connected_is_told_until_it_can() {
+    let (world, shut) = gated().await;
+    *shut.lock().unwrap() = Some(None);
+    let running = supervise::start(&world.hub, true);
+    let now = || block_in_place(|| Handle::current().block_on(ailing(&world.hub)));
+    assert!(wait_until(END, || now() == [(SINK, Ailment::Unreachable)]));
+    let reading = running.gauges[0].1.reading();
+    assert!(reading.is_blocked && reading.limit > 0, "{reading:?}");
+    let row = rows(&world.hub).await.remove(0);
+    assert!(row.detail.contains("the cable is out"), "{row:?}");
+    assert!(row.next_at > row.since, "{row:?}");
+    *shut.lock().unwrap() = None;
+    assert!(wait_until(END, || now().is_empty()));
+    assert!(wait_until(END, || !running.gauges[0].1.reading().is_blocked));
+    running.stop().await;
+
+    *shut.lock().unwrap() = Some(Some(401));
+    let running = supervise::start(&world.hub, true);
+    assert!(wait_until(END, || now() == [(SINK, Ailment::Credentials)]));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_sink_that_goes_down_under_load_is_told_once_and_struck_out_when_it_is_back() {
+    let mut world = World::new().await;
+    world
+        .copernica
+        .set_faults(Faults::default().with(FaultKind::Overload503, 100.0));
+    let failures = i64::from(limits::BREAKER_FAILURES);
+    for id in 0..failures {
+        assert_eq!(ailing(&world.hub).await, [], "failure {id} says nothing yet");
+        one_more_person(&mut world, 11 + id).await;
+    }
+    let told = rows(&world.hub).await;
+    assert_eq!(ailing(&world.hub).await.len(), 1, "{told:?}");
+    assert!(
+        told[0].connection == SINK && told[0].next_at > world.clock.now(),
+        "{told:?}"
+    );
+    for id in failures..failures + 5 {
+        one_more_person(&mut world, 11 + id).await;
+        assert_eq!(
+            rows(&world.hub).await,
+            told,
+            "nothing is written while nothing is tried"
+        );
+    }
+    world.clock.advance_ms(2 * limits::BREAKER_MS);
+    one_more_person(&mut world, 16 + failures).await;
+    let again = rows(&world.hub).await;
+    assert!(
+        again[0].since == told[0].since && again[0].next_at > told[0].next_at,
+        "the probe failed: {again:?}"
+    );
+    world.copernica.set_faults(Faults::default());
+    world.run_until_idle().await;
+    assert_eq!(ailing(&world.hub).await, []);
+}
+
+#[tokio::test]
+async fn a_token_that_is_withdrawn_under_load_is_told_until_it_works() {
+    let (mut world, shut) = gated().await;
+    *shut.lock().unwrap() = Some(Some(401));
+    one_more_person(&mut world, 11).await;
+    assert_eq!(ailing(&world.hub).await, [(SINK, Ailment::Credentials)]);
+    // The structure is read anew after a block, and that fails too.
+    world.clock.advance_ms(10 * limits::BLOCK_MS);
+    world.run().await;
+    let row = rows(&world.hub).await.remove(0);
+    assert!(row.next_at > world.clock.now(), "{row:?}");
+    *shut.lock().unwrap() = None;
+    world.run_until_idle().await;
+    assert_eq!(ailing(&world.hub).await, []);
+}
+
+#[tokio::test]
+async fn a_key_that_the_shop_refuses_is_told_by_the_first_fetch() {
+    let mut world = World::new().await;
+    let person = customer(11, "registered", "jan@example.org", 5);
+    world.shop_has("/nl/customers/11.json", json!({ "customer": person }));
+    world.shop_refuses(Some((401, 0)));
+    world.want(RecordKind::Customer, 11).await;
+    world.run().await;
+    assert_eq!(ailing(&world.hub).await, [(SOURCE, Ailment::Credentials)]);
+    world.shop_refuses(None);
+    world.run_until_idle().await;
+    assert_eq!(ailing(&world.hub).await, []);
+}
+
+#[tokio::test]
+async fn an_outage_of_the_shop_is_told_when_it_is_left_alone() {
+    let mut world = World::new().await;
+    world.shop_refuses(Some((503, 0)));
+    let failures = i64::from(limits::BREAKER_FAILURES);
+    for id in 1..=failures {
+        assert_eq!(ailing(&world.hub).await, []);
+        world.want(RecordKind::Customer, id).await;
+        world.run().await;
+        world.clock.advance_ms(1);
+    }
+    assert_eq!(ailing(&world.hub).await, [(SOURCE, Ailment::Unreachable)]);
+}
+
+async fn walking() -> Past {
+    let world = shop(3, 5, Setting::default()).await;
+    world.begin(Job::Backfill, &[Part::Customers]).await;
+    world
+}
+
+#[tokio::test]
+async fn a_walk_tells_of_a_refused_key_at_once_and_of_an_outage_when_it_lasts() {
+    for (status, times, ailment) in [(401, 1, Ailment::Credentials), (503, 3, Ailment::Unreachable)] {
+        let mut world = walking().await;
+        world.answer("/customers", times, (status, "{}"));
+        for time in 0..times {
+            assert_eq!(ailing(&world.hub).await, [], "after {time} times {status}");
+            // Over every wait: for the budget, and after a failure.
+            while world.walk(Job::Backfill, Part::Customers).await.failures == i64::from(time) {
+                let wait_us = world.step().await;
+                world.wait(wait_us);
+            }
+        }
+        assert_eq!(ailing(&world.hub).await, [(SOURCE, ailment)]);
+        world.run(STEPS).await;
+        assert_eq!(ailing(&world.hub).await, []);
+        world.assert_all_done().await;
+    }
+}
+
+/// A section that the key may not read stops its list, which its walk tells; the shop itself works.
+#[tokio::test]
+async fn a_list_that_stops_ails_nothing_else() {
+    let mut world = walking().await;
+    world.answer("/customers", 9, (403, "{}"));
+    world.run(STEPS).await;
+    assert_eq!(ailing(&world.hub).await, []);
+    let walk = world.walk(Job::Backfill, Part::Customers).await;
+    assert_eq!(walk.state, WalkState::Stopped, "{walk:?}");
+}
+
+#[tokio::test]
+async fn the_watch_tells_of_a_refused_key_at_once_and_of_an_outage_at_the_second_look() {
+    let setting = Setting {
+        has_hooks: true,
+        ..Setting::default()
+    };
+    let mut world = shop(1, 1, setting).await;
+    world.answer("/webhooks", 1, (401, "{}"));
+    world.watching.step().await.unwrap();
+    assert_eq!(ailing(&world.hub).await, [(SOURCE, Ailment::Credentials)]);
+    world.clock.advance_ms(600_000);
+    world.watching.step().await.unwrap();
+    assert_eq!(ailing(&world.hub).await, []);
+    world.answer("/webhooks", 2, (503, "{}"));
+    world.clock.advance_ms(3_600_000);
+    world.watching.step().await.unwrap();
+    assert_eq!(ailing(&world.hub).await, [], "one lost look is no outage");
+    world.clock.advance_ms(60_000);
+    world.watching.step().await.unwrap();
+    assert_eq!(ailing(&world.hub).await, [(SOURCE, Ailment::Unreachable)]);
+}
