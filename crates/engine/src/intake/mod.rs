@@ -21,6 +21,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::hub::Hub;
 use refusals::Refusals;
+pub use refusals::Unread;
 
 /// Why a webhook was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +107,11 @@ impl Entrance {
             .try_send(Waiting { event, answer })
             .map_err(|_| NotAccepted::Busy)?;
         stored.await.ok().flatten().ok_or(NotAccepted::Busy)
+    }
+
+    /// Counts a webhook for `connection` whose body could not be read, so that somebody hears of it.
+    pub fn unread(&self, connection: ConnectionId, why: Unread) {
+        self.refusals.add_unread(connection, why);
     }
 
     fn event(

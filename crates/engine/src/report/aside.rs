@@ -4,13 +4,16 @@
 use std::collections::BTreeMap;
 
 use schakel_core::delivery::ObjectKind;
+use schakel_core::event::EventState;
 use schakel_core::id::{ConnectionId, DeliveryId, TenantId};
 use schakel_core::problem::Language;
+use schakel_core::record::{RecordKey, RecordKind};
 use schakel_store::rows::{AsideRow, AttemptRow, DeadFilter, DeadLetter, QuarantineFilter};
 use schakel_store::{Store, StoreError};
 use serde::Serialize;
 
 use super::Presets;
+use super::explain::{Moment, Reader, events};
 use super::preview::key_of;
 use super::status::text_of;
 
@@ -199,4 +202,32 @@ fn attempt(row: AttemptRow) -> Attempt {
         error: row.error,
         calls: row.calls,
     }
+}
+
+/// What a number may name beside a person.
+const KINDS: [RecordKind; 4] = [
+    RecordKind::Order,
+    RecordKind::Quote,
+    RecordKind::Customer,
+    RecordKind::Subscription,
+];
+
+/// Gives the newest events about things with the source's id `who` that were set aside, newest first, at most
+/// `events_max`.
+///
+/// # Errors
+/// When the store fails.
+pub async fn set_aside(reader: Reader<'_>, who: &str, events_max: usize) -> Result<Vec<Moment>, StoreError> {
+    let Ok(number) = who.trim().parse::<i64>() else {
+        return Ok(Vec::new());
+    };
+    let names = names(reader.store, reader.tenant).await?;
+    let keys = names.keys().flat_map(|connection| {
+        KINDS
+            .iter()
+            .map(move |kind| RecordKey::new(*connection, *kind, number))
+    });
+    let (mut found, _) = events(reader, &names, keys.collect(), &[], events_max).await?;
+    found.retain(|event| event.state == EventState::Quarantined.as_str());
+    Ok(found)
 }

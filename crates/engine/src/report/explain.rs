@@ -8,7 +8,7 @@ use schakel_core::id::{ConnectionId, RelationId, TenantId};
 use schakel_core::identity::{MatchKey, Node, SourceClass};
 use schakel_core::record::{Content, Held, RecordKey, RecordKind};
 use schakel_core::time::Timestamp;
-use schakel_store::rows::{DeliveryRow, EntityRow, RecordRow, RelationRow};
+use schakel_store::rows::{DeliveryRow, EntityKey, EntityRow, RelationRow};
 use schakel_store::{Store, StoreError};
 use serde::Serialize;
 
@@ -236,18 +236,17 @@ async fn find(reader: Reader<'_>, who: &str, names: &Names) -> Result<Vec<Relati
     {
         return Ok(vec![RelationId(number)]);
     }
-    let mut orders = store.find_orders_by_label(tenant, who).await?;
+    let called = store.find_orders_by_label(tenant, who).await?;
+    let mut orders: Vec<EntityKey> = called.iter().map(|row| order_key(row.held.key)).collect();
     if let (Some(number), true) = (number, orders.is_empty()) {
-        let keys: Vec<RecordKey> = names
+        let key = |connection: &ConnectionId| RecordKey::new(*connection, RecordKind::Order, number);
+        orders = names
             .keys()
-            .map(|connection| RecordKey::new(*connection, RecordKind::Order, number))
+            .map(|connection| order_key(key(connection)))
             .collect();
-        orders = store.read_records(tenant, &keys).await?;
     }
-    let mut found = Vec::new();
-    for order in &orders {
-        found.extend(person_of_order(reader, order).await?);
-    }
+    let things = store.read_things(tenant, &orders).await?;
+    let mut found: Vec<RelationId> = things.iter().map(|order| order.relation).collect();
     if let (Some(number), true) = (number, found.is_empty()) {
         for cart in nobody::carts_called(reader, names, number).await? {
             found.extend(nobody::holder(reader, cart.held.key).await?);
@@ -256,33 +255,13 @@ async fn find(reader: Reader<'_>, who: &str, names: &Names) -> Result<Vec<Relati
     Ok(found)
 }
 
-/// Finds whose order it is: among the persons who have its customer's address, or the order's own.
-async fn person_of_order(reader: Reader<'_>, order: &RecordRow) -> Result<Option<RelationId>, StoreError> {
-    let Reader { store, tenant, .. } = reader;
-    let owner: Vec<RecordKey> = order.owner.into_iter().collect();
-    let customers = store.read_records(tenant, &owner).await?;
-    for held in customers.iter().map(|row| &row.held).chain([&order.held]) {
-        let email = match held.live.as_ref().map(|(_, _, content)| content) {
-            Some(Content::Customer(customer)) => customer.person.email.as_str(),
-            Some(Content::Order(order)) => order.person.email.as_str(),
-            _ => continue,
-        };
-        let Some(key) = MatchKey::email(email) else {
-            continue;
-        };
-        for relation in store.find_relation_by_key(tenant, &key).await? {
-            let below = store.read_entities_of(tenant, relation).await?;
-            let key = order.held.key;
-            let is_his = |row: &EntityRow| {
-                row.key.kind == ObjectKind::Order
-                    && (row.key.connection, row.key.remote_id) == (key.connection, key.remote_id)
-            };
-            if below.iter().any(is_his) {
-                return Ok(Some(relation));
-            }
-        }
+/// Names an order as the hub's thing.
+const fn order_key(record: RecordKey) -> EntityKey {
+    EntityKey {
+        connection: record.connection,
+        kind: ObjectKind::Order,
+        remote_id: record.remote_id,
     }
-    Ok(None)
 }
 
 /// Follows merged numbers to the living one.

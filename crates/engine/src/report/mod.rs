@@ -19,7 +19,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-pub use aside::{Aside, Attempt, Dead, Wrong, dead, dead_one, quarantine};
+pub use aside::{Aside, Attempt, Dead, Wrong, dead, dead_one, quarantine, set_aside};
 pub use carts::{CartLine, CartView};
 pub use explain::{Because, Explained, Member, MergeView, Moment, Reader, SinkView, Try, explain};
 pub use health::HealthLine;

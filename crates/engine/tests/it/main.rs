@@ -14,6 +14,8 @@ mod damage;
 mod door;
 mod ending;
 mod expired;
+mod explained;
+
 mod faults;
 mod fetching;
 mod health;

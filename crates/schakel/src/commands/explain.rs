@@ -1,4 +1,4 @@
-//! `schakel explain`: one person, or a cart of nobody, with the reasons. Shows personal data of that person only.
+//! `schakel explain`: one person, a cart of nobody, or what was set aside, with the reasons. Shows personal data of that person only.
 
 use schakel_core::delivery::Wish;
 use schakel_engine::report::{self, Because, Explained, Moment, NobodysCart, Reader, SinkView};
@@ -12,12 +12,14 @@ use crate::error::{Exit, Failure};
 use crate::output::Output;
 use crate::wiring::{TENANT, fields_of_sinks};
 
-/// What the argument names; programs tell a cart of nobody by its `cart_of_nobody`.
+/// What the argument names; programs tell a cart of nobody by its `cart_of_nobody`, and an event that was set aside by
+/// `set_aside`.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Found<'a> {
     Person(&'a Explained),
     Cart(&'a NobodysCart),
+    Aside { set_aside: &'a Moment },
 }
 
 /// Explains whom the argument names, or which carts of nobody; nothing is a finding.
@@ -42,9 +44,28 @@ pub(crate) async fn run(config: &Config, args: &ExplainArgs, output: Output) -> 
         .map_err(Failure::from)?;
     let people = found.iter().map(Found::Person);
     let all: Vec<Found<'_>> = people.chain(carts.iter().map(Found::Cart)).collect();
-    output.value(&all);
-    if all.is_empty() {
+    let is_known = !all.is_empty();
+    let aside = if is_known {
+        Vec::new()
+    } else {
+        report::set_aside(reader, &args.who, args.events)
+            .await
+            .map_err(Failure::from)?
+    };
+    let aside_too = aside.iter().map(|set_aside| Found::Aside { set_aside });
+    output.value(&all.into_iter().chain(aside_too).collect::<Vec<_>>());
+    if !is_known {
         output.line("the hub knows nobody by that address or number");
+    }
+    for event in &aside {
+        output.line(format!(
+            "{} of {} (id {}, {}) was set aside: {}; `schakel quarantine` shows why and lets it go",
+            event.about,
+            event.connection,
+            event.remote_id,
+            event.event,
+            event.problems.join(", ")
+        ));
     }
     for person in &found {
         say(person, output);
@@ -53,11 +74,7 @@ pub(crate) async fn run(config: &Config, args: &ExplainArgs, output: Output) -> 
         say_cart(cart, output);
     }
     store.close().await;
-    Ok(if all.is_empty() {
-        Exit::Findings
-    } else {
-        Exit::Good
-    })
+    Ok(if is_known { Exit::Good } else { Exit::Findings })
 }
 
 fn say(person: &Explained, output: Output) {

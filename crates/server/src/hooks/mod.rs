@@ -25,7 +25,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use schakel_core::limits;
 use schakel_core::time::Clock;
-use schakel_engine::intake::{Entrance, NotAccepted};
+use schakel_engine::intake::{Entrance, NotAccepted, Unread};
 use tokio::time::Instant;
 
 use crate::serve::Peer;
@@ -100,7 +100,10 @@ async fn receive(State(door): State<Arc<Door>>, request: Request) -> Response {
     };
     let body = match read(&head.headers, body).await {
         Ok(body) => body,
-        Err(status) => return status.into_response(),
+        Err(why) => {
+            door.entrance.unread(connection, why);
+            return status_of(why).into_response();
+        }
     };
     let headers = named(&head.headers);
     match door
@@ -120,26 +123,36 @@ async fn receive(State(door): State<Arc<Door>>, request: Request) -> Response {
     }
 }
 
-/// Reads a body within the limits, or says with which status it is refused.
-async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, StatusCode> {
+/// Gives the answer to a body that is not read.
+const fn status_of(why: Unread) -> StatusCode {
+    match why {
+        Unread::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Unread::Packed => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Unread::Slow => StatusCode::REQUEST_TIMEOUT,
+        Unread::Broken => StatusCode::BAD_REQUEST,
+    }
+}
+
+/// Reads a body within the limits, or says why not.
+async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Unread> {
     let encodings = headers.get_all(CONTENT_ENCODING).iter();
     if encodings
         .into_iter()
         .any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
     {
-        return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        return Err(Unread::Packed);
     }
     let told = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if told.is_some_and(|bytes| bytes > limits::WEBHOOK_BODY_BYTES as u64) {
-        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        return Err(Unread::TooLarge);
     }
     whole(body).await
 }
 
 /// Reads a body to its end; one that is too large, takes too long or trickles is given up.
-async fn whole(body: Body) -> Result<Bytes, StatusCode> {
+async fn whole(body: Body) -> Result<Bytes, Unread> {
     let mut body = Limited::new(body, limits::WEBHOOK_BODY_BYTES);
     let started = Instant::now();
     let mut read = BytesMut::new();
@@ -154,10 +167,10 @@ async fn whole(body: Body) -> Result<Bytes, StatusCode> {
                 }
             }
             Ok(Some(Err(error))) if error.is::<LengthLimitError>() => {
-                return Err(StatusCode::PAYLOAD_TOO_LARGE);
+                return Err(Unread::TooLarge);
             }
-            Ok(Some(Err(_))) => return Err(StatusCode::BAD_REQUEST),
-            Err(_) => return Err(StatusCode::REQUEST_TIMEOUT),
+            Ok(Some(Err(_))) => return Err(Unread::Broken),
+            Err(_) => return Err(Unread::Slow),
         }
     }
 }

@@ -1,0 +1,58 @@
+//! Whom and what `explain` finds by the number of an order.
+
+use schakel_engine::report::{self, Presets, Reader};
+use serde_json::json;
+
+use crate::payloads::{customer, plain_order};
+use crate::world::{SOURCE, World};
+
+/// A world whose connections have names, as those of a process do.
+async fn named() -> World {
+    let world = World::new().await;
+    let named = world
+        .hub
+        .store
+        .ensure_connection(world.hub.tenant, "shop", "lightspeed", SOURCE);
+    named.await.unwrap();
+    world
+}
+
+/// The persons whom `who` names, and the states of what was set aside about it.
+async fn found(world: &World, who: &str) -> (Vec<i64>, Vec<&'static str>) {
+    let reader = Reader {
+        store: &world.hub.store,
+        tenant: world.hub.tenant,
+        presets: &Presets::default(),
+        is_unconfirmed_enough: false,
+    };
+    let people = report::explain(reader, who, 9).await.unwrap();
+    let aside = report::set_aside(reader, who, 9).await.unwrap();
+    let people = people.iter().map(|person| person.relation).collect();
+    (people, aside.iter().map(|event| event.state).collect())
+}
+
+#[tokio::test]
+async fn an_order_leads_to_its_person_also_without_an_address() {
+    let mut world = named().await;
+    let person = customer(11, "registered", "", 5);
+    let order = plain_order(71, &person, 1, 6);
+    let label = order["number"].as_str().unwrap().to_owned();
+    world.webhook("customers/created", 11, &person).await;
+    world.webhook("orders/created", 71, &order).await;
+    world.run_until_idle().await;
+    assert_eq!(world.profiles().len(), 1);
+    let number = world.profiles()[0].0;
+    assert_eq!(found(&world, "71").await, (vec![number], vec![]));
+    assert_eq!(found(&world, &label).await, (vec![number], vec![]));
+    assert_eq!(found(&world, "72").await, (vec![], vec![]));
+}
+
+#[tokio::test]
+async fn an_order_that_was_set_aside_is_told() {
+    let mut world = named().await;
+    world
+        .webhook("orders/created", 71, &json!({ "id": "no number" }))
+        .await;
+    world.run_until_idle().await;
+    assert_eq!(found(&world, "71").await, (vec![], vec!["quarantined"]));
+}
