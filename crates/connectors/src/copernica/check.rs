@@ -28,11 +28,9 @@ impl Copernica {
             "profiles: write",
             "subprofiles: write",
         ] {
-            lines.push(line(
+            lines.push(untested(
                 subject,
-                false,
-                false,
-                "not tested: it would change the account; setup and the first delivery show it",
+                "it would change the account; setup and the first delivery show it",
             ));
         }
         lines.push(self.restriction_line());
@@ -66,9 +64,9 @@ impl Copernica {
         let table = self.preset.table(ObjectKind::Relation);
         let key = table.map_or("the key", |table| &*table.fields[table.key[0]].name);
         let note = format!(
-            "cannot be tested. Advice: in Copernica, Configuration > Database restrictions, add `block double values` on {key}"
+            "Copernica does not tell. Advice: in Copernica, Configuration > Database restrictions, add `block double values` on {key}"
         );
-        line("uniqueness restriction", false, false, &note)
+        untested("uniqueness restriction", &note)
     }
 }
 
@@ -76,7 +74,15 @@ fn line(subject: &str, is_required: bool, is_granted: bool, note: &str) -> Check
     CheckLine {
         subject: subject.to_owned(),
         is_required,
+        is_tested: true,
         is_granted,
         note: note.to_owned(),
+    }
+}
+
+fn untested(subject: &str, note: &str) -> CheckLine {
+    CheckLine {
+        is_tested: false,
+        ..line(subject, false, false, note)
     }
 }

@@ -47,6 +47,7 @@ fn language_line(settings: &Settings, is_granted: bool) -> CheckLine {
     CheckLine {
         subject: format!("language: {language}"),
         is_required: true,
+        is_tested: true,
         is_granted,
         note: if is_granted {
             String::new()
@@ -70,6 +71,7 @@ fn permission_lines(granted: &Permissions) -> Vec<CheckLine> {
     lines.push(CheckLine {
         subject: "customers: write".to_owned(),
         is_required: false,
+        is_tested: true,
         is_granted: granted.customers.write,
         note: if granted.customers.write {
             String::new()
@@ -84,6 +86,7 @@ fn read_line((section, grant): (&str, Grant)) -> CheckLine {
     CheckLine {
         subject: format!("{section}: read"),
         is_required: true,
+        is_tested: true,
         is_granted: grant.read,
         note: if grant.read {
             String::new()
@@ -102,6 +105,7 @@ fn own_address_line(settings: &Settings, address: &str) -> Option<CheckLine> {
     Some(CheckLine {
         subject: "the shop's own address joins nobody".to_owned(),
         is_required: false,
+        is_tested: true,
         is_granted: is_blocked,
         note: if is_blocked {
             String::new()
@@ -119,6 +123,7 @@ async fn shop(cx: &Cx, settings: &Settings) -> Result<(String, Vec<CheckLine>), 
     let line = |is_granted, note: String| CheckLine {
         subject: format!("shop: {}", settings.shop_id),
         is_required: true,
+        is_tested: true,
         is_granted,
         note,
     };

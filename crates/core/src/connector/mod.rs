@@ -68,7 +68,9 @@ pub struct CheckLine {
     pub subject: String,
     /// Whether the connector needs it to work; optional ones only switch something off.
     pub is_required: bool,
-    /// Whether it is granted.
+    /// Whether it was tested: some rights show only when they are used.
+    pub is_tested: bool,
+    /// Whether it is granted; not known of what was not tested.
     pub is_granted: bool,
     /// What to do when it is not, or what was found; empty when there is nothing to say.
     pub note: String,

@@ -1,6 +1,6 @@
 //! `schakel check`: configuration, credentials, permissions. Changes nothing.
 
-use schakel_core::connector::{CheckReport, Sink, Source};
+use schakel_core::connector::{CheckLine, CheckReport, Sink, Source};
 use serde::Serialize;
 
 use super::open_if_there;
@@ -82,16 +82,45 @@ fn say(name: &str, report: Result<CheckReport, Failure>, exit: &mut Exit, output
 pub(super) fn say_report(name: &str, report: &CheckReport, output: Output) {
     output.line(format!("{name}: {}", report.identity));
     for line in &report.lines {
-        let word = match (line.is_granted, line.is_required) {
-            (true, _) => "ok",
-            (false, true) => "MISSING",
-            (false, false) => "off",
-        };
+        let word = word_of(line);
         let note = if line.note.is_empty() {
             String::new()
         } else {
             format!(": {}", line.note)
         };
         output.line(format!("  {word:<8} {}{note}", line.subject));
+    }
+}
+
+/// Gives the word for how a test went: what merely was not tested is neither granted nor off.
+const fn word_of(line: &CheckLine) -> &'static str {
+    match (line.is_tested, line.is_granted, line.is_required) {
+        (false, ..) => "untested",
+        (true, true, _) => "ok",
+        (true, false, true) => "MISSING",
+        (true, false, false) => "off",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_tested_is_not_called_off() {
+        let word = |is_tested, is_granted, is_required| {
+            let line = CheckLine {
+                subject: String::new(),
+                is_required,
+                is_tested,
+                is_granted,
+                note: String::new(),
+            };
+            word_of(&line)
+        };
+        assert_eq!(word(false, false, false), "untested");
+        assert_eq!(word(true, false, false), "off");
+        assert_eq!(word(true, false, true), "MISSING");
+        assert_eq!((word(true, true, true), word(true, true, false)), ("ok", "ok"));
     }
 }
