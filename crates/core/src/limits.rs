@@ -80,6 +80,11 @@ pub const BREAKER_CAP_MS: i64 = 10 * 60 * 1000;
 /// (reliability.md §11.1).
 pub const FETCH_QUOTA_MS: i64 = 5_000;
 
+/// How long after a payload of a tie the source is asked which of them is true, in milliseconds. The second that all of
+/// them name is over by then at the source, so the answer is later than all of them, and a burst costs one call
+/// (docs/adr/0009).
+pub const TIE_MS: i64 = 1_000;
+
 /// Wait before a second 404 counts, in milliseconds (lightspeed-ecom.md §7: minutes apart).
 pub const GONE_AGAIN_MS: i64 = 3 * 60 * 1000;
 

@@ -3,6 +3,7 @@
 mod answer;
 #[cfg(test)]
 mod tests;
+mod tie;
 
 pub use answer::{Asked, Worth, judge};
 

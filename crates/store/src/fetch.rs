@@ -23,7 +23,7 @@ use crate::sql::{Sql, insert_chunks, key_chunks, last_of_each};
 
 /// Writes down that things shall be fetched.
 ///
-/// A hint, a deletion that the source tells of, a meeting to confirm, or groups or rows that changed, during a running
+/// A hint, a deletion that the source tells of, a meeting to confirm, a tie, or groups or rows that changed, during a running
 /// fetch makes another one: what runs may have started before (I4). Whoever only misses a thing gets the answer of the
 /// fetch that runs, or that came a moment ago and waits in the inbox. No wish shortens a back-off, and none is paid
 /// within [`limits::FETCH_QUOTA_MS`] of the last answer.
@@ -59,7 +59,7 @@ pub(crate) async fn want(conn: &mut Conn<'_>, tenant: TenantId, rows: &[FetchRow
 /// How a wish joins the row that is there.
 const JOIN_WISHES: &str = " ON CONFLICT (tenant_id, connection_id, kind, remote_id) DO UPDATE SET
      wanted = wanted_fetch.wanted
-         + CASE WHEN excluded.reason IN ('hint', 'confirm', 'groups', 'rows', 'deleted') THEN 1 ELSE 0 END,
+         + CASE WHEN excluded.reason IN ('hint', 'confirm', 'groups', 'rows', 'deleted', 'tie') THEN 1 ELSE 0 END,
      class = CASE WHEN wanted_fetch.due_at IS NULL OR excluded.class < wanted_fetch.class THEN excluded.class
          ELSE wanted_fetch.class END,
      reason = CASE WHEN wanted_fetch.due_at IS NULL OR wanted_fetch.reason = 'rows' OR excluded.reason = 'deleted'
@@ -67,7 +67,7 @@ const JOIN_WISHES: &str = " ON CONFLICT (tenant_id, connection_id, kind, remote_
          ELSE wanted_fetch.reason END,
      due_at = CASE
          WHEN wanted_fetch.due_at IS NULL AND wanted_fetch.not_before > excluded.due_at
-             AND excluded.reason NOT IN ('hint', 'confirm', 'groups', 'rows', 'deleted') THEN NULL
+             AND excluded.reason NOT IN ('hint', 'confirm', 'groups', 'rows', 'deleted', 'tie') THEN NULL
          WHEN wanted_fetch.due_at <= excluded.due_at THEN wanted_fetch.due_at
          WHEN wanted_fetch.not_before > excluded.due_at THEN wanted_fetch.not_before
          ELSE excluded.due_at END";

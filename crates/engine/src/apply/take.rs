@@ -7,6 +7,7 @@ use schakel_core::connector::Normalised;
 use schakel_core::event::{Action, Event, EventState, Origin};
 use schakel_core::id::{ConnectionId, EventId};
 use schakel_core::identity::Node;
+use schakel_core::limits;
 use schakel_core::lists::Lists;
 use schakel_core::problem::{Code, Problem};
 use schakel_core::record::{Content, Held, Rank, Record, RecordKey, RecordKind};
@@ -52,6 +53,8 @@ pub(super) struct Taken {
     new_by_fetch: BTreeSet<RecordKey>,
     /// Things that payloads of their own told of.
     told: BTreeSet<RecordKey>,
+    /// Things of which two words of one second differ: that second, and when the later one of them was received.
+    ties: BTreeMap<RecordKey, (Timestamp, Timestamp)>,
     /// Since when the hub reads the lists of each source from which something new came otherwise than by a webhook.
     read_since: BTreeMap<ConnectionId, Timestamp>,
 }
@@ -106,6 +109,7 @@ pub(super) async fn absorb(
         taken.take(hub, event, normalised);
     }
     taken.doubt_late_payloads(hub);
+    taken.settle_ties(hub);
     // The first reason wins: a deletion that the source tells of is a witness of its own.
     taken.wanted.sort_by_key(|row| row.reason != "deleted");
     let changed: Vec<RecordRow> = taken
@@ -312,11 +316,33 @@ impl Taken {
         }
     }
 
+    /// Asks which of the words of one second is true, once that second is over. Only about what is read of the source at all,
+    /// and not where a word of a later second came meanwhile.
+    fn settle_ties(&mut self, hub: &Hub) {
+        for (key, (at, received_at)) in std::mem::take(&mut self.ties) {
+            let live = self.held(&key).and_then(|held| held.live.as_ref());
+            let is_newest = live.is_some_and(|(version, ..)| version.at == at);
+            let source = hub.sources.get(&key.connection);
+            let is_read = source.is_some_and(|source| {
+                let mut parts = hub.parts_of(source).into_iter();
+                parts.any(|part| part.kind() == key.kind)
+            });
+            if is_newest && is_read {
+                let due_at = received_at.plus_ms(limits::TIE_MS);
+                self.want_at(due_at, key, "tie", Class::Live);
+            }
+        }
+    }
+
     fn want(&mut self, hub: &Hub, key: RecordKey, reason: &str, class: Class) {
+        self.want_at(hub.clock.now(), key, reason, class);
+    }
+
+    fn want_at(&mut self, due_at: Timestamp, key: RecordKey, reason: &str, class: Class) {
         self.wanted.push(FetchRow {
             key,
             reason: reason.to_owned(),
-            due_at: hub.clock.now(),
+            due_at,
             attempts: 0,
             wanted: 0,
             class,
@@ -342,6 +368,9 @@ impl Taken {
         });
         let (owner, ref_id) = (row.owner, row.ref_id);
         let shown = shown_content(&row.held);
+        if row.held.is_tie(&record) {
+            self.ties.insert(key, (record.version.at, event.received_at));
+        }
         if !row.held.absorb(record) {
             // Unless this very event said what is held: it was applied, set aside after all and let go again.
             let own = row

@@ -26,4 +26,5 @@ mod people;
 mod poison;
 mod routes;
 mod story;
+mod ties;
 mod world;

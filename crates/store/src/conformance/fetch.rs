@@ -17,7 +17,7 @@ on_both! {
     due_fetches_are_claimed_once,
     an_answer_goes_into_the_inbox_with_a_number,
     a_wish_during_a_fetch_makes_another_one,
-    groups_that_change_during_a_fetch_are_asked_for_again,
+    groups_and_ties_of_a_running_fetch_are_asked_for_again,
     a_failed_fetch_waits,
     a_fetch_that_is_put_off_waits_and_counts_no_attempt,
     fetches_of_the_gone_are_given_again,
@@ -163,18 +163,24 @@ async fn a_wish_during_a_fetch_makes_another_one(store: Store) {
     assert_eq!(store.fetch_count(TENANT).await.unwrap(), 0);
 }
 
-async fn groups_that_change_during_a_fetch_are_asked_for_again(store: Store) {
-    want(&store, &[because("groups", wanted(1, 10))]).await;
-    let first = take(&store, 10, 9).await;
-    want(&store, &[because("groups", wanted(1, 12))]).await;
-    finish(&store, 13, vec![done(&first[0], 1)]).await;
-    // And after it, while its answer is fresh.
-    want(&store, &[because("groups", wanted(1, 14))]).await;
-    let second = take(&store, 18, 9).await;
-    assert_eq!(second.len(), 1);
-    finish(&store, 18, vec![done(&second[0], 2)]).await;
-    want(&store, &[because("groups", wanted(1, 19))]).await;
-    assert_eq!(take(&store, 23, 9).await.len(), 1);
+async fn groups_and_ties_of_a_running_fetch_are_asked_for_again(store: Store) {
+    for (reason, thing, begin) in [("groups", 1, 10), ("tie", 2, 30)] {
+        let of = |second| because(reason, wanted(thing, begin + second));
+        let now = |second| begin + second;
+        want(&store, &[of(0)]).await;
+        let first = take(&store, now(0), 9).await;
+        want(&store, &[of(2)]).await;
+        finish(&store, now(3), vec![done(&first[0], begin)]).await;
+        // And after it, while its answer is fresh.
+        want(&store, &[of(4)]).await;
+        let second = take(&store, now(8), 9).await;
+        assert_eq!(second.len(), 1, "{reason}");
+        finish(&store, now(8), vec![done(&second[0], begin + 1)]).await;
+        want(&store, &[of(9)]).await;
+        let third = take(&store, now(13), 9).await;
+        assert_eq!(third.len(), 1, "{reason}");
+        finish(&store, now(13), vec![done(&third[0], begin + 2)]).await;
+    }
 }
 
 async fn a_failed_fetch_waits(store: Store) {

@@ -453,13 +453,22 @@ impl Past {
     pub fn told(&self, name: &str) -> usize {
         let mut told = self.told.lock().unwrap();
         let before = told.len();
-        told.retain(|(of, ..)| of != name);
+        told.retain(|(of, ..), _| of != name);
         before - told.len()
     }
 
     /// How many deletions webhooks told of, and forgets them.
     pub fn told_deleted(&self) -> usize {
         self.told(hooks::DELETED)
+    }
+
+    /// Of how many things called `name` webhooks said different things of one second.
+    pub fn told_twice(&self, name: &str) -> u64 {
+        let told = self.told.lock().unwrap();
+        let twice = told
+            .iter()
+            .filter(|((of, ..), said)| of == name && said.len() > 1);
+        twice.count() as u64
     }
 
     /// How often the shop was asked in all.

@@ -1,8 +1,9 @@
 //! Webhooks of the simulated shop, handed to the entrance of the hub that is up, and what they told of.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use schakel_core::time::{Clock, ManualClock};
 use schakel_engine::intake::Entrance;
 use schakel_sandbox::door::Receiver;
@@ -13,17 +14,24 @@ use super::SOURCE;
 pub(super) type Hooks = Arc<Mutex<Option<Entrance>>>;
 
 /// The versions that webhooks told of: what it is, its id, when it changed; of what is gone [`DELETED`], its id and what
-/// it was.
-pub(super) type Told = Arc<Mutex<BTreeSet<(String, u64, String)>>>;
+/// it was. With the different things that they said of it, those of its making left out.
+pub(super) type Told = Arc<Mutex<BTreeMap<(String, u64, String), BTreeSet<Bytes>>>>;
 
 /// Gives what the shop sends to the entrance that is open at that moment.
 pub(super) fn receiver(hooks: &Hooks, told: &Told, clock: &ManualClock) -> Receiver {
     let (hooks, told, clock) = (hooks.clone(), told.clone(), clock.clone());
-    Receiver::new(move |request: axum::http::Request<bytes::Bytes>| {
+    Receiver::new(move |request: axum::http::Request<Bytes>| {
         let entrance = hooks.lock().unwrap().clone();
         let now = clock.now();
-        let said = version_of(request.body()).or_else(|| deletion_of(request.headers()));
-        told.lock().unwrap().extend(said);
+        let version = version_of(request.body()).or_else(|| deletion_of(request.headers()));
+        if let Some(version) = version {
+            let mut told = told.lock().unwrap();
+            let said = told.entry(version).or_default();
+            let event = request.headers().get("x-event").map(|event| event.as_bytes());
+            if !event.is_some_and(|event| event.ends_with(b"/created")) {
+                said.insert(request.body().clone());
+            }
+        }
         async move {
             let (head, body) = request.into_parts();
             let text = |value: &axum::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
