@@ -46,6 +46,7 @@ mod client;
 mod control;
 pub mod copernica;
 pub mod door;
+pub mod ends;
 mod form;
 pub mod keep;
 pub mod lightspeed;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use schakel_core::delivery::DeliveryState;
 use schakel_sandbox::copernica::Counts;
 use schakel_sandbox::door::Seed;
+use schakel_sandbox::ends;
 use schakel_sandbox::lightspeed::traffic::{Generator, Mix};
 use tokio::sync::watch;
 
@@ -58,7 +59,7 @@ pub(crate) async fn run(args: DemoArgs, output: Output) -> anyhow::Result<Exit> 
     let faults = summary.faults();
     output.value(&summary);
     summary.say(output);
-    for told in &summary.sink.told {
+    for told in summary.sink.told.iter().chain(&summary.shop.told) {
         output.warning(told);
     }
     world.stop().await;
@@ -209,6 +210,7 @@ async fn sum_up(world: &World, elapsed_s: f64, calls: Calls) -> anyhow::Result<S
         world::DATABASE,
     )
     .await?;
+    let shop = ends::compare(&world.shop, &world.account, world::DATABASE).into();
     let latencies: Vec<f64> = world
         .service
         .probe
@@ -231,6 +233,7 @@ async fn sum_up(world: &World, elapsed_s: f64, calls: Calls) -> anyhow::Result<S
         relations: people.living,
         merges: hub.store.merge_count(hub.tenant).await?,
         sink,
+        shop,
         calls,
         elapsed_s: round(elapsed_s),
         orders_per_s: round(orders as f64 / elapsed_s.max(0.001)),

@@ -35,6 +35,7 @@ fn assert_agrees(output: &Output, orders: f64) -> String {
         "duplicate_profiles",
         "duplicate_subprofiles",
         "mismatches",
+        "differences",
         "waiting",
         "quarantined",
     ] {
@@ -57,8 +58,8 @@ fn assert_agrees(output: &Output, orders: f64) -> String {
     );
     assert_eq!(
         summary.matches("\"orders\":").count(),
-        2,
-        "placed and in the sink: {summary}"
+        3,
+        "placed, in the sink and in the shop: {summary}"
     );
     summary
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use schakel_sandbox::door::Seed;
-use schakel_sandbox::lightspeed::traffic::Generator;
+use schakel_sandbox::lightspeed::traffic::{Generator, Mix};
 use schakel_store::{OpenOptions, Store};
 use schakel_testkit::wait_until;
 use tokio::net::{TcpListener, TcpStream};
@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinSet, block_in_place};
 
 use crate::hooks::send;
-use crate::kill::{assert_both_ends_agree, unambiguous, until_quiet};
+use crate::kill::{assert_both_ends_agree, until_quiet};
 use crate::process::{END, Hub, Outside, free_port};
 
 /// Orders per second meanwhile.
@@ -116,7 +116,7 @@ async fn two_hubs_share_a_database_and_one_goes_on_when_the_other_is_killed() {
     let [first, second] =
         [("first", at[0]), ("second", at[1])].map(|(name, at)| block_in_place(|| start(&outside, name, at)));
     let (stop, stopped) = watch::channel(false);
-    let mut generator = Generator::new(&outside.shop, Seed::new(6), unambiguous());
+    let mut generator = Generator::new(&outside.shop, Seed::new(6), Mix::default());
     let mut traffic = JoinSet::new();
     traffic.spawn(async move { generator.run_rate(RATE, stopped).await });
     let third = block_in_place(|| {

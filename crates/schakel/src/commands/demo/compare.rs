@@ -1,6 +1,7 @@
 //! Reads everything back from the simulated Copernica and compares it with what the hub wants.
 //!
-//! Counts and duplicates come from the simulator, never from the hub's own books.
+//! Counts and duplicates come from the simulator, never from the hub's own books; [`schakel_sandbox::ends`] compares both
+//! simulators without the hub.
 
 use std::collections::BTreeMap;
 

@@ -1,10 +1,36 @@
 //! The figures of a demonstration, one object.
 
+use schakel_sandbox::ends::Compared;
 use serde::Serialize;
 
 use super::compare::SinkFigures;
 use super::faults::Hits;
 use crate::output::Output;
+
+/// What the simulated shop holds, and how the account differs from it; the hub is not asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ShopFigures {
+    /// Orders that exist.
+    pub orders: u64,
+    /// Their rows.
+    pub order_rows: u64,
+    /// Orders and rows that are lost, double, under somebody else, or differ from those of the shop.
+    pub differences: u64,
+    /// The first differences, in words without personal data.
+    #[serde(skip)]
+    pub told: Vec<String>,
+}
+
+impl From<Compared> for ShopFigures {
+    fn from(found: Compared) -> Self {
+        Self {
+            orders: found.orders,
+            order_rows: found.order_rows,
+            differences: found.differences,
+            told: found.told,
+        }
+    }
+}
 
 /// Calls to the outside systems, as the simulators counted them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -55,6 +81,8 @@ pub struct Summary {
     pub merges: i64,
     /// What lives in the simulator.
     pub sink: SinkFigures,
+    /// What lives in the simulated shop.
+    pub shop: ShopFigures,
     /// Calls made.
     pub calls: Calls,
     /// From the first order to the last confirmation, in seconds.
@@ -109,9 +137,20 @@ impl Summary {
             (sink.duplicate_profiles, "profiles are double"),
             (sink.duplicate_subprofiles, "subprofiles are double"),
             (sink.mismatches, "objects differ from what the hub wants"),
+            (self.shop.differences, "objects differ from what the shop holds"),
         ] {
             if count > 0 {
                 faults.push(format!("{count} {what}"));
+            }
+        }
+        for (placed, delivered, what) in [
+            (self.orders, sink.orders, "orders"),
+            (self.shop.order_rows, sink.order_rows, "order rows"),
+        ] {
+            if placed != delivered {
+                faults.push(format!(
+                    "{placed} {what} were placed, but {delivered} were delivered"
+                ));
             }
         }
         faults
@@ -141,6 +180,7 @@ impl Summary {
                 (self.sink.duplicate_profiles + self.sink.duplicate_subprofiles).to_string(),
             ),
             row("mismatches", self.sink.mismatches.to_string()),
+            row("differences from the shop", self.shop.differences.to_string()),
             row("calls to the shop", self.calls.lightspeed.to_string()),
             row("calls to the account", self.calls.copernica.to_string()),
             row("seconds", self.elapsed_s.to_string()),
@@ -221,6 +261,38 @@ mod tests {
         assert_eq!(
             aside.faults(),
             ["1 events were set aside", "2 deliveries were given up"]
+        );
+    }
+
+    // The account agreed with the hub, and both were wrong about the shop.
+    #[test]
+    fn what_the_shop_holds_otherwise_is_a_fault() {
+        let stale = Summary {
+            orders: 2,
+            sink: SinkFigures {
+                orders: 2,
+                order_rows: 5,
+                ..SinkFigures::default()
+            },
+            shop: ShopFigures {
+                orders: 2,
+                order_rows: 6,
+                differences: 1,
+                ..ShopFigures::default()
+            },
+            ..Summary::default()
+        };
+        assert_eq!(
+            stale.faults(),
+            [
+                "1 objects differ from what the shop holds",
+                "6 order rows were placed, but 5 were delivered"
+            ]
+        );
+        let lost = Summary { orders: 3, ..stale };
+        assert!(
+            lost.faults()
+                .contains(&"3 orders were placed, but 2 were delivered".to_owned())
         );
     }
 
