@@ -323,6 +323,8 @@ pub enum Why {
     Underway,
     /// The source tells of such things to nobody: it has no webhook for them.
     Untold,
+    /// A webhook told something else of the same second, and the source's times do not say which is the later word.
+    SameSecond,
     /// A webhook should have told of it and did not come.
     Missed,
     /// Nothing explains it.
@@ -330,8 +332,8 @@ pub enum Why {
 }
 
 words!(Why {
-    BeforeStart => "before_start", Underway => "underway", Untold => "untold", Missed => "missed",
-    Unexplained => "unexplained",
+    BeforeStart => "before_start", Underway => "underway", Untold => "untold", SameSecond => "same_second",
+    Missed => "missed", Unexplained => "unexplained",
 });
 
 /// One difference between a source and the hub, found by a walk.

@@ -33,8 +33,10 @@ enum Sight {
     New,
     Changed,
     /// Of the same time as what a payload said, with other content: two payloads of one second, settled by this one
-    /// (architecture §3, Record). Or the same without the rows.
+    /// (architecture §3, Record).
     Tie,
+    /// Known, but for its rows.
+    Rowless,
     Back,
 }
 
@@ -50,7 +52,7 @@ impl Trip<'_> {
             let key = self.key(walk, item.remote_id);
             let event = self.event(walk, key, item.body.clone(), now);
             let sight = match self.look(held.get(&key), item, &event) {
-                Sight::Known if self.lacks_rows(walk, held.get(&key), now) => Sight::Tie,
+                Sight::Known if self.lacks_rows(walk, held.get(&key), now) => Sight::Rowless,
                 sight => sight,
             };
             let why = told.explain(item.updated_at, now);
@@ -58,7 +60,8 @@ impl Trip<'_> {
                 Sight::Known => {}
                 Sight::New => news.push((event, Some((What::New, why)))),
                 Sight::Changed => news.push((event, Some((What::Changed, why)))),
-                Sight::Tie => news.push((event, None)),
+                Sight::Tie => news.push((event, Some((What::Changed, Why::SameSecond)))),
+                Sight::Rowless => news.push((event, None)),
                 Sight::Back => {
                     sifted.wanted.push(self.wish(key, now));
                     sifted

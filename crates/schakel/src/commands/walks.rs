@@ -278,6 +278,7 @@ const fn why_in_words(why: Why) -> &'static str {
         Why::BeforeStart => "older than the first webhook",
         Why::Underway => "its webhook may be on its way",
         Why::Untold => "the shop tells nobody of such things",
+        Why::SameSecond => "webhooks of one second differed",
         Why::Missed => "its webhook never came",
         Why::Unexplained => "nothing explains it",
     }

@@ -133,3 +133,37 @@ async fn a_shop_without_webhooks_is_read_whole_once_and_then_every_five_minutes(
     let found = findings(&world).await;
     assert!(found.values().all(|(_, why)| *why == Why::Untold), "{found:?}");
 }
+
+// It was mended and not counted: `sync --wait` said that there were no differences.
+#[tokio::test]
+async fn what_a_sweep_settles_between_words_of_one_second_is_a_finding() {
+    let setting = Setting {
+        has_hooks: true,
+        ..Setting::default()
+    };
+    let mut world = known(5, 6, setting).await;
+    let mix = Mix {
+        paid_percent: 0,
+        cancelled_percent: 0,
+        ..Mix::default()
+    };
+    let order = Generator::new(&world.shop, Seed::new(3), mix).story().unwrap();
+    world.run(STEPS).await;
+    world.clock.advance_ms(5_000);
+    world.shop.pay_order(order);
+    world.shop.set_webhook_faults(WebhookFaults {
+        lost_percent: 100,
+        ..WebhookFaults::default()
+    });
+    world.shop.cancel_order(order);
+    world.run(STEPS).await;
+    let span = schakel_core::walk::sweep_span(None, world.clock.now());
+    world.begin_span(Job::Sweep, &[Part::Orders], span).await;
+    world.run(STEPS).await;
+    world.assert_like_the_shop();
+    let found = findings(&world).await;
+    assert_eq!(
+        found,
+        BTreeMap::from([((Part::Orders, order), (What::Changed, Why::SameSecond))])
+    );
+}
