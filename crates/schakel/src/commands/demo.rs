@@ -99,7 +99,7 @@ async fn endless(world: &World, args: &DemoArgs, output: Output) -> anyhow::Resu
 }
 
 fn generator(world: &World, args: &DemoArgs) -> Generator {
-    Generator::new(&world.shop, Seed::new(args.seed ^ 0x5EED), Mix::default())
+    Generator::new(&world.shop, Seed::new(args.seed ^ 0x5EED), Mix::demonstration())
 }
 
 /// A number of orders, then the wait until everything is delivered, then the summary.

@@ -21,7 +21,7 @@ async fn twenty_kills_under_load_lose_nothing_and_double_nothing() {
     let outside = Outside::start(20, "").await;
     block_in_place(|| outside.run(&["setup"]));
     let (stop, stopped) = watch::channel(false);
-    let mut generator = Generator::new(&outside.shop, Seed::new(4), Mix::default());
+    let mut generator = Generator::new(&outside.shop, Seed::new(4), Mix::demonstration());
     let mut traffic = JoinSet::new();
     traffic.spawn(async move { generator.run_rate(RATE, stopped).await });
     let mut seed = Seed::new(8);

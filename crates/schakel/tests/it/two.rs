@@ -116,7 +116,7 @@ async fn two_hubs_share_a_database_and_one_goes_on_when_the_other_is_killed() {
     let [first, second] =
         [("first", at[0]), ("second", at[1])].map(|(name, at)| block_in_place(|| start(&outside, name, at)));
     let (stop, stopped) = watch::channel(false);
-    let mut generator = Generator::new(&outside.shop, Seed::new(6), Mix::default());
+    let mut generator = Generator::new(&outside.shop, Seed::new(6), Mix::demonstration());
     let mut traffic = JoinSet::new();
     traffic.spawn(async move { generator.run_rate(RATE, stopped).await });
     let third = block_in_place(|| {

@@ -14,6 +14,10 @@ const BACKLOG_MAX: usize = 64;
 pub(super) struct Backlog {
     orders: Vec<u64>,
     subscriptions: Vec<u64>,
+    /// Addresses of guests.
+    guests: Vec<String>,
+    /// Customers who went over to the address of a guest.
+    gone_over: Vec<u64>,
 }
 
 impl Backlog {
@@ -26,10 +30,15 @@ impl Backlog {
     pub(super) fn subscribed(&mut self, subscription: u64, seed: &mut Seed) {
         put(&mut self.subscriptions, subscription, seed);
     }
+
+    /// Notes the address of a guest.
+    pub(super) fn ordered_as_guest(&mut self, email: &str, seed: &mut Seed) {
+        put(&mut self.guests, email.to_owned(), seed);
+    }
 }
 
 /// Adds to a bounded list, in place of any other when it is full.
-fn put(list: &mut Vec<u64>, id: u64, seed: &mut Seed) {
+fn put<T>(list: &mut Vec<T>, id: T, seed: &mut Seed) {
     if list.len() < BACKLOG_MAX {
         list.push(id);
         return;
@@ -38,7 +47,7 @@ fn put(list: &mut Vec<u64>, id: u64, seed: &mut Seed) {
     list[at] = id;
 }
 
-fn take_one(list: &mut Vec<u64>, seed: &mut Seed) -> Option<u64> {
+fn take_one<T>(list: &mut Vec<T>, seed: &mut Seed) -> Option<T> {
     if list.is_empty() {
         return None;
     }
@@ -58,6 +67,10 @@ impl Generator {
         if !self.registered.is_empty() && self.seed.percent(self.mix.customer_change_percent) {
             let customer = self.one_registered();
             self.change_customer(customer);
+        }
+        let taken_over = self.mix.taken_over_percent;
+        if taken_over > 0 && !self.registered.is_empty() && self.seed.percent(taken_over) {
+            self.go_over();
         }
         if !self.products.is_empty() && self.seed.percent(self.mix.product_change_percent) {
             self.change_product();
@@ -93,12 +106,7 @@ impl Generator {
     fn change_customer(&mut self, customer: u64) {
         let number = 10_000_000 + self.seed.below(89_999_999);
         match self.seed.below(10) {
-            0 => {
-                self.serial += 1;
-                let shop = self.simulator.options().shop_id;
-                let email = format!("moved.{}.{shop}@example.net", self.serial);
-                self.simulator.change_email(customer, &email);
-            }
+            0 => self.move_mailbox(customer),
             1..=4 => {
                 let texts = people::moved(&mut self.seed);
                 self.simulator
@@ -109,6 +117,27 @@ impl Generator {
                 self.simulator
                     .update_customer(&CustomerChange { customer, texts });
             }
+        }
+    }
+
+    /// Gives a customer an address that nobody had.
+    fn move_mailbox(&mut self, customer: u64) {
+        self.serial += 1;
+        let shop = self.simulator.options().shop_id;
+        let email = format!("moved.{}.{shop}@example.net", self.serial);
+        self.simulator.change_email(customer, &email);
+    }
+
+    /// Lets a registered customer go over to the address of a guest, or one who did so go on to another.
+    fn go_over(&mut self) {
+        if self.seed.percent(25)
+            && let Some(customer) = take_one(&mut self.follow.gone_over, &mut self.seed)
+        {
+            self.move_mailbox(customer);
+        } else if let Some(email) = take_one(&mut self.follow.guests, &mut self.seed) {
+            let customer = self.one_registered();
+            self.simulator.change_email(customer, &email);
+            put(&mut self.follow.gone_over, customer, &mut self.seed);
         }
     }
 

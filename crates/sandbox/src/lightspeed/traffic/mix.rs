@@ -37,6 +37,9 @@ pub struct Mix {
     pub unsubscribed_percent: u64,
     /// Stories after which some registered customer changes.
     pub customer_change_percent: u64,
+    /// Stories after which a registered customer goes over to the address of a guest, or away from one again: persons that
+    /// turn out to be one, and part.
+    pub taken_over_percent: u64,
     /// Stories after which the merchant changes a product.
     pub product_change_percent: u64,
     /// Stories after which somebody's account or an order is deleted.
@@ -48,6 +51,15 @@ pub struct Mix {
 }
 
 impl Mix {
+    /// What the demonstration shows: the default, and persons that turn out to be one.
+    #[must_use]
+    pub fn demonstration() -> Self {
+        Self {
+            taken_over_percent: 2,
+            ..Self::default()
+        }
+    }
+
     /// Everything that happens in a shop, the rare things too.
     #[must_use]
     pub fn lively() -> Self {
@@ -83,6 +95,7 @@ impl Default for Mix {
             confirmed_percent: 60,
             unsubscribed_percent: 4,
             customer_change_percent: 6,
+            taken_over_percent: 0,
             product_change_percent: 1,
             deletion_percent: 0,
             shared_mailbox_percent: 0,

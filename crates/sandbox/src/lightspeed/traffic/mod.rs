@@ -209,6 +209,9 @@ impl Generator {
                 guest = guest.with(&[(super::Text::Email, owner.email())]);
             }
         }
+        if self.mix.taken_over_percent > 0 {
+            self.follow.ordered_as_guest(guest.email(), &mut self.seed);
+        }
         Shopper {
             buyer: Buyer::Guest(guest),
             new: Some(new),

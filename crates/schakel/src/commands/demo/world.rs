@@ -30,6 +30,10 @@ const ACCOUNT: &str = "copernica";
 const LOCAL: &str = "127.0.0.1:0";
 /// Where the pages of a demo are when nobody else is there.
 const PAGES: &str = "127.0.0.1:8080";
+/// Of 100 webhooks so many come twice: the platform repeats itself (lightspeed-ecom.md §4.3).
+const DUPLICATED: u8 = 3;
+/// How much later the second one comes, in milliseconds at most.
+const DUPLICATED_MS: u64 = 100;
 /// The simulated account executes nothing later than it answers, so a short settle delay is long enough.
 const SETTLE_MS: i64 = 2_000;
 /// The shortest settle delay that a configuration may ask for; with `--faults` calls are done late, but not that late.
@@ -152,6 +156,8 @@ async fn start_shop(args: &DemoArgs) -> anyhow::Result<(shop::Simulator, Served)
     let shop = shop::Simulator::new(options, Arc::new(MachineClock), Seed::new(args.seed));
     shop.set_webhook_faults(shop::WebhookFaults {
         send_twice: args.twice,
+        duplicated_percent: DUPLICATED,
+        delay_ms_max: DUPLICATED_MS,
         ..shop::WebhookFaults::default()
     });
     let served = door::serve(TcpListener::bind(LOCAL).await?, shop.router())?;
