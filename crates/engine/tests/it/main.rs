@@ -25,6 +25,7 @@ mod payloads;
 mod people;
 mod poison;
 mod routes;
+mod samples;
 mod story;
 mod ties;
 mod world;

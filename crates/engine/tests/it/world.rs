@@ -154,6 +154,17 @@ impl World {
         self.signed(event, id, body, &signature, SHOP).await
     }
 
+    /// Sends a webhook as somebody recorded it.
+    pub async fn verbatim(
+        &self,
+        headers: &[(String, String)],
+        body: Vec<u8>,
+    ) -> Result<Inserted, NotAccepted> {
+        self.entrance
+            .accept(SOURCE, headers, Bytes::from(body), self.clock.now())
+            .await
+    }
+
     /// Sends any bytes with any signature.
     pub async fn signed(
         &self,
