@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::connector::{Class, Part, Span};
 use crate::event::Origin;
 use crate::id::ConnectionId;
+use crate::periods::Periods;
 use crate::time::Timestamp;
 
 macro_rules! words {
@@ -203,6 +204,12 @@ pub struct Walk {
     pub asked_at: Timestamp,
     /// When it last went on.
     pub updated_at: Timestamp,
+    /// When the last walk of this job and part that came to its end began; kept when the next begins, whatever becomes of
+    /// that. `None` when none ever did.
+    pub done_at: Option<Timestamp>,
+    /// What of the list histories read to its end so far; kept when the next begins, whatever becomes of that.
+    #[serde(skip_serializing_if = "Periods::is_empty")]
+    pub read: Periods,
 }
 
 impl Walk {
@@ -229,6 +236,31 @@ impl Walk {
             started_at: now,
             asked_at: now,
             updated_at: now,
+            done_at: None,
+            read: Periods::default(),
+        }
+    }
+
+    /// Notes for the walks that follow that it came to its end, if it did.
+    pub fn note_end(&mut self) {
+        if self.state == WalkState::Done {
+            self.done_at = Some(self.started_at);
+        }
+        if self.job != Job::Backfill || !self.was_read_whole() {
+            return;
+        }
+        let mut span = self.span;
+        // What is created from now on comes by itself.
+        span.created_to = span.created_to.filter(|to| *to < self.updated_at);
+        self.read.join(span);
+    }
+
+    /// Tells whether its list was read to its end: one that was cancelled or refused says nothing of what was not read.
+    const fn was_read_whole(&self) -> bool {
+        match self.state {
+            WalkState::Done => true,
+            WalkState::Stopped => matches!(self.phase, Phase::Recount | Phase::Accept),
+            _ => false,
         }
     }
 
@@ -280,13 +312,20 @@ pub fn next_walk_us(last: Option<&Walk>, every_ms: i64, now: Timestamp) -> Optio
     let Some(last) = last else { return Some(0) };
     match last.state {
         WalkState::Waiting | WalkState::Running | WalkState::Paused => None,
-        // The clock was set back since: it must not silence the sweep until it has caught up (I22).
-        _ if last.started_at > now => Some(0),
         WalkState::Done | WalkState::Stopped | WalkState::Cancelled => {
-            let due = last.started_at.plus_ms(every_ms);
-            Some((due.as_micros() - now.as_micros()).max(0))
+            Some(next_us(last.started_at, every_ms, now))
         }
     }
+}
+
+/// Gives how long it is at `now` until what last began at `last` begins again, in microseconds: 0 when it is due.
+#[must_use]
+pub fn next_us(last: Timestamp, every_ms: i64, now: Timestamp) -> i64 {
+    // The clock was set back since: it must not silence anything until it has caught up (I22).
+    if last > now {
+        return 0;
+    }
+    (last.plus_ms(every_ms).as_micros() - now.as_micros()).max(0)
 }
 
 /// Tells whether the history of `connection` was never begun, so that a hub begins it by itself (A8). One that a person

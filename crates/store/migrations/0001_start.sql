@@ -369,6 +369,10 @@ CREATE TABLE walk (
     -- When its list began to be read, by the lower of two clocks: the hub's and the source's.
     asked_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
+    -- When the last one that came to its end began, and which periods histories read to their end, in JSON: both stay when
+    -- the next begins.
+    done_at BIGINT,
+    read_spans TEXT NOT NULL,
     PRIMARY KEY (tenant_id, connection_id, job, part)
 );
 

@@ -2,6 +2,7 @@
 
 use schakel_core::connector::Part;
 use schakel_core::id::{ConnectionId, TenantId};
+use schakel_core::time::Timestamp;
 use schakel_core::walk::{Job, Phase, Walk, WalkState};
 
 use crate::Store;
@@ -17,7 +18,7 @@ use crate::sql::{Sql, insert_chunks, last_of_each};
 /// Reads walks; the columns in the order in which [`walk_row`] takes them.
 const SELECT: &str =
     "SELECT connection_id, job, part, state, phase, span, place, expected, seen, stored, doubted,
-         listed, calls, failures, due_at, note, started_at, asked_at, updated_at
+         listed, calls, failures, due_at, note, started_at, asked_at, updated_at, done_at, read_spans
      FROM walk WHERE ";
 
 impl Store {
@@ -35,7 +36,7 @@ impl Store {
     }
 
     /// Begins walks: new ones, or those of the same job and part from the start, however they stand. What was gathered
-    /// for them goes.
+    /// for them goes; what was read to its end before stays known.
     ///
     /// # Errors
     /// [`StoreError::Driver`].
@@ -196,7 +197,8 @@ async fn put(
         .sql(
             "write a walk",
             "INSERT INTO walk (tenant_id, connection_id, job, part, state, phase, span, place, expected, seen, stored,
-                 doubted, listed, calls, failures, due_at, note, started_at, asked_at, updated_at)
+                 doubted, listed, calls, failures, due_at, note, started_at, asked_at, updated_at, done_at,
+                 read_spans)
              VALUES ",
         )
         .rows(&[walk], |walk, values| {
@@ -220,7 +222,9 @@ async fn put(
                 .put(walk.note.as_str())
                 .put(walk.started_at)
                 .put(walk.asked_at)
-                .put(walk.updated_at);
+                .put(walk.updated_at)
+                .put(walk.done_at.map(Timestamp::as_micros))
+                .put(read_text(walk));
         })
         .push(
             " ON CONFLICT (tenant_id, connection_id, job, part) DO UPDATE SET state = excluded.state,
@@ -249,6 +253,10 @@ fn span_text(walk: &Walk) -> String {
     serde_json::to_string(&walk.span).expect("a span holds numbers only, which always serialise")
 }
 
+fn read_text(walk: &Walk) -> String {
+    serde_json::to_string(&walk.read).expect("periods hold numbers only, which always serialise")
+}
+
 /// Moves a walk from `before` to `after`; false when it is not at `before` any more.
 async fn move_on(
     conn: &mut Conn<'_>,
@@ -260,9 +268,9 @@ async fn move_on(
         "move a walk on",
         "UPDATE walk SET state = CASE WHEN state IN ('waiting', 'running') THEN $1 ELSE state END, phase = $2,
              place = $3, expected = $4, seen = $5, stored = $6, doubted = $7, listed = $8, calls = $9, failures = $10,
-             due_at = $11, note = $12, asked_at = $13, updated_at = $14
-         WHERE tenant_id = $15 AND connection_id = $16 AND job = $17 AND part = $18
-             AND phase = $19 AND place = $20 AND seen = $21 AND calls = $22 AND started_at = $23",
+             due_at = $11, note = $12, asked_at = $13, updated_at = $14, done_at = $15, read_spans = $16
+         WHERE tenant_id = $17 AND connection_id = $18 AND job = $19 AND part = $20
+             AND phase = $21 AND place = $22 AND seen = $23 AND calls = $24 AND started_at = $25",
     );
     let sql = sql
         .arg(after.state.as_str())
@@ -279,6 +287,8 @@ async fn move_on(
         .arg(after.note.as_str())
         .arg(after.asked_at)
         .arg(after.updated_at)
+        .arg(after.done_at.map(Timestamp::as_micros))
+        .arg(read_text(after))
         .arg(tenant.0)
         .arg(before.connection.0)
         .arg(before.job.as_str())
@@ -364,5 +374,10 @@ fn walk_row(row: &Row) -> Result<Walk, StoreError> {
         started_at: cells.time()?,
         asked_at: cells.time()?,
         updated_at: cells.time()?,
+        done_at: cells.opt_int()?.map(Timestamp::from_micros),
+        read: {
+            let text = cells.text()?;
+            serde_json::from_str(&text).map_err(|_| contradiction("walk", "read_spans", &text))?
+        },
     })
 }

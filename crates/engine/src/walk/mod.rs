@@ -216,10 +216,11 @@ impl Trip<'_> {
             Ok(()) => self.phase(before, after).await?,
             Err(error) => Err(error),
         };
-        let page = match page {
+        let mut page = match page {
             Ok(page) => page,
             Err(error) => self.failed(before, &error).await,
         };
+        page.after.note_end();
         if page.after.failures == 0 && page.after.calls > before.calls {
             self.hub.note_well(self.source.id).await;
         }

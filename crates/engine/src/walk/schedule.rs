@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use schakel_core::connector::{Part, Span};
 use schakel_core::lists::Lists;
 use schakel_core::time::Timestamp;
-use schakel_core::walk::{
-    FINDINGS_KEPT_MS, Job, Phase, Walk, WalkState, is_first_start, next_walk_us, sweep_span,
-};
+use schakel_core::walk::{FINDINGS_KEPT_MS, Job, Walk, is_first_start, next_us, next_walk_us, sweep_span};
 use schakel_store::StoreError;
 
 use crate::hub::{Hub, SourceConnection};
@@ -89,7 +87,7 @@ pub(super) async fn begin_due(
         walks.iter().map(|walk| ((walk.job, walk.part), walk)).collect();
     let parts = hub.parts_of(source);
     let mut due = Vec::new();
-    let mut next_us = i64::MAX;
+    let mut least_us = i64::MAX;
     for part in &parts {
         for (job, every_ms) in [
             (Job::Sweep, sweep_ms(source, *part)),
@@ -99,20 +97,23 @@ pub(super) async fn begin_due(
                 continue;
             }
             let last = known.get(&(job, *part)).copied();
-            let (last, span) = match job {
+            let (wait_us, span) = match job {
                 Job::Reconcile => {
-                    // What was never read as a whole is not compared as a whole: that would be the history, twice the price.
                     let history = known.get(&(Job::Backfill, *part)).copied();
-                    let Some(history) = history.filter(|history| was_read_whole(history)) else {
+                    let Some((read_at, span)) = history.and_then(compared) else {
                         continue;
                     };
-                    (last.or(Some(history)), history.span)
+                    let first = Some(next_us(read_at, every_ms, now));
+                    (
+                        last.map_or(first, |last| next_walk_us(Some(last), every_ms, now)),
+                        span,
+                    )
                 }
-                _ => (last, sweep_span(last, now)),
+                _ => (next_walk_us(last, every_ms, now), sweep_span(last, now)),
             };
-            match next_walk_us(last, every_ms, now) {
+            match wait_us {
                 Some(0) => due.push(Walk::new(source.id, job, *part, span, now)),
-                Some(wait) => next_us = next_us.min(wait),
+                Some(wait_us) => least_us = least_us.min(wait_us),
                 None => {}
             }
         }
@@ -122,7 +123,7 @@ pub(super) async fn begin_due(
         due.extend(parts.iter().map(begin));
     }
     if due.is_empty() {
-        return Ok(next_us);
+        return Ok(least_us);
     }
     // A command may begin one of them at the same moment: then all is looked at anew.
     if hub.store.begin_walks_as_seen(hub.tenant, &due, walks).await? {
@@ -134,13 +135,12 @@ pub(super) async fn begin_due(
     Ok(0)
 }
 
-/// Tells whether a list was read to its end: a history that was cancelled or refused says nothing of what was not read.
-const fn was_read_whole(history: &Walk) -> bool {
-    match history.state {
-        WalkState::Done => true,
-        WalkState::Stopped => matches!(history.phase, Phase::Recount | Phase::Accept),
-        _ => false,
-    }
+/// Gives which period of a list is compared by itself, and since when it is known: what histories read, whatever was begun or
+/// cancelled since, of several periods the newest. `None` while one reads it, and where none did: that would be the history
+/// once more, at twice the price.
+fn compared(history: &Walk) -> Option<(Timestamp, Span)> {
+    let span = history.read.newest().filter(|_| !history.is_open())?;
+    Some((history.done_at.unwrap_or(history.started_at), span))
 }
 
 /// Checkouts have an interval of their own (C6).

@@ -30,6 +30,7 @@ on_both! {
     findings_are_kept_and_counted,
     findings_go_when_they_are_old_and_stay_counted,
     two_who_begin_the_same_take_nothing_from_each_other,
+    what_was_read_to_its_end_stays_when_the_next_begins,
     what_waits_or_was_set_aside_is_recognised_by_its_body,
     bodies_are_read_together_and_damaged_ones_left_out,
 }
@@ -430,6 +431,45 @@ async fn two_who_begin_the_same_take_nothing_from_each_other(store: Store) {
     assert_eq!(seen().await, both);
     assert_eq!(left_by(&store, &first).await[2], 0);
     assert!(!begin(&[at_second(3, Part::Orders)], &known).await);
+}
+
+async fn what_was_read_to_its_end_stays_when_the_next_begins(store: Store) {
+    let before = walk(Job::Backfill, Part::Orders);
+    begin(&store, std::slice::from_ref(&before)).await;
+    let mut done = Walk {
+        state: WalkState::Done,
+        calls: 1,
+        ..before.clone()
+    };
+    done.note_end();
+    assert_eq!((done.done_at, done.read.are_whole()), (Some(at(100)), true));
+    let page = WalkPage::bare(before, done.clone());
+    assert!(store.store_page(TENANT, page).await.unwrap());
+    assert_eq!(the_walk(&store).await, done);
+
+    let mut next = walk(Job::Backfill, Part::Orders);
+    next.started_at = at(200);
+    next.span.created_from = Some(at(150));
+    let begun = Walk {
+        done_at: done.done_at,
+        read: done.read.clone(),
+        ..next.clone()
+    };
+    begin(&store, std::slice::from_ref(&next)).await;
+    assert_eq!(the_walk(&store).await, begun);
+    next.started_at = at(300);
+    let seen = [begun];
+    assert!(store.begin_walks_as_seen(TENANT, &[next], &seen).await.unwrap());
+    let end = (&[WalkState::Waiting][..], WalkState::Cancelled);
+    store
+        .set_walks(TENANT, SHOP, Job::Backfill, &[Part::Orders], end)
+        .await
+        .unwrap();
+    let kept = the_walk(&store).await;
+    assert_eq!(
+        (kept.started_at, kept.done_at, kept.read),
+        (at(300), done.done_at, done.read)
+    );
 }
 
 async fn what_waits_or_was_set_aside_is_recognised_by_its_body(store: Store) {

@@ -1,11 +1,13 @@
-//! Which lists a reconciliation compares by itself: those that were read as a whole.
+//! What a reconciliation compares by itself: what histories read to its end.
 
-use schakel_core::connector::Part;
+use schakel_core::connector::{Part, Span};
+use schakel_core::time::Clock;
 use schakel_core::walk::{Job, WalkState};
 use schakel_engine::hub::WalkSettings;
 use schakel_sandbox::lightspeed::{Access, Options, Permissions};
 
 use super::bad_input::{NEVER, begun, until_orders};
+use super::history::shop;
 use super::world::{Past, Setting};
 
 const DAY_MIN: i64 = 24 * 60;
@@ -87,4 +89,57 @@ async fn a_history_that_was_read_to_its_end_is_compared_although_the_shop_contra
     world.shop.set_count_offset("orders", 0);
     let compared = compared(&mut world, 8).await;
     assert!(compared.contains(&Part::Orders), "{compared:?}");
+}
+
+/// What was created in the last so many days, up to another so many days ago.
+fn of_days(world: &Past, from: i64, to: Option<i64>) -> Span {
+    let now = world.clock.now();
+    let ago = |days: i64| now.plus_ms(-days * DAY_MIN * 60_000);
+    Span {
+        created_from: Some(ago(from)),
+        created_to: to.map(|to| ago(to).plus_ms(-1_000)),
+        updated_from: None,
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_begun_or_cancelled_later_all_that_was_read_is_compared() {
+    for is_cancelled in [true, false] {
+        let mut world = begun(30, 40, weekly()).await;
+        world.run_until((Job::Backfill, Part::OrderRows), NEVER).await;
+        let narrow = of_days(&world, 30, None);
+        world.begin_span(Job::Backfill, &[Part::Orders], narrow).await;
+        if is_cancelled {
+            set(&world, Part::Orders, WalkState::Waiting, WalkState::Cancelled).await;
+        } else {
+            let orders = world.run_until((Job::Backfill, Part::Orders), NEVER).await;
+            assert_eq!((orders.state, orders.span), (WalkState::Done, narrow));
+            assert!(orders.seen < 40, "{}", orders.seen);
+        }
+        let compared = compared(&mut world, 8).await;
+        assert!(compared.contains(&Part::Orders), "{compared:?}");
+        let orders = world.walk(Job::Reconcile, Part::Orders).await;
+        assert_eq!((orders.span, orders.listed), (Span::default(), 40));
+    }
+}
+
+#[tokio::test]
+async fn of_several_periods_the_newest_is_compared_and_neighbours_are_one() {
+    let mut world = shop(30, 40, weekly()).await;
+    let oldest = of_days(&world, 250, Some(200));
+    let (older, newer) = (of_days(&world, 100, Some(50)), of_days(&world, 50, None));
+    for span in [newer, oldest, older] {
+        world.begin_span(Job::Backfill, &[Part::Orders], span).await;
+        let orders = world.run_until((Job::Backfill, Part::Orders), NEVER).await;
+        assert_eq!(orders.state, WalkState::Done);
+    }
+    let joined = Span {
+        created_to: None,
+        ..older
+    };
+    let read = world.walk(Job::Backfill, Part::Orders).await.read;
+    assert_eq!(read.all(), [oldest, joined]);
+    assert_eq!(compared(&mut world, 8).await, [Part::Orders]);
+    assert_eq!(world.walk(Job::Reconcile, Part::Orders).await.span, joined);
+    world.assert_nothing_deleted();
 }
