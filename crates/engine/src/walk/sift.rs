@@ -1,6 +1,6 @@
 //! Sift: what a page shows against what is held. Most of it is known; only the rest becomes events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schakel_core::connector::Item;
 use schakel_core::event::{Action, Event, Trust};
@@ -46,6 +46,11 @@ impl Trip<'_> {
         let held = self.held(walk, items.iter().map(|item| item.remote_id)).await?;
         let told = self.told(walk).await?;
         let now = self.hub.clock.now();
+        let gone = held
+            .values()
+            .filter(|held| held.is_deleted())
+            .map(|held| held.key);
+        let asked = self.asked_for(&gone.collect::<Vec<_>>()).await?;
         let mut sifted = Sifted::default();
         let mut news = Vec::new();
         for item in items {
@@ -64,9 +69,8 @@ impl Trip<'_> {
                 Sight::Rowless => news.push((event, None)),
                 Sight::Back => {
                     sifted.wanted.push(self.wish(key, now));
-                    sifted
-                        .findings
-                        .extend(self.finding(walk, item.remote_id, What::Back, why));
+                    let found = self.finding(walk, item.remote_id, What::Back, why);
+                    sifted.findings.extend(found.filter(|_| !asked.contains(&key)));
                 }
             }
         }
@@ -78,6 +82,12 @@ impl Trip<'_> {
             sifted.events.push(event);
         }
         Ok(sifted)
+    }
+
+    /// Gives those of `keys` that are asked for already: whoever asked has told of them, and the answer is on its way.
+    pub(super) async fn asked_for(&self, keys: &[RecordKey]) -> Result<BTreeSet<RecordKey>, StoreError> {
+        let (store, now) = (&self.hub.store, self.hub.clock.now());
+        store.open_fetches(self.hub.tenant, keys, now).await
     }
 
     /// Tells of each of `events` whether its words stand in the inbox already, waiting or set aside: what cannot be read is

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use schakel_core::connector::{ConnectorError, Item, Page, Part, Span};
+use schakel_core::record::RecordKey;
 use schakel_core::walk::{Job, Phase, Walk, WalkState, What, do_counts_agree, is_mass_deletion};
 use schakel_store::{Piece, StoreError, WalkPage};
 
@@ -237,6 +238,8 @@ impl Trip<'_> {
             };
         }
         let (told, now) = (self.told(at_page).await?, self.hub.clock.now());
+        let keys = differing.iter().map(|item| self.key(at_page, item.remote_id));
+        let asked = self.asked_for(&keys.collect::<Vec<_>>()).await?;
         let mut sifted = Sifted::default();
         for item in differing {
             let key = self.key(at_page, item.remote_id);
@@ -247,9 +250,8 @@ impl Trip<'_> {
             };
             sifted.wanted.push(self.wish(key, now));
             let why = told.explain(item.updated_at, now);
-            sifted
-                .findings
-                .extend(self.finding(at_page, item.remote_id, what, why));
+            let found = self.finding(at_page, item.remote_id, what, why);
+            sifted.findings.extend(found.filter(|_| !asked.contains(&key)));
         }
         Ok(Ok((sifted, 0)))
     }
@@ -320,13 +322,15 @@ impl Trip<'_> {
             after.state = WalkState::Done;
         }
         let (told, now) = (self.told(before).await?, self.hub.clock.now());
+        let keys = missing.iter().map(|piece| self.key(before, piece.remote_id));
+        let keys: Vec<RecordKey> = keys.collect();
+        let asked = self.asked_for(&keys).await?;
         let mut page = WalkPage::bare(before.clone(), after);
-        for piece in &missing {
-            page.wanted
-                .push(self.wish(self.key(before, piece.remote_id), now));
+        for key in keys {
+            page.wanted.push(self.wish(key, now));
             let why = told.explain(None, now);
-            page.findings
-                .extend(self.finding(before, piece.remote_id, What::Missing, why));
+            let found = self.finding(before, key.remote_id, What::Missing, why);
+            page.findings.extend(found.filter(|_| !asked.contains(&key)));
         }
         page.gathered = vec![(i64::MIN, last)];
         Ok(page)

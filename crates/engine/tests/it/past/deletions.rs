@@ -208,3 +208,28 @@ async fn memberships_that_ended_are_found_also_of_who_is_in_no_group_any_more() 
     let open: Vec<Walk> = world.walks().await;
     assert!(open.iter().all(|walk| walk.note.is_empty()), "{open:?}");
 }
+
+#[tokio::test]
+async fn what_is_asked_for_already_is_found_once_however_often_it_is_looked_at() {
+    let mut world = known(20, 30, Setting::default()).await;
+    let gone = world.shop.ids(Kind::Order)[7];
+    world.shop.delete_order(gone);
+    // The question about it stays open.
+    world.answer(&format!("/orders/{gone}.json"), u32::MAX, (503, "away"));
+    for _ in 0..3 {
+        world.begin(Job::Reconcile, &[Part::Orders]).await;
+        let walk = world
+            .run_until((Job::Reconcile, Part::Orders), "a note that no walk has")
+            .await;
+        assert_eq!(walk.state, WalkState::Done);
+        world.clock.advance_ms(1_000);
+    }
+    let store = &world.hub.store;
+    assert_eq!(store.fetch_count(TENANT).await.unwrap(), 1);
+    let counts = store.finding_counts(TENANT, SOURCE).await.unwrap();
+    assert_eq!(
+        counts.iter().map(|(_, count)| count).sum::<i64>(),
+        1,
+        "{counts:?}"
+    );
+}
