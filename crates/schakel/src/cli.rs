@@ -316,17 +316,23 @@ pub(crate) struct PeriodArgs {
 }
 
 impl PeriodArgs {
-    /// Gives the period as lists are asked for it.
+    /// Gives the period as lists are asked for it at `now`.
     ///
     /// # Errors
-    /// `SCH-0106` when it ends before it begins.
-    pub(crate) fn span(&self) -> Result<Span, Failure> {
+    /// `SCH-0106` when it ends before it begins, or begins later than now.
+    pub(crate) fn span(&self, now: Timestamp) -> Result<Span, Failure> {
         if let (Some(from), Some(to)) = (self.from, self.to)
             && to < from
         {
             let text = "the period ends before it begins: `--to` is earlier than `--from`";
             return Err(Failure::usage("SCH-0106", text)
                 .hint("both days are included, so one day is the same day twice"));
+        }
+        if let Some(from) = self.from.filter(|from| *from > now) {
+            let day: String = from.to_string().chars().take(10).collect();
+            let text = format!("the period begins in the future: nothing was created on {day} or later yet");
+            return Err(Failure::usage("SCH-0106", text)
+                .hint("what is created from now on comes by itself; a history is of what was there before"));
         }
         Ok(Span {
             created_from: self.from,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schakel_core::budget::Limits;
-use schakel_core::connector::{Class, Part};
+use schakel_core::connector::{Class, Part, Span};
 use schakel_core::forecast::{self, Load, Range, Window};
 use schakel_core::id::{ConnectionId, TenantId};
 use schakel_core::time::Timestamp;
@@ -72,6 +72,33 @@ pub struct PartProgress {
     pub started_at: String,
     /// When it last went on, in RFC 3339.
     pub updated_at: String,
+    /// Which things it means, by when they were created; no bound means all.
+    pub period: Period,
+    /// What was read to its end so far, by this one and those before it, the oldest first.
+    pub read: Vec<Period>,
+    /// Whether that leaves nothing out.
+    pub is_all_read: bool,
+}
+
+/// A period of creation, both ends included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Period {
+    /// Created then or later, in RFC 3339; `None` is no bound.
+    pub from: Option<String>,
+    /// Created then or earlier, in RFC 3339; `None` is no bound.
+    pub to: Option<String>,
+}
+
+impl Period {
+    /// Gives the period of a span.
+    #[must_use]
+    pub fn of(span: &Span) -> Self {
+        let text = |at: Option<Timestamp>| at.map(|at| at.to_string());
+        Self {
+            from: text(span.created_from),
+            to: text(span.created_to),
+        }
+    }
 }
 
 /// When something will be done.
@@ -103,6 +130,9 @@ impl PartProgress {
             note: walk.note.clone(),
             started_at: walk.started_at.to_string(),
             updated_at: walk.updated_at.to_string(),
+            period: Period::of(&walk.span),
+            read: walk.read.all().iter().map(Period::of).collect(),
+            is_all_read: walk.read.are_whole(),
         }
     }
 
@@ -117,7 +147,8 @@ impl PartProgress {
     }
 }
 
-/// Reads how far `job` of a source is; `None` when it never began.
+/// Reads how far `job` of a source is, or the named `parts` of it; `None` when none of it ever began. The end counts what is
+/// read before those parts.
 ///
 /// # Errors
 /// When the store fails.
@@ -125,17 +156,20 @@ pub async fn progress(
     store: &Store,
     tenant: TenantId,
     subject: &Subject,
-    job: Job,
+    (job, parts): (Job, &[Part]),
     now: Timestamp,
 ) -> Result<Option<Progress>, StoreError> {
-    let mut walks = store.walks(tenant, Some(subject.connection)).await?;
-    walks.retain(|walk| walk.job == job);
-    if walks.is_empty() {
+    let mut before = store.walks(tenant, Some(subject.connection)).await?;
+    before.retain(|walk| walk.job == job);
+    let is_meant = |walk: &&Walk| parts.is_empty() || parts.contains(&walk.part);
+    let walks: Vec<Walk> = before.iter().filter(is_meant).cloned().collect();
+    let Some(last) = walks.iter().map(|walk| walk.part).max() else {
         return Ok(None);
-    }
+    };
+    before.retain(|walk| walk.part <= last);
     let is_open = walks.iter().any(Walk::is_open);
     let is_ahead = is_open || walks.iter().any(|walk| walk.state == WalkState::Paused);
-    let end = match forecast::calls_left(&walks).filter(|_| is_ahead && job == Job::Backfill) {
+    let end = match forecast::calls_left(&before).filter(|_| is_ahead && job == Job::Backfill) {
         Some(calls) => Some(end(store, tenant, subject, (calls, None), now).await?),
         None => None,
     };
@@ -279,10 +313,14 @@ pub struct WalkLine {
     pub history_expected: i64,
     /// Its states, each with the number of its parts.
     pub history_states: BTreeMap<&'static str, usize>,
-    /// When the last sweep that came to its end began, in RFC 3339.
+    /// When the last sweep that came to its end began, of the list for which that is longest ago; in RFC 3339.
     pub swept_at: Option<String>,
-    /// When the last reconciliation that came to its end began, in RFC 3339.
+    /// Which list that is.
+    pub swept_part: Option<&'static str>,
+    /// When the last reconciliation that came to its end began, of the list for which that is longest ago; in RFC 3339.
     pub reconciled_at: Option<String>,
+    /// Which list that is.
+    pub reconciled_part: Option<&'static str>,
     /// Walks that stopped: part and reason.
     pub stopped: Vec<(&'static str, String)>,
     /// Differences that a webhook should have told or nothing explains.
@@ -314,11 +352,13 @@ pub(super) async fn walk_lines(
 fn walk_line(connection: String, walks: &[&Walk], found: &[FindingLine]) -> WalkLine {
     let history = || walks.iter().filter(|walk| walk.job == Job::Backfill);
     let last = |job: Job| {
-        let done = walks
-            .iter()
-            .filter(|walk| walk.job == job && walk.state == WalkState::Done);
-        done.map(|walk| walk.started_at).min().map(|at| at.to_string())
+        let own = walks.iter().filter(|walk| walk.job == job);
+        let oldest = own.min_by_key(|walk| walk.done_at);
+        let at = oldest.and_then(|walk| walk.done_at).map(|at| at.to_string());
+        (at, oldest.map(|walk| walk.part.as_str()))
     };
+    let (swept_at, swept_part) = last(Job::Sweep);
+    let (reconciled_at, reconciled_part) = last(Job::Reconcile);
     let mut states = BTreeMap::new();
     for walk in history() {
         *states.entry(walk.state.as_str()).or_default() += 1;
@@ -330,8 +370,10 @@ fn walk_line(connection: String, walks: &[&Walk], found: &[FindingLine]) -> Walk
         history_seen: history().next().map(|_| history().map(|walk| walk.seen).sum()),
         history_expected: history().filter_map(|walk| walk.expected).sum(),
         history_states: states,
-        swept_at: last(Job::Sweep),
-        reconciled_at: last(Job::Reconcile),
+        swept_at,
+        swept_part,
+        reconciled_at,
+        reconciled_part,
         stopped: stopped
             .map(|walk| (walk.part.as_str(), walk.note.clone()))
             .collect(),
@@ -357,8 +399,6 @@ pub(super) fn ratio(count: i64, by: i64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use schakel_core::connector::Span;
-
     use super::*;
 
     fn day(day: i64, live: i64) -> BudgetDay {
@@ -395,7 +435,8 @@ mod tests {
             walk.seen = 4;
             walk
         };
-        let sweep = walk(Job::Sweep, Part::Orders, WalkState::Done);
+        let mut sweep = walk(Job::Sweep, Part::Orders, WalkState::Done);
+        sweep.note_end();
         let orders = walk(Job::Backfill, Part::Orders, WalkState::Running);
         let mut rows = walk(Job::Backfill, Part::OrderRows, WalkState::Stopped);
         rows.note = "why".to_owned();
@@ -412,7 +453,42 @@ mod tests {
             (Some(8), 20, 6)
         );
         assert_eq!(line.stopped, [("order_rows", "why".to_owned())]);
-        assert_eq!(line.swept_at, Some(Timestamp::ZERO.to_string()));
-        assert_eq!(line.reconciled_at, None);
+        assert_eq!(
+            (line.swept_at, line.swept_part),
+            (Some(Timestamp::ZERO.to_string()), Some("orders"))
+        );
+        assert_eq!((line.reconciled_at, line.reconciled_part), (None, None));
+    }
+
+    #[test]
+    fn the_last_sweep_is_that_of_the_list_that_waits_longest_also_while_the_next_runs() {
+        let swept = |part, second: i64, state| {
+            let at = Timestamp::from_micros(second * 1_000_000);
+            let mut walk = Walk::new(ConnectionId(1), Job::Sweep, part, Span::default(), at);
+            walk.state = WalkState::Done;
+            walk.note_end();
+            walk.started_at = walk.started_at.plus_ms(900_000);
+            walk.state = state;
+            walk
+        };
+        let orders = swept(Part::Orders, 7, WalkState::Done);
+        let carts = swept(Part::Quotes, 5, WalkState::Running);
+        let line = walk_line("shop".to_owned(), &[&orders, &carts], &[]);
+        assert_eq!(
+            (line.swept_at, line.swept_part),
+            (
+                Some(Timestamp::from_micros(5_000_000).to_string()),
+                Some("quotes")
+            )
+        );
+        let never = Walk::new(
+            ConnectionId(1),
+            Job::Sweep,
+            Part::Checkouts,
+            Span::default(),
+            Timestamp::ZERO,
+        );
+        let line = walk_line("shop".to_owned(), &[&orders, &never], &[]);
+        assert_eq!((line.swept_at, line.swept_part), (None, Some("checkouts")));
     }
 }

@@ -2,20 +2,24 @@
 //!
 //! The commands only write down what is to be done; the running hub does it, or the next one that starts.
 
+mod start;
+
 use std::time::Duration;
 
-use schakel_core::connector::{Part, Span};
+use schakel_core::connector::Part;
 use schakel_core::id::ConnectionId;
 use schakel_core::time::{Clock, Timestamp};
 use schakel_core::walk::{Job, Phase, Walk, WalkState};
 use schakel_engine::clock::SystemClock;
-use schakel_engine::report::{self, PartProgress, Progress};
+use schakel_engine::report::{self, PartProgress, Period, Progress};
 use schakel_store::{OpenOptions, Store};
 use serde_json::{Value, json};
 
+use self::start::Order;
+use super::explain::counted;
 use super::open;
 use super::wait::{AWAY, Patience};
-use super::walks::{Shop, end_in_words, gravest, names, say_findings, shops};
+use super::walks::{Shop, end_in_words, gravest, names, period_in_words, say_findings, shops};
 use crate::cli::{BackfillCommand, WhichArgs};
 use crate::config::Config;
 use crate::error::{Exit, Failure};
@@ -40,11 +44,11 @@ pub(crate) async fn run(config: &Config, command: BackfillCommand, output: Outpu
         } => {
             let order = Order {
                 which,
-                span: period.span()?,
+                period,
                 without,
-                again,
+                is_again: again,
             };
-            start(config, &order, output).await
+            start::start(config, &order, output).await
         }
         BackfillCommand::Pause { which } => change(config, (&which, &PAUSE), output).await,
         BackfillCommand::Resume { which } => change(config, (&which, &RESUME), output).await,
@@ -52,91 +56,13 @@ pub(crate) async fn run(config: &Config, command: BackfillCommand, output: Outpu
     }
 }
 
-/// What is to be begun.
-struct Order {
-    which: WhichArgs,
-    span: Span,
-    without: Vec<Part>,
-    again: bool,
-}
-
-async fn start(config: &Config, order: &Order, output: Output) -> anyhow::Result<Exit> {
-    let shops = shops(config, &order.which)?;
-    let store = open(config, OpenOptions::default()).await?;
-    let now = SystemClock::new().now();
-    let mut exit = Exit::Good;
-    let mut begun = Vec::new();
-    for shop in &shops.all {
-        let connection = shop.id_or_new(&store).await?;
-        let mut parts = shop.parts(Job::Backfill, &order.which)?;
-        parts.retain(|part| !order.without.contains(part));
-        let parts = to_begin(&store, (shop, connection), parts, order.again).await?;
-        let walks: Vec<Walk> = parts
-            .iter()
-            .map(|part| Walk::new(connection, Job::Backfill, *part, order.span, now))
-            .collect();
-        store.begin_walks(TENANT, &walks).await.map_err(Failure::from)?;
-        if walks.is_empty() {
-            exit = gravest(exit, Exit::Findings);
-            output.line(format!(
-                "{}: the history is read already; `--again` reads it once more",
-                shop.name()
-            ));
-        } else {
-            output.line(format!(
-                "{}: the history begins with the running hub, or at its next start: {}",
-                shop.name(),
-                names(&parts)
-            ));
-        }
-        begun.push(json!({ "connection": shop.name(), "walks": walks }));
-    }
-    output.line("`schakel backfill status` shows how far it is, `schakel plan` when it ends");
-    output.value(&json!({ "histories": begun }));
-    store.close().await;
-    Ok(exit)
-}
-
-/// Gives those of `parts` that begin: not what is done, unless it is read once more.
-async fn to_begin(
-    store: &Store,
-    (shop, connection): (&Shop<'_>, ConnectionId),
-    parts: Vec<Part>,
-    again: bool,
-) -> Result<Vec<Part>, Failure> {
-    let known = store.walks(TENANT, Some(connection)).await?;
-    let in_states = |states: &[WalkState]| -> Vec<Part> {
-        let known = report::parts_in(&known, Job::Backfill, states);
-        parts
-            .iter()
-            .copied()
-            .filter(|part| known.contains(part))
-            .collect()
-    };
-    let under_way = in_states(&[WalkState::Waiting, WalkState::Running, WalkState::Paused]);
-    if !under_way.is_empty() {
-        let text = format!(
-            "the history of \"{}\" is under way: {}",
-            shop.name(),
-            names(&under_way)
-        );
-        return Err(Failure::usage("SCH-0110", text).hint(
-            "`schakel backfill status` shows it, `resume` lets a halted one go on, `cancel` ends it so that it can begin anew",
-        ));
-    }
-    let done = if again {
-        Vec::new()
-    } else {
-        in_states(&[WalkState::Done])
-    };
-    Ok(parts.into_iter().filter(|part| !done.contains(part)).collect())
-}
-
 /// A change of the state of a history.
 struct Change {
     from: &'static [WalkState],
     to: WalkState,
     done: &'static str,
+    /// The states of what was changed so before, and what is said of it.
+    already: (&'static [WalkState], &'static str),
     nothing: &'static str,
 }
 
@@ -144,6 +70,10 @@ const PAUSE: Change = Change {
     from: &[WalkState::Waiting, WalkState::Running],
     to: WalkState::Paused,
     done: "halted; `schakel backfill resume` lets it go on",
+    already: (
+        &[WalkState::Paused],
+        "halted already; `schakel backfill resume` lets it go on",
+    ),
     nothing: "nothing of the history is under way",
 };
 
@@ -151,6 +81,10 @@ const RESUME: Change = Change {
     from: &[WalkState::Paused, WalkState::Stopped],
     to: WalkState::Waiting,
     done: "goes on where it was, with the running hub or at its next start",
+    already: (
+        &[WalkState::Waiting, WalkState::Running],
+        "under way already, with the running hub or at its next start",
+    ),
     nothing: "nothing of the history is halted or stopped",
 };
 
@@ -163,6 +97,10 @@ const CANCEL: Change = Change {
     ],
     to: WalkState::Cancelled,
     done: "ended; what was read stays, here and in the mailing tool, and `schakel backfill start` begins it anew",
+    already: (
+        &[WalkState::Cancelled],
+        "ended already; `schakel backfill start` begins it anew",
+    ),
     nothing: "nothing of the history is under way",
 };
 
@@ -177,22 +115,39 @@ async fn change(
     let mut changed = Vec::new();
     for shop in &shops.all {
         let meant = shop.parts(Job::Backfill, which)?;
-        let parts = match shop.id(&store).await? {
+        let Changed { parts, already } = match shop.id(&store).await? {
             Some(connection) => changed_parts(&store, connection, (which, &meant), change).await?,
-            None => Vec::new(),
+            None => Changed::default(),
         };
+        let said = match (parts.as_slice(), already.as_slice()) {
+            ([], []) => change.nothing.to_owned(),
+            ([], already) => format!("{}: {}", names(already), change.already.1),
+            (parts, _) => format!("{}: {}", names(parts), change.done),
+        };
+        output.line(format!("{}: {said}", shop.name()));
         if parts.is_empty() {
             exit = gravest(exit, Exit::Findings);
-            output.line(format!("{}: {}", shop.name(), change.nothing));
-        } else {
-            output.line(format!("{}: {}: {}", shop.name(), names(&parts), change.done));
         }
-        let parts: Vec<&str> = parts.iter().map(|part| part.as_str()).collect();
-        changed.push(json!({ "connection": shop.name(), "parts": parts, "state": change.to }));
+        let words = |parts: &[Part]| parts.iter().map(|part| part.as_str()).collect::<Vec<_>>();
+        changed.push(json!({
+            "connection": shop.name(),
+            "parts": words(&parts),
+            "already": words(&already),
+            "state": change.to,
+        }));
     }
     output.value(&json!({ "histories": changed }));
     store.close().await;
     Ok(exit)
+}
+
+/// What a change found at one shop.
+#[derive(Default)]
+struct Changed {
+    /// The parts that were changed.
+    parts: Vec<Part>,
+    /// Those that were so before.
+    already: Vec<Part>,
 }
 
 /// Changes the parts that are in one of the states, and gives them. Without names all that ever began are meant, also
@@ -202,10 +157,14 @@ async fn changed_parts(
     connection: ConnectionId,
     (which, meant): (&WhichArgs, &[Part]),
     change: &Change,
-) -> Result<Vec<Part>, Failure> {
+) -> Result<Changed, Failure> {
     let known = store.walks(TENANT, Some(connection)).await?;
-    let mut parts = report::parts_in(&known, Job::Backfill, change.from);
-    parts.retain(|part| which.part.is_empty() || meant.contains(part));
+    let meant_in = |states| {
+        let mut parts = report::parts_in(&known, Job::Backfill, states);
+        parts.retain(|part| which.part.is_empty() || meant.contains(part));
+        parts
+    };
+    let (mut parts, already) = (meant_in(change.from), meant_in(change.already.0));
     if change.to == WalkState::Waiting {
         // To go on would be to consent to deletions, which is said with `reconcile --accept-deletions` alone.
         let asks = |walk: &&Walk| {
@@ -218,7 +177,7 @@ async fn changed_parts(
     store
         .set_walks(TENANT, connection, Job::Backfill, &parts, states)
         .await?;
-    Ok(parts)
+    Ok(Changed { parts, already })
 }
 
 async fn status(
@@ -227,12 +186,22 @@ async fn status(
     output: Output,
 ) -> anyhow::Result<Exit> {
     let shops = shops(config, which)?;
+    for shop in &shops.all {
+        // A part that is not read there would show nothing, as if it had never begun.
+        shop.parts(Job::Backfill, which)?;
+    }
     let store = open(config, OpenOptions { is_read_only: true }).await?;
     let seen = if is_watched {
-        watch(config, (&shops.all, &store), output, tokio::time::sleep).await?
+        watch(
+            config,
+            (&shops.all, &which.part, &store),
+            output,
+            tokio::time::sleep,
+        )
+        .await?
     } else {
         let now = SystemClock::new().now();
-        let seen = Seen::read(config, &shops.all, &store, now).await?;
+        let seen = Seen::read(config, (&shops.all, &which.part), &store, now).await?;
         Screen::new(output).show(&seen.lines(now), &seen.value());
         seen.say_findings(output);
         seen
@@ -244,14 +213,14 @@ async fn status(
 /// Shows the histories until none goes on by itself; gives the last look. `pause` lets time pass.
 async fn watch(
     config: &Config,
-    (shops, store): (&[Shop<'_>], &Store),
+    (shops, parts, store): (&[Shop<'_>], &[Part], &Store),
     output: Output,
     pause: impl AsyncFn(Duration),
 ) -> Result<Seen, Failure> {
     let (mut screen, mut patience) = (Screen::new(output), Patience::default());
     loop {
         let now = SystemClock::new().now();
-        let seen = Seen::read(config, shops, store, now).await;
+        let seen = Seen::read(config, (shops, parts), store, now).await;
         let Some(seen) = patience.bear(seen, output)? else {
             pause(AWAY).await;
             continue;
@@ -272,7 +241,7 @@ struct Seen {
 impl Seen {
     async fn read(
         config: &Config,
-        shops: &[Shop<'_>],
+        (shops, parts): (&[Shop<'_>], &[Part]),
         store: &Store,
         now: Timestamp,
     ) -> Result<Self, Failure> {
@@ -287,8 +256,12 @@ impl Seen {
                 continue;
             };
             let subject = shop.subject(config, connection);
-            let progress = report::progress(store, TENANT, &subject, Job::Backfill, now).await?;
-            let findings = report::findings(store, TENANT, connection, 0).await?;
+            let progress = report::progress(store, TENANT, &subject, (Job::Backfill, parts), now).await?;
+            let mut findings = report::findings(store, TENANT, connection, 0).await?;
+            let is_meant = |name: &str| parts.iter().any(|part| part.as_str() == name);
+            findings
+                .lines
+                .retain(|line| parts.is_empty() || is_meant(&line.part));
             seen.push((shop.name().to_owned(), progress, findings));
         }
         Ok(Self { shops: seen })
@@ -353,7 +326,40 @@ fn lines_of(progress: &Progress, now: Timestamp) -> Vec<String> {
     }
     let mut lines = vec![head];
     lines.extend(progress.parts.iter().map(line_of));
+    lines.extend(gaps(progress));
     lines
+}
+
+/// Says of which parts only a period was read so far, and what that means for the comparisons.
+fn gaps(progress: &Progress) -> Vec<String> {
+    let mut periods: Vec<(String, Vec<&str>)> = Vec::new();
+    for part in progress.parts.iter().filter(|part| !part.is_all_read) {
+        let words: Vec<String> = part.read.iter().filter_map(in_words).collect();
+        if words.is_empty() {
+            continue;
+        }
+        let words = words.join(", and ");
+        match periods.iter_mut().find(|(known, _)| *known == words) {
+            Some((_, parts)) => parts.push(part.part),
+            None => periods.push((words, vec![part.part])),
+        }
+    }
+    let mut lines: Vec<String> = periods
+        .into_iter()
+        .map(|(period, parts)| format!("  read so far is what was created {period}: {}", parts.join(", ")))
+        .collect();
+    if !lines.is_empty() {
+        lines.push(
+            "  reconciliations compare the newest of these periods, and cannot tell there what was deleted; `schakel backfill start` reads the rest"
+                .to_owned(),
+        );
+    }
+    lines
+}
+
+/// Says a period in days; nothing when it has no bounds.
+fn in_words(period: &Period) -> Option<String> {
+    period_in_words(period.from.as_deref(), period.to.as_deref())
 }
 
 fn line_of(part: &PartProgress) -> String {
@@ -370,12 +376,13 @@ fn line_of(part: &PartProgress) -> String {
     } else {
         format!(": {}", part.note)
     };
+    let period = in_words(&part.period).map_or_else(String::new, |period| format!(" created {period}"));
     format!(
-        "  {:<13} [{}] {percent}  {} of {expected}, {} calls, {}{note}",
+        "  {:<13} [{}] {percent}  {} of {expected}{period}, {}, {}{note}",
         part.part,
         bar(share.unwrap_or(0.0)),
         part.seen,
-        part.calls,
+        counted(usize::try_from(part.calls).unwrap_or(0), "call"),
         part.state
     )
 }
@@ -394,6 +401,8 @@ fn bar(share: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use schakel_core::connector::Span;
+
     use super::*;
 
     #[test]
@@ -417,6 +426,15 @@ mod tests {
         assert_eq!(
             line_of(&part),
             "  orders        [#######################.]  99%  599 of 600, 0 calls, running: a reason"
+        );
+        part.period = Period {
+            from: Some("2025-06-01T00:00:00Z".to_owned()),
+            to: None,
+        };
+        assert!(
+            line_of(&part).contains("599 of 600 created 2025-06-01 or later, 0 calls"),
+            "{}",
+            line_of(&part)
         );
         part.state = "done";
         assert!(

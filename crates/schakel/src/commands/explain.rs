@@ -281,7 +281,7 @@ fn sentence(person: &Explained) -> String {
 }
 
 /// Writes `1 order`, `2 order rows`.
-fn counted(count: usize, kind: &str) -> String {
+pub(super) fn counted(count: usize, kind: &str) -> String {
     let word = kind.replace('_', " ");
     let ending = if count == 1 { "" } else { "s" };
     format!("{count} {word}{ending}")

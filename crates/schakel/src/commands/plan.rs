@@ -1,6 +1,6 @@
 //! `schakel plan`: what a history costs in calls and when it ends, before anything is read. Asks for counts only.
 
-use schakel_core::connector::{Class, Cx, Part, Source};
+use schakel_core::connector::{Class, Cx, Part, Source, Span};
 use schakel_core::lists::Lists;
 use schakel_core::time::{Clock, Timestamp};
 use schakel_core::walk::Job;
@@ -8,10 +8,10 @@ use schakel_engine::budget;
 use schakel_engine::clock::SystemClock;
 use schakel_engine::report::price::{self, Pace, Plan};
 use schakel_store::Store;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::open_if_there;
-use super::walks::{Shop, end_in_words, shops};
+use super::walks::{Shop, end_in_words, gravest, shops};
 use crate::cli::{PlanArgs, WhichArgs};
 use crate::config::Config;
 use crate::error::{Exit, Failure, Side};
@@ -21,30 +21,64 @@ use crate::wiring::{TENANT, WayIn};
 /// Prints the plan of each shop.
 pub(crate) async fn run(config: &Config, args: &PlanArgs, output: Output) -> anyhow::Result<Exit> {
     let shops = shops(config, &args.which)?;
-    let store = open_if_there(config, output).await?;
     let now = SystemClock::new().now();
+    let order = Order {
+        parts: &args.which.part,
+        span: args.period.span(now)?,
+        now,
+    };
+    let store = open_if_there(config, output).await?;
+    let mut exit = Exit::Good;
     let mut plans = Vec::new();
     for shop in &shops.all {
-        let plan = plan(config, args, (shop, &shops.cx, store.as_ref()), now).await?;
-        say(shop, &plan, now, output);
-        let switched_on = switched_on(shop, store.as_ref()).await?;
-        if !switched_on.is_empty() {
-            output.line(format!(
-                "{}: switched on after the history of the others; their own begins by itself at the next start",
-                switched_on.join(", ")
-            ));
+        match plan(config, &order, (shop, &shops.cx, store.as_ref())).await {
+            Ok(plan) => plans.push(planned(shop, store.as_ref(), (&plan, now), output).await?),
+            // One shop that does not answer says nothing of the others.
+            Err(failure) if shops.all.len() > 1 && !failure.is_of_database() => {
+                output.failure(&failure);
+                let mut value = failure.json();
+                value["connection"] = json!(shop.name());
+                plans.push(value);
+                exit = gravest(exit, failure.exit());
+            }
+            Err(failure) => return Err(failure.into()),
         }
-        let mut value = json!(plan);
-        value["switched_on"] = json!(switched_on);
-        value["is_marked"] = json!(shop.is_marked);
-        value["mailed_as_new"] = json!(if shop.is_marked { 0 } else { plan.people });
-        plans.push(value);
     }
     output.value(&json!({ "plans": plans }));
     if let Some(store) = store {
         store.close().await;
     }
-    Ok(Exit::Good)
+    Ok(exit)
+}
+
+/// What is to be planned.
+struct Order<'a> {
+    /// The parts that were named.
+    parts: &'a [Part],
+    span: Span,
+    now: Timestamp,
+}
+
+/// Shows the plan of one shop, and gives it for programs.
+async fn planned(
+    shop: &Shop<'_>,
+    store: Option<&Store>,
+    (plan, now): (&Plan, Timestamp),
+    output: Output,
+) -> Result<Value, Failure> {
+    say(shop, plan, now, output);
+    let switched_on = switched_on(shop, store).await?;
+    if !switched_on.is_empty() {
+        output.line(format!(
+            "{}: switched on after the history of the others; their own begins by itself at the next start",
+            switched_on.join(", ")
+        ));
+    }
+    let mut value = json!(plan);
+    value["switched_on"] = json!(switched_on);
+    value["is_marked"] = json!(shop.is_marked);
+    value["mailed_as_new"] = json!(if shop.is_marked { 0 } else { plan.people });
+    Ok(value)
 }
 
 /// Gives the parts whose history the hub begins by itself at its next start, since a route wants them now.
@@ -64,16 +98,15 @@ async fn switched_on(shop: &Shop<'_>, store: Option<&Store>) -> Result<Vec<&'sta
 
 async fn plan(
     config: &Config,
-    args: &PlanArgs,
+    order: &Order<'_>,
     (shop, cx, store): (&Shop<'_>, &Cx, Option<&Store>),
-    now: Timestamp,
 ) -> Result<Plan, Failure> {
     let failed = |error| Failure::of_call(shop.name(), Side::Source, error);
-    let span = args.period.span()?;
-    let parts: Vec<Part> = if args.which.part.is_empty() {
-        shop.source.parts().to_vec()
+    let Order { span, now, .. } = *order;
+    let parts = if order.parts.is_empty() {
+        shop.source.parts()
     } else {
-        args.which.part.clone()
+        order.parts
     };
     let connection = match store {
         Some(store) => shop.id(store).await?,
@@ -89,14 +122,14 @@ async fn plan(
     let way = WayIn::to(config, shop.name(), store, cx)
         .await
         .map_err(Failure::from)?;
-    way.ask_room(Class::Sweep, 1 + price::questions(&parts))
+    way.ask_room(Class::Sweep, 1 + price::questions(parts))
         .await
         .map_err(failed)?;
     // Somebody waits for the answer: it must not stand behind the sweeps of a hub in every second.
     let cx = way.cx.for_class(Class::Live);
     // The counts of another shop would be believed.
     shop.source.connect(&cx).await.map_err(failed)?;
-    let counts = price::ask(&shop.source, &cx, (&parts, span), now)
+    let counts = price::ask(&shop.source, &cx, (parts, span), now)
         .await
         .map_err(failed)?;
     let pace = Pace {

@@ -124,15 +124,18 @@ fn say_carts(status: &Status, output: Output) {
 
 /// Says how far the lists of each source were read.
 fn say_walks(status: &Status, output: Output) {
-    let at = |at: &Option<String>| at.clone().unwrap_or_else(|| "never".to_owned());
+    let at = |at: &Option<String>, part: Option<&str>| {
+        let list = part.map_or_else(String::new, |part| format!(" ({part})"));
+        at.as_deref().unwrap_or("never").to_owned() + &list
+    };
     let rows = status.walks.iter().map(|line| {
         vec![
             line.connection.clone(),
             line.history_seen
                 .map_or_else(|| "never begun".to_owned(), |seen| seen.to_string()),
             line.history_expected.to_string(),
-            at(&line.swept_at),
-            at(&line.reconciled_at),
+            at(&line.swept_at, line.swept_part),
+            at(&line.reconciled_at, line.reconciled_part),
             line.unexplained.to_string(),
         ]
     });

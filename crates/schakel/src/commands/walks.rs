@@ -14,6 +14,7 @@ use schakel_engine::report::{self, Findings, Subject};
 use schakel_store::Store;
 use serde_json::{Value, json};
 
+use super::explain::counted;
 use crate::cli::WhichArgs;
 use crate::config::{Config, ConnectionConfig, LightspeedConfig, guess};
 use crate::error::{Exit, Failure};
@@ -179,6 +180,20 @@ pub(super) fn names(parts: &[Part]) -> String {
     words.join(", ")
 }
 
+/// Says a period of creation in days; nothing when it has no bounds.
+pub(super) fn period_in_words(from: Option<impl ToString>, to: Option<impl ToString>) -> Option<String> {
+    let day = |at: String| at.get(..10).unwrap_or(&at).to_owned();
+    match (
+        from.map(|at| day(at.to_string())),
+        to.map(|at| day(at.to_string())),
+    ) {
+        (None, None) => None,
+        (Some(from), None) => Some(format!("{from} or later")),
+        (None, Some(to)) => Some(format!("{to} or earlier")),
+        (Some(from), Some(to)) => Some(format!("{from} to {to}")),
+    }
+}
+
 /// What a shop's walks came to.
 pub(super) struct Ended<'a> {
     /// The shop.
@@ -204,12 +219,14 @@ impl Ended<'_> {
             .iter()
             .filter(|walk| walk.state == WalkState::Stopped)
             .collect();
-        let calls: i64 = self.walks.iter().map(|walk| walk.calls).sum();
+        let calls = self.walks.iter().map(|walk| walk.calls).sum::<i64>();
+        let calls = usize::try_from(calls).unwrap_or(0);
         output.line(format!(
-            "{}: {} lists, {calls} calls, {} differences",
+            "{}: {}, {}, {}",
             self.shop.name(),
-            self.walks.len(),
-            found.newest.len()
+            counted(self.walks.len(), "list"),
+            counted(calls, "call"),
+            counted(found.newest.len(), "difference")
         ));
         for walk in &stopped {
             output.line(format!("  {} stopped: {}", walk.part.as_str(), walk.note));

@@ -9,9 +9,9 @@ use crate::process::{END, Outside, schakel};
 
 /// What the shop holds before anybody connects it.
 const CUSTOMERS: u64 = 40;
-const ORDERS: u64 = 60;
+pub const ORDERS: u64 = 60;
 
-async fn filled(seed: u64) -> Outside {
+pub async fn filled(seed: u64) -> Outside {
     let outside = Outside::start(seed, "").await;
     outside.shop.fill(&Past {
         customers: CUSTOMERS,
@@ -23,12 +23,12 @@ async fn filled(seed: u64) -> Outside {
     outside
 }
 
-fn part<'v>(parts: &'v Value, name: &str) -> &'v Value {
+pub fn part<'v>(parts: &'v Value, name: &str) -> &'v Value {
     let found = parts.as_array().unwrap().iter().find(|part| part["part"] == name);
     found.unwrap_or_else(|| panic!("no part {name} in {parts}"))
 }
 
-fn states(outside: &Outside) -> Vec<String> {
+pub fn states(outside: &Outside) -> Vec<String> {
     let (said, _) = outside.ask(&["backfill", "status"]);
     let parts = said["histories"][0]["history"]["parts"].as_array().cloned();
     let state = |part: Value| part["state"].as_str().unwrap().to_owned();
@@ -90,6 +90,42 @@ async fn a_plan_is_made_before_anything_runs_and_a_history_waits_for_the_hub() {
             (&"SCH-0106".into(), 2),
             "no route wants them: {said}"
         );
+    });
+}
+
+/// What changes nothing is no success, and what it is instead is said.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_halted_already_or_left_out_is_said() {
+    let outside = filled(21).await;
+    block_in_place(|| {
+        let nothing = [
+            "backfill",
+            "start",
+            "--part",
+            "order_rows",
+            "--without",
+            "order_rows",
+        ];
+        let (said, exit) = outside.ask(&nothing);
+        assert_eq!((&said["error"]["code"], exit), (&"SCH-0106".into(), 2), "{said}");
+        outside.run(&["backfill", "start"]);
+        let pause = ["backfill", "pause", "--part", "orders"];
+        outside.run(&pause);
+        let (said, exit) = outside.ask(&pause);
+        let already = &said["histories"][0]["already"];
+        assert_eq!((already, exit), (&serde_json::json!(["orders"]), 3));
+        let output = schakel()
+            .arg("--config")
+            .arg(outside.config())
+            .args(pause)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.contains("orders: halted already"), "{said}");
+        let (said, _) = outside.ask(&["backfill", "status", "--part", "orders"]);
+        let parts = &said["histories"][0]["history"]["parts"];
+        assert_eq!(part(parts, "orders")["state"], "paused", "{said}");
+        assert_eq!(parts.as_array().map(Vec::len), Some(1), "{said}");
     });
 }
 

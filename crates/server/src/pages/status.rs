@@ -329,14 +329,17 @@ fn walks(status: &Status, words: &Words) -> Html {
             .walks
             .iter()
             .fold(inner.add(&table(&head, &rows)), |inner, line| {
-                let at = |at: &Option<String>| at.clone().unwrap_or_else(|| words.never.to_owned());
+                let at = |at: &Option<String>, part: Option<&str>| {
+                    let list = part.map_or_else(String::new, |part| format!(" ({part})"));
+                    at.as_deref().unwrap_or(words.never).to_owned() + &list
+                };
                 let text = format!(
                     "{}: {} {}, {} {}",
                     line.connection,
                     words.last_sweep,
-                    at(&line.swept_at),
+                    at(&line.swept_at, line.swept_part),
                     words.last_reconciliation,
-                    at(&line.reconciled_at)
+                    at(&line.reconciled_at, line.reconciled_part)
                 );
                 inner.element("p", &[("class", "quiet")], |p| p.say(&text))
             })

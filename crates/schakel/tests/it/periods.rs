@@ -1,0 +1,99 @@
+//! Histories by period through the commands: what was read of a period is read of that period only.
+
+use schakel_core::time::{Clock, Timestamp};
+use schakel_engine::clock::SystemClock;
+use schakel_testkit::wait_until;
+use serde_json::{Value, json};
+use tokio::task::block_in_place;
+
+use crate::history::{ORDERS, filled, part, states};
+use crate::process::{END, Outside};
+
+/// The day so many days before `now`, as the commands take it.
+fn day(now: Timestamp, ago: i64) -> String {
+    now.plus_ms(-ago * 86_400_000).to_string()[..10].to_owned()
+}
+
+/// Begins the history with further arguments; gives what became of it and the exit code.
+fn start(outside: &Outside, arguments: &[&str]) -> (Value, i32) {
+    let (said, exit) = outside.ask(&[&["backfill", "start"], arguments].concat());
+    (said["histories"][0]["outcome"].clone(), exit)
+}
+
+/// The orders of the history, once all of it came to its end.
+fn orders_once_done(outside: &Outside) -> Value {
+    let is_done = || states(outside).iter().all(|state| state == "done");
+    let end = wait_until(END, is_done);
+    let (said, _) = outside.ask(&["backfill", "status"]);
+    assert!(end, "{said}");
+    part(&said["histories"][0]["history"]["parts"], "orders").clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_period_that_was_read_is_not_the_history() {
+    let outside = filled(17).await;
+    block_in_place(|| {
+        let now = SystemClock::new().now();
+        let [from, inner, to, next] = [150, 120, 100, 99].map(|ago| day(now, ago));
+        outside.run(&["setup"]);
+        let _hub = outside.serve();
+        let begins = (json!("begins"), 0);
+        let read = (json!("read"), 3);
+
+        assert_eq!(start(&outside, &["--from", &from, "--to", &to]), begins);
+        let orders = orders_once_done(&outside);
+        let seen = orders["seen"].as_u64().unwrap();
+        assert!(seen > 0 && seen < ORDERS, "{orders}");
+        let period =
+            json!({ "from": format!("{from}T00:00:00.000000Z"), "to": format!("{to}T23:59:59.000000Z") });
+        assert_eq!((&orders["period"], &orders["read"]), (&period, &json!([period])));
+        let text = String::from_utf8(outside.run(&["backfill", "status"]).stdout).unwrap();
+        for said in [
+            format!("{seen} of {seen} created {from} to {to}"),
+            format!("read so far is what was created {from} to {to}: "),
+            "`schakel backfill start` reads the rest".to_owned(),
+        ] {
+            assert!(text.contains(&said), "{said}: {text}");
+        }
+        assert_eq!(start(&outside, &["--from", &inner, "--to", &to]), read);
+
+        assert_eq!(start(&outside, &["--from", &next]), begins, "another period");
+        let orders = orders_once_done(&outside);
+        assert_eq!(
+            orders["read"],
+            json!([{ "from": format!("{from}T00:00:00.000000Z"), "to": null }]),
+            "neighbours are one"
+        );
+        assert_eq!(start(&outside, &["--from", &inner]), read);
+        assert_eq!(start(&outside, &[]), begins, "all of it");
+        let orders = orders_once_done(&outside);
+        assert_eq!(
+            (&orders["seen"], &orders["is_all_read"]),
+            (&json!(ORDERS), &json!(true))
+        );
+        for arguments in [&[][..], &["--from", &inner], &["--to", &to]] {
+            assert_eq!(start(&outside, arguments), read, "{arguments:?}");
+        }
+        let text = String::from_utf8(outside.run(&["backfill", "status"]).stdout).unwrap();
+        assert!(!text.contains("created"), "{text}");
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_period_that_begins_in_the_future_is_refused() {
+    let outside = filled(18).await;
+    block_in_place(|| {
+        let tomorrow = day(SystemClock::new().now(), -1);
+        for command in [&["plan"][..], &["backfill", "start"]] {
+            let (said, exit) = outside.ask(&[command, &["--from", &tomorrow]].concat());
+            assert_eq!((&said["error"]["code"], exit), (&json!("SCH-0106"), 2), "{said}");
+            assert!(
+                said["error"]["message"]
+                    .as_str()
+                    .unwrap()
+                    .contains("in the future"),
+                "{said}"
+            );
+        }
+    });
+}
