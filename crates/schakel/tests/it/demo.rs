@@ -61,6 +61,12 @@ fn assert_agrees(output: &Output, orders: f64) -> String {
         3,
         "placed, in the sink and in the shop: {summary}"
     );
+    for name in ["duplicate", "merges"] {
+        assert!(
+            number(&summary, name) > 0.0,
+            "a run without {name} shows nothing of it: {summary}"
+        );
+    }
     summary
 }
 
