@@ -89,6 +89,9 @@ pub async fn ask(
         }
         if let Some(things) = counts.things.get(&of).copied() {
             counts.things.insert(rows, things);
+        } else if counts.refused.iter().any(|(part, _)| *part == of) {
+            let why = format!("they are as many as the {}, which cannot be counted", of.as_str());
+            counts.refused.push((rows, why));
         } else if !parts.contains(&of) {
             // Asked for alone: they are as many as the things that have them.
             counts.calls += 1;
@@ -132,6 +135,8 @@ pub struct OptionPrice {
     pub option: &'static str,
     /// Whether it is on.
     pub is_on: bool,
+    /// Whether its things could be counted; without that its prices say nothing.
+    pub is_counted: bool,
     /// Calls per day that it costs or would cost.
     pub calls_per_day: f64,
     /// Calls that it adds to the history.
@@ -158,7 +163,7 @@ pub struct Plan {
     pub connection: String,
     /// The parts that are read.
     pub parts: Vec<PartPrice>,
-    /// Parts that cannot be counted, with the reason.
+    /// Parts that cannot be counted, with the reason. Their calls are in no sum, and the end is that of the others.
     pub refused: Vec<(&'static str, String)>,
     /// All calls of the history.
     pub calls: i64,
@@ -306,25 +311,25 @@ impl Desk<'_> {
         vec![
             self.order_rows(wants),
             self.option(
-                "pictures",
+                ("pictures", Part::Products),
                 wants.has_pictures,
                 &bill(pictures(true)),
                 &bill(pictures(false)),
             ),
             self.option(
-                "quotes",
+                ("quotes", Part::Quotes),
                 wants.has_quotes,
                 &bill(quotes(true)),
                 &bill(quotes(false)),
             ),
             self.option(
-                "customer_groups",
+                ("customer_groups", Part::Groups),
                 wants.has_groups,
                 &bill(groups(true)),
                 &bill(groups(false)),
             ),
             self.option(
-                "quote_rows",
+                ("quote_rows", Part::QuoteRows),
                 wants.includes(Part::QuoteRows),
                 &bill(cart_rows),
                 &bill(rows(false)),
@@ -341,10 +346,16 @@ impl Desk<'_> {
         if self.pace.sweep_ms > 0 {
             without.per_day[1] -= orders;
         }
-        self.option("order_rows", true, &with, &without)
+        self.option(("order_rows", Part::OrderRows), true, &with, &without)
     }
 
-    fn option(&self, option: &'static str, is_on: bool, with: &Bill, without: &Bill) -> OptionPrice {
+    fn option(
+        &self,
+        (option, of): (&'static str, Part),
+        is_on: bool,
+        with: &Bill,
+        without: &Bill,
+    ) -> OptionPrice {
         let sum = |bill: &Bill| bill.per_day.iter().sum::<f64>();
         let middle = |bill: &Bill| {
             let end = self.end(bill);
@@ -353,6 +364,7 @@ impl Desk<'_> {
         OptionPrice {
             option,
             is_on,
+            is_counted: !self.counts.refused.iter().any(|(part, _)| *part == of),
             calls_per_day: sum(with) - sum(without),
             history_calls: with.calls - without.calls,
             longer_us: (middle(with) - middle(without)).max(0),

@@ -32,7 +32,12 @@ pub(crate) async fn run(config: &Config, args: &PlanArgs, output: Output) -> any
     let mut plans = Vec::new();
     for shop in &shops.all {
         match plan(config, &order, (shop, &shops.cx, store.as_ref())).await {
-            Ok(plan) => plans.push(planned(shop, store.as_ref(), (&plan, now), output).await?),
+            Ok(plan) => {
+                if !plan.refused.is_empty() {
+                    exit = gravest(exit, Exit::Findings);
+                }
+                plans.push(planned(shop, store.as_ref(), (&plan, now), output).await?);
+            }
             // One shop that does not answer says nothing of the others.
             Err(failure) if shops.all.len() > 1 && !failure.is_of_database() => {
                 output.failure(&failure);
@@ -160,6 +165,9 @@ fn say(shop: &Shop<'_>, plan: &Plan, now: Timestamp, output: Output) {
         &["part", "things", "calls", "least", "%"],
         &rows.collect::<Vec<_>>(),
     );
+    if !plan.refused.is_empty() {
+        output.warning("the sums and the end are those of the other parts alone; let the key read the rest, then plan again");
+    }
     output.line(format!(
         "the history takes {} calls (the least possible: {}) and ends {}",
         plan.calls,
@@ -178,12 +186,13 @@ fn say(shop: &Shop<'_>, plan: &Plan, now: Timestamp, output: Output) {
         ));
     }
     let rows = plan.options.iter().map(|option| {
+        let known = |text: String| if option.is_counted { text } else { "?".to_owned() };
         vec![
             option.option.to_owned(),
             if option.is_on { "on" } else { "off" }.to_owned(),
-            format!("{:.0}", option.calls_per_day),
-            option.history_calls.to_string(),
-            time_in_words(option.longer_us),
+            known(format!("{:.0}", option.calls_per_day)),
+            known(option.history_calls.to_string()),
+            known(time_in_words(option.longer_us)),
         ]
     });
     output.table(

@@ -2,9 +2,11 @@
 
 use schakel_core::connector::Part;
 use schakel_core::walk::{Job, WalkState};
+use schakel_engine::hub::WalkSettings;
 use schakel_sandbox::lightspeed::Kind;
 
 use super::bad_input::{NEVER, begun};
+use super::forecast::plan;
 use super::history::{STEPS, ends_like_the_shop};
 use super::world::Setting;
 
@@ -92,6 +94,28 @@ async fn a_section_that_is_refused_stops_its_part_and_says_so() {
     let shipments = world.walk(Job::Backfill, Part::Shipments).await;
     assert_eq!(shipments.state, WalkState::Done, "the others go on");
     world.assert_nothing_deleted();
+}
+
+#[tokio::test]
+async fn a_plan_names_what_hangs_on_a_refused_section() {
+    let world = begun(3, 6, Setting::default()).await;
+    world.answer(
+        "/orders/count.json",
+        u32::MAX,
+        (403, r#"{"error":{"message":"no"}}"#),
+    );
+    let plan = plan(&world, [300, 3_000, 12_000], WalkSettings::OFF).await;
+    let refused: Vec<&str> = plan.refused.iter().map(|(part, _)| *part).collect();
+    assert_eq!(refused, ["orders", "order_rows"]);
+    assert_eq!(
+        plan.refused[1].1,
+        "they are as many as the orders, which cannot be counted"
+    );
+    let unknown = plan.options.iter().filter(|option| !option.is_counted);
+    assert_eq!(
+        unknown.map(|option| option.option).collect::<Vec<_>>(),
+        ["order_rows"]
+    );
 }
 
 #[tokio::test]

@@ -95,7 +95,8 @@ pub async fn tell(customers: u64, orders: u64, limits: [u32; 3], sweep_minutes: 
     }
 }
 
-async fn plan(world: &Past, limits: [u32; 3], walks: WalkSettings) -> Plan {
+/// What a history of the shop is told to cost.
+pub async fn plan(world: &Past, limits: [u32; 3], walks: WalkSettings) -> Plan {
     let source = &world.hub.sources[&SOURCE];
     let meter = KeyLimits {
         windows: Some(limits),
