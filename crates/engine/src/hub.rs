@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use crate::admit::Admission;
 use crate::budget::Ledger;
 use crate::clock::Dice;
+use crate::deliver::guard::Looks;
 use crate::health::Health;
 
 /// A connection that gives data.
@@ -189,6 +190,8 @@ pub struct Hub {
     pub ids: Arc<IdMaker>,
     /// Name of this process start, unique among workers.
     pub worker: String,
+    /// What this process found in its sinks before it delivered.
+    pub looks: Looks,
     /// Wake-ups between stages; hints only, every stage also polls.
     pub wake: Wake,
     /// What ails connections.

@@ -208,7 +208,7 @@ impl Failure {
             }
             Ailment::Structure => "run `schakel setup`, it creates what is missing and says what differs",
             Ailment::NotOurs => {
-                "compare `shop_id` and the key in the configuration; nothing is read or registered before they agree"
+                "a shop: compare `shop_id` and the key in the configuration; an account: its profiles come from another database, and `schakel check` names the ways out (docs/errors/SCH-0506.md)"
             }
             Ailment::Unusable => "check that `base_url` leads to the right system; else report this",
         }
@@ -237,7 +237,7 @@ impl Failure {
             ),
             (Ailment::NotOurs, _) => (
                 "SCH-0406",
-                "SCH-0505",
+                "SCH-0506",
                 format!("\"{name}\" is not the one that it should be"),
             ),
             (Ailment::Unusable, _) => (

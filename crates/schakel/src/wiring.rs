@@ -17,6 +17,7 @@ use schakel_core::time::{Clock, Zone};
 use schakel_engine::admit::Admission;
 use schakel_engine::budget::{BudgetDoor, GuestDoor, Ledger, LoneDoor, Owner};
 use schakel_engine::clock::{Dice, SystemClock};
+use schakel_engine::deliver::guard::Looks;
 use schakel_engine::health::Health;
 use schakel_engine::http::{CallCounts, CountingDoor, HyperDoor};
 use schakel_engine::hub::{HookAddress, Hub, Route, SinkConnection, SourceConnection, Wake, WalkSettings};
@@ -480,6 +481,7 @@ impl Wiring {
             dice: self.dice,
             ids: self.ids,
             worker: self.worker,
+            looks: Looks::default(),
             wake: Wake::default(),
             health: Health::default(),
         };

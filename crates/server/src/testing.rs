@@ -17,6 +17,7 @@ use schakel_core::time::{ManualClock, Timestamp};
 use schakel_engine::admit::Admission;
 use schakel_engine::budget::Ledger;
 use schakel_engine::clock::Dice;
+use schakel_engine::deliver::guard::Looks;
 use schakel_engine::health::Health;
 use schakel_engine::hub::{HookAddress, Hub, SourceConnection, Wake, WalkSettings};
 use schakel_store::{OpenOptions, Store};
@@ -90,6 +91,7 @@ pub(crate) async fn hub(name: &str) -> (Arc<Hub>, TempDir) {
         dice: Arc::new(Dice::seeded(1)),
         ids: Arc::new(IdMaker::new(1)),
         worker: "test".to_owned(),
+        looks: Looks::default(),
         wake: Wake::default(),
         health: Health::default(),
     };

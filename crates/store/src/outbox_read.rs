@@ -213,6 +213,30 @@ impl Store {
         self.db.read(sql).await?.iter().map(attempt_row).collect()
     }
 
+    /// Returns the highest number of an object of `kind` of which `sink` may hold anything by this database: one that was
+    /// tried at least once. 0 when nothing was.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn highest_tried(
+        &self,
+        tenant: TenantId,
+        sink: ConnectionId,
+        kind: ObjectKind,
+    ) -> Result<i64, StoreError> {
+        let sql = Sql::new(
+            self.db.dialect(),
+            "look for the highest object that was tried",
+            "SELECT object FROM delivery
+             WHERE tenant_id = $1 AND sink_id = $2 AND kind = $3
+                 AND (confirmed_version > 0 OR attempts > 0 OR state = 'claimed' OR is_uncertain OR remote_id IS NOT NULL)
+             ORDER BY object DESC LIMIT 1",
+        );
+        let sql = sql.arg(tenant.0).arg(sink.0).arg(kind.as_str());
+        let rows = self.db.read(sql).await?;
+        rows.first().map_or(Ok(0), |row| row.cells().int())
+    }
+
     /// Returns the earliest time at which a delivery to `sink` may be claimed or is held no longer.
     ///
     /// # Errors

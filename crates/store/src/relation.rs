@@ -8,7 +8,7 @@ use crate::db::{Conn, Row};
 use crate::error::StoreError;
 use crate::record::{key_of, put_key};
 use crate::rows::{MergeRow, RelationCounts, RelationRow};
-use crate::setting::one;
+use crate::setting::{self, one};
 use crate::sql::{Sql, insert_chunks, key_chunks, last_of_each};
 
 /// Reads relations; the columns in the order in which [`relation_row`] takes them.
@@ -104,7 +104,38 @@ impl Store {
         tx.commit().await?;
         Ok(number)
     }
+
+    /// Returns the highest number that was given under `name`, 0 before the first.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn number_given(&self, tenant: TenantId, name: &str) -> Result<i64, StoreError> {
+        let sql = Sql::new(self.db.dialect(), "look at numbers", NEXT);
+        let rows = self.db.read(sql.arg(tenant.0).arg(name)).await?;
+        Ok(rows.first().map_or(Ok(1), |row| row.cells().int())? - 1)
+    }
+
+    /// Lets the numbers of `name` go on above `highest`, and writes that down as the setting `setting`: both or nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongRows`] when other numbers than up to `given` were given meanwhile; [`StoreError::Driver`].
+    pub async fn skip_numbers(
+        &self,
+        tenant: TenantId,
+        name: &str,
+        (given, highest): (i64, i64),
+        setting: &str,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        let mut conn = tx.conn();
+        move_number(&mut conn, tenant, name, (given + 1, highest + 1)).await?;
+        setting::put(&mut conn, setting, highest.to_string().as_bytes()).await?;
+        tx.commit().await
+    }
 }
+
+/// Reads the number that a name would give next.
+const NEXT: &str = "SELECT next FROM number WHERE tenant_id = $1 AND name = $2";
 
 pub(crate) async fn next_numbers(
     conn: &mut Conn<'_>,
@@ -128,10 +159,7 @@ pub(crate) async fn next_number_of(
     tenant: TenantId,
     name: &str,
 ) -> Result<i64, StoreError> {
-    let sql = conn.sql(
-        "look at numbers",
-        "SELECT next FROM number WHERE tenant_id = $1 AND name = $2",
-    );
+    let sql = conn.sql("look at numbers", NEXT);
     let rows = conn.fetch(sql.arg(tenant.0).arg(name)).await?;
     rows.first().map_or(Ok(1), |row| row.cells().int())
 }

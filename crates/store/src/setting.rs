@@ -48,13 +48,7 @@ impl Store {
     /// [`StoreError::Driver`].
     pub async fn put_setting(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
-        let mut conn = tx.conn();
-        let sql = conn.sql(
-            "change a setting",
-            "INSERT INTO setting (name, value) VALUES ($1, $2)
-             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        );
-        conn.execute(sql.arg(name).arg(value)).await?;
+        put(&mut tx.conn(), name, value).await?;
         tx.commit().await
     }
 
@@ -120,6 +114,16 @@ impl Store {
             .await?;
         rows.first().map(|row| row.cells().text()).transpose()
     }
+}
+
+/// Writes the setting `name`.
+pub(crate) async fn put(conn: &mut Conn<'_>, name: &str, value: &[u8]) -> Result<(), StoreError> {
+    let sql = conn.sql(
+        "change a setting",
+        "INSERT INTO setting (name, value) VALUES ($1, $2)
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    );
+    conn.execute(sql.arg(name).arg(value)).await.map(|_| ())
 }
 
 /// Writes our place in the stream `name` of `connection`.

@@ -18,6 +18,7 @@ mod setup;
 mod structure;
 
 mod alive;
+mod highest;
 mod sink;
 
 pub use config::{ApiVersion, Settings};
@@ -83,6 +84,10 @@ impl Sink for Copernica {
 
     fn deliver<'a>(&'a self, cx: &'a Cx, work: &'a Work) -> BoxFuture<'a, Result<Receipt, ConnectorError>> {
         Box::pin(self.bring(cx, work))
+    }
+
+    fn highest<'a>(&'a self, cx: &'a Cx, above: i64) -> BoxFuture<'a, Result<Option<i64>, ConnectorError>> {
+        Box::pin(self.highest_number(cx, above))
     }
 
     fn look_up<'a>(

@@ -118,6 +118,13 @@ pub trait Sink: Send + Sync {
     /// Any [`ConnectorError`]; the engine decides what follows.
     fn deliver<'a>(&'a self, cx: &'a Cx, work: &'a Work) -> BoxFuture<'a, Result<Receipt, ConnectorError>>;
 
+    /// Reads the highest number under which a person stands in the sink, whoever wrote it, when it is above `above`; by one
+    /// call. Needs [`Sink::connect`] first.
+    ///
+    /// # Errors
+    /// Any [`ConnectorError`] of the call.
+    fn highest<'a>(&'a self, cx: &'a Cx, above: i64) -> BoxFuture<'a, Result<Option<i64>, ConnectorError>>;
+
     /// Reads what the sink holds under a natural key, all of them when there are several.
     ///
     /// # Errors

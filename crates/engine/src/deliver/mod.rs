@@ -5,6 +5,7 @@
 //! created (I14); the number of calls at once follows the sink's answers (A6).
 
 mod gauge;
+pub mod guard;
 mod send;
 
 pub use gauge::{Gauge, Reading};
@@ -12,7 +13,7 @@ pub use gauge::{Gauge, Reading};
 use std::sync::Arc;
 
 use schakel_core::connector::{ConnectorError, Receipt};
-use schakel_core::delivery::{Aimd, Decision, Pressure, Signal, block_wait_ms, decide};
+use schakel_core::delivery::{Aimd, Decision, Pressure, Signal, block_wait_ms, connect_wait_ms, decide};
 use schakel_core::id::ConnectionId;
 use schakel_core::limits;
 use schakel_core::time::Timestamp;
@@ -20,6 +21,7 @@ use schakel_store::{Claim, Claimed, Outcome, Settle, StoreError};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::hub::{Hub, SinkConnection};
+use guard::{LookError, Place};
 use send::Sent;
 
 /// The delivery loop of one sink; run one per sink and worker.
@@ -35,6 +37,10 @@ pub struct Loop {
     is_reconnect_due: bool,
     /// What just closed the sink and until when, to be written down.
     ailing: Option<(ConnectorError, Timestamp)>,
+    /// Whether the numbers that stand in the sink are known to be ours.
+    is_looked: bool,
+    /// How often looking at them failed in a row.
+    looks_failed: u32,
     /// What came back and is not settled yet.
     back: Vec<Sent>,
 }
@@ -60,6 +66,8 @@ impl Loop {
             is_ending: false,
             is_reconnect_due: false,
             ailing: None,
+            is_looked: false,
+            looks_failed: 0,
             back: Vec::new(),
         }
     }
@@ -97,7 +105,7 @@ impl Loop {
         while let Some(done) = self.calls.try_join_next() {
             self.take(done);
         }
-        let is_open = self.is_open(sink).await;
+        let is_open = self.is_open(sink).await?;
         let back = std::mem::take(&mut self.back);
         let settles = self.settle(sink, &back);
         self.tell_health(&back).await;
@@ -201,19 +209,51 @@ impl Loop {
         }
     }
 
-    /// Tells whether the sink may be called; after a block its structure is read anew first.
-    async fn is_open(&mut self, sink: &SinkConnection) -> bool {
+    /// Tells whether the sink may be called; after a block its structure is read anew first, and before the first delivery
+    /// the numbers that stand there.
+    async fn is_open(&mut self, sink: &SinkConnection) -> Result<bool, StoreError> {
         if self.is_ending || self.hub.clock.now() < self.blocked_until {
-            return false;
+            return Ok(false);
         }
         if self.is_reconnect_due {
             if let Err(error) = sink.sink.connect(&sink.cx).await {
                 self.block(self.hub.clock.now(), &error);
-                return false;
+                return Ok(false);
             }
             self.is_reconnect_due = false;
         }
-        true
+        Ok(self.is_looked || self.look(sink).await?)
+    }
+
+    /// Looks whether numbers stand in the sink that this database did not give; returns whether it is free of them.
+    async fn look(&mut self, sink: &SinkConnection) -> Result<bool, StoreError> {
+        let place = Place {
+            store: &self.hub.store,
+            tenant: self.hub.tenant,
+            name: &sink.name,
+            id: Some(sink.id),
+        };
+        let looked = guard::look(&place, sink.sink.as_ref(), &sink.cx).await;
+        let now = self.hub.clock.now();
+        match looked {
+            Ok(found) => {
+                self.hub.looks.note(self.sink, found);
+                self.hub.wake.inbox.notify_one();
+                self.is_looked = found.is_none();
+                match found {
+                    Some(strange) => self.block(now, &strange.into()),
+                    None => self.hub.note_well(self.sink).await,
+                }
+            }
+            Err(LookError::Store(error)) => return Err(error),
+            Err(LookError::Sink(error)) => {
+                self.looks_failed = self.looks_failed.saturating_add(1);
+                let wait_ms = connect_wait_ms(&error, self.looks_failed, self.hub.dice.roll());
+                self.blocked_until = now.plus_ms(wait_ms);
+                self.ailing = Some((error, self.blocked_until));
+            }
+        }
+        Ok(self.is_looked)
     }
 
     fn claim(&self, sink: &SinkConnection, is_open: bool) -> Option<Claim> {

@@ -20,6 +20,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::apply::{Fence, Stepped};
+use crate::deliver::guard::Giving;
 use crate::deliver::{Gauge, Loop};
 use crate::hub::Hub;
 use crate::intake::{self, Entrance};
@@ -37,6 +38,9 @@ const RECOVERY_US: i64 = 5_000_000;
 const NEWER_US: i64 = 60_000_000;
 /// How often carts whose time is over are looked for, in microseconds.
 const CARTS_US: i64 = 60_000_000;
+/// How long new persons wait after a start for the sinks to be looked at, in microseconds: a sink that is down holds up
+/// nothing else.
+const LOOK_US: i64 = 10_000_000;
 /// How long the right to apply holds without being renewed, in milliseconds.
 const APPLY_LEASE_MS: i64 = 15_000;
 /// How long a stage that keeps up waits before its next transaction, so that more shares it.
@@ -136,7 +140,12 @@ async fn apply_task(hub: Arc<Hub>, is_alone: bool, mut stopped: watch::Receiver<
     let mut right = Right::new(is_alone);
     let (mut begun, mut counted) = (None, BTreeSet::new());
     let (mut newer, mut carts) = (Newer::default(), Carts::default());
+    let mut numbers = Numbers::new(&hub);
     while !*stopped.borrow() {
+        if numbers.are_held(&hub) {
+            pause(&hub.wake.inbox, POLL, &mut stopped).await;
+            continue;
+        }
         let stepped = match right.hold(&hub).await {
             Ok(Some(fence)) if begun == Some(fence) => carts.step(&hub, fence).await,
             Ok(Some(fence)) => {
@@ -164,6 +173,41 @@ async fn apply_task(hub: Arc<Hub>, is_alone: bool, mut stopped: watch::Receiver<
                 }
             }
             Err(error) => store_failed("apply", &error, &mut stopped).await,
+        }
+    }
+}
+
+/// Whether persons may be given numbers: not while the numbers could still go on above strange ones in a sink, since
+/// those given now would be somebody else's there (`deliver::guard`). Nothing is lost meanwhile, the inbox takes it in.
+struct Numbers {
+    since_us: i64,
+    is_told: bool,
+}
+
+impl Numbers {
+    fn new(hub: &Hub) -> Self {
+        Self {
+            since_us: hub.clock.monotonic_us(),
+            is_told: false,
+        }
+    }
+
+    fn are_held(&mut self, hub: &Hub) -> bool {
+        let was_told = self.is_told;
+        self.is_told = false;
+        match hub.looks.giving(hub.routes.iter().map(|route| route.sink)) {
+            Giving::Free => false,
+            Giving::Unknown => hub.clock.monotonic_us() - self.since_us < LOOK_US,
+            Giving::Held => {
+                self.is_told = true;
+                if !was_told {
+                    tracing::error!(
+                        code = "SCH-0506",
+                        "events are received and wait: persons get no numbers before it is decided what happens to those in the sink"
+                    );
+                }
+                true
+            }
         }
     }
 }

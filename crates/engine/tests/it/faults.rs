@@ -139,6 +139,7 @@ async fn one_more_person(world: &mut World, id: i64) -> u64 {
 #[tokio::test]
 async fn a_sink_that_asks_for_a_pause_gets_one_from_all_deliveries() {
     let mut world = World::new().await;
+    world.looked().await;
     world.copernica.set_faults(Faults {
         retry_after_s: 60,
         ..Faults::default().with(FaultKind::TooManyRetryAfter, 100.0)
@@ -155,6 +156,7 @@ async fn a_sink_that_asks_for_a_pause_gets_one_from_all_deliveries() {
 #[tokio::test]
 async fn a_sink_that_is_down_is_left_alone_but_for_one_probe() {
     let mut world = World::new().await;
+    world.looked().await;
     let down = Faults::default().with(FaultKind::Overload503, 100.0);
     world.copernica.set_faults(down);
     let failures = i64::from(limits::BREAKER_FAILURES);

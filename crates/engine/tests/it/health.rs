@@ -113,6 +113,7 @@ async fn a_sink_that_cannot_be_connected_is_told_until_it_can() {
 #[tokio::test]
 async fn a_sink_that_goes_down_under_load_is_told_once_and_struck_out_when_it_is_back() {
     let mut world = World::new().await;
+    world.looked().await;
     world
         .copernica
         .set_faults(Faults::default().with(FaultKind::Overload503, 100.0));

@@ -27,5 +27,6 @@ mod poison;
 mod routes;
 mod samples;
 mod story;
+mod strange;
 mod ties;
 mod world;

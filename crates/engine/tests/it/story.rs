@@ -8,6 +8,7 @@ use crate::world::World;
 #[tokio::test]
 async fn an_order_becomes_one_profile_with_its_order_and_rows() {
     let mut world = World::new().await;
+    world.looked().await;
     let before = world.copernica.counts().calls;
     let person = customer(11, "registered", "Jan@Example.org", 5);
     world
@@ -115,6 +116,7 @@ async fn rows_get_their_picture_by_one_fetch_per_product() {
         });
         world.webhook("orders/created", id, &payload).await;
     }
+    world.looked().await;
     let before = world.copernica.counts().calls;
     // The clock stands still: once the picture is there, no row waits any longer.
     world.run().await;

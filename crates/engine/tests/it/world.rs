@@ -88,10 +88,45 @@ impl World {
         started
     }
 
+    /// Stops the hub and starts it again a minute later before the same account, with the database file that `change` gives
+    /// for the one of now; none begins anew.
+    pub async fn restarted(self, change: impl FnOnce(Vec<u8>) -> Option<Vec<u8>>) -> Self {
+        let Self {
+            hub,
+            clock,
+            copernica,
+            _folder: folder,
+            ..
+        } = self;
+        hub.store.close().await;
+        let file = folder.path().join("hub.db");
+        let before = std::fs::read(&file).unwrap();
+        for beside in ["", "-wal", "-shm"] {
+            // Those beside it are only there while it is open.
+            let _ = std::fs::remove_file(folder.path().join(format!("hub.db{beside}")));
+        }
+        if let Some(bytes) = change(before) {
+            std::fs::write(&file, bytes).unwrap();
+        }
+        clock.advance_ms(60_000);
+        let url = file.display().to_string();
+        Self::before(copernica, clock, (&url, folder), |_| {}).await
+    }
+
     async fn on(url: &str, folder: schakel_testkit::TempDir, change: impl FnOnce(&mut Hub)) -> Self {
         let clock = ManualClock::at(Timestamp::parse_rfc3339("2026-05-12T13:00:00+02:00").unwrap());
         let copernica =
             simulated::Simulator::new(simulated::Options::default(), Arc::new(Shared(clock.clone())), 7);
+        Self::before(copernica, clock, (url, folder), change).await
+    }
+
+    /// Starts a hub before an account that is there.
+    async fn before(
+        copernica: simulated::Simulator,
+        clock: ManualClock,
+        (url, folder): (&str, schakel_testkit::TempDir),
+        change: impl FnOnce(&mut Hub),
+    ) -> Self {
         let shop = Arc::new(Mutex::new(living_shop()));
         let refusal = Refusal::default();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -258,6 +293,11 @@ impl World {
     /// Applies what waits, without delivering.
     pub async fn apply(&self) {
         while apply::step(&self.hub, Fence::Alone).await.unwrap().events > 0 {}
+    }
+
+    /// Lets the hub look at the numbers that stand in the account, which it does before its first delivery.
+    pub async fn looked(&mut self) {
+        self.delivery.step().await.unwrap();
     }
 
     /// Runs every stage until nothing is left to do now; waits of the future are left alone.

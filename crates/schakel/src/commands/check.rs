@@ -1,9 +1,11 @@
 //! `schakel check`: configuration, credentials, permissions. Changes nothing.
 
-use schakel_core::connector::{CheckLine, CheckReport, Sink, Source};
+use schakel_connectors::copernica::Copernica;
+use schakel_core::connector::{CheckLine, CheckReport, Cx, Sink, Source};
+use schakel_store::Store;
 use serde::Serialize;
 
-use super::open_if_there;
+use super::{numbers, open_if_there};
 use crate::config::Config;
 use crate::error::{Exit, Failure, Side};
 use crate::output::Output;
@@ -33,10 +35,7 @@ pub(crate) async fn run(config: &Config, output: Output) -> anyhow::Result<Exit>
         found.push(say(name, report, &mut exit, output));
     }
     for (name, sink) in &sinks {
-        let report = sink
-            .check(&cx)
-            .await
-            .map_err(|error| Failure::of_call(name, Side::Sink, error));
+        let report = account(store.as_ref(), name, sink, &cx).await;
         found.push(say(name, report, &mut exit, output));
     }
     if let Some(store) = store {
@@ -44,6 +43,23 @@ pub(crate) async fn run(config: &Config, output: Output) -> anyhow::Result<Exit>
     }
     output.value(&serde_json::json!({ "warnings": config.warnings, "connections": found }));
     Ok(exit)
+}
+
+/// Tests an account, and whether the numbers that stand there are ours: by a database that is there.
+async fn account(
+    store: Option<&Store>,
+    name: &str,
+    sink: &Copernica,
+    cx: &Cx,
+) -> Result<CheckReport, Failure> {
+    let report = sink.check(cx).await;
+    let mut report = report.map_err(|error| Failure::of_call(name, Side::Sink, error))?;
+    if let Some(store) = store
+        && report.is_good()
+    {
+        report.lines.extend(numbers::line(store, name, sink, cx).await?);
+    }
+    Ok(report)
 }
 
 fn say(name: &str, report: Result<CheckReport, Failure>, exit: &mut Exit, output: Output) -> Found {
@@ -82,14 +98,19 @@ fn say(name: &str, report: Result<CheckReport, Failure>, exit: &mut Exit, output
 pub(super) fn say_report(name: &str, report: &CheckReport, output: Output) {
     output.line(format!("{name}: {}", report.identity));
     for line in &report.lines {
-        let word = word_of(line);
-        let note = if line.note.is_empty() {
-            String::new()
-        } else {
-            format!(": {}", line.note)
-        };
-        output.line(format!("  {word:<8} {}{note}", line.subject));
+        say_line(line, output);
     }
+}
+
+/// Prints one test.
+pub(super) fn say_line(line: &CheckLine, output: Output) {
+    let word = word_of(line);
+    let note = if line.note.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", line.note)
+    };
+    output.line(format!("  {word:<8} {}{note}", line.subject));
 }
 
 /// Gives the word for how a test went: what merely was not tested is neither granted nor off.

@@ -9,6 +9,7 @@ mod dead;
 mod demo;
 mod doctor;
 mod explain;
+mod numbers;
 mod plan;
 mod preview;
 mod quarantine;

@@ -2,6 +2,7 @@
 //!
 //! Every step can be repeated: what is there and right is kept.
 
+use schakel_connectors::copernica::Copernica;
 use schakel_connectors::lightspeed::Lightspeed;
 use schakel_core::connector::{
     CheckReport, ConnectorError, Cx, Registration, SetupStep, Sink, Source, StepState,
@@ -9,8 +10,8 @@ use schakel_core::connector::{
 use schakel_store::{OpenOptions, Store};
 use serde::Serialize;
 
-use super::check::say_report;
-use super::open;
+use super::check::{say_line, say_report};
+use super::{numbers, open};
 use crate::cli::SetupArgs;
 use crate::config::{Config, ConnectionConfig};
 use crate::error::{Exit, Failure, Side};
@@ -25,6 +26,9 @@ struct Done {
     connection: String,
     report: Option<CheckReport>,
     steps: Vec<SetupStep>,
+    /// What was decided about RelationIDs that stood there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adopted: Option<String>,
     webhooks: Option<Registration>,
     /// Webhooks to a path that was replaced, which were removed.
     moved: usize,
@@ -35,6 +39,9 @@ struct Done {
 pub(crate) async fn run(config: &Config, args: &SetupArgs, output: Output) -> anyhow::Result<Exit> {
     if let Some(name) = &args.rotate_hook {
         is_rotatable(config, name)?;
+    }
+    if let Some(name) = &args.adopt {
+        is_account(config, name)?;
     }
     let store = open(config, OpenOptions::default()).await?;
     let key = HubKey::open(&store, &config.hub.key, &config.hub.data).await?;
@@ -51,7 +58,13 @@ pub(crate) async fn run(config: &Config, args: &SetupArgs, output: Output) -> an
             connection: name.clone(),
             ..Done::default()
         };
-        let end = prepare_sink(name, sink, &cx, &mut done, output).await;
+        let account = Account {
+            name,
+            sink,
+            store: &store,
+            is_adopted: args.adopt.as_deref() == Some(name),
+        };
+        let end = prepare_sink(&account, &cx, &mut done, output).await;
         note(&store, &cx, name, &end).await?;
         all.push(ended(done, end, &mut exit, output));
     }
@@ -99,6 +112,15 @@ fn is_rotatable(config: &Config, name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Refuses to adopt what stands in no account.
+fn is_account(config: &Config, name: &str) -> Result<(), Failure> {
+    if matches!(config.connection(name), Some(ConnectionConfig::Copernica(_))) {
+        return Ok(());
+    }
+    let text = format!("`--adopt {name}` names no connection that takes data");
+    Err(Failure::usage("SCH-0106", text).hint("`schakel config show` lists the connections with their names"))
+}
+
 /// Notes that a connection was prepared, so that `preview` can tell which routes are live.
 async fn note(store: &Store, cx: &Cx, name: &str, end: &Result<Exit, Failure>) -> anyhow::Result<()> {
     if matches!(end, Ok(Exit::Good)) {
@@ -130,13 +152,22 @@ impl Shop<'_> {
     }
 }
 
+/// An account whose structure is made.
+struct Account<'a> {
+    name: &'a str,
+    sink: &'a Copernica,
+    store: &'a Store,
+    /// The RelationIDs that stand there are adopted.
+    is_adopted: bool,
+}
+
 async fn prepare_sink(
-    name: &str,
-    sink: &impl Sink,
+    account: &Account<'_>,
     cx: &Cx,
     done: &mut Done,
     output: Output,
 ) -> Result<Exit, Failure> {
+    let (name, sink) = (account.name, account.sink);
     let failed = |error| Failure::of_call(name, Side::Sink, error);
     let report = sink.check(cx).await.map_err(failed)?;
     say_report(name, &report, output);
@@ -149,6 +180,7 @@ async fn prepare_sink(
     done.steps = sink.setup(cx).await.map_err(failed)?;
     let count = |state| done.steps.iter().filter(|step| step.state == state).count();
     let (kept, created) = (count(StepState::Kept), count(StepState::Created));
+    let has_differences = count(StepState::Differs) > 0;
     output.line(format!(
         "  structure: {created} created, {kept} were there and right"
     ));
@@ -164,11 +196,38 @@ async fn prepare_sink(
         };
         output.line(format!("  {word:<8} {}: {}", step.subject, step.note));
     }
-    Ok(if count(StepState::Differs) > 0 {
-        Exit::Findings
-    } else {
+    let is_ours = compare_numbers(account, cx, done, output).await?;
+    Ok(if is_ours && !has_differences {
         Exit::Good
+    } else {
+        Exit::Findings
     })
+}
+
+/// Says whether RelationIDs stand there that this database did not give, or adopts them; returns whether all is well.
+async fn compare_numbers(
+    account: &Account<'_>,
+    cx: &Cx,
+    done: &mut Done,
+    output: Output,
+) -> Result<bool, Failure> {
+    let Account {
+        name, sink, store, ..
+    } = *account;
+    if account.is_adopted {
+        let said = numbers::adopt(store, name, sink, cx).await?;
+        output.line(format!("  {said}"));
+        done.adopted = Some(said);
+    }
+    let Some(line) = numbers::line(store, name, sink, cx).await? else {
+        return Ok(true);
+    };
+    say_line(&line, output);
+    let is_ours = line.is_granted;
+    if let Some(report) = &mut done.report {
+        report.lines.push(line);
+    }
+    Ok(is_ours)
 }
 
 /// The outer failure is the store's, the inner one the shop's.

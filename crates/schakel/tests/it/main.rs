@@ -14,6 +14,7 @@ mod history;
 mod hooks;
 mod kill;
 mod kill_history;
+mod lost;
 mod periods;
 mod process;
 mod sandbox;

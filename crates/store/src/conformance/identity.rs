@@ -16,6 +16,7 @@ on_both! {
     counting_stops_at_a_hundred,
     scopes_do_not_meet,
     numbers_are_never_given_twice,
+    numbers_skip_what_stands_elsewhere_unless_others_were_given,
     relations_lead_on_and_are_counted,
     merges_are_found_from_both_sides,
 }
@@ -175,6 +176,27 @@ async fn numbers_are_never_given_twice(store: Store) {
     for expected in 1..=3 {
         assert_eq!(store.next_number(TENANT, "process").await.unwrap(), expected);
     }
+}
+
+async fn numbers_skip_what_stands_elsewhere_unless_others_were_given(store: Store) {
+    assert_eq!(store.number_given(TENANT, "relation").await.unwrap(), 0);
+    store
+        .skip_numbers(TENANT, "relation", (0, 406), "adopted/mail")
+        .await
+        .unwrap();
+    assert_eq!(store.number_given(TENANT, "relation").await.unwrap(), 406);
+    assert_eq!(store.next_number(TENANT, "relation").await.unwrap(), 407);
+    let late = store
+        .skip_numbers(TENANT, "relation", (406, 500), "adopted/mail")
+        .await;
+    assert!(late.is_err(), "407 was given meanwhile");
+    assert_eq!(store.number_given(TENANT, "relation").await.unwrap(), 407);
+    let written = store.setting("adopted/mail").await.unwrap();
+    assert_eq!(
+        written.as_deref(),
+        Some(b"406".as_slice()),
+        "nothing of it is left"
+    );
 }
 
 async fn relations_lead_on_and_are_counted(store: Store) {

@@ -18,6 +18,7 @@ on_both! {
     counts_follow_the_states,
     pages_cover_a_kind_once,
     the_earliest_due_time_is_found,
+    the_highest_object_that_was_tried_is_known,
 }
 
 pub(super) async fn write(store: &Store, rows: &[DeliveryRow]) {
@@ -295,4 +296,33 @@ async fn the_earliest_due_time_is_found(store: Store) {
     };
     write(&store, &[profile(8), held, child(1, ObjectKind::Order, 8, 8)]).await;
     assert_eq!(store.next_due(TENANT, SINK).await.unwrap(), Some(at(3)));
+}
+
+async fn the_highest_object_that_was_tried_is_known(store: Store) {
+    let highest = async || {
+        let found = store.highest_tried(TENANT, SINK, ObjectKind::Relation).await;
+        found.unwrap()
+    };
+    assert_eq!(highest().await, 0);
+    write(&store, &[profile(1), profile(2), profile(3)]).await;
+    assert_eq!(highest().await, 0, "what is only planned was not tried");
+    let mut next = ids();
+    let claimed = store
+        .deliver_step(TENANT, SINK, &[], Some(&claim(9, 2)), &mut next)
+        .await
+        .unwrap();
+    let tried = claimed.iter().map(|one| one.object).max().unwrap();
+    assert_eq!(
+        (highest().await, claimed.len()),
+        (tried, 2),
+        "a claim may have been sent"
+    );
+    let done = settle(&claimed[0], 10, confirmed(77, None));
+    store
+        .deliver_step(TENANT, SINK, &[done], None, &mut next)
+        .await
+        .unwrap();
+    assert_eq!(highest().await, tried);
+    let other = store.highest_tried(TENANT, schakel_core::id::ConnectionId(99), ObjectKind::Relation);
+    assert_eq!(other.await.unwrap(), 0);
 }

@@ -22,6 +22,7 @@ use schakel_engine::admit::Admission;
 use schakel_engine::apply::{self, Fence};
 use schakel_engine::budget::{BudgetDoor, Ledger, Owner};
 use schakel_engine::clock::Dice;
+use schakel_engine::deliver::guard::Looks;
 use schakel_engine::deliver::{Gauge, Loop};
 use schakel_engine::fetch;
 use schakel_engine::health::Health;
@@ -510,6 +511,7 @@ fn hub(setting: &Setting, starts: u16, store: Store, clock: &Own, doors: Arc<dyn
         dice: Arc::new(Dice::seeded(11)),
         ids: Arc::new(IdMaker::new(starts)),
         worker: format!("worker-{starts}"),
+        looks: Looks::default(),
         wake: Wake::default(),
         health: Health::default(),
     }

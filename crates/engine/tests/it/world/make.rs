@@ -13,6 +13,7 @@ use schakel_core::time::{ManualClock, Zone};
 use schakel_engine::admit::Admission;
 use schakel_engine::budget::Ledger;
 use schakel_engine::clock::Dice;
+use schakel_engine::deliver::guard::Looks;
 use schakel_engine::health::Health;
 use schakel_engine::hub::{HookAddress, Hub, Route, SinkConnection, SourceConnection, Wake, WalkSettings};
 use schakel_store::Store;
@@ -91,6 +92,7 @@ pub fn hub(store: Store, clock: &ManualClock, cx: Cx) -> Hub {
         dice: Arc::new(Dice::seeded(11)),
         ids: Arc::new(IdMaker::new(1)),
         worker: "worker-1".to_owned(),
+        looks: Looks::default(),
         wake: Wake::default(),
         health: Health::default(),
     }

@@ -1,0 +1,214 @@
+//! The numbers of persons in a sink: before anything is delivered, none may stand there that this database did not give.
+//!
+//! A RelationID is what a sink finds a person by. A database that was lost and begun anew, or restored from an older copy,
+//! gives numbers again that stand in the sink already: each delivery would overwrite another person, and nobody could
+//! tell later. So every process looks once, by one call, before its first delivery. What it finds is compared with the
+//! highest number that this database ever tried there, since an attempt is committed before its first byte leaves (I13).
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use schakel_core::connector::{ConnectorError, Cx, Sink};
+use schakel_core::delivery::ObjectKind;
+use schakel_core::id::{ConnectionId, TenantId};
+use schakel_store::{Store, StoreError};
+
+/// The name of the numbers of persons in the store.
+pub const NUMBERS: &str = "relation";
+
+/// How often the highest number is asked for again while the sink is filled by somebody else.
+const ROUNDS_MAX: usize = 5;
+
+/// A sink, as far as its numbers are looked at.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// The store of this hub.
+    pub store: &'a Store,
+    /// Whose data this is.
+    pub tenant: TenantId,
+    /// Its name in the configuration.
+    pub name: &'a str,
+    /// Its id; `None` when this database never knew it.
+    pub id: Option<ConnectionId>,
+}
+
+impl Place<'_> {
+    /// Returns up to which number the sink may be filled without anything being wrong.
+    async fn known(&self) -> Result<i64, StoreError> {
+        let adopted = self.store.setting(&adopted(self.name)).await?;
+        let adopted = adopted.and_then(|bytes| String::from_utf8(bytes).ok());
+        let adopted = adopted.and_then(|text| text.parse().ok()).unwrap_or(0);
+        let tried = match self.id {
+            Some(id) => {
+                let kind = ObjectKind::Relation;
+                self.store.highest_tried(self.tenant, id, kind).await?
+            }
+            None => 0,
+        };
+        Ok(tried.max(adopted))
+    }
+
+    async fn given(&self) -> Result<i64, StoreError> {
+        self.store.number_given(self.tenant, NUMBERS).await
+    }
+}
+
+/// The setting that says up to which number the profiles of a sink were left to themselves.
+fn adopted(name: &str) -> String {
+    format!("adopted/{name}")
+}
+
+/// Numbers that stand in a sink and that this database did not give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Strange {
+    /// The highest number that stands there.
+    pub highest: i64,
+    /// The highest number that this database may have written there; 0 when it never wrote.
+    pub known: i64,
+    /// The highest number that this database gave to anybody.
+    pub given: i64,
+}
+
+impl Strange {
+    /// Tells whether every number that this database gave is known there, so that it can go on above the strange ones.
+    #[must_use]
+    pub const fn is_adoptable(&self) -> bool {
+        self.given <= self.known
+    }
+}
+
+impl From<Strange> for ConnectorError {
+    fn from(strange: Strange) -> Self {
+        let Strange { highest, known, .. } = strange;
+        let whose = match known {
+            0 => "this database never wrote any: it is new, or the old one was lost".to_owned(),
+            known => format!(
+                "this database never wrote one above {known}: it is an older copy, or another hub writes there"
+            ),
+        };
+        Self::NotOurs(format!(
+            "profiles with RelationIDs up to {highest} stand there, and {whose}. Nothing is delivered, as each number would \
+             overwrite another person (SCH-0506)"
+        ))
+    }
+}
+
+/// Why a look did not come to an end.
+#[derive(Debug)]
+pub enum LookError {
+    /// The store failed.
+    Store(StoreError),
+    /// The sink did.
+    Sink(ConnectorError),
+}
+
+impl From<StoreError> for LookError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<ConnectorError> for LookError {
+    fn from(error: ConnectorError) -> Self {
+        Self::Sink(error)
+    }
+}
+
+/// Looks for numbers in a sink that this database did not give, by one call; `None` when there are none. The sink must be
+/// connected.
+///
+/// # Errors
+/// [`LookError`].
+pub async fn look(place: &Place<'_>, sink: &dyn Sink, cx: &Cx) -> Result<Option<Strange>, LookError> {
+    let above = place.known().await?;
+    let Some(highest) = sink.highest(cx, above).await? else {
+        return Ok(None);
+    };
+    // Read again: another process may have delivered meanwhile.
+    let (known, given) = (place.known().await?, place.given().await?);
+    Ok((highest > known).then_some(Strange {
+        highest,
+        known,
+        given,
+    }))
+}
+
+/// What became of a wish to go on above the numbers that stand in a sink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adopted {
+    /// Nothing strange stands there.
+    Nothing,
+    /// New persons get numbers above `highest`.
+    Above(Strange),
+    /// This database gave numbers already that may be others' there; nothing was changed.
+    TooLate(Strange),
+}
+
+/// Lets the numbers of this database go on above those that stand in a sink. Profiles that stand there are left alone for
+/// good: nobody of this database has their numbers, then or later.
+///
+/// # Errors
+/// [`LookError`]; nothing was changed then.
+pub async fn adopt(place: &Place<'_>, sink: &dyn Sink, cx: &Cx) -> Result<Adopted, LookError> {
+    let Some(mut strange) = look(place, sink, cx).await? else {
+        return Ok(Adopted::Nothing);
+    };
+    // An order that the sink passes over must not hide a higher one.
+    for round in 1.. {
+        match sink.highest(cx, strange.highest).await? {
+            None => break,
+            Some(_) if round >= ROUNDS_MAX => {
+                let text = "somebody else makes profiles there at this moment".to_owned();
+                return Err(ConnectorError::NotOurs(text).into());
+            }
+            Some(higher) => strange.highest = higher,
+        }
+    }
+    if !strange.is_adoptable() {
+        return Ok(Adopted::TooLate(strange));
+    }
+    let numbers = (strange.given, strange.highest.max(strange.given));
+    let setting = adopted(place.name);
+    place
+        .store
+        .skip_numbers(place.tenant, NUMBERS, numbers, &setting)
+        .await?;
+    Ok(Adopted::Above(strange))
+}
+
+/// What the looks of this process found.
+#[derive(Debug, Default)]
+pub struct Looks(Mutex<BTreeMap<ConnectionId, Option<Strange>>>);
+
+/// Whether persons may be given numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Giving {
+    /// Nothing speaks against it.
+    Free,
+    /// Some sink was not looked at yet.
+    Unknown,
+    /// Strange numbers stand in a sink, and the numbers could still go on above them.
+    Held,
+}
+
+impl Looks {
+    /// Notes what stands in `sink`.
+    pub(super) fn note(&self, sink: ConnectionId, found: Option<Strange>) {
+        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        looks.insert(sink, found);
+    }
+
+    /// Tells whether persons may be given numbers, as far as these sinks are concerned.
+    pub fn giving(&self, sinks: impl IntoIterator<Item = ConnectionId>) -> Giving {
+        let looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut giving = Giving::Free;
+        for sink in sinks {
+            match looks.get(&sink) {
+                Some(Some(strange)) if strange.is_adoptable() => return Giving::Held,
+                Some(_) => {}
+                None => giving = Giving::Unknown,
+            }
+        }
+        giving
+    }
+}

@@ -1,0 +1,107 @@
+//! The numbers of persons that stand in an account: said by `check` and `setup`, decided on by `setup --adopt`.
+
+use schakel_connectors::copernica::Copernica;
+use schakel_core::connector::{CheckLine, ConnectorError, Cx, Sink};
+use schakel_engine::deliver::guard::{self, Adopted, LookError, Place, Strange};
+use schakel_store::Store;
+
+use crate::error::{Failure, Side};
+use crate::wiring::TENANT;
+
+/// What the line of a report is about.
+const SUBJECT: &str = "RelationIDs: ours";
+
+/// What can be done about strange numbers.
+const WAYS: &str = "Ways out: put the database of this hub back from its newest copy; or let `database` name a new database in Copernica, which setup creates; or `schakel setup --adopt` (docs/errors/SCH-0506.md)";
+
+/// Says whether the account `name` holds RelationIDs that `store` did not give; `None` while it holds nothing of ours.
+///
+/// # Errors
+/// When the account or the store fails.
+pub(super) async fn line(
+    store: &Store,
+    name: &str,
+    sink: &Copernica,
+    cx: &Cx,
+) -> Result<Option<CheckLine>, Failure> {
+    let failed = |error| Failure::of_call(name, Side::Sink, error);
+    match sink.connect(cx).await {
+        Ok(()) => {}
+        Err(ConnectorError::Structure(_)) => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    }
+    let place = place(store, name).await?;
+    let looked = guard::look(&place, sink, cx).await;
+    let found = looked.map_err(|error| of_look(name, error))?;
+    Ok(Some(CheckLine {
+        subject: SUBJECT.to_owned(),
+        is_required: true,
+        is_tested: true,
+        is_granted: found.is_none(),
+        note: found.map_or_else(String::new, |strange| {
+            format!("{}. {WAYS}", ConnectorError::from(strange))
+        }),
+    }))
+}
+
+/// Lets the numbers of `store` go on above those in the account `name`; says what became of it.
+///
+/// # Errors
+/// `SCH-0506` when numbers were given already that stand there; those of [`line`].
+pub(super) async fn adopt(store: &Store, name: &str, sink: &Copernica, cx: &Cx) -> Result<String, Failure> {
+    sink.connect(cx)
+        .await
+        .map_err(|error| Failure::of_call(name, Side::Sink, error))?;
+    let place = place(store, name).await?;
+    let adopted = guard::adopt(&place, sink, cx).await;
+    match adopted.map_err(|error| of_look(name, error))? {
+        Adopted::Nothing => Ok("adopted: nothing, no strange RelationIDs stand there".to_owned()),
+        Adopted::Above(strange) => Ok(done(strange)),
+        Adopted::TooLate(strange) => Err(too_late(name, strange)),
+    }
+}
+
+fn done(Strange { highest, known, .. }: Strange) -> String {
+    format!(
+        "adopted: new persons get RelationIDs above {highest}. Profiles with a RelationID from {} to {highest} stay as they are: \
+         this hub never writes to them, and everybody of the shop who is not known below gets a new profile beside the old \
+         one, with all orders. Leave the old ones out of selections, or remove them in Copernica, before the next mailing",
+        known + 1
+    )
+}
+
+fn too_late(
+    name: &str,
+    Strange {
+        highest,
+        known,
+        given,
+    }: Strange,
+) -> Failure {
+    let text = format!(
+        "the RelationIDs of \"{name}\" cannot be adopted: this database gave the numbers {} to {given} to persons already, and \
+         profiles up to {highest} stand there",
+        known + 1
+    );
+    let hint = "use an empty database in Copernica; or, where this hub never delivered anything, stop it, move its folder of \
+                data away but for `hub.key`, run `schakel setup --adopt` and start it: it reads the shop anew";
+    Failure::new("SCH-0506", text).hint(hint)
+}
+
+async fn place<'a>(store: &'a Store, name: &'a str) -> Result<Place<'a>, Failure> {
+    let rows = store.connections(TENANT).await?;
+    let id = rows.iter().find(|row| row.name == name).map(|row| row.id);
+    Ok(Place {
+        store,
+        tenant: TENANT,
+        name,
+        id,
+    })
+}
+
+fn of_look(name: &str, error: LookError) -> Failure {
+    match error {
+        LookError::Store(error) => error.into(),
+        LookError::Sink(error) => Failure::of_call(name, Side::Sink, error),
+    }
+}
