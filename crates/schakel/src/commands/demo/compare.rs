@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use schakel_core::delivery::{ObjectKind, Value, Wish};
 use schakel_core::id::{ConnectionId, DeliveryId, TenantId};
-use schakel_core::preset::{Preset, Table, agrees};
+use schakel_core::preset::{Field, Preset, Table, agrees};
 use schakel_sandbox::copernica::{RowView, Simulator};
 use schakel_store::{DeliveryRow, Store, StoreError};
 use serde::Serialize;
@@ -170,7 +170,7 @@ fn check(
         .iter()
         .zip(&values)
         .zip(&remote.fields)
-        .filter(|((field, wanted), held)| !agrees(field, wanted, held))
+        .filter(|((field, wanted), held)| differs(field, wanted, held))
         .map(|((field, _), _)| &*field.name)
         .collect();
     if !differing.is_empty() {
@@ -181,9 +181,40 @@ fn check(
     }
 }
 
+/// Tells whether the account holds another value than is wanted. The hub's own times cause no call by themselves
+/// (architecture §3, Hub-owned values): what changed and changed back before it was sent keeps its earlier time there.
+fn differs(field: &Field, wanted: &Value, held: &str) -> bool {
+    let is_earlier = || matches!(wanted, Value::Text(wanted) if !held.is_empty() && held < wanted.as_str());
+    !agrees(field, wanted, held) && (field.is_counted || !is_earlier())
+}
+
 fn tell(figures: &mut SinkFigures, difference: String) {
     figures.mismatches += 1;
     if figures.told.len() < TOLD {
         figures.told.push(difference);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_earlier_time_of_the_hubs_own_is_no_difference() {
+        let preset = Preset::bookerz();
+        let orders = preset.table(ObjectKind::Order).unwrap();
+        let differs = |name: &str, wanted: &str, held: &str| {
+            let field = orders.fields.iter().find(|field| &*field.name == name).unwrap();
+            differs(field, &Value::Text(wanted.into()), held)
+        };
+        let (early, late) = ("2026-05-12 13:00:00", "2026-05-12 13:00:01");
+        assert!(!differs("BookerzUpdatedAt", late, late));
+        assert!(
+            !differs("BookerzUpdatedAt", late, early),
+            "it changed and changed back"
+        );
+        assert!(differs("BookerzUpdatedAt", early, late), "nobody wrote that");
+        assert!(differs("BookerzUpdatedAt", late, ""));
+        assert!(differs("UpdatedAt", late, early), "the shop's time counts");
     }
 }

@@ -147,7 +147,7 @@ async fn start_shop(args: &DemoArgs) -> anyhow::Result<(shop::Simulator, Served)
         per_second: 100_000,
         webhooks: shop::WebhookOptions {
             // A platform of many shops sends many webhooks at once; what waits for one commit shares it.
-            concurrency: 96,
+            concurrency: 160,
             retry_wait_ms: 200,
             ..shop::WebhookOptions::default()
         },
