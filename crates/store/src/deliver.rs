@@ -3,6 +3,7 @@
 use schakel_core::id::{ConnectionId, TenantId};
 
 use crate::Store;
+use crate::db::Tx;
 use crate::error::StoreError;
 use crate::rows::{Claim, Claimed, Settle};
 use crate::{claim, settle};
@@ -67,14 +68,43 @@ impl Store {
                 return Ok(Vec::new());
             }
         }
-        let mut tx = self.db.begin().await?;
-        let mut conn = tx.conn();
+        self.deliver_turn()
+            .await?
+            .step((tenant, sink), settles, claim, ids)
+            .await
+    }
+
+    /// Waits for its turn to settle and claim, so that the caller can take what comes back meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn deliver_turn(&self) -> Result<DeliverTx, StoreError> {
+        Ok(DeliverTx(self.db.begin().await?))
+    }
+}
+
+/// A transaction that settles and claims; dropped it changes nothing.
+pub struct DeliverTx(Tx);
+
+impl DeliverTx {
+    /// Settles and claims, and commits; see [`Store::deliver_step`].
+    ///
+    /// # Errors
+    /// See [`Store::deliver_step`].
+    pub async fn step(
+        mut self,
+        (tenant, sink): (TenantId, ConnectionId),
+        settles: &[Settle],
+        claim: Option<&Claim>,
+        ids: &mut (dyn FnMut() -> i64 + Send),
+    ) -> Result<Vec<Claimed>, StoreError> {
+        let mut conn = self.0.conn();
         settle::settle(&mut conn, tenant, sink, settles).await?;
         let claimed = match claim {
             Some(claim) => claim::claim(&mut conn, claim, ids).await?,
             None => Vec::new(),
         };
-        tx.commit().await?;
+        self.0.commit().await?;
         Ok(claimed)
     }
 }

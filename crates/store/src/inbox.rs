@@ -9,7 +9,7 @@ use schakel_core::record::RecordKey;
 
 use crate::Store;
 use crate::counter::Totals;
-use crate::db::{Conn, contradiction};
+use crate::db::{Conn, Tx, contradiction};
 use crate::error::StoreError;
 use crate::fetch::number_of;
 use crate::rows::{Finished, Inserted, ProblemRow, QuarantineFilter};
@@ -21,6 +21,24 @@ pub(crate) const RECEIVED: &str = "received";
 pub(crate) const DUPLICATE: &str = "duplicate";
 /// First part of the totals of what was refused at the door; the reason follows.
 pub(crate) const REJECTED: &str = "rejected/";
+
+/// A transaction that stores events (T0); dropped it changes nothing.
+pub struct IntakeTx(Tx);
+
+impl IntakeTx {
+    /// Stores `events` and commits; see [`Store::insert_events`].
+    ///
+    /// # Errors
+    /// See [`Store::insert_events`].
+    pub async fn insert(mut self, events: &[Event]) -> Result<Vec<Inserted>, StoreError> {
+        let mut totals = Totals::default();
+        let mut conn = self.0.conn();
+        let inserted = insert(&mut conn, &mut totals, events).await?;
+        totals.flush(&mut conn).await?;
+        self.0.commit().await?;
+        Ok(inserted)
+    }
+}
 
 impl Store {
     /// Stores `events` in one transaction (T0); when this returns they are durable.
@@ -34,13 +52,15 @@ impl Store {
         if events.is_empty() {
             return Ok(Vec::new());
         }
-        let mut tx = self.db.begin().await?;
-        let mut totals = Totals::default();
-        let mut conn = tx.conn();
-        let inserted = insert(&mut conn, &mut totals, events).await?;
-        totals.flush(&mut conn).await?;
-        tx.commit().await?;
-        Ok(inserted)
+        self.intake().await?.insert(events).await
+    }
+
+    /// Waits for its turn to write events, so that the caller can gather more of them meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn intake(&self) -> Result<IntakeTx, StoreError> {
+        Ok(IntakeTx(self.db.begin().await?))
     }
 
     /// Counts requests that were refused at the door: at which connection, why, how many. One transaction.

@@ -66,7 +66,9 @@ mod conformance;
 
 use std::path::PathBuf;
 
+pub use deliver::DeliverTx;
 pub use error::StoreError;
+pub use inbox::IntakeTx;
 pub use lock::{Durability, ProcessLock};
 pub use open::OpenOptions;
 pub use rows::{

@@ -1,5 +1,6 @@
 //! Opening a database: address, settings of the engine, schema.
 
+use std::fs::{DirBuilder, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -181,14 +182,31 @@ fn lite_file(url: &str) -> Result<PathBuf, StoreError> {
     Ok(PathBuf::from(path))
 }
 
-async fn open_lite(file: &Path, options: OpenOptions) -> Result<Db, StoreError> {
-    if let Some(folder) = file.parent()
-        && !options.is_read_only
-    {
-        std::fs::create_dir_all(folder).map_err(|source| StoreError::File {
+/// Makes the file and its folders where they are missing, for their owner alone: what goes into it is about people. What
+/// SQLite puts beside it has the same rights.
+fn make(file: &Path) -> Result<(), StoreError> {
+    if let Some(folder) = file.parent() {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder).map_err(|source| StoreError::File {
             path: folder.to_owned(),
             source,
         })?;
+    }
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // Where it is there already, or cannot be made, SQLite says what is to be said when it opens it.
+    options.open(file).ok();
+    Ok(())
+}
+
+async fn open_lite(file: &Path, options: OpenOptions) -> Result<Db, StoreError> {
+    if !options.is_read_only {
+        make(file)?;
     }
     let base = SqliteConnectOptions::new()
         .filename(file)

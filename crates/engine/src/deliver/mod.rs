@@ -102,23 +102,29 @@ impl Loop {
         let Some(sink) = hub.sinks.get(&self.sink) else {
             return Ok(false);
         };
-        while let Some(done) = self.calls.try_join_next() {
-            self.take(done);
-        }
+        self.take_back();
         let is_open = self.is_open(sink).await?;
+        let turn = if self.back.is_empty() {
+            None
+        } else {
+            Some(hub.store.deliver_turn().await?)
+        };
+        // More came back while others wrote: it shares the commit.
+        self.take_back();
         let back = std::mem::take(&mut self.back);
         let settles = self.settle(sink, &back);
-        self.tell_health(&back).await;
         let claim = self.claim(sink, is_open);
         self.show();
-        if settles.is_empty() && claim.is_none() {
-            return Ok(false);
-        }
         let mut ids = || hub.new_id();
-        let stepped = hub
-            .store
-            .deliver_step(hub.tenant, self.sink, &settles, claim.as_ref(), &mut ids)
-            .await;
+        let (tenant, claim) = (hub.tenant, claim.as_ref());
+        let stepped = match turn {
+            Some(turn) => turn.step((tenant, self.sink), &settles, claim, &mut ids).await,
+            None => {
+                hub.store
+                    .deliver_step(tenant, self.sink, &settles, claim, &mut ids)
+                    .await
+            }
+        };
         let claimed = match stepped {
             Ok(claimed) => claimed,
             Err(error) => {
@@ -126,6 +132,8 @@ impl Loop {
                 return Err(error);
             }
         };
+        // Not before: it writes too, and would wait for this turn.
+        self.tell_health(&back).await;
         for (sent, settle) in back.iter().zip(&settles) {
             if matches!(settle.outcome, Outcome::Confirmed { .. }) {
                 self.gauge.confirmed(sent.claimed.since, settle.at);
@@ -135,6 +143,13 @@ impl Loop {
         self.send(claimed);
         self.show();
         Ok(did_something)
+    }
+
+    /// Takes what came back by now.
+    fn take_back(&mut self) {
+        while let Some(done) = self.calls.try_join_next() {
+            self.take(done);
+        }
     }
 
     /// Writes down that the sink was closed, or that it works.

@@ -156,6 +156,11 @@ impl Writer {
         if waiting.len() < limits::INTAKE_BATCH {
             tokio::time::sleep(GATHER).await;
         }
+        self.take_more(waiting);
+    }
+
+    /// Takes what is queued by now.
+    fn take_more(&mut self, waiting: &mut Vec<Waiting>) {
         while waiting.len() < limits::INTAKE_BATCH
             && let Ok(more) = self.queue.try_recv()
         {
@@ -184,12 +189,19 @@ impl Writer {
         }
     }
 
-    async fn store(&self, waiting: &mut Vec<Waiting>) {
+    async fn store(&mut self, waiting: &mut Vec<Waiting>) {
+        let turn = self.hub.store.intake().await;
+        // More came while others wrote: they share the commit instead of waiting for another.
+        self.take_more(waiting);
         let (events, answers): (Vec<Event>, Vec<_>) = waiting
             .drain(..)
             .map(|waiting| (waiting.event, waiting.answer))
             .unzip();
-        match self.hub.store.insert_events(&events).await {
+        let stored = match turn {
+            Ok(turn) => turn.insert(&events).await,
+            Err(error) => Err(error),
+        };
+        match stored {
             Ok(inserted) => {
                 for (answer, inserted) in answers.into_iter().zip(inserted) {
                     // A sender that hung up will send again; its event is stored all the same.

@@ -72,10 +72,11 @@ pub async fn until_quiet(database: &str) {
         .unwrap();
     let tenant = schakel_core::id::TenantId(1);
     let runtime = tokio::runtime::Handle::current();
+    // In the order in which things move on, so that none slips through between two looks.
     let is_quiet = || {
         runtime.block_on(async {
-            let waiting = store.inbox_counts(tenant, None, None).await.unwrap().waiting;
             let wanted = store.fetch_count(tenant).await.unwrap();
+            let waiting = store.inbox_counts(tenant, None, None).await.unwrap().waiting;
             let open = store.delivery_counts(tenant).await.unwrap();
             waiting == 0
                 && wanted == 0
@@ -84,8 +85,9 @@ pub async fn until_quiet(database: &str) {
                     .all(|count| count.state.as_str() == "clean" || count.count == 0)
         })
     };
+    // Two times: what was applied between may have wanted something.
     assert!(
-        block_in_place(|| wait_until(END, is_quiet)),
+        block_in_place(|| wait_until(END, || is_quiet() && is_quiet())),
         "{:?}",
         store.delivery_counts(tenant).await
     );

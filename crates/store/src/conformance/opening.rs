@@ -265,3 +265,24 @@ async fn a_hub_that_works_on_the_store_is_seen(store: Store) {
     assert!(!asking.is_served(LEASE).await.unwrap(), "it went");
     asking.close().await;
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_new_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = schakel_testkit::tempdir();
+    let file = folder.path().join("data/hub.db");
+    let store = Store::open(&file.display().to_string(), OpenOptions::default())
+        .await
+        .unwrap();
+    store.setting_or_insert("key", b"one").await.unwrap();
+    let mode = |name: &str| {
+        let path = folder.path().join(name);
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    };
+    assert_eq!(
+        ["data", "data/hub.db", "data/hub.db-wal", "data/hub.db-shm"].map(mode),
+        [0o700, 0o600, 0o600, 0o600]
+    );
+    store.close().await;
+}
