@@ -26,10 +26,13 @@ pub(crate) const REJECTED: &str = "rejected/";
 pub struct IntakeTx(Tx);
 
 impl IntakeTx {
-    /// Stores `events` and commits; see [`Store::insert_events`].
+    /// Stores `events` and commits (T0); when this returns they are durable.
+    ///
+    /// A repeat (same [`Event::dedup_key`], also within `events`) is only counted. The answers stand in the order of
+    /// `events`.
     ///
     /// # Errors
-    /// See [`Store::insert_events`].
+    /// [`StoreError::Driver`], also when another event has the id of one of them; then none of them is stored.
     pub async fn insert(mut self, events: &[Event]) -> Result<Vec<Inserted>, StoreError> {
         let mut totals = Totals::default();
         let mut conn = self.0.conn();
@@ -41,20 +44,6 @@ impl IntakeTx {
 }
 
 impl Store {
-    /// Stores `events` in one transaction (T0); when this returns they are durable.
-    ///
-    /// A repeat (same [`Event::dedup_key`], also within `events`) is only counted. The answers stand in the order of
-    /// `events`.
-    ///
-    /// # Errors
-    /// [`StoreError::Driver`], also when another event has the id of one of them; then none of them is stored.
-    pub async fn insert_events(&self, events: &[Event]) -> Result<Vec<Inserted>, StoreError> {
-        if events.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.intake().await?.insert(events).await
-    }
-
     /// Waits for its turn to write events, so that the caller can gather more of them meanwhile.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The intermediate database, on SQLite and PostgreSQL with one SQL text.
 //!
-//! In the order in which data moves: [`Store::insert_events`] (T0) → [`WriteTx`] (T1: records, nodes, relations,
+//! In the order in which data moves: [`Store::intake`] (T0) → [`WriteTx`] (T1: records, nodes, relations,
 //! entities, deliveries, the events' states, in one transaction) → [`Store::deliver_step`] (T2 and T3). The rows that
 //! pass the border are in [`rows`]. Source: reliability.md §4; columns and retention: `migrations/0001_start.sql`.
 //!

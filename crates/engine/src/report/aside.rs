@@ -1,8 +1,6 @@
 //! What waits for a person: events that were set aside, deliveries that were given up. Names things by their numbers;
 //! what they say about people stays in the inbox.
 
-use std::collections::BTreeMap;
-
 use schakel_core::delivery::ObjectKind;
 use schakel_core::event::EventState;
 use schakel_core::id::{ConnectionId, DeliveryId, TenantId};
@@ -13,7 +11,7 @@ use schakel_store::{Store, StoreError};
 use serde::Serialize;
 
 use super::Presets;
-use super::explain::{Moment, Reader, events};
+use super::explain::{Moment, Names, Reader, events, name_of, names};
 use super::preview::key_of;
 use super::status::text_of;
 
@@ -145,22 +143,11 @@ pub async fn dead_one(
     Ok(Some(found))
 }
 
-type Names = BTreeMap<ConnectionId, String>;
-
-async fn names(store: &Store, tenant: TenantId) -> Result<Names, StoreError> {
-    let rows = store.connections(tenant).await?;
-    Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
-}
-
-fn name(names: &Names, id: ConnectionId) -> String {
-    names.get(&id).cloned().unwrap_or_else(|| id.to_string())
-}
-
 fn aside(row: AsideRow, names: &Names) -> Aside {
     let text = text_of(&row.reason, Language::En).to_owned();
     Aside {
         event: row.event.to_string(),
-        connection: name(names, row.connection),
+        connection: name_of(names, row.connection),
         origin: row.origin,
         about: row.kind.unwrap_or(row.stream),
         remote_id: row.remote_id,
@@ -184,7 +171,7 @@ fn dead_letter(row: &DeadLetter, presets: &Presets, names: &Names) -> Dead {
     let delivery = &row.delivery;
     Dead {
         delivery: delivery.id.to_string(),
-        sink: name(names, delivery.sink),
+        sink: name_of(names, delivery.sink),
         kind: ObjectKind::as_str(delivery.kind),
         key: key_of(presets, delivery),
         remote_id: delivery.remote_id,

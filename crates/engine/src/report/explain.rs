@@ -193,7 +193,7 @@ pub struct Moment {
 /// # Errors
 /// When the store fails.
 pub async fn explain(reader: Reader<'_>, who: &str, events_max: usize) -> Result<Vec<Explained>, StoreError> {
-    let names = names(reader).await?;
+    let names = names(reader.store, reader.tenant).await?;
     let mut explained: Vec<Explained> = Vec::new();
     for asked in find(reader, who.trim(), &names).await? {
         let Some(row) = living(reader, asked).await? else {
@@ -212,8 +212,8 @@ pub async fn explain(reader: Reader<'_>, who: &str, events_max: usize) -> Result
 pub(super) type Names = BTreeMap<ConnectionId, String>;
 
 /// Reads the names of the connections.
-pub(super) async fn names(reader: Reader<'_>) -> Result<Names, StoreError> {
-    let rows = reader.store.connections(reader.tenant).await?;
+pub(super) async fn names(store: &Store, tenant: TenantId) -> Result<Names, StoreError> {
+    let rows = store.connections(tenant).await?;
     Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
 }
 

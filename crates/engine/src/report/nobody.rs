@@ -62,7 +62,7 @@ pub async fn nobodys_carts(
     let Ok(number) = who.trim().parse::<i64>() else {
         return Ok(Vec::new());
     };
-    let names = names(reader).await?;
+    let names = names(reader.store, reader.tenant).await?;
     let mut carts = Vec::new();
     for row in carts_called(reader, &names, number).await? {
         if holder(reader, row.held.key).await?.is_none() {

@@ -90,7 +90,8 @@ async fn listed(
         headers: "{}".to_owned(),
         body: Bytes::from(body.to_string()),
     };
-    world.hub.store.insert_events(&[event]).await.unwrap();
+    let turn = world.hub.store.intake().await.unwrap();
+    turn.insert(&[event]).await.unwrap();
 }
 
 /// What the shop says: the name of the webhook, or `checkouts` for what only a list tells of; about which id; what.

@@ -165,14 +165,19 @@ fn shop(number: i64) -> ConnectionId {
     ConnectionId(SHOP.0 + number)
 }
 
+/// A call that a command writes down.
+fn guest_call(id: i64) -> GuestCall {
+    GuestCall {
+        id,
+        class: Class::Live,
+        made_at: at(2),
+    }
+}
+
 async fn guests_find_the_same_room_once_before_there_is_a_budget(store: Store) {
     for number in 0..TIMES {
         let put = |id| {
-            let new = GuestCall {
-                id,
-                class: Class::Live,
-                made_at: at(2),
-            };
+            let new = guest_call(id);
             let is_room = |row: Option<&BudgetRow>, guests: &[GuestRow]| {
                 assert_eq!(row, None);
                 if guests.is_empty() { Ok(()) } else { Err(()) }
@@ -194,11 +199,7 @@ async fn guests_find_the_same_room_once_before_there_is_a_budget(store: Store) {
 async fn no_call_of_a_guest_is_forgotten_by_the_first_budget(store: Store) {
     for number in 0..TIMES {
         let put = |id| {
-            let new = GuestCall {
-                id,
-                class: Class::Live,
-                made_at: at(2),
-            };
+            let new = guest_call(id);
             store.put_guest_call((TENANT, shop(number)), new, |_, _| Ok::<(), ()>(()))
         };
         put(1).await.unwrap().unwrap();

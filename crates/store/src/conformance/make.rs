@@ -13,9 +13,10 @@ use schakel_core::record::{Content, Held, Rank, RecordKey, RecordKind, Version};
 use schakel_core::time::Timestamp;
 
 use crate::rows::{
-    Bound, Claim, Claimed, DeliveryRow, EntityKey, EntityRow, FetchRow, Finished, Hold, Outcome, PutNode,
-    RecordRow, RelationRow, Settle,
+    Bound, Claim, Claimed, DeliveryRow, EntityKey, EntityRow, FetchRow, Finished, Hold, Inserted, Outcome,
+    PutNode, RecordRow, RelationRow, Settle,
 };
+use crate::{Store, StoreError};
 
 pub(super) const TENANT: TenantId = TenantId(1);
 pub(super) const SHOP: ConnectionId = ConnectionId(10);
@@ -293,3 +294,10 @@ pub(super) fn ids() -> impl FnMut() -> i64 + Send {
 
 /// An attempt that was never made.
 pub(super) const NO_ATTEMPT: AttemptId = AttemptId(-1);
+
+impl Store {
+    /// Stores `events` as intake does.
+    pub(crate) async fn insert_events(&self, events: &[Event]) -> Result<Vec<Inserted>, StoreError> {
+        self.intake().await?.insert(events).await
+    }
+}

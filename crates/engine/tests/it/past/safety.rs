@@ -317,7 +317,8 @@ async fn a_walk_that_waits_for_the_hub_says_so() {
             body: bytes::Bytes::from_static(b"{}"),
         })
         .collect();
-    world.hub.store.insert_events(&backlog).await.unwrap();
+    let turn = world.hub.store.intake().await.unwrap();
+    turn.insert(&backlog).await.unwrap();
     for (seconds, says) in [(0, false), (4, false), (2, true)] {
         world.clock.advance_ms(seconds * 1_000);
         assert!(matches!(world.walk_alone().await, Stepped::Waits(_)));
