@@ -132,8 +132,6 @@ impl Loop {
                 return Err(error);
             }
         };
-        // Not before: it writes too, and would wait for this turn.
-        self.tell_health(&back).await;
         for (sent, settle) in back.iter().zip(&settles) {
             if matches!(settle.outcome, Outcome::Confirmed { .. }) {
                 self.gauge.confirmed(sent.claimed.since, settle.at);
@@ -142,6 +140,8 @@ impl Loop {
         let did_something = !settles.is_empty() || !claimed.is_empty();
         self.send(claimed);
         self.show();
+        // Last: it writes too, and neither this turn nor what was claimed may wait for that.
+        self.tell_health(&back).await;
         Ok(did_something)
     }
 
