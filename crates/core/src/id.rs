@@ -102,6 +102,12 @@ impl IdMaker {
     }
 }
 
+/// Gives when an id was made by [`IdMaker`], to the millisecond; a little later where many were made at once.
+#[must_use]
+pub const fn made_at(id: i64) -> Timestamp {
+    Timestamp::from_micros(((id >> (NODE_BITS + COUNTER_BITS)) + EPOCH_MS) * 1_000)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +119,19 @@ mod tests {
         let second = maker.next(Timestamp::from_micros(1_700_000_000_000_000));
         let third = maker.next(Timestamp::from_micros(1_800_000_000_001_000));
         assert!(first < second && second < third && first > 0);
+    }
+
+    #[test]
+    fn an_id_tells_when_it_was_made() {
+        let now = Timestamp::from_micros(1_800_000_000_123_456);
+        let maker = IdMaker::new(1023);
+        for _ in 0..4_000 {
+            assert_eq!(
+                made_at(maker.next(now)),
+                Timestamp::from_micros(1_800_000_000_123_000)
+            );
+        }
+        assert!(made_at(i64::MAX) > now);
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub mod budget;
 
 pub mod forecast;
 
+pub mod gaps;
 pub mod periods;
 pub mod walk;
 

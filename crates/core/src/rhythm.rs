@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::gaps::Gaps;
 use crate::time::Timestamp;
 
 /// Hours of a week.
@@ -117,6 +118,10 @@ pub struct Watched {
     pub suspicions: i64,
     /// The usual number of webhooks.
     pub rhythm: Rhythm,
+    /// When they are known to have stayed away: not registered, suspiciously silent, or no hub ran.
+    pub gaps: Gaps,
+    /// When a hub last watched, to five minutes.
+    pub awake_at: Option<Timestamp>,
 }
 
 impl Watched {
@@ -126,6 +131,13 @@ impl Watched {
     /// Wait after a suspicion before the next one, in microseconds: a shop without customers for a day is not asked
     /// about every minute.
     const CALM_US: i64 = HOUR_US;
+
+    /// How exactly it is kept when a hub last watched, in microseconds: each time is a row that is written.
+    const AWAKE_US: i64 = 300_000_000;
+
+    /// From which time on without any hub webhooks may have been lost, in microseconds: less is a restart, and what comes
+    /// meanwhile is sent again.
+    const ASLEEP_US: i64 = 2 * Self::AWAKE_US;
 
     /// Reads a checkpoint; one that cannot be read counts as none.
     #[must_use]
@@ -149,12 +161,39 @@ impl Watched {
         self.rhythm.note(arrived, now);
         self.heard = heard;
         if arrived > 0 {
+            if let (Some(last), Some(suspected)) = (self.heard_at, self.suspected_at)
+                && last < suspected
+            {
+                self.gaps.note(last, now);
+            }
             self.heard_at = Some(now);
             self.since = self.since.or(Some(now));
         }
         // What was noted by a clock that has been set back since would silence the watch until it caught up (I22).
-        for at in [&mut self.heard_at, &mut self.good_at, &mut self.suspected_at] {
+        for at in [
+            &mut self.heard_at,
+            &mut self.good_at,
+            &mut self.suspected_at,
+            &mut self.awake_at,
+        ] {
             *at = at.map(|at| at.min(now));
+        }
+    }
+
+    /// Notes that a hub watches at `now`.
+    pub fn note_awake(&mut self, now: Timestamp) {
+        let asleep_us = self.awake_at.map(|at| now.as_micros() - at.as_micros());
+        if asleep_us.is_none_or(|us| us >= Self::AWAKE_US) {
+            self.awake_at = Some(now);
+        }
+    }
+
+    /// Notes that a hub begins to watch at `now`: when none did for long, the time between is a gap.
+    pub fn note_start(&mut self, now: Timestamp) {
+        if let Some(at) = self.awake_at
+            && now.as_micros() - at.as_micros() >= Self::ASLEEP_US
+        {
+            self.gaps.note(at, now);
         }
     }
 
@@ -313,5 +352,38 @@ mod tests {
         (watched.heard_at, watched.suspected_at) = (Some(at(340.0)), Some(at(341.0)));
         assert!(!watched.is_silent(at(341.99)));
         assert!(watched.is_silent(at(342.0)), "an hour exactly");
+    }
+
+    #[test]
+    fn a_silence_that_was_suspicious_is_a_gap_until_the_next_webhook() {
+        let mut watched = Watched::default();
+        watched.note(1, at(1.0));
+        watched.note(2, at(5.0));
+        assert_eq!(watched.gaps, Gaps::default(), "a quiet time");
+        watched.suspected_at = Some(at(7.0));
+        watched.note(2, at(8.0));
+        assert_eq!(watched.gaps, Gaps::default(), "it is not known yet until when");
+        watched.note(3, at(9.0));
+        let is_in = |hours: f64| watched.gaps.touch(at(hours), at(hours));
+        assert!(is_in(5.0) && is_in(9.0) && !is_in(4.9) && !is_in(9.1));
+        watched.note(4, at(10.0));
+        assert!(!watched.gaps.touch(at(9.5), at(10.0)), "it was over");
+    }
+
+    #[test]
+    fn a_time_without_a_hub_is_a_gap_and_a_restart_is_none() {
+        let mut watched = Watched::default();
+        watched.note_start(at(1.0));
+        watched.note_awake(at(1.0));
+        watched.note_awake(at(1.05));
+        assert_eq!(watched.awake_at, Some(at(1.0)), "it is kept to five minutes");
+        watched.note_awake(at(2.0));
+        watched.note_start(at(2.16));
+        assert_eq!(watched.gaps, Gaps::default(), "a restart");
+        watched.note_start(at(3.0));
+        assert!(watched.gaps.touch(at(2.0), at(2.0)) && watched.gaps.touch(at(3.0), at(3.0)));
+        watched.note(0, at(1.5));
+        watched.note_start(at(1.6));
+        assert!(!watched.gaps.touch(at(1.5), at(1.6)), "the clock was set back");
     }
 }

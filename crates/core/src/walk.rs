@@ -33,6 +33,10 @@ macro_rules! words {
     };
 }
 
+mod finding;
+
+pub use finding::{FINDINGS_KEPT_MS, Finding, Told, UNDERWAY_US, What, Why};
+
 /// Why a list is walked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -334,97 +338,6 @@ pub fn next_us(last: Timestamp, every_ms: i64, now: Timestamp) -> i64 {
 pub fn is_first_start(walks: &[Walk], connection: ConnectionId) -> bool {
     let is_history = |walk: &Walk| walk.connection == connection && walk.job == Job::Backfill;
     !walks.iter().any(is_history)
-}
-
-/// What a walk found that nobody had told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum What {
-    /// The source lists a thing that the hub did not hold.
-    New,
-    /// The source shows a newer version than the hub held.
-    Changed,
-    /// The hub holds a thing that the source does not list; it is asked about before anything is marked.
-    Missing,
-    /// The source lists a thing that the hub took for gone; it is asked about.
-    Back,
-}
-
-words!(What { New => "new", Changed => "changed", Missing => "missing", Back => "back" });
-
-/// Why a finding came about, as far as it can be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Why {
-    /// It is older than the hub's first webhook of that shop: history, not a loss.
-    BeforeStart,
-    /// It happened so short a time ago that its webhook may still be on its way.
-    Underway,
-    /// The source tells of such things to nobody: it has no webhook for them.
-    Untold,
-    /// A webhook told something else of the same second, and the source's times do not say which is the later word.
-    SameSecond,
-    /// A webhook should have told of it and did not come.
-    Missed,
-    /// Nothing explains it.
-    Unexplained,
-}
-
-words!(Why {
-    BeforeStart => "before_start", Underway => "underway", Untold => "untold", SameSecond => "same_second",
-    Missed => "missed", Unexplained => "unexplained",
-});
-
-/// One difference between a source and the hub, found by a walk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// The source.
-    pub connection: ConnectionId,
-    /// Which walk found it.
-    pub job: Job,
-    /// In which list.
-    pub part: Part,
-    /// The source's id of the thing.
-    pub remote_id: i64,
-    /// When it was found.
-    pub at: Timestamp,
-    /// What was found.
-    pub what: What,
-    /// Why.
-    pub why: Why,
-}
-
-/// How long a webhook may be on its way before it counts as missed, in microseconds: ten minutes. Lightspeed repeats a
-/// failed one up to ten times (lightspeed-ecom.md §4.3).
-pub const UNDERWAY_US: i64 = 600_000_000;
-
-/// How long findings are kept, in milliseconds: 90 days, as long as the calls by day that they are read beside. How many
-/// there ever were stays counted.
-pub const FINDINGS_KEPT_MS: i64 = 90 * 24 * 3_600_000;
-
-/// What is known of a source's webhooks, to explain findings with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Told {
-    /// When the first webhook of the source came; `None` when none ever did (polling).
-    pub since: Option<Timestamp>,
-    /// Whether it has a webhook for such things.
-    pub has_webhook: bool,
-}
-
-impl Told {
-    /// Explains a thing that was last changed at `changed` (`None`: the list has no times) and found at `now`.
-    #[must_use]
-    pub fn explain(&self, changed: Option<Timestamp>, now: Timestamp) -> Why {
-        let Some(since) = self.since.filter(|_| self.has_webhook) else {
-            return Why::Untold;
-        };
-        match changed {
-            Some(changed) if changed < since => Why::BeforeStart,
-            Some(changed) if changed.as_micros() + UNDERWAY_US > now.as_micros() => Why::Underway,
-            Some(_) => Why::Missed,
-            None => Why::Unexplained,
-        }
-    }
 }
 
 /// Tells whether counts show that everything was read: the source counts as many as were listed, or as many as the hub

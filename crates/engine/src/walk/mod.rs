@@ -355,3 +355,9 @@ impl Trip<'_> {
 const fn has_webhook(part: Part) -> bool {
     !matches!(part, Part::Groups | Part::Checkouts | Part::QuoteRows)
 }
+
+/// Whether a webhook tells of the end of such things; whether that of carts, which the platform clears away, is ever sent
+/// nobody knows (lightspeed-ecom.md §7).
+const fn has_webhook_of_end(part: Part) -> bool {
+    has_webhook(part) && !matches!(part, Part::Quotes)
+}

@@ -12,7 +12,7 @@ use schakel_core::time::Timestamp;
 use schakel_core::walk::{Finding, Job, Told, UNDERWAY_US, Walk, What, Why};
 use schakel_store::{FetchRow, StoreError};
 
-use super::{Trip, has_webhook};
+use super::{Trip, has_webhook, has_webhook_of_end};
 use crate::normalise::stream_of;
 
 /// What became of the things on a page.
@@ -178,9 +178,12 @@ impl Trip<'_> {
         let text = store
             .checkpoint(tenant, self.source.id, Watched::CHECKPOINT)
             .await?;
+        let watched = Watched::read(text.as_deref());
         Ok(Told {
-            since: Watched::read(text.as_deref()).since,
+            since: watched.since,
+            gaps: watched.gaps,
             has_webhook: has_webhook(walk.part),
+            tells_of_end: has_webhook_of_end(walk.part),
         })
     }
 

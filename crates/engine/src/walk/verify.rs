@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use schakel_core::connector::{ConnectorError, Item, Page, Part, Span};
-use schakel_core::record::RecordKey;
+use schakel_core::id::made_at;
+use schakel_core::record::{Held, RecordKey};
+use schakel_core::time::Timestamp;
 use schakel_core::walk::{Job, Phase, Walk, WalkState, What, do_counts_agree, is_mass_deletion};
 use schakel_store::{Piece, StoreError, WalkPage};
 
@@ -325,10 +327,11 @@ impl Trip<'_> {
         let keys = missing.iter().map(|piece| self.key(before, piece.remote_id));
         let keys: Vec<RecordKey> = keys.collect();
         let asked = self.asked_for(&keys).await?;
+        let held = self.held(before, keys.iter().map(|key| key.remote_id)).await?;
         let mut page = WalkPage::bare(before.clone(), after);
         for key in keys {
             page.wanted.push(self.wish(key, now));
-            let why = told.explain(None, now);
+            let why = told.explain_end(last_seen(before, held.get(&key)), now);
             let found = self.finding(before, key.remote_id, What::Missing, why);
             page.findings.extend(found.filter(|_| !asked.contains(&key)));
         }
@@ -371,6 +374,15 @@ fn disagree(after: &mut Walk, counted: i64, listed: i64) {
     after.note = format!(
         "the shop counts {counted} and lists {listed}; all that it lists was read, `schakel reconcile` looks again"
     );
+}
+
+/// When a thing that is missing was last there, as far as is known: what is held of it came then, or the last walk of this
+/// kind, which listed it, began.
+fn last_seen(walk: &Walk, held: Option<&Held>) -> Timestamp {
+    let came = held.and_then(|held| held.live.as_ref());
+    let came = came.map(|(version, event, _)| version.at.max(made_at(event.0)));
+    let listed = walk.done_at.filter(|_| walk.job == Job::Reconcile);
+    came.max(listed).unwrap_or(Timestamp::ZERO)
 }
 
 /// What of a page's range of ids is held and not shown.

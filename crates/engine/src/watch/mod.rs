@@ -40,6 +40,8 @@ pub struct Watch {
     look_us: Option<i64>,
     /// Looks in a row that failed.
     failures: u32,
+    /// Whether it watched already.
+    has_begun: bool,
 }
 
 /// What a look at the registrations showed.
@@ -58,6 +60,7 @@ impl Watch {
             connection,
             look_us: None,
             failures: 0,
+            has_begun: false,
         }
     }
 
@@ -80,6 +83,10 @@ impl Watch {
             .await?;
         let before = Watched::read(text.as_deref());
         let mut watched = before.clone();
+        if !std::mem::replace(&mut self.has_begun, true) {
+            watched.note_start(now);
+        }
+        watched.note_awake(now);
         watched.note(store.webhooks_received(tenant, self.connection).await?, now);
         if let Some(address) = source.hook_address.get() {
             self.watch(source, &address, &mut watched, now).await?;
@@ -126,6 +133,7 @@ impl Watch {
             watched.suspected_at = Some(now);
             watched.suspicions += 1;
         }
+        watched.gaps.note(from, now);
         let found = look.map(|look| look.found).unwrap_or_default();
         tell(source, &found, is_silent, from);
         self.read_gap(source, from, now).await

@@ -296,6 +296,7 @@ const fn why_in_words(why: Why) -> &'static str {
         Why::Underway => "its webhook may be on its way",
         Why::Untold => "the shop tells nobody of such things",
         Why::SameSecond => "webhooks of one second differed",
+        Why::Gap => "webhooks stayed away then",
         Why::Missed => "its webhook never came",
         Why::Unexplained => "nothing explains it",
     }

@@ -3,7 +3,7 @@
 use schakel_core::connector::{Class, Part};
 use schakel_core::rhythm::Watched;
 use schakel_core::time::{Clock, Timestamp};
-use schakel_core::walk::{Job, WalkState};
+use schakel_core::walk::{Job, WalkState, Why};
 use schakel_sandbox::lightspeed::{Access, Kind, Options, Permissions, WebhookFaults};
 
 use super::history::{STEPS, shop};
@@ -30,6 +30,15 @@ async fn hooked() -> Past {
     world.run(STEPS).await;
     world.watching.step().await.unwrap();
     world
+}
+
+/// What was found about orders, and why.
+async fn reasons(world: &Past) -> Vec<(u64, Why)> {
+    let found = world.hub.store.findings(TENANT, SOURCE, 1_000).await.unwrap();
+    let of_orders = found.iter().filter(|one| one.part == Part::Orders);
+    of_orders
+        .map(|one| (u64::try_from(one.remote_id).unwrap(), one.why))
+        .collect()
 }
 
 /// The numbers of the registrations.
@@ -95,6 +104,7 @@ async fn registrations_that_are_missing_off_or_double_are_mended_and_the_gap_is_
     );
     world.run(STEPS).await;
     world.assert_like_the_shop();
+    assert_eq!(reasons(&world).await, [(orders[1], Why::Gap)]);
 
     let double = r#"{"webhook":{"isActive":true,"itemGroup":"orders","itemAction":"*","language":"nl","format":"json","address":"https://hub.test/hooks/1"}}"#;
     let (status, _) = world.shop_call("POST", "/nl/webhooks.json", double).await;
@@ -157,6 +167,7 @@ async fn silence_begins_the_sweep_of_exactly_the_gap_also_when_nobody_may_look()
         );
         world.run(STEPS).await;
         world.assert_like_the_shop();
+        assert_eq!(reasons(&world).await, [(orders[1], Why::Gap)]);
     }
 }
 
@@ -198,6 +209,44 @@ async fn a_gap_that_was_read_is_not_read_again_while_the_silence_goes_on() {
         back(heard_at),
         "it did not read what it began with"
     );
+}
+
+// They counted as what nothing explains, although the shop tells of deletions as of changes.
+#[tokio::test]
+async fn a_deletion_that_no_webhook_told_was_missed_or_fell_into_a_gap() {
+    let mut world = hooked().await;
+    let orders = world.shop.ids(Kind::Order);
+    world.shop.set_webhook_faults(WebhookFaults {
+        lost_percent: 100,
+        ..WebhookFaults::default()
+    });
+    world.clock.advance_ms(2 * 3_600_000);
+    world.watching.step().await.unwrap();
+    world.shop.delete_order(orders[3]);
+    compare(&mut world).await;
+    assert_eq!(reasons(&world).await, [(orders[3], Why::Missed)]);
+
+    // No hub runs for an hour, and the webhook is not sent again.
+    world.shop.delete_order(orders[5]);
+    world.clock.advance_ms(3_600_000);
+    world = world.restarted().await;
+    world.watching.step().await.unwrap();
+    world.clock.advance_ms(60_000);
+    compare(&mut world).await;
+    assert_eq!(
+        reasons(&world).await,
+        [(orders[5], Why::Gap), (orders[3], Why::Missed)]
+    );
+    // What goes after the comparison that followed the gap has nothing to do with it.
+    world.shop.delete_order(orders[7]);
+    world.clock.advance_ms(3_600_000);
+    compare(&mut world).await;
+    assert_eq!(reasons(&world).await[0], (orders[7], Why::Missed));
+}
+
+async fn compare(world: &mut Past) {
+    world.begin(Job::Reconcile, &[Part::Orders]).await;
+    world.run(STEPS).await;
 }
 
 #[tokio::test]
