@@ -9,7 +9,7 @@ use schakel_store::Store;
 use serde_json::json;
 
 use super::begin::{Begun, Task, at_each_shop};
-use super::walks::{Shop, names};
+use super::walks::{Shop, names, period_in_words};
 use crate::cli::ReconcileArgs;
 use crate::config::Config;
 use crate::error::{Exit, Failure};
@@ -27,61 +27,133 @@ pub(crate) async fn run(config: &Config, args: &ReconcileArgs, output: Output) -
     let now = SystemClock::new().now();
     let begin = async |shop: &Shop<'_>, connection, store: &Store| {
         let parts = shop.parts(Job::Reconcile, &args.which)?;
-        let (parts, since) = if args.accept_deletions {
-            accept(store, connection, &parts).await?
-        } else {
-            begin(store, connection, &parts, now).await?
-        };
-        Ok(begun(parts, since, args.accept_deletions))
+        if args.accept_deletions {
+            let (parts, since) = accept(store, connection, &parts).await?;
+            return Ok(consented(parts, since));
+        }
+        Ok(begin(store, connection, &parts, now).await?.begun())
     };
     at_each_shop(config, task, begin, output).await
 }
 
-fn begun(parts: Vec<Part>, since: Timestamp, is_consent: bool) -> Begun {
-    let said = match (parts.is_empty(), is_consent) {
-        (true, true) => "nothing waits for consent".to_owned(),
-        (true, false) => "nothing to compare".to_owned(),
-        (false, true) => format!("the running hub asks about what is missing: {}", names(&parts)),
-        (false, false) => format!("the running hub compares ids and counts: {}", names(&parts)),
+fn consented(parts: Vec<Part>, since: Timestamp) -> Begun {
+    let said = match names(&parts) {
+        nothing if nothing.is_empty() => "nothing waits for consent".to_owned(),
+        parts => format!("the running hub asks about what is missing: {parts}"),
     };
-    let words: Vec<&str> = parts.iter().map(|part| part.as_str()).collect();
     Begun {
         said,
-        value: json!({ "parts": words }),
-        exit: if parts.is_empty() {
-            Exit::Findings
-        } else {
-            Exit::Good
-        },
+        value: json!({ "parts": words(&parts) }),
+        exit: exit_of(&parts),
         parts,
         since,
     }
 }
 
-/// Begins those that are not under way; gives all of them, and when the first of them began.
+/// Nothing that begins needs a person.
+const fn exit_of(parts: &[Part]) -> Exit {
+    if parts.is_empty() {
+        Exit::Findings
+    } else {
+        Exit::Good
+    }
+}
+
+fn words(parts: &[Part]) -> Vec<&'static str> {
+    parts.iter().map(|part| part.as_str()).collect()
+}
+
+/// What is compared at one shop.
+struct Compared {
+    /// What is under way or begins, each with the period of which it is compared.
+    walks: Vec<(Part, Span)>,
+    /// What no history ever read: all of it would be missing, and be asked for one by one.
+    unread: Vec<Part>,
+    /// When the first of them began.
+    since: Timestamp,
+}
+
+impl Compared {
+    fn begun(self) -> Begun {
+        let parts: Vec<Part> = self.walks.iter().map(|(part, _)| *part).collect();
+        let mut said = Vec::new();
+        if !parts.is_empty() {
+            said.push(format!(
+                "the running hub compares ids and counts: {}",
+                names(&parts)
+            ));
+        }
+        said.extend(self.periods());
+        if !self.unread.is_empty() {
+            said.push(format!(
+                "not compared, since no history read it yet: {}; `schakel backfill start` does",
+                names(&self.unread)
+            ));
+        }
+        if said.is_empty() {
+            said.push("nothing to compare".to_owned());
+        }
+        Begun {
+            said: said.join("; "),
+            value: json!({ "parts": words(&parts), "not_read": words(&self.unread) }),
+            exit: exit_of(&parts),
+            parts,
+            since: self.since,
+        }
+    }
+
+    /// Says of which parts only a period is compared, for each period.
+    fn periods(&self) -> Vec<String> {
+        let mut periods: Vec<(String, Vec<Part>)> = Vec::new();
+        for (part, span) in &self.walks {
+            let Some(period) = period_in_words(span.created_from, span.created_to) else {
+                continue;
+            };
+            match periods.iter_mut().find(|(known, _)| *known == period) {
+                Some((_, parts)) => parts.push(*part),
+                None => periods.push((period, vec![*part])),
+            }
+        }
+        let say = |(period, parts): (String, Vec<Part>)| {
+            format!(
+                "of {} only what was created {period}, where a deletion cannot be told",
+                names(&parts)
+            )
+        };
+        periods.into_iter().map(say).collect()
+    }
+}
+
+/// Begins those that are not under way, each over what histories read of it, of several periods the newest.
 async fn begin(
     store: &Store,
     connection: ConnectionId,
     parts: &[Part],
     now: Timestamp,
-) -> Result<(Vec<Part>, Timestamp), Failure> {
+) -> Result<Compared, Failure> {
     // Until the hub begins or ends none of them between the look at it and its beginning.
     loop {
         let known = store.walks(TENANT, Some(connection)).await?;
-        let open: Vec<&Walk> = known
-            .iter()
-            .filter(|walk| walk.job == Job::Reconcile && walk.is_open())
-            .collect();
-        let first = open.iter().map(|walk| walk.started_at).min();
-        let since = first.unwrap_or(now).min(now);
-        let new = parts
-            .iter()
-            .filter(|part| open.iter().all(|walk| walk.part != **part));
-        let walks: Vec<Walk> = new
-            .map(|part| Walk::new(connection, Job::Reconcile, *part, Span::default(), now))
-            .collect();
-        if store.begin_walks_as_seen(TENANT, &walks, &known).await? {
-            return Ok((parts.to_vec(), since));
+        let mut compared = Compared {
+            walks: Vec::new(),
+            unread: Vec::new(),
+            since: now,
+        };
+        let mut new = Vec::new();
+        for part in parts {
+            let of = |job: Job| known.iter().find(|walk| walk.job == job && walk.part == *part);
+            if let Some(open) = of(Job::Reconcile).filter(|walk| walk.is_open()) {
+                compared.since = compared.since.min(open.started_at);
+                compared.walks.push((*part, open.span));
+            } else if let Some(span) = of(Job::Backfill).and_then(|history| history.read.newest()) {
+                new.push(Walk::new(connection, Job::Reconcile, *part, span, now));
+                compared.walks.push((*part, span));
+            } else {
+                compared.unread.push(*part);
+            }
+        }
+        if store.begin_walks_as_seen(TENANT, &new, &known).await? {
+            return Ok(compared);
         }
     }
 }

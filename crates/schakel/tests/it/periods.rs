@@ -56,6 +56,22 @@ async fn a_period_that_was_read_is_not_the_history() {
             assert!(text.contains(&said), "{said}: {text}");
         }
         assert_eq!(start(&outside, &["--from", &inner, "--to", &to]), read);
+        // Everything before and after was taken for new, and each order asked for by itself.
+        let asked = outside.shop.calls();
+        let reconcile = ["reconcile", "--part", "orders", "--wait"];
+        let (said, exit) = outside.ask(&reconcile);
+        let compared = &said["reconciliations"][0];
+        let walk = &compared["walks"][0];
+        assert_eq!((&compared["found"], exit), (&json!([]), 0), "{said}");
+        assert_eq!(
+            (&walk["listed"], &walk["doubted"]),
+            (&json!(seen), &json!(0)),
+            "{said}"
+        );
+        assert_eq!(outside.shop.calls() - asked, 2, "a page of ids and a count");
+        let text = String::from_utf8(outside.run(&reconcile).stdout).unwrap();
+        let period = format!("of orders only what was created {from} to {to}, where");
+        assert!(text.contains(&period), "{text}");
 
         assert_eq!(start(&outside, &["--from", &next]), begins, "another period");
         let orders = orders_once_done(&outside);
