@@ -3,7 +3,8 @@
 //! Modules in reading order, which is the order in which data moves:
 //! [`event`] (as received) → [`record`] (what a source says) → [`identity`] (who belongs together) →
 //! [`golden`] (what we believe) → [`preset`] (what a sink's fields hold) → [`delivery`] (what a sink shall
-//! hold). [`connector`] is the contract with the outside, [`walk`] what reading its lists means, [`forecast`] what
+//! hold). [`connector`] is the contract with the outside, [`walk`] what reading its lists means, [`lookup`] how what lies outside
+//! a history is found, [`forecast`] what
 //! that costs and when it ends, [`health`] why nothing goes through a connection; [`time`], [`id`], [`limits`], [`privacy`] and [`problem`] serve them all.
 //!
 //! This crate must not know a database, a runtime or an HTTP client.
@@ -38,6 +39,7 @@ pub mod budget;
 pub mod forecast;
 
 pub mod gaps;
+pub mod lookup;
 pub mod periods;
 pub mod walk;
 

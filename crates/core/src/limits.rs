@@ -85,6 +85,11 @@ pub const FETCH_QUOTA_MS: i64 = 5_000;
 /// (docs/adr/0009).
 pub const TIE_MS: i64 = 1_000;
 
+/// How long a history holds back a wish for what it refers to and does not hold, in milliseconds: until it is known whether
+/// its list is the cheaper way (docs/spec/walks.md). A day, longer than lists are read; it is paid one by one then whatever
+/// became of the history.
+pub const HELD_BACK_MS: i64 = 24 * 3_600_000;
+
 /// Wait before a second 404 counts, in milliseconds (lightspeed-ecom.md §7: minutes apart).
 pub const GONE_AGAIN_MS: i64 = 3 * 60 * 1000;
 

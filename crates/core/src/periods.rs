@@ -51,6 +51,35 @@ impl Periods {
         self.cover(Span::default())
     }
 
+    /// Gives a span that holds all that they leave out: the end that is open, if it is only one, else everything.
+    #[must_use]
+    pub fn rest(&self) -> Span {
+        let second = |at: Timestamp, by: i64| at.plus_ms(by * 1_000);
+        match self.0.as_slice() {
+            [
+                Span {
+                    created_from: Some(from),
+                    created_to: None,
+                    ..
+                },
+            ] => Span {
+                created_to: Some(second(*from, -1)),
+                ..Span::default()
+            },
+            [
+                Span {
+                    created_from: None,
+                    created_to: Some(to),
+                    ..
+                },
+            ] => Span {
+                created_from: Some(second(*to, 1)),
+                ..Span::default()
+            },
+            _ => Span::default(),
+        }
+    }
+
     /// Gives the newest of them; `None` when there are none.
     #[must_use]
     pub fn newest(&self) -> Option<Span> {
@@ -173,6 +202,11 @@ mod tests {
                 prop_assert!(end.as_micros() + SECOND_US < next.as_micros(), "{:?}", periods);
             }
             prop_assert_eq!(periods.newest(), periods.all().last().copied());
+            let left_out = points.iter().filter(|at| !is_meant(at));
+            prop_assert!(left_out.into_iter().all(|at| is_in(&periods.rest(), *at)), "{:?}", periods.rest());
+            if let [one] = periods.all() && one.created_from.is_none() != one.created_to.is_none() {
+                prop_assert!(!points.iter().any(|at| is_meant(at) && is_in(&periods.rest(), *at)), "once only");
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Walks: reading lists of a source from end to end, and what follows from what they show.
 //!
-//! Three jobs walk: the *backfill* (history, once), the *sweep* (what changed lately, again and again) and the
-//! *reconciliation* (ids and counts, now and then). They share their states, their phases and the rules below. Sources:
+//! Four jobs walk: the *backfill* (history, once) with its *look-ups* (what it refers to and lies outside it), the *sweep*
+//! (what changed lately, again and again) and the *reconciliation* (ids and counts, now and then). They share their states, their phases and the rules below. Sources:
 //! reliability.md §9, lightspeed-ecom.md §3.4 and §7.
 
 use serde::{Deserialize, Serialize};
@@ -45,11 +45,14 @@ pub enum Job {
     Sweep,
     /// Ids and counts: finds what was deleted or never came (A16).
     Reconcile,
+    /// What a history refers to and lies outside it, where its list costs fewer calls than asking for each
+    /// ([`crate::lookup`]).
+    Lookup,
     /// Everything there once was (A8).
     Backfill,
 }
 
-words!(Job { Sweep => "sweep", Reconcile => "reconcile", Backfill => "backfill" });
+words!(Job { Sweep => "sweep", Reconcile => "reconcile", Lookup => "lookup", Backfill => "backfill" });
 
 impl Job {
     /// Who pays for its calls (reliability.md §7).
@@ -57,7 +60,7 @@ impl Job {
     pub const fn class(self) -> Class {
         match self {
             Self::Sweep | Self::Reconcile => Class::Sweep,
-            Self::Backfill => Class::Backfill,
+            Self::Lookup | Self::Backfill => Class::Backfill,
         }
     }
 
@@ -74,6 +77,7 @@ impl Job {
                 );
                 !part.is_per_thing() && !is_never_marked
             }
+            Self::Lookup => matches!(part, Part::Products | Part::Variants | Part::Customers),
             Self::Backfill => true,
         }
     }
@@ -83,7 +87,7 @@ impl Job {
     pub const fn origin(self) -> Origin {
         match self {
             Self::Sweep | Self::Reconcile => Origin::Sweep,
-            Self::Backfill => Origin::Backfill,
+            Self::Lookup | Self::Backfill => Origin::Backfill,
         }
     }
 }
@@ -143,7 +147,7 @@ impl Phase {
     #[must_use]
     pub const fn first(job: Job, part: Part) -> Self {
         match job {
-            Job::Backfill => Self::Count,
+            Job::Lookup | Job::Backfill => Self::Count,
             Job::Sweep => Self::Read,
             // Memberships have neither times nor lasting ids: their list is read anew.
             Job::Reconcile if matches!(part, Part::Groups) => Self::Read,
@@ -159,7 +163,7 @@ impl Phase {
             (Job::Backfill, _) | (_, Part::Groups) => Some(Self::Verify),
             // What changed is read with its rows.
             (Job::Sweep, Part::Orders | Part::Quotes) => Some(Self::Rows),
-            (Job::Sweep | Job::Reconcile, _) => None,
+            (Job::Sweep | Job::Reconcile | Job::Lookup, _) => None,
         }
     }
 }
@@ -184,7 +188,7 @@ pub struct Walk {
     pub cursor: String,
     /// How many things the source counted; `None` before it was asked.
     pub expected: Option<i64>,
-    /// How many things were read so far.
+    /// How many things were read so far; of a look-up, those on its pages.
     pub seen: i64,
     /// How many of them became events.
     pub stored: i64,

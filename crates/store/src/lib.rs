@@ -57,6 +57,7 @@ mod budget;
 mod fetch;
 mod finding;
 mod health;
+mod held_back;
 mod lease;
 mod walk;
 mod walk_read;

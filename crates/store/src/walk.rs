@@ -11,6 +11,7 @@ use crate::db::{Conn, Row, contradiction};
 use crate::error::StoreError;
 use crate::fetch::{number_events, want};
 use crate::finding::put_findings;
+use crate::held_back;
 use crate::inbox;
 use crate::rows::{Piece, WalkPage};
 use crate::sql::{Sql, insert_chunks, last_of_each};
@@ -133,6 +134,7 @@ impl Store {
             pieces,
             gathered,
             findings,
+            brought,
         } = page;
         let mut tx = self.db.begin().await?;
         let mut conn = tx.conn();
@@ -142,6 +144,7 @@ impl Store {
         }
         // Wishes before numbers, as whoever ends a fetch locks them, or two would wait for each other.
         want(&mut conn, tenant, &wanted).await?;
+        held_back::forget(&mut conn, tenant, &brought, after.updated_at).await?;
         let mut totals = Totals::default();
         number_events(&mut conn, tenant, &mut events).await?;
         inbox::insert(&mut conn, &mut totals, &events).await?;

@@ -26,6 +26,8 @@ use crate::normalise::stream_of;
 
 /// How long a claim on a fetch holds, in milliseconds; longer than any call takes.
 const CLAIM_MS: i64 = 120_000;
+/// The reasons of wishes for what is missing only.
+const MISSED: [&str; 4] = ["customer", "product", "quote", "variant"];
 /// Wait after refused credentials or a refused section, in milliseconds.
 const REFUSED_WAIT_MS: i64 = 5 * 60_000;
 
@@ -80,6 +82,12 @@ impl Loop {
         let held = held(&hub, &claimed).await?;
         self.checked = None;
         let (asked_at, started_us) = (hub.clock.now(), hub.clock.monotonic_us());
+        let (claimed, known): (Vec<_>, Vec<_>) =
+            claimed.into_iter().partition(|one| !is_known(&one.row, &held));
+        let mut ended: Vec<Ended> = known
+            .into_iter()
+            .map(|one| (one.row, AfterFetch::Done, None))
+            .collect();
         let mut asked = Vec::new();
         for one in claimed {
             let beside = beside(&hub, one.row.key);
@@ -89,7 +97,6 @@ impl Loop {
         let answers = join_all(asked).await;
         self.notice(started_us, &answers);
         self.tell_health(&answers).await;
-        let mut ended = Vec::new();
         for (claimed, answer) in answers {
             let known = held.get(&claimed.row.key);
             let end = match answer {
@@ -283,6 +290,11 @@ async fn held(hub: &Hub, claimed: &[ClaimedFetch]) -> Result<BTreeMap<RecordKey,
     let keys: Vec<RecordKey> = claimed.iter().map(|claimed| claimed.row.key).collect();
     let rows = hub.store.read_records(hub.tenant, &keys).await?;
     Ok(rows.into_iter().map(|row| (row.held.key, row.held)).collect())
+}
+
+/// Tells whether a thing was wanted only because nothing was known of it, and came meanwhile: with a list or a webhook.
+fn is_known(row: &FetchRow, held: &BTreeMap<RecordKey, Held>) -> bool {
+    MISSED.contains(&row.reason.as_str()) && row.wanted == 0 && held.contains_key(&row.key)
 }
 
 /// Gives what is read beside a thing: the rows of a cart, where a route delivers them.

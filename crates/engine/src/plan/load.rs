@@ -13,6 +13,7 @@ use schakel_core::entity::{LanguageName, Order, Product, Quote, Shipment, Varian
 use schakel_core::forecast::Wants;
 use schakel_core::id::{ConnectionId, EntityId, RelationId};
 use schakel_core::identity::MatchKey;
+use schakel_core::limits;
 use schakel_core::record::{Content, Held, RecordKey, RecordKind};
 use schakel_core::time::Timestamp;
 use schakel_store::{EntityKey, EntityRow, FetchRow, RecordRow, RelationRow, StoreError, WriteTx};
@@ -461,7 +462,7 @@ impl Loaded {
         let now = hub.clock.now();
         let mut later: BTreeMap<RecordKey, Timestamp> = BTreeMap::new();
         // A history has just listed every cart, and lists the memberships after the customers: one by one they would
-        // cost a call each.
+        // cost a call each. What else it misses is held back until the cheapest way is known (`walk::lookup`).
         let is_history = self.class == Class::Backfill;
         for key in &self.orders {
             let Some((_, order)) = self.order(key) else {
@@ -500,12 +501,16 @@ impl Loaded {
                 later.insert(groups_of(customer), self.groups_due_at(&customer, now));
             }
         }
+        let missed_at = match is_history {
+            true => now.plus_ms(limits::HELD_BACK_MS),
+            false => now,
+        };
         planned
             .wanted
             .extend(wanted.into_iter().map(|(key, reason)| FetchRow {
                 key,
                 reason: reason.to_owned(),
-                due_at: later.get(&key).copied().unwrap_or(now),
+                due_at: later.get(&key).copied().unwrap_or(missed_at),
                 attempts: 0,
                 wanted: 0,
                 class: self.class,

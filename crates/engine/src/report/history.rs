@@ -39,6 +39,8 @@ pub struct Progress {
     pub job: &'static str,
     /// Its parts, in the order in which they are read.
     pub parts: Vec<PartProgress>,
+    /// What a history refers to and lies outside it, as far as lists are looked up for it.
+    pub lookups: Vec<PartProgress>,
     /// Whether any of them goes on by itself.
     pub is_open: bool,
     /// Things read per minute since it began; `None` before anything was read.
@@ -160,6 +162,11 @@ pub async fn progress(
     now: Timestamp,
 ) -> Result<Option<Progress>, StoreError> {
     let mut before = store.walks(tenant, Some(subject.connection)).await?;
+    let lookups: Vec<Walk> = before
+        .iter()
+        .filter(|walk| walk.job == Job::Lookup && job == Job::Backfill)
+        .cloned()
+        .collect();
     before.retain(|walk| walk.job == job);
     let is_meant = |walk: &&Walk| parts.is_empty() || parts.contains(&walk.part);
     let walks: Vec<Walk> = before.iter().filter(is_meant).cloned().collect();
@@ -167,7 +174,8 @@ pub async fn progress(
         return Ok(None);
     };
     before.retain(|walk| walk.part <= last);
-    let is_open = walks.iter().any(Walk::is_open);
+    before.extend(lookups.iter().cloned());
+    let is_open = walks.iter().chain(&lookups).any(Walk::is_open);
     let is_ahead = is_open || walks.iter().any(|walk| walk.state == WalkState::Paused);
     let end = match forecast::calls_left(&before).filter(|_| is_ahead && job == Job::Backfill) {
         Some(calls) => Some(end(store, tenant, subject, (calls, None), now).await?),
@@ -179,6 +187,7 @@ pub async fn progress(
         is_open,
         things_per_minute: pace(&walks),
         parts: walks.iter().map(PartProgress::of).collect(),
+        lookups: lookups.iter().map(PartProgress::of).collect(),
         end,
     }))
 }

@@ -1,10 +1,11 @@
-//! Walk: lists of a source become inbox events, page by page (T4): history, sweep and reconciliation.
+//! Walk: lists of a source become inbox events, page by page (T4): history with its look-ups, sweep and reconciliation.
 //!
 //! Invariants: a place moves only in the transaction that stores what lies before it (I24); what a list shows is no
 //! deletion of what it does not show, that is asked about one by one; an outage, a refused key or a half-read page ends
 //! nothing and marks nothing; live traffic goes first, in the budget and in the inbox.
 
 mod gather;
+mod lookup;
 mod page;
 mod rows;
 mod schedule;
@@ -15,7 +16,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use schakel_core::connector::{ConnectorError, Cx, Part};
+use schakel_core::connector::{Class, ConnectorError, Cx, Part};
 use schakel_core::delivery::retry_wait_ms;
 use schakel_core::health::Ailment;
 use schakel_core::id::ConnectionId;
@@ -116,6 +117,9 @@ impl Loop {
             walks = self.read_walks().await?;
         }
         let next_due_us = schedule::begin_due(&self.hub, source, &walks).await?;
+        if lookup::look(&self.hub, source, &walks).await? {
+            return Ok(Stepped::Went);
+        }
         let Some(walk) = choose(&walks, now) else {
             return Ok(Stepped::Idle(next_due_us));
         };
@@ -166,7 +170,7 @@ impl Loop {
         if store.count_waiting(tenant, self.connection, BACKLOG).await? >= BACKLOG {
             return Ok(true);
         }
-        if job != Job::Backfill {
+        if job.class() != Class::Backfill {
             return Ok(false);
         }
         for sink in self.hub.routes_from(self.connection).map(|route| route.sink) {
@@ -178,7 +182,7 @@ impl Loop {
     }
 }
 
-/// Chooses the walk that goes on: sweeps before reconciliations before history, the one that waits least before all. One
+/// Chooses the walk that goes on: sweeps before reconciliations before look-ups before history, the one that waits least before all. One
 /// list that can't be read keeps no other from being swept; in a history the parts stay one after the other, since an
 /// order before its customer costs a call.
 fn choose(walks: &[Walk], now: Timestamp) -> Option<&Walk> {
@@ -251,6 +255,7 @@ impl Trip<'_> {
     ) -> Result<Result<WalkPage, ConnectorError>, StoreError> {
         match before.phase {
             _ if gather::is_to_begin_anew(before) => Ok(Ok(gather::begun_anew(before, after))),
+            Phase::Count if before.job == Job::Lookup => self.count_lookup(before, after).await,
             Phase::Count => self.count(before, after).await,
             Phase::Read => self.page(before, after).await,
             Phase::Gather => Ok(Ok(self.gather(before, after).await?)),

@@ -35,6 +35,9 @@ impl Trip<'_> {
         if before.part == Part::Groups {
             return Ok(Ok(pieces(before, after, page)));
         }
+        if before.job == Job::Lookup {
+            return self.look_up(before, after, page).await.map(Ok);
+        }
         let mut sifted = self.sift(before, &page.items).await?;
         let mut pieces = Vec::new();
         if before.job == Job::Sweep && self.rows_of(before.part).is_some() {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schakel_core::connector::Item;
+use schakel_core::connector::{Class, Item};
 use schakel_core::event::{Action, Event, Trust};
 use schakel_core::id::EventId;
 use schakel_core::problem::Problem;
@@ -233,7 +233,7 @@ impl Trip<'_> {
         what: What,
         why: Why,
     ) -> Option<(EventId, Finding)> {
-        if walk.job == Job::Backfill {
+        if walk.job.class() == Class::Backfill {
             return None;
         }
         let finding = Finding {

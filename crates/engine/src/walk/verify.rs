@@ -57,7 +57,7 @@ impl Trip<'_> {
     }
 
     /// Asks the source how many things the walk means, and notes the call and its answer.
-    async fn counted(&self, walk: &mut Walk) -> Result<i64, ConnectorError> {
+    pub(super) async fn counted(&self, walk: &mut Walk) -> Result<i64, ConnectorError> {
         let counted = self.source.source.count(&self.cx, walk.part, walk.span).await?;
         let counted = i64::try_from(counted).unwrap_or(i64::MAX);
         walk.calls += 1;
@@ -354,7 +354,7 @@ fn unlike(before: &Walk, mut after: Walk, counted: i64) -> WalkPage {
     after.phase = Phase::Read;
     (after.seen, after.listed) = (0, 0);
     let anew = match before.job {
-        Job::Backfill => "schakel backfill resume",
+        Job::Lookup | Job::Backfill => "schakel backfill resume",
         Job::Sweep | Job::Reconcile => "schakel reconcile",
     };
     after.note = format!(

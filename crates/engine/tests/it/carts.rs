@@ -7,6 +7,7 @@ use bytes::Bytes;
 use schakel_connectors::copernica::Copernica;
 use schakel_core::event::{Action, Event, Origin, Trust};
 use schakel_core::id::EventId;
+use schakel_core::limits;
 use schakel_core::preset::Preset;
 use schakel_core::record::RecordKind;
 use schakel_core::time::Timestamp;
@@ -400,6 +401,9 @@ async fn a_customer_who_is_asked_for_because_of_history_is_historic_too() {
     let mut order = plain_order(900, &person, 1, 5);
     order["customer"] = json!({"resource": {"id": 11, "url": "customers/11", "link": ""}});
     from_history(&world, 1, RecordKind::Order, 900, &order).await;
+    world.run().await;
+    assert!(world.asked().is_empty(), "it is held back");
+    world.clock.advance_ms(limits::HELD_BACK_MS);
     world.run_until_idle().await;
     assert_eq!(world.asked(), ["/nl/customers/11.json"]);
     assert_eq!(

@@ -102,17 +102,13 @@ async fn what_an_answer_leads_to_is_paid_for_by_who_wanted_the_answer() {
         owner: "the test".to_owned(),
         until: world.hub.clock.now().plus_ms(60_000),
     };
+    // What a history misses is held back.
+    let now = world.hub.clock.now().plus_ms(limits::HELD_BACK_MS);
     for (class, customer) in [(Class::Live, 12), (Class::Sweep, 0), (Class::Backfill, 11)] {
         let claimed = world
             .hub
             .store
-            .claim_fetches(
-                world.hub.tenant,
-                SOURCE,
-                world.hub.clock.now(),
-                (class, 99),
-                &hold,
-            )
+            .claim_fetches(world.hub.tenant, SOURCE, now, (class, 99), &hold)
             .await
             .unwrap();
         let customers: Vec<i64> = claimed

@@ -326,6 +326,7 @@ fn lines_of(progress: &Progress, now: Timestamp) -> Vec<String> {
     }
     let mut lines = vec![head];
     lines.extend(progress.parts.iter().map(line_of));
+    lines.extend(progress.lookups.iter().map(look_up_in_words));
     lines.extend(gaps(progress));
     lines
 }
@@ -382,6 +383,17 @@ fn line_of(part: &PartProgress) -> String {
         part.part,
         bar(share.unwrap_or(0.0)),
         part.seen,
+        counted(usize::try_from(part.calls).unwrap_or(0), "call"),
+        part.state
+    )
+}
+
+/// Says what was looked up in a list, since a history refers to it.
+fn look_up_in_words(part: &PartProgress) -> String {
+    format!(
+        "  {} that others refer to: {} found in the list, {}, {}",
+        part.part,
+        part.stored,
         counted(usize::try_from(part.calls).unwrap_or(0), "call"),
         part.state
     )

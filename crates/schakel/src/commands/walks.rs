@@ -168,6 +168,7 @@ impl<'a> Shop<'a> {
 /// The word for a job.
 pub(super) const fn word(job: Job) -> &'static str {
     match job {
+        Job::Lookup => "look-up",
         Job::Backfill => "history",
         Job::Sweep => "sweep",
         Job::Reconcile => "reconciliation",

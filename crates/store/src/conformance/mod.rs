@@ -17,6 +17,7 @@ mod damage;
 mod deliver;
 mod fetch;
 mod health;
+mod held_back;
 mod identity;
 mod inbox;
 

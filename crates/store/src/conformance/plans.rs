@@ -466,8 +466,14 @@ async fn run_walks(store: &Store) {
         body: bytes::Bytes::new(),
     }];
     page.gathered = vec![(1, 1)];
+    page.brought = vec![order(1)];
     assert!(store.store_page(t, page).await.unwrap());
     store.walks(t, Some(SHOP)).await.unwrap();
+    store.held_back(t, SHOP, at(1)).await.unwrap();
+    store
+        .bring_forward(t, (SHOP, RecordKind::Order), at(1))
+        .await
+        .unwrap();
     store
         .pieces(t, SHOP, (Job::Sweep, Part::Orders), 9)
         .await

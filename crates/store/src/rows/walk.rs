@@ -2,6 +2,7 @@
 
 use schakel_core::event::Event;
 use schakel_core::id::EventId;
+use schakel_core::record::RecordKey;
 use schakel_core::walk::{Finding, Walk};
 
 use super::FetchRow;
@@ -32,6 +33,8 @@ pub struct WalkPage {
     pub gathered: Vec<(i64, i64)>,
     /// Differences that were found, each with a number of its own.
     pub findings: Vec<(EventId, Finding)>,
+    /// Things whose wishes were held back until a list brings them: it did.
+    pub brought: Vec<RecordKey>,
 }
 
 impl WalkPage {
@@ -46,6 +49,7 @@ impl WalkPage {
             pieces: Vec::new(),
             gathered: Vec::new(),
             findings: Vec::new(),
+            brought: Vec::new(),
         }
     }
 }

@@ -9,6 +9,7 @@ mod groups;
 pub mod history;
 mod least;
 mod live;
+mod lookup;
 mod poison;
 mod safety;
 mod schedule;
