@@ -1,9 +1,10 @@
 //! A hub with its servers, from start to stop.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use schakel_engine::clock::SystemClock;
+use schakel_engine::hub::Hub;
 use schakel_engine::report::Probe;
 use schakel_engine::supervise::{self, Running};
 use schakel_server::{hooks, pages, serve};
@@ -65,21 +66,45 @@ async fn bind(address: &str, code: &'static str, key: &str) -> Result<TcpListene
 const KEEP_UP: Duration = Duration::from_secs(10);
 
 /// Follows what other processes change about the ways in, until `stopped`.
-async fn keep_up(ways: Ways, mut stopped: watch::Receiver<bool>) {
+async fn keep_up(hub: Arc<Hub>, ways: Ways, mut stopped: watch::Receiver<bool>) {
     let mut due = tokio::time::interval(KEEP_UP);
     due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut is_clock_off = false;
     loop {
         tokio::select! {
             _ = stopped.wait_for(|is_stopped| *is_stopped) => return,
             _ = due.tick() => {}
         }
-        if let Err(error) = ways.refresh().await {
-            tracing::warn!(%error, "the paths of webhooks could not be read, those of before stay open");
-        }
-        if let Err(failure) = skew::check(&ways.store, &SystemClock::new()).await {
-            tracing::error!(%failure, "the clock should be looked at; `schakel doctor` says more");
+        let ahead_ms = match look(&hub, &ways).await {
+            Ok(ahead_ms) => ahead_ms.unwrap_or_default(),
+            Err(error) => {
+                match error.downcast_ref() {
+                    Some(error) => hub.note_store_failed("ways in", error),
+                    None => {
+                        tracing::warn!(%error, "the paths of webhooks could not be read, those of before stay open");
+                    }
+                }
+                continue;
+            }
+        };
+        hub.note_store_works();
+        let was_clock_off = is_clock_off;
+        is_clock_off = skew::is_too_far(ahead_ms);
+        if is_clock_off && !was_clock_off {
+            let said = skew::said(ahead_ms);
+            tracing::error!(
+                code = "SCH-0210",
+                "the clock of this machine is {said}; `schakel doctor` says more"
+            );
         }
     }
+}
+
+/// Takes over what was replaced, and gives how far the clock of this machine is ahead, in milliseconds.
+async fn look(hub: &Hub, ways: &Ways) -> anyhow::Result<Option<i64>> {
+    let ahead_ms = skew::ahead_ms(&ways.store, hub.clock.as_ref()).await?;
+    ways.refresh().await?;
+    Ok(ahead_ms)
 }
 
 impl Service {
@@ -103,7 +128,7 @@ impl Service {
         let mut servers = JoinSet::new();
         servers.spawn(serve(hooks, entrance, stopped.clone()));
         servers.spawn(serve(pages, shown, stopped.clone()));
-        servers.spawn(keep_up(wired.ways.clone(), stopped));
+        servers.spawn(keep_up(wired.hub.clone(), wired.ways.clone(), stopped));
         Ok(Self {
             hooks: hooks_address,
             pages: pages_address,

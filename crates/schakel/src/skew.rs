@@ -37,9 +37,14 @@ fn between(before: Timestamp, server: Timestamp, after: Timestamp) -> i64 {
 /// `SCH-0210`; those of the store.
 pub(crate) async fn check(store: &Store, clock: &dyn Clock) -> Result<(), Failure> {
     match ahead_ms(store, clock).await? {
-        Some(ms) if ms.abs() > MS_MAX => Err(too_far(ms)),
+        Some(ms) if is_too_far(ms) => Err(too_far(ms)),
         _ => Ok(()),
     }
+}
+
+/// Whether a clock that is ahead by `ms` milliseconds is too far off to work with.
+pub(crate) const fn is_too_far(ms: i64) -> bool {
+    ms.abs() > MS_MAX
 }
 
 fn too_far(ms: i64) -> Failure {

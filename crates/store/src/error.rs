@@ -99,6 +99,19 @@ impl StoreError {
         }
     }
 
+    /// Tells whether the database itself is away: not reached, stopping, starting, or without a connection to give in time.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Driver { cause, .. } | Self::Connect { cause, .. } => match cause {
+                sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
+                sqlx::Error::Database(error) => error.code().is_some_and(|code| is_away(&code)),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     /// Tells whether the database is there and this user or this server lets nobody write: rights to read only, a standby.
     /// SQLite cannot open a file of others at all while no process has it open for writing.
     #[must_use]
@@ -181,13 +194,17 @@ fn is_about_rights(code: &str) -> bool {
 fn is_passing(code: &str) -> bool {
     const SQLITE_BUSY: i64 = 5;
     const SQLITE_LOCKED: i64 = 6;
-    // A server that starts or stops (57P0x) and a broken connection (08…) come back.
-    let is_pg = matches!(code, "40001" | "40P01" | "55P03" | "57P01" | "57P02" | "57P03");
+    let is_pg = matches!(code, "40001" | "40P01" | "55P03") || is_away(code);
     let is_lite = code.len() < 5
         && code
             .parse::<i64>()
             .is_ok_and(|number| matches!(number & 0xff, SQLITE_BUSY | SQLITE_LOCKED));
-    is_pg || is_lite || (code.len() == 5 && code.starts_with("08"))
+    is_pg || is_lite
+}
+
+/// Codes of PostgreSQL for a server that starts or stops (57P0x) and a broken connection (08…): it comes back.
+fn is_away(code: &str) -> bool {
+    matches!(code, "57P01" | "57P02" | "57P03") || (code.len() == 5 && code.starts_with("08"))
 }
 
 #[cfg(test)]
@@ -201,6 +218,16 @@ mod tests {
         }
         for code in ["23505", "42601", "1", "19", "2067", "13"] {
             assert!(!is_passing(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_away_is_told_from_one_that_refuses() {
+        for code in ["57P01", "57P02", "57P03", "08006"] {
+            assert!(is_away(code) && is_passing(code), "{code}");
+        }
+        for code in ["40001", "53100", "28P01", "8", "10", "13"] {
+            assert!(!is_away(code), "{code}");
         }
     }
 

@@ -207,10 +207,15 @@ impl Writer {
                     // A sender that hung up will send again; its event is stored all the same.
                     let _ = answer.send(Some(inserted));
                 }
+                self.hub.note_store_works();
                 self.hub.wake.inbox.notify_one();
             }
             Err(error) => {
-                tracing::error!(%error, events = answers.len(), "webhooks could not be stored, senders told to retry");
+                self.hub.note_store_failed("intake", &error);
+                tracing::debug!(
+                    events = answers.len(),
+                    "webhooks could not be stored, senders told to retry"
+                );
                 drop(answers);
             }
         }

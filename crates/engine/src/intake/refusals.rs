@@ -76,7 +76,7 @@ impl Refusals {
             .map(|((connection, reason), n)| (*connection, *reason, *n))
             .collect();
         if let Err(error) = hub.store.count_rejected(hub.tenant, &rows).await {
-            tracing::warn!(%error, "refusals could not be counted yet");
+            hub.note_store_failed("refusals", &error);
             self.add_many(counted);
         }
     }

@@ -158,6 +158,7 @@ async fn apply_task(hub: Arc<Hub>, is_alone: bool, mut stopped: watch::Receiver<
         };
         match stepped {
             Ok(stepped) if stepped.events == 0 => {
+                hub.note_store_works();
                 newer.tell(&hub).await;
                 pause(&hub.wake.inbox, POLL, &mut stopped).await;
             }
@@ -172,7 +173,7 @@ async fn apply_task(hub: Arc<Hub>, is_alone: bool, mut stopped: watch::Receiver<
                     tokio::time::sleep(GATHER).await;
                 }
             }
-            Err(error) => store_failed("apply", &error, &mut stopped).await,
+            Err(error) => store_failed(&hub, "apply", &error, &mut stopped).await,
         }
     }
 }
@@ -311,7 +312,7 @@ async fn statistics_task(hub: Arc<Hub>, mut stopped: watch::Receiver<bool>) {
                 STATISTICS_MIN
             }
             Err(error) => {
-                tracing::warn!(%error, "statistics could not be made, queries may be slow until the database makes them");
+                hub.note_store_failed("statistics", &error);
                 STATISTICS_MAX
             }
         };
@@ -335,7 +336,7 @@ async fn fetch_task(
             .recover_fetches(hub.tenant, connection, &hub.worker)
             .await
     {
-        store_failed("fetch", &error, &mut stopped).await;
+        store_failed(&hub, "fetch", &error, &mut stopped).await;
     }
     let mut fetching = fetch::Loop::new(hub.clone(), connection);
     while !*stopped.borrow() {
@@ -350,7 +351,7 @@ async fn fetch_task(
                 pause(&hub.wake.fetch, longest, &mut stopped).await;
             }
             Ok(_) => {}
-            Err(error) => store_failed("fetch", &error, &mut stopped).await,
+            Err(error) => store_failed(&hub, "fetch", &error, &mut stopped).await,
         }
     }
     if let Some(source) = hub.sources.get(&connection)
@@ -369,7 +370,7 @@ async fn walk_task(hub: Arc<Hub>, connection: ConnectionId, mut stopped: watch::
                 let wait = Duration::from_micros(u64::try_from(us).unwrap_or(0)).clamp(PAUSE, WALK_POLL);
                 pause(&hub.wake.walk, wait, &mut stopped).await;
             }
-            Err(error) => store_failed("walk", &error, &mut stopped).await,
+            Err(error) => store_failed(&hub, "walk", &error, &mut stopped).await,
         }
     }
 }
@@ -380,7 +381,7 @@ async fn watch_task(hub: Arc<Hub>, connection: ConnectionId, mut stopped: watch:
         let wait_us = match watching.step().await {
             Ok(us) => us,
             Err(error) => {
-                store_failed("watch", &error, &mut stopped).await;
+                store_failed(&hub, "watch", &error, &mut stopped).await;
                 continue;
             }
         };
@@ -400,7 +401,7 @@ async fn deliver_task(
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut delivery = Loop::new(hub.clone(), sink, gauge.clone());
-    until_recovered(&delivery, is_alone, &mut stopped).await;
+    until_recovered(&hub, &delivery, is_alone, &mut stopped).await;
     until_connected(&hub, sink, &gauge, &mut stopped).await;
     let mut last_recovery_us = hub.clock.monotonic_us();
     while !*stopped.borrow() {
@@ -409,11 +410,11 @@ async fn deliver_task(
             Ok(false) => {
                 idle(&hub, sink, &mut delivery, &mut stopped).await;
             }
-            Err(error) => store_failed("deliver", &error, &mut stopped).await,
+            Err(error) => store_failed(&hub, "deliver", &error, &mut stopped).await,
         }
         if hub.clock.monotonic_us() - last_recovery_us > RECOVERY_US {
             last_recovery_us = hub.clock.monotonic_us();
-            until_recovered(&delivery, false, &mut stopped).await;
+            until_recovered(&hub, &delivery, false, &mut stopped).await;
         }
     }
     if let Err(error) = delivery.end().await {
@@ -444,7 +445,7 @@ fn idle_wait(due_ms: i64, closed_us: i64) -> Duration {
     due.clamp(PAUSE.max(closed.min(POLL)), POLL)
 }
 
-async fn until_recovered(delivery: &Loop, is_alone: bool, stopped: &mut watch::Receiver<bool>) {
+async fn until_recovered(hub: &Hub, delivery: &Loop, is_alone: bool, stopped: &mut watch::Receiver<bool>) {
     while !*stopped.borrow() {
         match delivery.recover(is_alone).await {
             Ok(0) => return,
@@ -455,7 +456,7 @@ async fn until_recovered(delivery: &Loop, is_alone: bool, stopped: &mut watch::R
                 );
                 return;
             }
-            Err(error) => store_failed("recover", &error, stopped).await,
+            Err(error) => store_failed(hub, "recover", &error, stopped).await,
         }
     }
 }
@@ -484,15 +485,21 @@ async fn until_connected(hub: &Hub, sink: ConnectionId, gauge: &Gauge, stopped: 
     }
 }
 
-async fn store_failed(stage: &str, error: &StoreError, stopped: &mut watch::Receiver<bool>) {
-    if error.is_retryable() {
+/// Waits until the stage may try again. Two transactions that met are nobody's fault and no news.
+async fn store_failed(
+    hub: &Hub,
+    stage: &'static str,
+    error: &StoreError,
+    stopped: &mut watch::Receiver<bool>,
+) {
+    if error.is_outage() || !error.is_retryable() {
+        hub.note_store_failed(stage, error);
+    } else {
         tracing::debug!(stage, %error, "the store asks to try again");
-        tokio::time::sleep(PAUSE).await;
-        return;
     }
-    tracing::error!(stage, %error, "the store failed, the stage goes on in a second");
+    let wait = if error.is_retryable() { PAUSE } else { STORE_PAUSE };
     tokio::select! {
-        () = tokio::time::sleep(STORE_PAUSE) => {}
+        () = tokio::time::sleep(wait) => {}
         _ = stopped.changed() => {}
     }
 }

@@ -15,6 +15,7 @@ mod hooks;
 mod kill;
 mod kill_history;
 mod lost;
+mod outage;
 mod periods;
 mod process;
 mod sandbox;

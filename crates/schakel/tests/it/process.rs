@@ -135,6 +135,32 @@ impl Outside {
 
     /// Starts a hub with further arguments, which says in the file `ready` that it listens.
     pub fn serve_with(&self, ready: &str, arguments: &[&str]) -> Hub {
+        self.serve_telling(ready, arguments, Stdio::inherit())
+    }
+
+    /// Starts a hub whose log, from `info` on, goes into a file, and gives the file.
+    pub fn serve_logged(&self) -> (Hub, PathBuf) {
+        let path = self.folder.path().join("hub.log");
+        let file = std::fs::File::create(&path).unwrap();
+        let hub = self.serve_telling("ready", &["--set", "hub.log=info"], file.into());
+        (hub, path)
+    }
+
+    /// Waits until the hub that was started with the file `ready` says where its pages are.
+    pub fn pages_at(&self, ready: &str) -> SocketAddr {
+        let ready = self.folder.path().join(ready);
+        let mut pages = None;
+        let is_told = wait_until(END, || {
+            let text = std::fs::read_to_string(&ready).unwrap();
+            let mut told = text.trim().split("pages=http://").skip(1);
+            pages = told.next().and_then(|at| at.parse().ok());
+            pages.is_some()
+        });
+        assert!(is_told, "the hub does not say where its pages are");
+        pages.unwrap()
+    }
+
+    fn serve_telling(&self, ready: &str, arguments: &[&str], log: Stdio) -> Hub {
         let ready = self.folder.path().join(ready);
         let _ = std::fs::remove_file(&ready);
         let child = schakel()
@@ -145,6 +171,7 @@ impl Outside {
             .arg(&ready)
             .args(arguments)
             .stdout(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut hub = Hub { child };

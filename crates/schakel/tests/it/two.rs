@@ -68,19 +68,7 @@ struct Running {
 fn start(outside: &Outside, name: &str, at: SocketAddr) -> Running {
     let at = at.to_string();
     let hub = outside.serve_with(name, &["--hooks-listen", &at]);
-    let ready = outside.folder.path().join(name);
-    let mut pages = None;
-    let is_told = wait_until(END, || {
-        let text = std::fs::read_to_string(&ready).unwrap();
-        pages = text
-            .trim()
-            .split("pages=http://")
-            .nth(1)
-            .and_then(|at| at.parse().ok());
-        pages.is_some()
-    });
-    assert!(is_told, "the hub does not say where its pages are");
-    let pages = pages.unwrap();
+    let pages = outside.pages_at(name);
     Running { hub, pages }
 }
 
@@ -95,7 +83,7 @@ impl Running {
 }
 
 /// Waits until the shop got `webhooks` more taken and the account `calls` more calls.
-fn until_more(outside: &Outside, webhooks: u64, calls: u64) {
+pub fn until_more(outside: &Outside, webhooks: u64, calls: u64) {
     let acknowledged = outside.shop.webhook_counts().acknowledged + webhooks;
     let called = outside.account.counts().calls + calls;
     let goes_on = wait_until(END, || {

@@ -25,6 +25,8 @@ words! {
     title: "Stand van zaken", "Status", "Stand der Dinge";
     /// Everything is in order and delivered.
     all_well: "Alles is bijgewerkt.", "Everything is up to date.", "Alles ist auf dem neuesten Stand.";
+    /// The database does not answer.
+    unavailable: "De database antwoordt niet. Webhooks worden geweigerd en komen later opnieuw; alles gaat vanzelf verder zodra de database er weer is.", "The database does not answer. Webhooks are refused and come again later; everything goes on by itself once the database is back.", "Die Datenbank antwortet nicht. Webhooks werden abgewiesen und kommen später wieder; alles geht von selbst weiter, sobald die Datenbank wieder da ist.";
     /// Before the names of connections.
     ailing: "Er is iets mis met", "Something is wrong with", "Etwas stimmt nicht mit";
     /// Before a time.

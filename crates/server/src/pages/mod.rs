@@ -71,14 +71,13 @@ struct Asked {
     renew: bool,
 }
 
-async fn page(
-    State(shown): SharedShown,
-    Query(asked): Query<Asked>,
-    headers: HeaderMap,
-) -> Result<Html<String>, Unavailable> {
+async fn page(State(shown): SharedShown, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
     let words = words(&asked, &headers);
-    let status = read(&shown).await?;
-    Ok(Html(status::page(&status, words, asked.renew)))
+    let (code, shown) = match read(&shown).await {
+        Ok(status) => (StatusCode::OK, status::fragment(&status, words)),
+        Err(Unavailable) => (StatusCode::SERVICE_UNAVAILABLE, status::unavailable(words)),
+    };
+    (code, Html(status::page(&shown, words, asked.renew))).into_response()
 }
 
 async fn fragment(
@@ -97,7 +96,8 @@ async fn api(State(shown): SharedShown) -> Result<Json<Status>, Unavailable> {
 
 /// Says whether the hub can read its database; for load balancers and watchdogs.
 async fn health(State(shown): SharedShown) -> Result<Json<serde_json::Value>, Unavailable> {
-    let durability = shown.hub.store.durability().await?;
+    let durability = shown.hub.store.durability().await;
+    let durability = durability.map_err(|error| Unavailable::of(&shown.hub, &error))?;
     Ok(Json(serde_json::json!({
         "status": "ok",
         "version": env!("CARGO_PKG_VERSION"),
@@ -106,9 +106,10 @@ async fn health(State(shown): SharedShown) -> Result<Json<serde_json::Value>, Un
     })))
 }
 
-async fn read(shown: &Shown) -> Result<Status, StoreError> {
+async fn read(shown: &Shown) -> Result<Status, Unavailable> {
     let hub = &shown.hub;
-    report::status(&hub.store, hub.tenant, &shown.probe, hub.clock.now()).await
+    let status = report::status(&hub.store, hub.tenant, &shown.probe, hub.clock.now()).await;
+    status.map_err(|error| Unavailable::of(hub, &error))
 }
 
 fn words(asked: &Asked, headers: &HeaderMap) -> &'static Words {
@@ -141,9 +142,9 @@ async fn with_policy(mut response: Response) -> Response {
 /// The database does not answer; the reason is in the log, not on the page.
 struct Unavailable;
 
-impl From<StoreError> for Unavailable {
-    fn from(error: StoreError) -> Self {
-        tracing::error!(%error, "a page could not be made");
+impl Unavailable {
+    fn of(hub: &Hub, error: &StoreError) -> Self {
+        hub.note_store_failed("pages", error);
         Self
     }
 }

@@ -7,8 +7,8 @@ use schakel_store::rows::InboxCounts;
 use super::html::Html;
 use super::language::Words;
 
-/// Makes the whole page; `is_renewing` makes it load itself again without JavaScript.
-pub(super) fn page(status: &Status, words: &Words, is_renewing: bool) -> String {
+/// Makes the whole page around what is `shown`; `is_renewing` makes it load itself again without JavaScript.
+pub(super) fn page(shown: &Html, words: &Words, is_renewing: bool) -> String {
     let head = Html::default()
         .add(&Html::markup(
             "<meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">",
@@ -34,7 +34,7 @@ pub(super) fn page(status: &Status, words: &Words, is_renewing: bool) -> String 
                 ("id", "live"),
                 ("data-fragment", &format!("/status/fragment?lang={}", words.code)),
             ],
-            |main| main.add(&fragment(status, words)),
+            |main| main.add(shown),
         )
         .element("footer", &[], |footer| {
             let link = format!("/?lang={}&renew=true", words.code);
@@ -61,6 +61,11 @@ fn languages(words: &Words) -> Html {
             nav.element("a", &attributes, |a| a.say(name)).say(" ")
         })
     })
+}
+
+/// Says that there are no numbers, and what happens meanwhile.
+pub(super) fn unavailable(words: &Words) -> Html {
+    Html::default().element("p", &[("class", "say bad")], |p| p.say(words.unavailable))
 }
 
 /// Makes the part that the script renews.

@@ -6,12 +6,12 @@
 //! server outlives its tests.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use super::Programs;
 use crate::folder::unique;
@@ -22,15 +22,20 @@ const START_ATTEMPTS_MAX: u32 = 3;
 /// The keeper: `$1` the folder of PostgreSQL's programs, `$2` the folder of this server, `$3` its settings.
 ///
 /// Everything is written to the log, because a server that inherited a pipe would hold it open. The line on the
-/// standard output is "ready", or the log in case of a failure.
+/// standard output is "ready", or the log in case of a failure. Each line that it reads stops the server at once or starts
+/// it again, and is answered alike.
 const KEEPER: &str = r#"
 cd "$2" || exit 1
+start() { "$1/pg_ctl" -D data -l log -w -o "$3" start >>log 2>&1 </dev/null; }
+stop() { "$1/pg_ctl" -D data -m immediate -w stop >>log 2>&1 </dev/null; }
 if "$1/initdb" -A trust -U schakel --no-sync -E UTF8 --locale=C.UTF-8 -D data >log 2>&1 </dev/null &&
-    "$1/pg_ctl" -D data -l log -w -o "$3" start >>log 2>&1 </dev/null; then
+    start "$@"; then
     trap '' PIPE
     echo ready
-    read -r _
-    "$1/pg_ctl" -D data -m immediate -w stop >>log 2>&1
+    while read -r order; do
+        if "$order" "$@"; then echo ready; else cat log; fi
+    done
+    stop "$@"
 else
     cat log
 fi
@@ -42,6 +47,7 @@ cd / && rm -rf "$2"
 pub struct Server {
     url: String,
     keeper: Child,
+    answers: BufReader<ChildStdout>,
 }
 
 impl Server {
@@ -71,6 +77,35 @@ impl Server {
         &self.url
     }
 
+    /// Ends the server at once, as a power cut would; its data and its port stay.
+    ///
+    /// # Panics
+    /// When it does not do it.
+    pub fn cut(&mut self) {
+        self.order("stop");
+    }
+
+    /// Starts a server again that was cut.
+    ///
+    /// # Panics
+    /// When it does not do it.
+    pub fn bring_back(&mut self) {
+        self.order("start");
+    }
+
+    fn order(&mut self, order: &str) {
+        let keeper = self.keeper.stdin.as_mut();
+        let is_sent = keeper.is_some_and(|keeper| writeln!(keeper, "{order}").is_ok());
+        let said = self.answer();
+        assert!(is_sent && said == "ready\n", "{order}: {said}");
+    }
+
+    fn answer(&mut self) -> String {
+        let mut said = String::new();
+        read_answer(&mut self.answers, &mut said);
+        said
+    }
+
     /// One start on one free port: the server, or what PostgreSQL printed instead.
     fn attempt(programs: &Programs) -> Result<Result<Self, String>, String> {
         let folder = std::env::temp_dir().join(format!("schakel-postgres-{}", unique()));
@@ -98,14 +133,13 @@ impl Server {
         let mut keeper = command
             .spawn()
             .map_err(|error| format!("cannot start a test server: {error}"))?;
-        let mut said = String::new();
-        if let Some(output) = keeper.stdout.take() {
-            read_answer(&mut BufReader::new(output), &mut said);
-        }
-        let server = Self {
+        let answers = keeper.stdout.take().ok_or("the test server has no output")?;
+        let mut server = Self {
             url: format!("postgres://schakel@127.0.0.1:{port}/postgres"),
             keeper,
+            answers: BufReader::new(answers),
         };
+        let said = server.answer();
         Ok(if said == "ready\n" { Ok(server) } else { Err(said) })
     }
 }
@@ -179,6 +213,17 @@ mod tests {
         let owner = owner_in(users, "postgres").unwrap();
         assert_eq!((owner.uid, owner.gid), (101, 104));
         assert!(owner_in(users, "post").is_none());
+    }
+
+    #[test]
+    fn a_server_that_was_cut_comes_back_with_what_it_held() {
+        let Some(programs) = Programs::find() else { return };
+        let mut server = Server::start(&programs).unwrap();
+        psql(server.url(), "CREATE TABLE t AS SELECT 1").unwrap();
+        server.cut();
+        assert!(psql(server.url(), "SELECT 1").is_err());
+        server.bring_back();
+        psql(server.url(), "INSERT INTO t SELECT 2").unwrap();
     }
 
     #[test]
