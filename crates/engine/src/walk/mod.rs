@@ -4,6 +4,7 @@
 //! deletion of what it does not show, that is asked about one by one; an outage, a refused key or a half-read page ends
 //! nothing and marks nothing; live traffic goes first, in the budget and in the inbox.
 
+mod applied;
 mod gather;
 mod lookup;
 mod page;

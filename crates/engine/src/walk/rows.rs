@@ -12,6 +12,7 @@ use schakel_core::walk::{Walk, WalkState};
 use schakel_store::{StoreError, WalkPage};
 
 use super::Trip;
+use super::applied::Inbox;
 use super::page::count;
 
 /// Passes in a row without any progress after which what has no rows is left.
@@ -21,11 +22,6 @@ const EMPTY_PASSES: i64 = 4;
 /// that still wait): in milliseconds; longer than a 404 is doubted. After any other the next begins at once: what is left is
 /// mostly what was applied behind it.
 const PASS_WAIT_MS: i64 = 4 * 60_000;
-
-/// Wait until what a pass read is applied, in milliseconds, and how often at most: a minute. What waits longer is live
-/// traffic, and what is not applied by then is read once more, later.
-const APPLY_WAIT_MS: i64 = 100;
-const APPLY_WAITS: i64 = 600;
 
 /// Steps in a row that brought nothing after which the source is asked whether it is there at all: if so, it lies at the
 /// things.
@@ -256,14 +252,11 @@ impl Trip<'_> {
         let (store, tenant, kind) = (&self.hub.store, self.hub.tenant, before.part.kind());
         let now = self.hub.clock.now();
         // First, and also when nothing is left: the orders themselves may still be waiting, and are due only afterwards.
-        let is_waiting = store.count_waiting(tenant, self.source.id, 1).await? > 0;
+        let inbox = self.inbox(before).await?;
         let left = store.count_rows_due(tenant, self.source.id, kind).await?;
         after.expected = Some(after.seen + left);
-        if is_waiting && before.failures < APPLY_WAITS {
-            after.failures = before.failures + 1;
-            after.due_at = now.plus_ms(APPLY_WAIT_MS);
-            "what was read is being applied".clone_into(&mut after.note);
-            return Ok(WalkPage::bare(before.clone(), after));
+        if inbox == Inbox::Fills {
+            return Ok(self.put_off_until_applied(before, after));
         }
         if left == 0 || self.are_all_new(before).await? {
             after.cursor.clear();
@@ -278,7 +271,7 @@ impl Trip<'_> {
         after.listed = fewest.map_or(left, |fewest| fewest.min(left));
         after.cursor = Pass::after(empty).write();
         // What is under way would be asked for twice.
-        if !is_less || pass.has_wishes || is_waiting {
+        if !is_less || pass.has_wishes || inbox != Inbox::Empty {
             after.due_at = now.plus_ms(PASS_WAIT_MS);
         }
         if empty >= EMPTY_PASSES {

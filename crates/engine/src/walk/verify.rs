@@ -12,6 +12,7 @@ use schakel_core::walk::{Job, Phase, Walk, WalkState, What, do_counts_agree, is_
 use schakel_store::{Piece, StoreError, WalkPage};
 
 use super::Trip;
+use super::applied::Inbox;
 use super::gather::begun_anew;
 use super::page::count;
 use super::sift::Sifted;
@@ -125,6 +126,10 @@ impl Trip<'_> {
         before: &Walk,
         mut after: Walk,
     ) -> Result<Result<WalkPage, ConnectorError>, StoreError> {
+        // What a history has just read would be missing otherwise, and each of it asked for by itself.
+        if before.cursor.is_empty() && self.inbox(before).await? == Inbox::Fills {
+            return Ok(Ok(self.put_off_until_applied(before, after)));
+        }
         let place = Place::read(&before.cursor);
         let at_page = Walk {
             cursor: place.cursor.clone(),

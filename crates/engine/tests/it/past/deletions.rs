@@ -2,6 +2,7 @@
 
 use schakel_core::connector::Part;
 use schakel_core::walk::{Job, Phase, Walk, WalkState, What};
+use schakel_engine::walk::Stepped;
 use schakel_sandbox::door::Seed;
 use schakel_sandbox::lightspeed::traffic::{Generator, Mix};
 use schakel_sandbox::lightspeed::{Kind, RestFault, RestFaults};
@@ -46,6 +47,27 @@ async fn what_went_without_a_word_is_marked_and_nothing_else() {
         "one 404 is no deletion"
     );
     world.assert_like_the_shop();
+}
+
+// A reconciliation begun behind a history took what waited to be applied for unknown, and asked for each order by itself.
+#[tokio::test]
+async fn what_waits_to_be_applied_is_not_missing() {
+    let mut world = shop(20, 30, Setting::default()).await;
+    world.begin(Job::Backfill, &[Part::Customers, Part::Orders]).await;
+    while world.walk_alone().await == Stepped::Went {}
+    let orders = world.walk(Job::Backfill, Part::Orders).await;
+    assert_eq!((orders.state, orders.stored), (WalkState::Done, 30));
+    world.begin(Job::Reconcile, &[Part::Customers, Part::Orders]).await;
+    world.walk_alone().await;
+    let compared = world.walk(Job::Reconcile, Part::Customers).await;
+    assert_eq!(compared.note, "what was read is being applied");
+    world.run(STEPS).await;
+    world.assert_all_done().await;
+    let orders = world.walk(Job::Reconcile, Part::Orders).await;
+    assert_eq!((orders.listed, orders.doubted), (30, 0));
+    assert_eq!(world.asked().get("GET orders/{id}"), None);
+    let found = world.hub.store.findings(TENANT, SOURCE, 1_000).await.unwrap();
+    assert_eq!(found, []);
 }
 
 #[tokio::test]
