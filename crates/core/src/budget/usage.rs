@@ -11,7 +11,8 @@ use crate::connector::Class;
 pub struct Usage {
     /// The windows, shortest period of which the other side tells first.
     pub windows: Vec<WindowUsage>,
-    /// Wait until a call may start, in microseconds, by class (live, retry, sweep, backfill); 0 for at once.
+    /// Wait until a call may start, in microseconds, by class (live, retry, sweep, backfill); 0 for at once, [`i64::MAX`]
+    /// for never.
     pub wait_us: [i64; 4],
     /// How long the other side asked to be left alone, in microseconds from now; 0 for not at all.
     pub paused_us: i64,
@@ -40,6 +41,31 @@ pub struct WindowUsage {
     pub reserve_others: i64,
     /// Calls that may start now, by class (live, retry, sweep, backfill).
     pub room: [i64; 4],
+    /// Wait until this window lets a call start, in microseconds, by class; 0 for at once, [`i64::MAX`] for never.
+    pub wait_us: [i64; 4],
+}
+
+impl Usage {
+    /// Gives the window that makes a call of `class` wait for longest, by its length in microseconds; `None` when none does.
+    #[must_use]
+    pub fn binding_us(&self, class: Class) -> Option<i64> {
+        let wait_us = |window: &&WindowUsage| window.wait_us[class.index()];
+        let longest = self.windows.iter().max_by_key(wait_us);
+        longest
+            .filter(|window| wait_us(window) > 0)
+            .map(|window| window.window_us)
+    }
+}
+
+/// Says which limit the window of `window_us` microseconds has.
+#[must_use]
+pub fn window_in_words(window_us: i64) -> String {
+    match window_us / 1_000_000 {
+        300 => "the limit of five minutes".to_owned(),
+        3_600 => "the limit of an hour".to_owned(),
+        86_400 => "the limit of a day".to_owned(),
+        seconds => format!("the limit of {seconds} s"),
+    }
 }
 
 pub(super) fn of(budget: &Budget, now_us: i64) -> Usage {
@@ -49,7 +75,7 @@ pub(super) fn of(budget: &Budget, now_us: i64) -> Usage {
             .iter()
             .map(|window| window_usage(budget, window, now_us))
             .collect(),
-        wait_us: Class::ALL.map(|class| budget.ready_us(class, now_us).saturating_sub(now_us)),
+        wait_us: Class::ALL.map(|class| wait_us(budget.ready_us(class, now_us), now_us)),
         paused_us: budget.paused_us(now_us),
     }
 }
@@ -68,5 +94,17 @@ fn window_usage(budget: &Budget, window: &Window, now_us: i64) -> WindowUsage {
         reserve_live: budget.reserves.live(calls),
         reserve_others: budget.reserves.others(calls),
         room: Class::ALL.map(|class| window.room(class, budget.reserves, now_us).max(0)),
+        wait_us: Class::ALL.map(|class| {
+            let ready_us = window.ready_us(class, budget.reserves, now_us);
+            wait_us(ready_us, now_us)
+        }),
+    }
+}
+
+/// How long it is until `ready_us`; never stays never.
+const fn wait_us(ready_us: i64, now_us: i64) -> i64 {
+    match ready_us {
+        i64::MAX => i64::MAX,
+        _ => ready_us.saturating_sub(now_us),
     }
 }

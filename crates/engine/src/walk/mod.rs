@@ -17,6 +17,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use schakel_core::budget::{Usage, window_in_words};
 use schakel_core::connector::{Class, ConnectorError, Cx, Part};
 use schakel_core::delivery::retry_wait_ms;
 use schakel_core::health::Ailment;
@@ -44,6 +45,9 @@ const NOTED_BEHIND_US: i64 = 5_000_000;
 
 /// What such a walk says.
 const BEHIND: &str = "the hub is behind: what waits is applied and delivered first";
+
+/// How long a walk waits for its budget when it says so, in microseconds: less is how a history spends one.
+const NOTED_SPENT_US: i64 = 30_000_000;
 
 /// How long a walk waits while another process walks this source's lists, in microseconds.
 const ELSEWHERE_US: i64 = 5_000_000;
@@ -136,7 +140,9 @@ impl Loop {
         let class = walk.job.class();
         let room = source.ledger.room(class);
         if room == 0 {
-            return Ok(Stepped::Waits(source.ledger.wait_us(class).max(1_000)));
+            let wait_us = source.ledger.wait_us(class).max(1_000);
+            self.note_spent(source, walk, wait_us).await?;
+            return Ok(Stepped::Waits(wait_us));
         }
         let trip = Trip {
             hub: &self.hub,
@@ -156,11 +162,35 @@ impl Loop {
     async fn note_behind(&self, walk: &Walk) -> Result<(), StoreError> {
         let now_us = self.hub.clock.monotonic_us();
         let since = self.behind_since.fetch_min(now_us, Ordering::Relaxed).min(now_us);
-        if now_us - since < NOTED_BEHIND_US || walk.note == BEHIND {
+        if now_us - since < NOTED_BEHIND_US {
+            return Ok(());
+        }
+        self.note(walk, BEHIND.to_owned()).await
+    }
+
+    /// Lets a walk that waits for its budget say so, with the window that binds and until when, unless that is a passing
+    /// moment.
+    async fn note_spent(
+        &self,
+        source: &SourceConnection,
+        walk: &Walk,
+        wait_us: i64,
+    ) -> Result<(), StoreError> {
+        let Some(usage) = source.ledger.usage().filter(|_| wait_us >= NOTED_SPENT_US) else {
+            return Ok(());
+        };
+        let until = self.hub.clock.now().plus_ms(wait_us / 1_000);
+        self.note(walk, spent_in_words(&usage, walk.job.class(), until))
+            .await
+    }
+
+    /// Lets a walk that does not go on say why; nothing is written when it says that already.
+    async fn note(&self, walk: &Walk, note: String) -> Result<(), StoreError> {
+        if walk.note == note {
             return Ok(());
         }
         let mut after = walk.clone();
-        BEHIND.clone_into(&mut after.note);
+        after.note = note;
         let page = WalkPage::bare(walk.clone(), after);
         self.hub.store.store_page(self.hub.tenant, page).await.map(|_| ())
     }
@@ -197,6 +227,21 @@ fn choose(walks: &[Walk], now: Timestamp) -> Option<&Walk> {
     others
         .chain(history)
         .min_by_key(|walk| (walk.wait_us(now), walk.job, walk.part))
+}
+
+/// Says why a call of `class` may not start before `until`, to the minute.
+fn spent_in_words(usage: &Usage, class: Class, until: Timestamp) -> String {
+    let until = until.to_string();
+    let until = until.get(..16).unwrap_or(&until).replace('T', " ");
+    match usage.binding_us(class).map(window_in_words) {
+        Some(limit) if usage.wait_us[class.index()] == i64::MAX => {
+            format!("{limit} is so low that its reserves leave nothing; `schakel budget` shows them")
+        }
+        Some(limit) if usage.wait_us[class.index()] > usage.paused_us => {
+            format!("{limit} leaves it no call before {until} UTC; `schakel budget` shows who spent them")
+        }
+        _ => format!("the shop asked to be left alone until {until} UTC"),
+    }
 }
 
 /// One step of one walk.

@@ -1,6 +1,6 @@
 //! `schakel budget`: who spends how many calls of each shop, from the store; works beside a running hub.
 
-use schakel_core::budget::{Usage, WindowUsage};
+use schakel_core::budget::{Usage, WindowUsage, window_in_words};
 use schakel_core::connector::{Class, Meter};
 use schakel_core::time::{Clock, Timestamp, wait_in_words};
 use schakel_engine::budget::stored;
@@ -125,13 +125,29 @@ fn say(shop: &Shop, output: Output) {
         );
     }
     for class in [Class::Live, Class::Backfill] {
-        let wait_us = usage.wait_us[class.index()];
-        if wait_us > 0 {
-            output.line(format!(
-                "the next {} call may start in {}",
-                class.as_str(),
-                wait_in_words(wait_us)
-            ));
+        if let Some(said) = waiting(usage, class) {
+            output.line(said);
+        }
+    }
+}
+
+/// Says how long calls of `class` wait, and for what; nothing when the next may start at once.
+fn waiting(usage: &Usage, class: Class) -> Option<String> {
+    let limit = usage.binding_us(class).map(window_in_words);
+    let class_word = class.as_str();
+    match usage.wait_us[class.index()] {
+        ..=0 => None,
+        i64::MAX => Some(format!(
+            "no {class_word} call may ever start: {} is so low that its reserves leave nothing",
+            limit.unwrap_or_default()
+        )),
+        wait_us => {
+            let why = limit.filter(|_| wait_us > usage.paused_us);
+            Some(format!(
+                "the next {class_word} call may start in {}: {}",
+                wait_in_words(wait_us),
+                why.as_deref().unwrap_or("the shop asked to be left alone")
+            ))
         }
     }
 }
@@ -180,7 +196,46 @@ mod tests {
             reserve_live: 60,
             reserve_others: 30,
             room: [170, 10, 120, 120],
+            wait_us: [0; 4],
         };
         assert_eq!(bar(&window), "[######ooo...........]");
+    }
+
+    #[test]
+    fn what_makes_calls_wait_is_said() {
+        let said = |waits: [i64; 2], paused_us| {
+            let window = |window_us, wait_us| WindowUsage {
+                window_us,
+                limit: 20,
+                is_told: false,
+                spent: [0; 4],
+                others: None,
+                left: None,
+                reset_us: None,
+                reserve_live: 0,
+                reserve_others: 0,
+                room: [0; 4],
+                wait_us: [0, 0, 0, wait_us],
+            };
+            let usage = Usage {
+                windows: vec![window(3_600_000_000, waits[0]), window(86_400_000_000, waits[1])],
+                wait_us: [0, 0, 0, waits[0].max(waits[1]).max(paused_us)],
+                paused_us,
+            };
+            waiting(&usage, Class::Backfill).unwrap_or_default()
+        };
+        assert_eq!(said([0, 0], 0), "");
+        assert_eq!(
+            said([90_000_000, 60_000_000], 0),
+            "the next backfill call may start in 1 min 30 s: the limit of an hour"
+        );
+        assert_eq!(
+            said([0, 60_000_000], 90_000_000),
+            "the next backfill call may start in 1 min 30 s: the shop asked to be left alone"
+        );
+        assert_eq!(
+            said([0, i64::MAX], 0),
+            "no backfill call may ever start: the limit of a day is so low that its reserves leave nothing"
+        );
     }
 }

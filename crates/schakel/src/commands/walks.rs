@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use schakel_connectors::lightspeed::Lightspeed;
+use schakel_core::budget::window_in_words;
 use schakel_core::connector::{Cx, Meter, Part, Source};
 use schakel_core::forecast::{Wants, sweep_calls};
 use schakel_core::id::{ConnectionId, IdMaker};
@@ -309,16 +310,6 @@ pub(super) fn gravest(one: Exit, other: Exit) -> Exit {
         (Exit::Failed, _) | (_, Exit::Failed) => Exit::Failed,
         (Exit::Findings, _) | (_, Exit::Findings) => Exit::Findings,
         _ => Exit::Good,
-    }
-}
-
-/// Says which window of a budget decides.
-pub(super) fn window_in_words(window_us: i64) -> String {
-    match window_us / 1_000_000 {
-        300 => "the limit of five minutes".to_owned(),
-        3_600 => "the limit of an hour".to_owned(),
-        86_400 => "the limit of a day".to_owned(),
-        seconds => format!("the limit of {seconds} s"),
     }
 }
 

@@ -57,7 +57,9 @@ async fn what_waits_to_be_applied_is_not_missing() {
     while world.walk_alone().await == Stepped::Went {}
     let orders = world.walk(Job::Backfill, Part::Orders).await;
     assert_eq!((orders.state, orders.stored), (WalkState::Done, 30));
-    world.begin(Job::Reconcile, &[Part::Customers, Part::Orders]).await;
+    world
+        .begin(Job::Reconcile, &[Part::Customers, Part::Orders])
+        .await;
     world.walk_alone().await;
     let compared = world.walk(Job::Reconcile, Part::Customers).await;
     assert_eq!(compared.note, "what was read is being applied");

@@ -9,7 +9,7 @@ use schakel_core::time::Clock;
 use schakel_core::walk::{FINDINGS_KEPT_MS, Job, Phase, WalkState};
 use schakel_engine::hub::WalkSettings;
 use schakel_engine::walk::Stepped;
-use schakel_sandbox::lightspeed::{Kind, WebhookFaults};
+use schakel_sandbox::lightspeed::{Kind, RestFault, WebhookFaults};
 use schakel_store::RecordRow;
 
 use super::history::{STEPS, known, shop};
@@ -327,6 +327,64 @@ async fn a_walk_that_waits_for_the_hub_says_so() {
         assert_eq!(walk.note.contains("the hub is behind"), says, "{walk:?}");
         assert!(walk.is_open());
     }
+}
+
+// It stood there as if it went on, for hours.
+#[tokio::test]
+async fn a_walk_whose_budget_is_used_up_says_which_limit_binds_and_until_when() {
+    let setting = Setting {
+        limits: [100, 60, 30],
+        has_quotes: false,
+        has_pictures: false,
+        ..Setting::default()
+    };
+    let mut world = shop(3, 40, setting).await;
+    let parts = world.parts();
+    world.begin(Job::Backfill, &parts).await;
+    let walk = world
+        .run_until(
+            (Job::Backfill, Part::OrderRows),
+            "the limit of a day leaves it no call before 2026-05-1",
+        )
+        .await;
+    assert!(walk.is_open() && walk.seen > 0, "{walk:?}");
+    let note = walk.note.clone();
+    assert!(
+        note.ends_with(" UTC; `schakel budget` shows who spent them"),
+        "{note}"
+    );
+    world.clock.advance_ms(1_000);
+    world.walk_alone().await;
+    let again = world.walk(Job::Backfill, Part::OrderRows).await;
+    assert_eq!(again.note, note, "it stays, to the minute");
+
+    // The same of a shop that refuses, and of limits that leave nothing.
+    let mut world = shop(3, 3, Setting::default()).await;
+    world.shop.fail_next(RestFault::TooManySeconds(600), 1);
+    world.want_order(world.shop.ids(Kind::Order)[0]).await;
+    world.begin(Job::Backfill, &[Part::Customers]).await;
+    let walk = world
+        .run_until((Job::Backfill, Part::Customers), "left alone")
+        .await;
+    assert!(
+        walk.note
+            .contains("the shop asked to be left alone until 2026-05-12"),
+        "{walk:?}"
+    );
+    let limits = Setting {
+        limits: [100, 60, 2],
+        ..Setting::default()
+    };
+    let mut world = shop(3, 3, limits).await;
+    world.begin(Job::Backfill, &[Part::Customers]).await;
+    let walk = world
+        .run_until((Job::Backfill, Part::Customers), "reserves")
+        .await;
+    assert!(
+        walk.note
+            .starts_with("the limit of a day is so low that its reserves"),
+        "{walk:?}"
+    );
 }
 
 #[tokio::test]
