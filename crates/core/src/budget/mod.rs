@@ -232,8 +232,12 @@ impl Budget {
             .silent
             .iter_mut()
             .rfind(|(until_us, calls)| Some(*until_us) == open_us && *calls > 0);
-        if let Some((_, calls)) = own.filter(|_| heard.remaining.is_some() && heard.reset_s.is_some()) {
+        let remaining = heard.remaining.as_ref().filter(|_| heard.reset_s.is_some());
+        if let (Some((open_us, calls)), Some(remaining)) = (own, remaining) {
             *calls -= 1;
+            for (window, seen) in self.windows.iter_mut().zip(remaining) {
+                window.give_back(*seen, *open_us);
+            }
         }
         self.hear(heard, call.started_us, call.heard_us);
         for (window, end) in self.windows.iter_mut().zip(ends) {
@@ -345,6 +349,7 @@ impl Budget {
             }
             if let Some(cap) = &mut window.cap {
                 cap.until_us = cap.until_us.saturating_sub(age_us);
+                cap.asked_us = cap.asked_us.saturating_sub(age_us);
             }
         }
     }
@@ -390,7 +395,8 @@ impl Budget {
             // Whole seconds, rounded either way.
             let reset_us = reset_s.saturating_add(1).saturating_mul(1_000_000);
             let reset_us = reset_us.clamp(1_000_000, window.limit.window_us.saturating_add(1_000_000));
-            window.hear(*remaining, doubtful, now_us.saturating_add(reset_us), now_us);
+            let until_us = now_us.saturating_add(reset_us);
+            window.hear((*remaining, started_us), doubtful, until_us, now_us);
         }
         true
     }

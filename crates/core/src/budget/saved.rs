@@ -76,6 +76,7 @@ impl SavedWindow {
             left,
             seen,
             until_us: now_us.saturating_add(rest_us),
+            asked_us: i64::MIN,
         });
         window.prune(now_us);
     }

@@ -89,7 +89,7 @@ fn window_usage(budget: &Budget, window: &Window, now_us: i64) -> WindowUsage {
         is_told: window.told.is_some(),
         spent: window.spent(now_us),
         others: cap.map(|cap| window.others(cap)),
-        left: cap.map(|cap| cap.left),
+        left: cap.map(|cap| cap.left.max(0)),
         reset_us: cap.map(|cap| cap.until_us.saturating_sub(now_us)),
         reserve_live: budget.reserves.live(calls),
         reserve_others: budget.reserves.others(calls),

@@ -31,6 +31,8 @@ pub(super) struct Cap {
     pub seen: i64,
     /// The window has started again at this moment at the latest.
     pub until_us: i64,
+    /// When the call that told it started; the least number when that is not known any more.
+    pub asked_us: i64,
 }
 
 /// One window with what was spent in it.
@@ -204,15 +206,28 @@ impl Window {
         calls.iter().copied().map(i64::from).sum()
     }
 
+    /// Takes in that `seen` calls were left after a call that was taken off what is left, and told nothing before `open_us`:
+    /// when a lower number is known, that has the call in it as well, and it was taken off twice. No clock is believed for
+    /// that: a call of another window of the other side is in none of the numbers of this one.
+    pub(super) fn give_back(&mut self, seen: i64, open_us: i64) {
+        if let Some(cap) = &mut self.cap
+            && cap.seen < seen
+            && cap.asked_us <= open_us
+        {
+            cap.left = cap.left.saturating_add(1).min(cap.seen);
+        }
+    }
+
     /// Takes in that `seen` calls were left in a window that has started again at `until_us` at the latest; `doubtful`
     /// calls of ours may not be in that number. Within a window the lowest number is the newest: every answer that told
     /// a higher one was counted before. A window that ends much later is the next one, one that ends much sooner is
-    /// over.
-    pub(super) fn hear(&mut self, seen: i64, doubtful: i64, until_us: i64, now_us: i64) {
+    /// over. The call that told it started at `asked_us`.
+    pub(super) fn hear(&mut self, (seen, asked_us): (i64, i64), doubtful: i64, until_us: i64, now_us: i64) {
         let new = Cap {
             left: seen.saturating_sub(doubtful).max(0),
             seen,
             until_us,
+            asked_us,
         };
         let half_us = self.limit.window_us / 2;
         self.cap = match self.cap.filter(|cap| now_us < cap.until_us) {

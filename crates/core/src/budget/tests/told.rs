@@ -44,6 +44,47 @@ fn what_others_of_ours_started_may_not_be_in_what_is_told() {
     assert_eq!(left(&budget, 36 * SECOND), Some(30));
 }
 
+// A plan of a dozen calls lowered what is left twice, until the window of a day ended.
+#[test]
+fn a_call_of_others_of_ours_that_was_in_the_number_is_taken_off_once() {
+    let elsewhere = Elsewhere {
+        counted_us: Some(0),
+        started_us: 0,
+        heard_us: 0,
+    };
+    // Counted after an answer that had it in its number, before it, or before one that was asked too late to doubt it.
+    for (asked_at, seen, left_then) in [(-1, 42, 42), (0, 42, 42), (36, 42, 42), (0, 44, 43)] {
+        let mut budget = granted(&one(100, 300, 35));
+        if asked_at < 0 {
+            let ticket = budget.take(Class::Live, 0).unwrap();
+            budget.answered(&ticket, &told(100, seen, 200), 0);
+        }
+        budget.started_elsewhere(Class::Live, 1, 0);
+        if asked_at >= 0 {
+            let ticket = budget.take(Class::Live, asked_at * SECOND).unwrap();
+            budget.answered(&ticket, &told(100, seen, 200), asked_at * SECOND);
+        }
+        budget.answered_elsewhere(elsewhere, &told(100, 43, 200));
+        assert_eq!(
+            left(&budget, 0),
+            Some(left_then),
+            "asked at {asked_at} s, told {seen}"
+        );
+        // An answer that is told once more changes nothing.
+        budget.answered_elsewhere(elsewhere, &told(100, 43, 200));
+        assert_eq!(left(&budget, 0), Some(left_then));
+    }
+}
+
+#[test]
+fn what_is_left_is_never_shown_below_nothing() {
+    let mut budget = granted(&one(100, 300, 35));
+    let ticket = budget.take(Class::Live, 0).unwrap();
+    budget.answered(&ticket, &told(100, 1, 200), 0);
+    budget.started_elsewhere(Class::Live, 3, 0);
+    assert_eq!((left(&budget, 0), budget.room(Class::Live, 0)), (Some(0), 0));
+}
+
 #[test]
 fn a_call_without_an_answer_may_be_counted_for_a_travel_time() {
     let mut budget = granted(&one(100, 300, 35));
