@@ -287,6 +287,19 @@ impl Walk {
         (self.due_at.as_micros() - now.as_micros()).max(0)
     }
 
+    /// Tells whether it is begun and neither ended nor given up; a halted one goes on when a person says so.
+    #[must_use]
+    pub const fn is_under_way(&self) -> bool {
+        self.is_open() || matches!(self.state, WalkState::Paused)
+    }
+
+    /// Tells whether `span` was read, by this or an earlier history, so that nothing of it is left to begin. One that
+    /// stopped begins anew.
+    #[must_use]
+    pub fn has_read(&self, span: Span) -> bool {
+        self.state != WalkState::Stopped && self.read.cover(span)
+    }
+
     /// Tells whether it goes on by itself.
     #[must_use]
     pub const fn is_open(&self) -> bool {

@@ -48,6 +48,12 @@ impl Range {
         }
     }
 
+    /// Gives the whole number in its middle.
+    #[must_use]
+    pub fn middle(self) -> i64 {
+        whole(f64::midpoint(self.low, self.high).round())
+    }
+
     /// Adds another one.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -108,6 +114,17 @@ impl Window {
         let room = real(self.calls - self.others) - live - sweep_per_day * days;
         whole(room).max(self.calls * LEAST_PERCENT / 100).max(1)
     }
+}
+
+/// Gives how many calls per day `windows` leave for sweeps and history together, which is all but the reserves; `None`
+/// without windows.
+#[must_use]
+pub fn room_per_day(windows: &[Window]) -> Option<f64> {
+    let room = |window: &Window| {
+        let calls = (window.calls - window.others - window.reserve_live).max(0);
+        real(calls) * DAY_US / real(window.window_us + window.travel_us)
+    };
+    windows.iter().map(room).min_by(f64::total_cmp)
 }
 
 /// How many calls per day may come in one window when so many come on average: three deviations of independent ones, up

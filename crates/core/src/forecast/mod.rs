@@ -10,9 +10,9 @@ mod progress;
 #[cfg(test)]
 mod tests;
 
-pub use end::{Forecast, Load, Range, Window, forecast};
+pub use end::{Forecast, Load, Range, Window, forecast, room_per_day};
 pub use price::{
-    PAGE, Traffic, Wants, history_calls, least_calls, live_calls, pages, reconcile_calls, sweep_calls,
-    swept_rows,
+    PAGE, Pace, Traffic, Wants, history_calls, least_calls, live_calls, pages, reconcile_calls, sweep_calls,
+    swept_rows, tie_calls,
 };
-pub use progress::{calls_left, drifting};
+pub use progress::{calls_left, drifting, part_left};

@@ -128,13 +128,28 @@ impl Wants {
 /// How often an order changes after it was placed, on average: it is paid and sent.
 const CHANGES: f64 = 2.0;
 
+/// The part of orders of which two payloads of one second differ, so that the shop is asked which is true: 12 of 300 in a
+/// demonstration (docs/adr/0009). A shop that books payments and shipments by hand has fewer.
+const TIES: f64 = 0.04;
+
+/// Gives the calls per day for payloads of one second that differ: two for an order, whose rows have a path of their own. A
+/// hint is fetched anyway.
+#[must_use]
+pub fn tie_calls(wants: Wants, traffic: Traffic) -> f64 {
+    if wants.is_hint || wants.is_polling {
+        0.0
+    } else {
+        traffic.orders * TIES * 2.0
+    }
+}
+
 /// Gives the calls per day of live traffic. A payload brings an order with its rows and its customer, or a product, and
 /// sweeps list products where there are no webhooks; memberships and the rows of carts cost a call for each customer and
-/// cart that changes. A hint costs two calls for an order, since its rows have a path of their own, and one for anything
+/// cart that changes, and what two payloads of one second say differently is asked for. A hint costs two calls for an order, since its rows have a path of their own, and one for anything
 /// else.
 #[must_use]
 pub fn live_calls(wants: Wants, traffic: Traffic) -> f64 {
-    let mut calls = 0.0;
+    let mut calls = tie_calls(wants, traffic);
     if wants.has_groups {
         calls += traffic.customers + traffic.orders;
     }
@@ -150,18 +165,42 @@ pub fn live_calls(wants: Wants, traffic: Traffic) -> f64 {
     calls
 }
 
-/// Gives the calls per day of sweeps over `lists` lists every `every_ms` milliseconds (0: never), with the watch over
-/// the webhooks. A sweep reads a page of each list; where there are no webhooks it also reads the rows of each order
-/// that is new or changed.
-#[must_use]
-pub fn sweep_calls(wants: Wants, lists: usize, every_ms: i64, traffic: Traffic) -> f64 {
-    let watch = if wants.is_polling { 0.0 } else { WATCH };
-    if every_ms <= 0 {
-        return watch;
+/// How often the lists of a source are walked, in milliseconds; 0 for never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pace {
+    /// The sweep.
+    pub sweep_ms: i64,
+    /// Checkouts, which have an interval of their own (C6).
+    pub checkouts_ms: i64,
+    /// The reconciliation.
+    pub reconcile_ms: i64,
+}
+
+impl Pace {
+    const fn sweep_of(&self, part: Part) -> i64 {
+        match part {
+            Part::Checkouts => self.checkouts_ms,
+            _ => self.sweep_ms,
+        }
     }
-    let times = DAY_MS / real(every_ms);
-    let lists = real(i64::try_from(lists).unwrap_or(i64::MAX));
-    watch + times * lists + swept_rows(wants, traffic)
+}
+
+/// Gives the calls per day of sweeps over `parts`, with the watch over the webhooks. A sweep reads a page of each list;
+/// where there are no webhooks it also reads the rows of each order that is new or changed.
+#[must_use]
+pub fn sweep_calls(wants: Wants, parts: impl IntoIterator<Item = Part>, pace: Pace, traffic: Traffic) -> f64 {
+    let mut calls = if wants.is_polling { 0.0 } else { WATCH };
+    for part in parts {
+        let every_ms = pace.sweep_of(part);
+        if every_ms <= 0 {
+            continue;
+        }
+        calls += DAY_MS / real(every_ms);
+        if part == Part::Orders {
+            calls += swept_rows(wants, traffic);
+        }
+    }
+    calls
 }
 
 /// Gives the calls per day for the rows of orders that sweeps find new or changed: a call each where there are no

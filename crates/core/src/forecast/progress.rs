@@ -3,7 +3,7 @@
 use super::end::Range;
 use super::price::{history_calls, pages, real};
 use crate::connector::Part;
-use crate::walk::{Phase, Walk, WalkState};
+use crate::walk::{Job, Phase, Walk};
 
 /// How far the calls of a history may turn out other than counted, in percent: the shop goes on selling meanwhile, and
 /// what a webhook brings first need not be read.
@@ -23,13 +23,18 @@ pub fn drifting(calls: i64) -> Range {
 #[must_use]
 pub fn calls_left(walks: &[Walk]) -> Option<Range> {
     let mut left = Range::default();
-    for walk in walks
-        .iter()
-        .filter(|walk| walk.is_open() || walk.state == WalkState::Paused)
-    {
+    for walk in walks.iter().filter(|walk| walk.is_under_way()) {
         left = left.and(left_of(walk, walks)?);
     }
     Some(left)
+}
+
+/// Gives how many calls the history of `part` still has to make, as far as it is under way in `walks`, all of one source;
+/// `None` when it is not, or nobody can tell yet.
+#[must_use]
+pub fn part_left(walks: &[Walk], part: Part) -> Option<Range> {
+    let of = |walk: &&Walk| walk.job == Job::Backfill && walk.part == part && walk.is_under_way();
+    left_of(walks.iter().find(of)?, walks)
 }
 
 fn left_of(walk: &Walk, walks: &[Walk]) -> Option<Range> {
@@ -61,7 +66,8 @@ const fn owner(part: Part) -> Part {
 }
 
 fn counted(walks: &[Walk], part: Part) -> Option<i64> {
-    walks.iter().find(|walk| walk.part == part)?.expected
+    let of = |walk: &&Walk| walk.job == Job::Backfill && walk.part == part;
+    walks.iter().find(of)?.expected
 }
 
 #[cfg(test)]
@@ -70,7 +76,7 @@ mod tests {
     use crate::connector::Span;
     use crate::id::ConnectionId;
     use crate::time::Timestamp;
-    use crate::walk::Job;
+    use crate::walk::WalkState;
 
     fn walk(part: Part, expected: Option<i64>) -> Walk {
         let mut walk = Walk::new(

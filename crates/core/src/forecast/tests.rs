@@ -223,7 +223,12 @@ fn what_is_switched_on_costs_what_it_touches() {
     };
     let plain = live_calls(Wants::default(), traffic);
     let of = |wants| live_calls(wants, traffic) - plain;
-    assert_eq!(plain, 0.0, "payloads bring everything, products too");
+    assert_eq!(
+        plain,
+        tie_calls(Wants::default(), traffic),
+        "payloads bring everything else"
+    );
+    assert!((plain - 56.0).abs() < 1e-9, "28 orders of 700, two calls each");
     let groups = Wants {
         has_groups: true,
         ..Wants::default()
@@ -251,16 +256,61 @@ fn what_is_switched_on_costs_what_it_touches() {
         is_polling: true,
         ..Wants::default()
     };
-    assert_eq!(of(polling), 0.0, "sweeps list them");
-    assert_eq!(
-        of(Wants {
-            is_hint: true,
-            ..polling
-        }),
-        0.0,
-        "there is nobody to hint"
-    );
-    assert!((sweep_calls(polling, 8, 300_000, traffic) - (288.0 * 8.0 + 2_100.0)).abs() < 1e-9);
-    assert!((sweep_calls(Wants::default(), 8, 0, traffic) - 24.0).abs() < 1e-9);
+    assert_eq!(live_calls(polling, traffic), 0.0, "sweeps list them");
+    let hinted = Wants {
+        is_hint: true,
+        ..polling
+    };
+    assert_eq!(live_calls(hinted, traffic), 0.0, "there is nobody to hint");
     assert!((reconcile_calls(&[250_000, 0], 7 * 86_400_000) - 1_004.0 / 7.0).abs() < 1e-9);
+}
+
+#[test]
+fn each_list_is_swept_at_its_own_pace() {
+    let traffic = Traffic {
+        orders: 700.0,
+        ..Traffic::default()
+    };
+    let pace = Pace {
+        sweep_ms: 300_000,
+        checkouts_ms: 900_000,
+        reconcile_ms: 0,
+    };
+    let polling = Wants {
+        is_polling: true,
+        ..Wants::default()
+    };
+    let lists = [Part::Customers, Part::Orders, Part::Checkouts];
+    let close = |one: f64, other: f64| assert!((one - other).abs() < 1e-9, "{one} {other}");
+    close(
+        sweep_calls(polling, lists, pace, traffic),
+        288.0 * 2.0 + 96.0 + 2_100.0,
+    );
+    close(
+        sweep_calls(Wants::default(), lists, pace, traffic),
+        24.0 + 288.0 * 2.0 + 96.0,
+    );
+    let checkouts_only = Pace { sweep_ms: 0, ..pace };
+    close(sweep_calls(polling, lists, checkouts_only, traffic), 96.0);
+    close(
+        sweep_calls(Wants::default(), lists, Pace::default(), traffic),
+        24.0,
+    );
+}
+
+#[test]
+fn the_tightest_window_says_how_much_a_day_has() {
+    let window = |window_us, calls| Window {
+        window_us,
+        travel_us: 0,
+        calls,
+        reserve_live: calls / 5,
+        others: calls / 10,
+        spent: 9,
+    };
+    assert_eq!(room_per_day(&[]), None);
+    let day = window(DAY_US, 1_000);
+    assert_eq!(room_per_day(&[window(DAY_US / 24, 100), day]), Some(700.0));
+    let full = Window { others: 900, ..day };
+    assert_eq!(room_per_day(&[full]), Some(0.0));
 }

@@ -4,9 +4,8 @@ use schakel_core::connector::{Class, Cx, Part, Source, Span};
 use schakel_core::lists::Lists;
 use schakel_core::time::{Clock, Timestamp};
 use schakel_core::walk::Job;
-use schakel_engine::budget;
 use schakel_engine::clock::SystemClock;
-use schakel_engine::report::price::{self, Pace, Plan};
+use schakel_engine::report::price::{self, Known, Plan, Question, Standing};
 use schakel_store::Store;
 use serde_json::{Value, json};
 
@@ -118,30 +117,25 @@ async fn plan(
         None => None,
     };
     let subject = shop.subject(config, connection.unwrap_or(schakel_core::id::ConnectionId(0)));
-    let known = match (store, connection) {
-        (Some(store), Some(connection)) => budget::stored(store, TENANT, connection, &subject.limits, now)
+    let known = match store.filter(|_| connection.is_some()) {
+        Some(store) => Known::read(store, TENANT, &subject, now)
             .await
             .map_err(Failure::from)?,
-        _ => None,
+        None => Known::default(),
     };
+    let question = Question::new((parts, span), shop.wants, &known, now);
     let way = WayIn::to(config, shop.name(), store, cx)
         .await
         .map_err(Failure::from)?;
-    way.ask_room(Class::Sweep, 1 + price::questions(parts))
+    way.ask_room(Class::Sweep, 1 + question.calls())
         .await
         .map_err(failed)?;
     // Somebody waits for the answer: it must not stand behind the sweeps of a hub in every second.
     let cx = way.cx.for_class(Class::Live);
     // The counts of another shop would be believed.
     shop.source.connect(&cx).await.map_err(failed)?;
-    let counts = price::ask(&shop.source, &cx, (parts, span), now)
-        .await
-        .map_err(failed)?;
-    let pace = Pace {
-        sweep_ms: shop.walks.sweep_ms,
-        reconcile_ms: shop.walks.reconcile_ms,
-    };
-    Ok(price::plan(&subject, &counts, (shop.wants, pace), known.as_ref()))
+    let counts = price::ask(&shop.source, &cx, &question).await.map_err(failed)?;
+    Ok(price::plan(&subject, &counts, (shop.wants, shop.pace()), &known))
 }
 
 fn say(shop: &Shop<'_>, plan: &Plan, now: Timestamp, output: Output) {
@@ -159,32 +153,50 @@ fn say(shop: &Shop<'_>, plan: &Plan, now: Timestamp, output: Output) {
             part.calls.to_string(),
             part.calls_least.to_string(),
             format!("{:.1}", part.percent),
+            part.calls_left.to_string(),
+            match part.standing {
+                Standing::New => "",
+                Standing::UnderWay => "under way",
+                Standing::Read => "read already",
+            }
+            .to_owned(),
         ]
     });
     output.table(
-        &["part", "things", "calls", "least", "%"],
+        &["part", "things", "calls", "least", "%", "left", ""],
         &rows.collect::<Vec<_>>(),
     );
+    for price in &plan.outside {
+        output.line(format!(
+            "  {} that it refers to and does not list: {} at most, found with {} calls at most",
+            price.part, price.things_most, price.calls_most
+        ));
+    }
     if !plan.refused.is_empty() {
         output.warning("the sums and the end are those of the other parts alone; let the key read the rest, then plan again");
     }
+    let left = match plan.calls_left {
+        left if left == plan.calls => String::new(),
+        left => format!(", {left} of them are left,"),
+    };
     output.line(format!(
-        "the history takes {} calls (the least possible: {}) and ends {}",
+        "the history takes {} calls (the least possible: {}){left} and ends {}",
         plan.calls,
         plan.calls_least,
         end_in_words(&plan.end, now)
     ));
-    let [live, sweep, reconcile] = plan.per_day;
-    output.line(format!(
-        "from then on about {:.0} calls a day: {live:.0} live, {sweep:.0} for sweeps, {reconcile:.0} for reconciliations",
-        live + sweep + reconcile
-    ));
+    say_days(plan, output);
     if let Some(thousand) = plan.per_thousand {
         output.line(format!(
             "calls per 1,000 orders: {:.0} for history (least {:.0}), {:.0} live",
             thousand.history, thousand.history_least, thousand.live
         ));
     }
+    say_options(plan, output);
+    say_people(shop, plan, output);
+}
+
+fn say_options(plan: &Plan, output: Output) {
     let rows = plan.options.iter().map(|option| {
         let known = |text: String| if option.is_counted { text } else { "?".to_owned() };
         vec![
@@ -206,19 +218,43 @@ fn say(shop: &Shop<'_>, plan: &Plan, now: Timestamp, output: Output) {
         &rows.collect::<Vec<_>>(),
     );
     output.line("each but order_rows is a switch of the route; `schakel backfill start --without order_rows` leaves those out of a history");
-    say_people(shop, plan, output);
+}
+
+/// How much of the calls of a day sweeps may take before it is warned about, in percent: a history then takes twice as
+/// long as it could.
+const SWEPT_PERCENT: f64 = 50.0;
+
+fn say_days(plan: &Plan, output: Output) {
+    let [live, sweep, reconcile] = plan.per_day;
+    let ties = match plan.ties_per_day {
+        ties if ties >= 0.5 => format!(" (about {ties:.0} since two webhooks of one second differ)"),
+        _ => String::new(),
+    };
+    output.line(format!(
+        "from then on about {:.0} calls a day: {live:.0} live{ties}, {sweep:.0} for sweeps, {reconcile:.0} for reconciliations",
+        live + sweep + reconcile
+    ));
+    if let (Some(room), Some(percent)) = (plan.room_per_day, plan.swept_percent)
+        && percent >= SWEPT_PERCENT
+    {
+        output.warning(&format!(
+            "sweeps and reconciliations take {percent:.0}% of the {room:.0} calls a day that the limits leave for them and the history; a longer sweep_interval, checkout_interval or reconcile_interval of the connection takes fewer"
+        ));
+    }
 }
 
 fn say_people(shop: &Shop<'_>, plan: &Plan, output: Output) {
+    let people = match (plan.people_least, plan.people) {
+        (least, most) if least == most => most.to_string(),
+        (least, most) => format!("{least} to {most}"),
+    };
     if shop.is_marked {
         output.line(format!(
-            "{} people are in the history; they and their orders bear BookerzHistory = Yes, so that a campaign can leave them out",
-            plan.people
+            "{people} people come with the history; they and their orders bear BookerzHistory = Yes, so that a campaign can leave them out"
         ));
     } else {
         output.line(format!(
-            "{} people are in the history: a campaign for new profiles would take all of them for new; `extras = [\"history\"]` in the route marks them",
-            plan.people
+            "{people} people come with the history: a campaign for new profiles would take all of them for new; `extras = [\"history\"]` in the route marks them"
         ));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use schakel_connectors::lightspeed::Lightspeed;
 use schakel_core::budget::window_in_words;
 use schakel_core::connector::{Cx, Meter, Part, Source};
-use schakel_core::forecast::{Wants, sweep_calls};
+use schakel_core::forecast::{Pace, Wants, sweep_calls};
 use schakel_core::id::{ConnectionId, IdMaker};
 use schakel_core::time::{Clock, Timestamp};
 use schakel_core::walk::{Finding, Job, Walk, WalkState, What, Why};
@@ -132,19 +132,26 @@ impl<'a> Shop<'a> {
         Ok(walked.into_iter().filter(is_meant).collect())
     }
 
+    /// Gives how often its lists are walked, for prices.
+    pub(super) const fn pace(&self) -> Pace {
+        Pace {
+            sweep_ms: self.walks.sweep_ms,
+            checkouts_ms: self.walks.checkouts_ms,
+            reconcile_ms: self.walks.reconcile_ms,
+        }
+    }
+
     /// Gives what reports need to know of it.
     pub(super) fn subject(&self, config: &Config, connection: ConnectionId) -> Subject {
         let parts = Parts::of_config(config).sources;
         let own = parts.iter().find(|part| part.name == self.name());
-        let swept = self.source.parts().iter();
-        let swept = swept
-            .filter(|part| self.wants.includes(**part) && Job::Sweep.walks(**part))
-            .count();
+        let swept = self.source.parts().iter().copied();
+        let swept = swept.filter(|part| self.wants.includes(*part) && Job::Sweep.walks(*part));
         Subject {
             connection,
             name: self.name().to_owned(),
             limits: own.map(|part| part.limits.limits()).unwrap_or_default(),
-            sweep_per_day: sweep_calls(self.wants, swept, self.walks.sweep_ms, Default::default()),
+            sweep_per_day: sweep_calls(self.wants, swept, self.pace(), Default::default()),
         }
     }
 

@@ -249,7 +249,8 @@ async fn sweeps_and_reconciliations_wait_for_the_hub_and_leave_no_gap() {
         let (said, _) = outside.ask(&["plan", "--part", "order_rows"]);
         assert_eq!(
             (&said["plans"][0]["calls"], &said["plans"][0]["asked"]),
-            (&ORDERS.into(), &1.into())
+            (&ORDERS.into(), &2.into()),
+            "the orders, and the products that their rows name"
         );
     });
 }

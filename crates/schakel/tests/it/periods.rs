@@ -1,5 +1,7 @@
 //! Histories by period through the commands: what was read of a period is read of that period only.
 
+use std::collections::BTreeMap;
+
 use schakel_core::time::{Clock, Timestamp};
 use schakel_engine::clock::SystemClock;
 use schakel_testkit::wait_until;
@@ -112,4 +114,60 @@ async fn a_period_that_begins_in_the_future_is_refused() {
             );
         }
     });
+}
+
+/// A period refers to people and products that are older: what the plan says of them is what they cost, counted at the shop,
+/// and then nothing is left.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_of_a_period_tells_what_lies_outside_and_what_is_left() {
+    let outside = filled(23).await;
+    block_in_place(|| {
+        let from = day(SystemClock::new().now(), 50);
+        let period = ["plan", "--from", &from];
+        outside.run(&["setup"]);
+        let (said, exit) = outside.ask(&period);
+        let plan = &said["plans"][0];
+        let orders = part(&plan["parts"], "orders");
+        assert_eq!((exit, &orders["standing"]), (0, &json!("new")), "{said}");
+        let people = part(&plan["outside"], "customers");
+        assert_eq!(people["calls_most"], 2, "a count and a page: {plan}");
+        assert!(plan["people"].as_u64() > plan["people_least"].as_u64(), "{plan}");
+        let most = plan["end"]["calls_left"]["high"].as_f64().unwrap();
+
+        let before = calls(&outside);
+        let hub = outside.serve();
+        assert_eq!(start(&outside, &["--from", &from]), (json!("begins"), 0));
+        let orders = orders_once_done(&outside);
+        assert_eq!(part(&plan["parts"], "orders")["things"], orders["seen"], "{plan}");
+        let is_looked_up = || {
+            let (said, _) = outside.ask(&["backfill", "status"]);
+            let history = &said["histories"][0]["history"];
+            let lookups = history["lookups"].as_array().unwrap();
+            let people = lookups.iter().find(|walk| walk["part"] == "customers");
+            people.is_some_and(|walk| walk["phase"] == "read" && walk["state"] == "done")
+        };
+        assert!(wait_until(END, is_looked_up), "{:?}", calls(&outside));
+        drop(hub);
+        let made: u64 = calls(&outside)
+            .iter()
+            .map(|(label, calls)| calls - before.get(label).copied().unwrap_or(0))
+            .sum();
+        #[expect(clippy::cast_precision_loss, reason = "some dozens")]
+        let made_f = made as f64;
+        assert!(made_f <= most + 3.0, "{made} of {most}: {:?}", calls(&outside));
+
+        let (said, _) = outside.ask(&period);
+        let plan = &said["plans"][0];
+        assert_eq!(part(&plan["parts"], "orders")["standing"], "read", "{plan}");
+        assert_eq!(
+            (&plan["calls_left"], &plan["people"]),
+            (&json!(0), &json!(0)),
+            "{plan}"
+        );
+    });
+}
+
+/// The calls that the shop counted, by what they asked for.
+fn calls(outside: &Outside) -> BTreeMap<String, u64> {
+    outside.shop.calls_by_resource().into_iter().collect()
 }

@@ -2,12 +2,12 @@
 
 use schakel_connectors::lightspeed::KeyLimits;
 use schakel_core::connector::{Class, Meter, Span};
-use schakel_core::forecast::Wants;
+use schakel_core::forecast::{Pace, Wants};
 use schakel_core::time::Clock;
 use schakel_core::walk::{Job, WalkState};
 use schakel_engine::hub::WalkSettings;
 use schakel_engine::report::Subject;
-use schakel_engine::report::price::{self, Pace, Plan};
+use schakel_engine::report::price::{self, Known, Plan, Question};
 use schakel_sandbox::door::Seed;
 use schakel_sandbox::lightspeed::traffic::{self, Generator, Mix};
 
@@ -110,15 +110,15 @@ pub async fn plan(world: &Past, limits: [u32; 3], walks: WalkSettings) -> Plan {
         sweep_per_day: 0.0,
     };
     let cx = source.cx.for_class(Class::Sweep);
-    let of = (&*world.parts(), Span::default());
-    let counts = price::ask(&*source.source, &cx, of, world.clock.now())
-        .await
-        .unwrap();
+    let (parts, wants, known) = (world.parts(), Wants::default(), Known::default());
+    let question = Question::new((&parts, Span::default()), wants, &known, world.clock.now());
+    let counts = price::ask(&*source.source, &cx, &question).await.unwrap();
     let pace = Pace {
         sweep_ms: walks.sweep_ms,
+        checkouts_ms: walks.checkouts_ms,
         reconcile_ms: walks.reconcile_ms,
     };
-    price::plan(&subject, &counts, (Wants::default(), pace), None)
+    price::plan(&subject, &counts, (wants, pace), &known)
 }
 
 async fn is_read(world: &Past) -> bool {

@@ -3,7 +3,7 @@
 use schakel_core::connector::{Part, Span};
 use schakel_core::id::ConnectionId;
 use schakel_core::time::{Clock, Timestamp};
-use schakel_core::walk::{Job, Walk, WalkState};
+use schakel_core::walk::{Job, Walk};
 use schakel_engine::clock::SystemClock;
 use schakel_store::{OpenOptions, Store};
 use serde_json::{Value, json};
@@ -107,16 +107,12 @@ fn look(known: &[Walk], parts: &[Part], span: Span, is_again: bool) -> Outcome {
             .iter()
             .find(|walk| walk.job == Job::Backfill && walk.part == *part)
     };
-    let is_under_way =
-        |part: &&Part| history(part).is_some_and(|walk| walk.is_open() || walk.state == WalkState::Paused);
+    let is_under_way = |part: &&Part| history(part).is_some_and(Walk::is_under_way);
     let under_way: Vec<Part> = parts.iter().filter(is_under_way).copied().collect();
     if !under_way.is_empty() {
         return Outcome::UnderWay(under_way);
     }
-    let is_read = |part: &Part| {
-        let history = history(part).filter(|walk| walk.state != WalkState::Stopped);
-        !is_again && history.is_some_and(|walk| walk.read.cover(span))
-    };
+    let is_read = |part: &Part| !is_again && history(part).is_some_and(|walk| walk.has_read(span));
     let lists: Vec<Part> = parts.iter().filter(|part| !is_read(part)).copied().collect();
     // A list that begins brings things whose rows nobody read.
     let brings = |part: &Part| part.is_per_thing() && lists.iter().any(|list| list.kind() == part.kind());
@@ -178,6 +174,8 @@ fn value(at: &At<'_>, outcome: &Outcome, walks: &[Walk]) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use schakel_core::walk::WalkState;
+
     use super::*;
 
     fn at(day: i64) -> Timestamp {

@@ -1,0 +1,133 @@
+//! What the hub has of a source already, and what is left to be read of it.
+
+use std::collections::BTreeMap;
+
+use schakel_core::connector::{Part, Span};
+use schakel_core::forecast::{history_calls, part_left};
+use schakel_core::id::TenantId;
+use schakel_core::time::Timestamp;
+use schakel_core::walk::{Job, Walk};
+use schakel_store::{Store, StoreError};
+use serde::Serialize;
+
+use super::ask::Counts;
+use crate::budget::{self, StoredBudget};
+use crate::report::history::Subject;
+
+/// What the hub knows of a source before it is asked. Nothing, by default.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Its budget.
+    pub budget: Option<StoredBudget>,
+    /// Its walks.
+    pub walks: Vec<Walk>,
+    /// How many things of each part are held alive.
+    pub alive: BTreeMap<Part, i64>,
+    /// How many of those lack the rows of each part.
+    pub rows_due: BTreeMap<Part, i64>,
+}
+
+/// How the history of a part stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// `schakel backfill start` reads it from its begin.
+    New,
+    /// It is under way or halted.
+    UnderWay,
+    /// It was read.
+    Read,
+}
+
+impl Known {
+    /// Reads what is known of `subject`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn read(
+        store: &Store,
+        tenant: TenantId,
+        subject: &Subject,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let connection = subject.connection;
+        let mut known = Self {
+            budget: budget::stored(store, tenant, connection, &subject.limits, now).await?,
+            walks: store.walks(tenant, Some(connection)).await?,
+            ..Self::default()
+        };
+        let held = Part::ALL.into_iter();
+        for part in held.filter(|part| Job::Lookup.walks(*part) || has_rows(*part)) {
+            let alive = store.count_alive(tenant, connection, part.kind()).await?;
+            known.alive.insert(part, alive);
+        }
+        for rows in Part::ALL.into_iter().filter(|part| part.is_per_thing()) {
+            let due = store.count_rows_due(tenant, connection, rows.kind()).await?;
+            known.rows_due.insert(rows, due);
+        }
+        Ok(known)
+    }
+
+    /// How many things of the list of `part` are held alive.
+    pub(super) fn alive(&self, part: Part) -> i64 {
+        self.alive.get(&part).copied().unwrap_or(0)
+    }
+
+    fn history(&self, part: Part) -> Option<&Walk> {
+        let of = |walk: &&Walk| walk.job == Job::Backfill && walk.part == part;
+        self.walks.iter().find(of)
+    }
+
+    /// Tells whether histories read all of a list.
+    pub(super) fn is_whole(&self, part: Part) -> bool {
+        self.history(part).is_some_and(|walk| walk.read.are_whole())
+    }
+
+    /// Tells how the history of `part` stands for things of `span`.
+    pub(super) fn standing(&self, part: Part, span: Span) -> Standing {
+        match self.history(part) {
+            Some(walk) if walk.is_under_way() => Standing::UnderWay,
+            Some(walk) if walk.has_read(span) => Standing::Read,
+            _ => Standing::New,
+        }
+    }
+
+    /// Gives the calls that the history of `part` still takes, when the source counted so many `things` of it.
+    pub(super) fn left(&self, counts: &Counts, (part, things): (Part, i64)) -> i64 {
+        match self.standing(part, counts.span) {
+            Standing::UnderWay => {
+                part_left(&self.walks, part).map_or_else(|| history_calls(part, things), |left| left.middle())
+            }
+            // Also of what is read already: a list that is read again brings what is new.
+            _ if part.is_per_thing() => self.rows_left(counts, (part, things)),
+            Standing::Read => 0,
+            Standing::New => history_calls(part, things),
+        }
+    }
+
+    /// A call for each order or cart that lacks its rows, and for each that its list may bring.
+    fn rows_left(&self, counts: &Counts, (rows, things): (Part, i64)) -> i64 {
+        let due = self.rows_due.get(&rows).copied().unwrap_or(0);
+        let Some(list) = Part::ALL
+            .into_iter()
+            .find(|list| has_rows(*list) && list.kind() == rows.kind())
+        else {
+            return due;
+        };
+        let is_listed =
+            counts.things.contains_key(&list) && self.standing(list, counts.span) != Standing::Read;
+        if !is_listed {
+            // Nothing new is listed: what is held alone is read.
+            return due;
+        }
+        let not_held = counts
+            .whole(list)
+            .map_or(things, |whole| (whole - self.alive(list)).max(0));
+        due + not_held.min(things)
+    }
+}
+
+/// Tells whether the things of a list have rows.
+const fn has_rows(part: Part) -> bool {
+    matches!(part, Part::Orders | Part::Quotes)
+}
