@@ -78,6 +78,8 @@ CREATE TABLE event (
     starts BIGINT NOT NULL DEFAULT 0,
     headers TEXT NOT NULL,
     body_digest BYTEA NOT NULL,
+    -- Size of the body as it came; one that is shorter here is packed (LZ4, one block).
+    body_bytes BIGINT NOT NULL,
     body BYTEA NOT NULL,
     PRIMARY KEY (tenant_id, id)
 );

@@ -10,6 +10,7 @@ use schakel_core::record::RecordKey;
 use schakel_core::time::Timestamp;
 
 use crate::Store;
+use crate::body::NewEvent;
 use crate::counter::Totals;
 use crate::db::{Conn, Row};
 use crate::error::StoreError;
@@ -218,7 +219,7 @@ impl Store {
         }
         let (mut rows, mut events) = (Vec::with_capacity(answers.len()), Vec::new());
         for (row, after, event) in answers {
-            events.extend(event.map(|event| (row.key, event)));
+            events.extend(event.map(|event| (row.key, NewEvent::from(event))));
             rows.push((row, after));
         }
         let mut tx = self.db.begin().await?;
@@ -235,7 +236,7 @@ impl Store {
             end_chunk(&mut conn, tenant, hold, chunk, now, &mut ended).await?;
         }
         let counting = events.into_iter().filter(|(key, _)| ended.contains(key));
-        let mut events: Vec<Event> = counting.map(|(_, event)| event).collect();
+        let mut events: Vec<NewEvent> = counting.map(|(_, event)| event).collect();
         number_events(&mut conn, tenant, &mut events).await?;
         let mut totals = Totals::default();
         inbox::insert(&mut conn, &mut totals, &events).await?;
@@ -352,16 +353,17 @@ impl Store {
 pub(crate) async fn number_events(
     conn: &mut Conn<'_>,
     tenant: TenantId,
-    events: &mut [Event],
+    events: &mut [NewEvent],
 ) -> Result<(), StoreError> {
     let mut counts: BTreeMap<ConnectionId, i64> = BTreeMap::new();
-    for event in events.iter() {
+    for NewEvent { event, .. } in events.iter() {
         *counts.entry(event.connection).or_default() += 1;
     }
     for (connection, n) in counts {
         let name = format!("ordinal/{}", connection.0);
         let first = next_numbers(conn, tenant, &name, n).await?;
-        let of_connection = events.iter_mut().filter(|event| event.connection == connection);
+        let events = events.iter_mut().map(|new| &mut new.event);
+        let of_connection = events.filter(|event| event.connection == connection);
         for (event, ordinal) in of_connection.zip(first..) {
             event.ordinal = ordinal;
         }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use schakel_core::event::{Event, EventState, Origin};
+use schakel_core::event::{EventState, Origin};
 use schakel_core::id::{ConnectionId, EventId, TenantId};
 use schakel_core::problem::{Code, Problem};
 use schakel_core::record::RecordKey;
 
 use crate::Store;
+use crate::body::NewEvent;
 use crate::counter::Totals;
 use crate::db::{Conn, Tx, contradiction};
 use crate::error::StoreError;
@@ -28,12 +29,12 @@ pub struct IntakeTx(Tx);
 impl IntakeTx {
     /// Stores `events` and commits (T0); when this returns they are durable.
     ///
-    /// A repeat (same [`Event::dedup_key`], also within `events`) is only counted. The answers stand in the order of
+    /// A repeat (same [`Event::dedup_key`](schakel_core::event::Event::dedup_key), also within `events`) is only counted. The answers stand in the order of
     /// `events`.
     ///
     /// # Errors
     /// [`StoreError::Driver`], also when another event has the id of one of them; then none of them is stored.
-    pub async fn insert(mut self, events: &[Event]) -> Result<Vec<Inserted>, StoreError> {
+    pub async fn insert(mut self, events: &[NewEvent]) -> Result<Vec<Inserted>, StoreError> {
         let mut totals = Totals::default();
         let mut conn = self.0.conn();
         let inserted = insert(&mut conn, &mut totals, events).await?;
@@ -129,14 +130,14 @@ impl Store {
 pub(crate) async fn insert(
     conn: &mut Conn<'_>,
     totals: &mut Totals,
-    events: &[Event],
+    events: &[NewEvent],
 ) -> Result<Vec<Inserted>, StoreError> {
     let mut stored = BTreeSet::new();
-    for chunk in insert_chunks(events, 21) {
+    for chunk in insert_chunks(events, 22) {
         insert_chunk(conn, chunk, &mut stored).await?;
     }
     let mut answers = Vec::with_capacity(events.len());
-    for event in events {
+    for NewEvent { event, .. } in events {
         // An id counts once: an event that is offered twice in one call was stored once.
         let is_new = stored.remove(&event.id);
         let (tenant, connection, origin) = (event.tenant, event.connection, event.origin);
@@ -154,7 +155,7 @@ pub(crate) async fn insert(
 
 async fn insert_chunk(
     conn: &mut Conn<'_>,
-    chunk: &[Event],
+    chunk: &[NewEvent],
     stored: &mut BTreeSet<EventId>,
 ) -> Result<(), StoreError> {
     let sql = conn
@@ -162,11 +163,11 @@ async fn insert_chunk(
             "store events",
             "INSERT INTO event (tenant_id, id, connection_id, origin, class, trust, stream, kind, action, remote_id,
                  ordinal, status, floor_at, received_at, dedup_key, state, reason, problems, headers,
-                 body_digest, body)
+                 body_digest, body_bytes, body)
              VALUES ",
         )
-        .rows(chunk, |event, values| {
-            let dedup_key = event.dedup_key();
+        .rows(chunk, |new, values| {
+            let event = &new.event;
             values
                 .put(event.tenant.0)
                 .put(event.id.0)
@@ -182,13 +183,14 @@ async fn insert_chunk(
                 .put(i64::from(event.status))
                 .put(event.floor)
                 .put(event.received_at)
-                .put(dedup_key.as_ref().map(<[u8; 16]>::as_slice))
+                .put(new.dedup_key.as_ref().map(<[u8; 16]>::as_slice))
                 .put(EventState::Waiting.as_str())
                 .put("")
                 .put("[]")
                 .put(event.headers.as_str())
-                .put(blake3::hash(&event.body).as_bytes().as_slice())
-                .put(&*event.body);
+                .put(new.digest.as_slice())
+                .put(new.body_bytes())
+                .put(&*new.kept);
         })
         .push(" ON CONFLICT (tenant_id, connection_id, remote_id, dedup_key) DO NOTHING RETURNING id");
     for row in conn.fetch(sql).await? {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use schakel_core::event::{Action, Event, EventState, Origin, Trust};
 use schakel_core::id::{ConnectionId, EventId, TenantId};
 use schakel_core::record::{RecordKey, RecordKind};
 
 use crate::Store;
+use crate::body::body_of;
 use crate::db::{Row, contradiction};
 use crate::error::StoreError;
 use crate::fetch::class_of;
@@ -18,7 +18,7 @@ use crate::sql::{Sql, key_chunks};
 /// Reads whole events; the columns in the order in which [`event_row`] takes them.
 const SELECT: &str =
     "SELECT id, tenant_id, connection_id, origin, class, trust, stream, kind, action, remote_id, ordinal,
-         status, floor_at, received_at, headers, body, body_digest, state, problems
+         status, floor_at, received_at, headers, body_bytes, body, body_digest, state, problems
      FROM event ";
 
 /// The order in which what waits is applied, which is that of its index.
@@ -85,7 +85,7 @@ impl Store {
         let sql = Sql::new(
             self.db.dialect(),
             "read which events wait",
-            "SELECT id, CAST(length(body) AS BIGINT) FROM event WHERE tenant_id = ",
+            "SELECT id, body_bytes FROM event WHERE tenant_id = ",
         )
         .bind(tenant.0)
         .push(" AND state = 'waiting' AND +id > ")
@@ -278,8 +278,7 @@ impl Store {
         let sql = Sql::new(
             self.db.dialect(),
             "read quarantined events",
-            "SELECT id, connection_id, origin, stream, kind, remote_id, received_at, reason, problems,
-                 CAST(length(body) AS BIGINT)
+            "SELECT id, connection_id, origin, stream, kind, remote_id, received_at, reason, problems, body_bytes
              FROM event ",
         );
         let sql = aside(sql, tenant, filter)
@@ -519,14 +518,10 @@ fn event_row(row: &Row) -> Result<EventRow, StoreError> {
         floor: cells.time()?,
         received_at: cells.time()?,
         headers: cells.text()?,
-        body: Bytes::from(cells.bytes()?),
+        body: body_of(&mut cells, &id.to_string())?,
     };
-    let digest = cells.digest::<32>(TABLE, "body_digest")?;
     let state = cells.word(TABLE, "state", EventState::parse)?;
     let problems = problems_from_json(id, &cells.text()?)?;
-    if *blake3::hash(&event.body).as_bytes() != digest {
-        return Err(contradiction(TABLE, "body", &id.to_string()));
-    }
     Ok(EventRow {
         event,
         state,

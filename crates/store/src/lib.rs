@@ -33,6 +33,7 @@ mod open_pg;
 mod counter;
 mod setting;
 
+mod body;
 mod inbox;
 mod inbox_read;
 
@@ -67,6 +68,7 @@ mod conformance;
 
 use std::path::PathBuf;
 
+pub use body::NewEvent;
 pub use deliver::DeliverTx;
 pub use error::StoreError;
 pub use inbox::IntakeTx;

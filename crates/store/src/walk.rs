@@ -6,6 +6,7 @@ use schakel_core::time::Timestamp;
 use schakel_core::walk::{Job, Phase, Walk, WalkState};
 
 use crate::Store;
+use crate::body::NewEvent;
 use crate::counter::Totals;
 use crate::db::{Conn, Row, contradiction};
 use crate::error::StoreError;
@@ -129,13 +130,14 @@ impl Store {
         let WalkPage {
             before,
             after,
-            mut events,
+            events,
             wanted,
             pieces,
             gathered,
             findings,
             brought,
         } = page;
+        let mut events = NewEvent::all(events);
         let mut tx = self.db.begin().await?;
         let mut conn = tx.conn();
         // First: it locks the row, and tells whether the place is still ours.

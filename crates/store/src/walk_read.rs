@@ -10,6 +10,7 @@ use schakel_core::time::Timestamp;
 use schakel_core::walk::Job;
 
 use crate::Store;
+use crate::body::body_of;
 use crate::db::Row;
 use crate::error::StoreError;
 use crate::inbox_read::limit_of;
@@ -202,7 +203,7 @@ impl Store {
             let sql = Sql::new(
                 self.db.dialect(),
                 "read the bodies of events",
-                "SELECT id, body, body_digest FROM event WHERE (tenant_id, id) IN (VALUES ",
+                "SELECT id, body_bytes, body, body_digest FROM event WHERE (tenant_id, id) IN (VALUES ",
             )
             .key_rows(chunk, |event, values| {
                 values.put(tenant.0).put(event.0);
@@ -211,10 +212,10 @@ impl Store {
             for row in self.db.read(sql).await? {
                 let mut cells = row.cells();
                 let event = EventId(cells.int()?);
-                let body = Bytes::from(cells.bytes()?);
-                let digest = cells.digest::<32>("event", "body_digest");
-                if digest.is_ok_and(|digest| digest == *blake3::hash(&body).as_bytes()) {
-                    found.insert(event, body);
+                match body_of(&mut cells, &event.0.to_string()) {
+                    Ok(body) => drop(found.insert(event, body)),
+                    Err(StoreError::Contradiction { .. }) => {}
+                    Err(error) => return Err(error),
                 }
             }
         }

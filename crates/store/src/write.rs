@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use schakel_core::delivery::ObjectKind;
-use schakel_core::event::Event;
 use schakel_core::id::{ConnectionId, EventId, RelationId, TenantId};
 use schakel_core::identity::{MatchKey, Node};
 use schakel_core::problem::{Code, Problem};
@@ -16,8 +15,7 @@ use crate::counter::Totals;
 use crate::db::{Conn, Db, Tx};
 use crate::error::StoreError;
 use crate::rows::{
-    DeliveryRow, EntityKey, EntityRow, FetchRow, Finished, Inserted, MergeRow, PutNode, RecordRow,
-    RelationRow, Window,
+    DeliveryRow, EntityKey, EntityRow, FetchRow, Finished, MergeRow, PutNode, RecordRow, RelationRow, Window,
 };
 use crate::{Store, cart, entity, fetch, inbox, node, outbox, problem, record, relation, setting, walk};
 
@@ -306,16 +304,6 @@ impl WriteTx {
         outbox::put(&mut conn, totals, tenant, rows).await
     }
 
-    /// Stores events beside other work, such as the items of a page with its checkpoint (T4). The answers stand in
-    /// the order of `events`.
-    ///
-    /// # Errors
-    /// See [`WriteTx`].
-    pub async fn insert_events(&mut self, events: &[Event]) -> Result<Vec<Inserted>, StoreError> {
-        let (mut conn, totals) = self.counting().await?;
-        inbox::insert(&mut conn, totals, events).await
-    }
-
     /// Writes what became of waiting events.
     ///
     /// # Errors
@@ -406,7 +394,7 @@ impl WriteTx {
     }
 
     /// The connection with the write lock, beside the totals.
-    async fn counting(&mut self) -> Result<(Conn<'_>, &mut Totals), StoreError> {
+    pub(crate) async fn counting(&mut self) -> Result<(Conn<'_>, &mut Totals), StoreError> {
         self.locked().await?;
         Ok((self.phase.conn(), &mut self.totals))
     }

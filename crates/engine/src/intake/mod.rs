@@ -15,7 +15,7 @@ use schakel_core::event::{Event, Origin};
 use schakel_core::id::{ConnectionId, EventId};
 use schakel_core::limits;
 use schakel_core::time::Timestamp;
-use schakel_store::Inserted;
+use schakel_store::{Inserted, NewEvent};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
@@ -41,7 +41,7 @@ const GATHER: Duration = Duration::from_millis(4);
 const COUNT_REFUSALS: Duration = Duration::from_secs(1);
 
 struct Waiting {
-    event: Event,
+    event: NewEvent,
     answer: oneshot::Sender<Option<Inserted>>,
 }
 
@@ -101,7 +101,7 @@ impl Entrance {
                 return Err(NotAccepted::Refused(refused));
             }
         };
-        let event = self.event(connection, received, body, received_at);
+        let event = NewEvent::from(self.event(connection, received, body, received_at));
         let (answer, stored) = oneshot::channel();
         self.queue
             .try_send(Waiting { event, answer })
@@ -193,7 +193,7 @@ impl Writer {
         let turn = self.hub.store.intake().await;
         // More came while others wrote: they share the commit instead of waiting for another.
         self.take_more(waiting);
-        let (events, answers): (Vec<Event>, Vec<_>) = waiting
+        let (events, answers): (Vec<NewEvent>, Vec<_>) = waiting
             .drain(..)
             .map(|waiting| (waiting.event, waiting.answer))
             .unzip();

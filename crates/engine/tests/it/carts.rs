@@ -92,7 +92,7 @@ async fn listed(
         body: Bytes::from(body.to_string()),
     };
     let turn = world.hub.store.intake().await.unwrap();
-    turn.insert(&[event]).await.unwrap();
+    turn.insert(&[event.into()]).await.unwrap();
 }
 
 /// What the shop says: the name of the webhook, or `checkouts` for what only a list tells of; about which id; what.

@@ -16,7 +16,7 @@ use crate::rows::{
     Bound, Claim, Claimed, DeliveryRow, EntityKey, EntityRow, FetchRow, Finished, Hold, Inserted, Outcome,
     PutNode, RecordRow, RelationRow, Settle,
 };
-use crate::{Store, StoreError};
+use crate::{NewEvent, Store, StoreError, WriteTx, inbox};
 
 pub(super) const TENANT: TenantId = TenantId(1);
 pub(super) const SHOP: ConnectionId = ConnectionId(10);
@@ -298,6 +298,14 @@ pub(super) const NO_ATTEMPT: AttemptId = AttemptId(-1);
 impl Store {
     /// Stores `events` as intake does.
     pub(crate) async fn insert_events(&self, events: &[Event]) -> Result<Vec<Inserted>, StoreError> {
-        self.intake().await?.insert(events).await
+        self.intake().await?.insert(&NewEvent::all(events.to_vec())).await
+    }
+}
+
+impl WriteTx {
+    /// Stores `events` beside other work.
+    pub(crate) async fn insert_events(&mut self, events: &[Event]) -> Result<Vec<Inserted>, StoreError> {
+        let (mut conn, totals) = self.counting().await?;
+        inbox::insert(&mut conn, totals, &NewEvent::all(events.to_vec())).await
     }
 }

@@ -319,7 +319,7 @@ async fn a_walk_that_waits_for_the_hub_says_so() {
         })
         .collect();
     let turn = world.hub.store.intake().await.unwrap();
-    turn.insert(&backlog).await.unwrap();
+    turn.insert(&schakel_store::NewEvent::all(backlog)).await.unwrap();
     for (seconds, says) in [(0, false), (4, false), (2, true)] {
         world.clock.advance_ms(seconds * 1_000);
         assert!(matches!(world.walk_alone().await, Stepped::Waits(_)));
