@@ -8,20 +8,8 @@ use crate::world::World;
 #[tokio::test]
 async fn account_guest_subscriber_and_bare_order_with_one_address_are_one_person() {
     let mut world = World::new().await;
-    world
-        .webhook(
-            "customers/created",
-            11,
-            &customer(11, "registered", "jan@example.org", 5),
-        )
-        .await;
-    world
-        .webhook(
-            "subscriptions/created",
-            21,
-            &subscription(21, "JAN@example.org", true, 3, 3),
-        )
-        .await;
+    world.customer(11, "registered", "jan@example.org", 5).await;
+    world.subscription(21, "JAN@example.org", true, 3, 3).await;
     let guest = customer(12, "guest", "Jan@Example.org", 6);
     world
         .webhook("orders/created", 900, &plain_order(900, &guest, 1, 7))
@@ -49,8 +37,7 @@ async fn an_address_of_the_shop_itself_makes_nobody_one_person() {
     let own = ["Winkel@Example.org".to_owned()];
     let mut world = World::with(|hub| hub.blocked = hub.blocked.clone().with_own(&own)).await;
     for id in [11, 12] {
-        let person = customer(id, "guest", "winkel@example.org", 5);
-        world.webhook("customers/created", id, &person).await;
+        world.customer(id, "guest", "winkel@example.org", 5).await;
     }
     world.run_until_idle().await;
     assert_eq!(world.profiles().len(), 2);
@@ -60,13 +47,7 @@ async fn an_address_of_the_shop_itself_makes_nobody_one_person() {
 async fn a_person_who_turns_out_to_be_one_moves_under_the_lowest_number() {
     let mut world = World::new().await;
     let guest = customer(12, "guest", "oud@example.org", 4);
-    world
-        .webhook(
-            "subscriptions/created",
-            21,
-            &subscription(21, "nieuw@example.org", true, 3, 3),
-        )
-        .await;
+    world.subscription(21, "nieuw@example.org", true, 3, 3).await;
     world.run_until_idle().await;
     world
         .webhook("orders/created", 900, &plain_order(900, &guest, 2, 5))
@@ -100,13 +81,7 @@ async fn a_person_who_turns_out_to_be_one_moves_under_the_lowest_number() {
 #[tokio::test]
 async fn people_who_part_again_take_their_orders_along() {
     let mut world = World::new().await;
-    world
-        .webhook(
-            "subscriptions/created",
-            21,
-            &subscription(21, "een@example.org", true, 3, 3),
-        )
-        .await;
+    world.subscription(21, "een@example.org", true, 3, 3).await;
     world.run_until_idle().await;
     let guest = customer(12, "guest", "twee@example.org", 4);
     world
@@ -153,21 +128,9 @@ async fn people_who_part_again_take_their_orders_along() {
 async fn two_customers_who_swap_addresses_keep_their_numbers_in_any_order() {
     for first in [11, 12] {
         let mut world = World::new().await;
-        world
-            .webhook(
-                "customers/created",
-                11,
-                &customer(11, "registered", "a@example.org", 5),
-            )
-            .await;
+        world.customer(11, "registered", "a@example.org", 5).await;
         world.run_until_idle().await;
-        world
-            .webhook(
-                "customers/created",
-                12,
-                &customer(12, "registered", "b@example.org", 5),
-            )
-            .await;
+        world.customer(12, "registered", "b@example.org", 5).await;
         world.run_until_idle().await;
         let one = customer(11, "registered", "b@example.org", 9);
         let two = customer(12, "registered", "a@example.org", 9);
@@ -206,20 +169,8 @@ async fn two_customers_who_swap_addresses_keep_their_numbers_in_any_order() {
 #[tokio::test]
 async fn accounts_that_really_share_an_address_merge_after_both_were_fetched() {
     let mut world = World::new().await;
-    world
-        .webhook(
-            "customers/created",
-            11,
-            &customer(11, "registered", "a@example.org", 5),
-        )
-        .await;
-    world
-        .webhook(
-            "customers/created",
-            12,
-            &customer(12, "registered", "b@example.org", 5),
-        )
-        .await;
+    world.customer(11, "registered", "a@example.org", 5).await;
+    world.customer(12, "registered", "b@example.org", 5).await;
     world.run_until_idle().await;
     let one = customer(11, "registered", "b@example.org", 9);
     world.webhook("customers/updated", 11, &one).await;
@@ -242,21 +193,9 @@ async fn accounts_that_really_share_an_address_merge_after_both_were_fetched() {
 #[tokio::test]
 async fn a_customer_who_moves_keeps_his_number_and_the_old_subscription_gets_one() {
     let mut world = World::new().await;
-    world
-        .webhook(
-            "subscriptions/created",
-            21,
-            &subscription(21, "oud@example.org", true, 3, 3),
-        )
-        .await;
+    world.subscription(21, "oud@example.org", true, 3, 3).await;
     world.run_until_idle().await;
-    world
-        .webhook(
-            "customers/created",
-            11,
-            &customer(11, "registered", "oud@example.org", 5),
-        )
-        .await;
+    world.customer(11, "registered", "oud@example.org", 5).await;
     world.run_until_idle().await;
     assert_eq!(world.profiles().len(), 1);
     world
@@ -279,20 +218,8 @@ async fn a_customer_who_moves_keeps_his_number_and_the_old_subscription_gets_one
 #[tokio::test]
 async fn an_unsubscribe_is_confirmed_by_a_fetch_and_stays_a_no() {
     let mut world = World::new().await;
-    world
-        .webhook(
-            "customers/created",
-            11,
-            &customer(11, "registered", "jan@example.org", 5),
-        )
-        .await;
-    world
-        .webhook(
-            "subscriptions/created",
-            21,
-            &subscription(21, "jan@example.org", true, 3, 3),
-        )
-        .await;
+    world.customer(11, "registered", "jan@example.org", 5).await;
+    world.subscription(21, "jan@example.org", true, 3, 3).await;
     world.run_until_idle().await;
     assert_eq!(world.profiles()[0].2, "Yes");
     world.deleted("subscriptions", 21).await;

@@ -26,6 +26,7 @@ use tokio::task::JoinSet;
 use self::inside::{Fault, Inside, Refusal};
 pub use self::make::{copernica_settings, lightspeed_settings};
 use self::make::{hub, living_shop};
+use crate::payloads;
 
 /// The shop of every story.
 pub const SHOP: i64 = 297_541;
@@ -171,6 +172,18 @@ impl World {
     /// Sends a webhook, signed as the shop signs.
     pub async fn webhook(&self, event: &str, id: i64, record: &Value) {
         self.webhook_of((SOURCE, SHOP), event, id, record).await;
+    }
+
+    /// Tells of a new customer; see [`payloads::customer`].
+    pub async fn customer(&self, id: i64, kind: &str, email: &str, updated: u32) {
+        let customer = payloads::customer(id, kind, email, updated);
+        self.webhook("customers/created", id, &customer).await;
+    }
+
+    /// Tells of a new subscription; see [`payloads::subscription`].
+    pub async fn subscription(&self, id: i64, email: &str, is_confirmed: bool, created: u32, updated: u32) {
+        let subscription = payloads::subscription(id, email, is_confirmed, created, updated);
+        self.webhook("subscriptions/created", id, &subscription).await;
     }
 
     /// Sends a deletion: headers only.
