@@ -198,7 +198,7 @@ impl Failure {
     pub(crate) const fn hint_of(ailment: Ailment) -> &'static str {
         match ailment {
             Ailment::Unreachable => {
-                "check `base_url` in the configuration and this machine's way to the internet; the other side may be down"
+                "the cause says what failed; where nothing answered, check `base_url` in the configuration and this machine's way to the internet, or the other side is down"
             }
             Ailment::Credentials => {
                 "compare them with those in the back office; a new key or token takes effect after a restart"
@@ -293,7 +293,7 @@ mod tests {
         for part in [
             "\"mail\" cannot be reached",
             "cause: not reachable: no connection",
-            "hint: check `base_url`",
+            "hint: the cause says what failed; where nothing answered, check `base_url`",
             "SCH-0501",
         ] {
             assert!(lines.contains(part), "{lines}");

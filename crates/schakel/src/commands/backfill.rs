@@ -321,8 +321,12 @@ fn lines_of(progress: &Progress, now: Timestamp) -> Vec<String> {
         }
         None => head += " nothing is under way",
     }
-    if let Some(pace) = progress.things_per_minute.filter(|_| progress.is_open) {
-        head += &format!("; {pace:.0} things a minute so far");
+    let mut running = progress
+        .parts
+        .iter()
+        .filter(|part| part.state == WalkState::Running.as_str());
+    if let Some((part, pace)) = running.find_map(|part| Some((part, part.things_per_minute?))) {
+        head += &format!("; {pace:.0} {} a minute so far", part.part);
     }
     let mut lines = vec![head];
     lines.extend(progress.parts.iter().map(line_of));

@@ -175,16 +175,7 @@ fn say(shop: &Shop<'_>, plan: &Plan, now: Timestamp, output: Output) {
     if !plan.refused.is_empty() {
         output.warning("the sums and the end are those of the other parts alone; let the key read the rest, then plan again");
     }
-    let left = match plan.calls_left {
-        left if left == plan.calls => String::new(),
-        left => format!(", {left} of them are left,"),
-    };
-    output.line(format!(
-        "the history takes {} calls (the least possible: {}){left} and ends {}",
-        plan.calls,
-        plan.calls_least,
-        end_in_words(&plan.end, now)
-    ));
+    say_end(plan, now, output);
     say_days(plan, output);
     if let Some(thousand) = plan.per_thousand {
         output.line(format!(
@@ -218,6 +209,19 @@ fn say_options(plan: &Plan, output: Output) {
         &rows.collect::<Vec<_>>(),
     );
     output.line("each but order_rows is a switch of the route; `schakel backfill start --without order_rows` leaves those out of a history");
+}
+
+fn say_end(plan: &Plan, now: Timestamp, output: Output) {
+    let end = end_in_words(&plan.end, now);
+    let end = match plan.calls_left {
+        0 if plan.outside.is_empty() => "; nothing of it is left to be read".to_owned(),
+        left if left == plan.calls => format!(" and ends {end}"),
+        left => format!(", {left} of them are left, and ends {end}"),
+    };
+    output.line(format!(
+        "the history takes {} calls (the least possible: {}){end}",
+        plan.calls, plan.calls_least
+    ));
 }
 
 /// How much of the calls of a day sweeps may take before it is warned about, in percent: a history then takes twice as
