@@ -10,12 +10,14 @@ use schakel_core::connector::Part;
 use schakel_core::id::ConnectionId;
 use schakel_core::time::{Clock, Timestamp};
 use schakel_core::walk::{Job, Phase, Walk, WalkState};
+use schakel_engine::budget::is_served;
 use schakel_engine::clock::SystemClock;
 use schakel_engine::report::{self, PartProgress, Period, Progress};
 use schakel_store::{OpenOptions, Store};
 use serde_json::{Value, json};
 
 use self::start::Order;
+use super::begin::{Hub, no_hub};
 use super::explain::counted;
 use super::open;
 use super::wait::{AWAY, Patience};
@@ -112,13 +114,23 @@ async fn change(
     let shops = shops(config, which)?;
     let store = open(config, OpenOptions::default()).await?;
     let mut exit = Exit::Good;
-    let mut changed = Vec::new();
+    let (mut changed, mut hubs) = (Vec::new(), Vec::new());
     for shop in &shops.all {
         let meant = shop.parts(Job::Backfill, which)?;
-        let Changed { parts, already } = match shop.id(&store).await? {
-            Some(connection) => changed_parts(&store, connection, (which, &meant), change).await?,
-            None => Changed::default(),
+        let (Changed { parts, already }, is_running) = match shop.id(&store).await? {
+            Some(connection) => (
+                changed_parts(&store, connection, (which, &meant), change).await?,
+                is_served(&store, connection).await?,
+            ),
+            None => Default::default(),
         };
+        if change.to == WalkState::Waiting && !parts.is_empty() {
+            hubs.push(Hub {
+                shop: shop.name(),
+                is_running,
+                is_waited: false,
+            });
+        }
         let said = match (parts.as_slice(), already.as_slice()) {
             ([], []) => change.nothing.to_owned(),
             ([], already) => format!("{}: {}", names(already), change.already.1),
@@ -134,7 +146,11 @@ async fn change(
             "parts": words(&parts),
             "already": words(&already),
             "state": change.to,
+            "is_hub_running": is_running,
         }));
+    }
+    if let Some(said) = no_hub(&hubs) {
+        output.warning(&said);
     }
     output.value(&json!({ "histories": changed }));
     store.close().await;
@@ -235,7 +251,59 @@ async fn watch(
 
 /// What a look at the histories of some shops showed.
 struct Seen {
-    shops: Vec<(String, Option<Progress>, report::Findings)>,
+    shops: Vec<SeenShop>,
+}
+
+/// What it showed of one shop.
+struct SeenShop {
+    name: String,
+    progress: Option<Progress>,
+    findings: report::Findings,
+    /// Whether a hub runs that goes on with it.
+    is_running: bool,
+}
+
+impl SeenShop {
+    async fn read(
+        config: &Config,
+        (shop, parts): (&Shop<'_>, &[Part]),
+        store: &Store,
+        now: Timestamp,
+    ) -> Result<Self, Failure> {
+        let mut seen = Self {
+            name: shop.name().to_owned(),
+            progress: None,
+            findings: report::Findings {
+                lines: Vec::new(),
+                newest: Vec::new(),
+            },
+            is_running: false,
+        };
+        let Some(connection) = shop.id(store).await? else {
+            return Ok(seen);
+        };
+        let subject = shop.subject(config, connection);
+        seen.progress = report::progress(store, TENANT, &subject, (Job::Backfill, parts), now).await?;
+        seen.findings = report::findings(store, TENANT, connection, 0).await?;
+        let is_meant = |name: &str| parts.iter().any(|part| part.as_str() == name);
+        seen.findings
+            .lines
+            .retain(|line| parts.is_empty() || is_meant(&line.part));
+        seen.is_running = is_served(store, connection).await?;
+        Ok(seen)
+    }
+
+    fn hub(&self) -> Hub<'_> {
+        Hub {
+            shop: &self.name,
+            is_running: self.is_running,
+            is_waited: false,
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.progress.as_ref().is_some_and(|progress| progress.is_open)
+    }
 }
 
 impl Seen {
@@ -247,33 +315,17 @@ impl Seen {
     ) -> Result<Self, Failure> {
         let mut seen = Vec::new();
         for shop in shops {
-            let Some(connection) = shop.id(store).await? else {
-                let nothing = report::Findings {
-                    lines: Vec::new(),
-                    newest: Vec::new(),
-                };
-                seen.push((shop.name().to_owned(), None, nothing));
-                continue;
-            };
-            let subject = shop.subject(config, connection);
-            let progress = report::progress(store, TENANT, &subject, (Job::Backfill, parts), now).await?;
-            let mut findings = report::findings(store, TENANT, connection, 0).await?;
-            let is_meant = |name: &str| parts.iter().any(|part| part.as_str() == name);
-            findings
-                .lines
-                .retain(|line| parts.is_empty() || is_meant(&line.part));
-            seen.push((shop.name().to_owned(), progress, findings));
+            seen.push(SeenShop::read(config, (shop, parts), store, now).await?);
         }
         Ok(Self { shops: seen })
     }
 
     fn is_open(&self) -> bool {
-        let known = self.shops.iter().filter_map(|(_, progress, _)| progress.as_ref());
-        known.into_iter().any(|progress| progress.is_open)
+        self.shops.iter().any(SeenShop::is_open)
     }
 
     fn exit(&self) -> Exit {
-        let known = self.shops.iter().filter_map(|(_, progress, _)| progress.as_ref());
+        let known = self.shops.iter().filter_map(|shop| shop.progress.as_ref());
         let mut parts = known.flat_map(|progress| &progress.parts);
         if parts.any(|part| part.state == WalkState::Stopped.as_str()) {
             Exit::Findings
@@ -283,28 +335,36 @@ impl Seen {
     }
 
     fn value(&self) -> Value {
-        let shops = self.shops.iter().map(|(name, progress, findings)| {
-            json!({ "connection": name, "history": progress, "findings": findings.lines })
+        let shops = self.shops.iter().map(|shop| {
+            json!({
+                "connection": shop.name,
+                "history": shop.progress,
+                "findings": shop.findings.lines,
+                "is_hub_running": shop.is_running,
+            })
         });
         json!({ "histories": shops.collect::<Vec<_>>() })
     }
 
     fn lines(&self, now: Timestamp) -> Vec<String> {
         let mut lines = Vec::new();
-        for (name, progress, _) in &self.shops {
-            match progress {
+        for shop in &self.shops {
+            match &shop.progress {
                 None => lines.push(format!(
-                    "{name}: the history never began; `schakel backfill start` begins it"
+                    "{}: the history never began; `schakel backfill start` begins it",
+                    shop.name
                 )),
                 Some(progress) => lines.extend(lines_of(progress, now)),
             }
         }
+        let open = self.shops.iter().filter(|shop| shop.is_open());
+        lines.extend(no_hub(&open.map(SeenShop::hub).collect::<Vec<_>>()));
         lines
     }
 
     fn say_findings(&self, output: Output) {
-        for (_, _, findings) in &self.shops {
-            say_findings(findings, output);
+        for shop in &self.shops {
+            say_findings(&shop.findings, output);
         }
     }
 }

@@ -115,14 +115,17 @@ impl At<'_> {
 }
 
 /// Whether a hub goes on with what began at a shop, and whether somebody waits for that.
-struct Hub<'s> {
-    shop: &'s str,
-    is_running: bool,
-    is_waited: bool,
+pub(super) struct Hub<'s> {
+    /// The name of the shop.
+    pub shop: &'s str,
+    /// Whether a hub reads it.
+    pub is_running: bool,
+    /// Whether the command waits for it.
+    pub is_waited: bool,
 }
 
 /// What is said when no hub runs that would go on with what began, at all or at some of the shops.
-fn no_hub(shops: &[Hub<'_>]) -> Option<String> {
+pub(super) fn no_hub(shops: &[Hub<'_>]) -> Option<String> {
     let without: Vec<&Hub<'_>> = shops.iter().filter(|hub| !hub.is_running).collect();
     if without.is_empty() {
         return None;

@@ -2,9 +2,11 @@
 
 use schakel_core::problem::Language;
 use schakel_core::time::Clock;
+use schakel_engine::budget::is_served;
 use schakel_engine::clock::SystemClock;
 use schakel_engine::report::{self, Probe, Status};
-use schakel_store::OpenOptions;
+use schakel_store::{OpenOptions, Store};
+use serde_json::json;
 
 use super::open;
 use crate::config::Config;
@@ -23,7 +25,13 @@ pub(crate) async fn run(config: &Config, output: Output) -> anyhow::Result<Exit>
     let status = report::status(&store, TENANT, &probe, now)
         .await
         .map_err(Failure::from)?;
-    output.value(&status);
+    let is_running = is_running(config, &store).await?;
+    let mut value = serde_json::to_value(&status)?;
+    value["is_hub_running"] = json!(is_running);
+    output.value(&value);
+    if !is_running {
+        output.line("no hub runs with this database, so nothing moves until `schakel serve` runs");
+    }
     say(&status, output);
     store.close().await;
     let is_stopped = !status.health.is_empty() || status.stopped_walks().next().is_some();
@@ -31,6 +39,17 @@ pub(crate) async fn run(config: &Config, output: Output) -> anyhow::Result<Exit>
     let needs_person =
         is_stopped || is_left || !status.adds_up || status.dead > 0 || status.inbox.quarantined > 0;
     Ok(if needs_person { Exit::Findings } else { Exit::Good })
+}
+
+/// Tells whether a hub runs that reads any of the shops.
+async fn is_running(config: &Config, store: &Store) -> Result<bool, Failure> {
+    let sources = config.sources();
+    for row in store.connections(TENANT).await? {
+        if sources.contains(&row.name) && is_served(store, row.id).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn say(status: &Status, output: Output) {

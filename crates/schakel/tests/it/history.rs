@@ -66,8 +66,9 @@ async fn a_plan_is_made_before_anything_runs_and_a_history_waits_for_the_hub() {
         assert_eq!(groups.unwrap()["is_on"], false);
         assert!(plan["end"]["earliest_us"].as_i64() <= plan["end"]["latest_us"].as_i64());
 
-        let (_, exit) = outside.ask(&["backfill", "start"]);
+        let (said, exit) = outside.ask(&["backfill", "start"]);
         assert_eq!(exit, 0);
+        assert_eq!(said["histories"][0]["is_hub_running"], false, "{said}");
         assert!(states(&outside).iter().all(|state| state == "waiting"));
         let (said, exit) = outside.ask(&["backfill", "start"]);
         assert_eq!((&said["error"]["code"], exit), (&"SCH-0110".into(), 2), "{said}");
@@ -252,6 +253,31 @@ async fn sweeps_and_reconciliations_wait_for_the_hub_and_leave_no_gap() {
             (&ORDERS.into(), &2.into()),
             "the orders, and the products that their rows name"
         );
+    });
+}
+
+/// What waits for a hub that does not run is told by whoever looks at it or lets it go on; it looked as if it were under way.
+#[tokio::test(flavor = "multi_thread")]
+async fn that_no_hub_runs_is_said_where_something_waits_for_it() {
+    let outside = filled(19).await;
+    block_in_place(|| {
+        let says = |arguments: &[&str]| {
+            let output = outside.run(arguments);
+            let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+            text.concat().contains("no hub runs with this database")
+        };
+        assert!(says(&["backfill", "start"]) && says(&["backfill", "status"]));
+        assert!(!says(&["backfill", "pause"]), "nothing is to go on");
+        assert!(!says(&["backfill", "status"]), "nor here");
+        assert!(says(&["backfill", "resume"]) && says(&["status"]));
+        let is_running = |said: &Value| said["is_hub_running"].clone();
+        assert_eq!(is_running(&outside.ask(&["status"]).0), false);
+        outside.run(&["setup"]);
+        let _hub = outside.serve();
+        let (said, _) = outside.ask(&["backfill", "status"]);
+        assert_eq!(is_running(&said["histories"][0]), true, "{said}");
+        assert_eq!(is_running(&outside.ask(&["status"]).0), true);
+        assert!(!says(&["status"]) && !says(&["backfill", "status"]));
     });
 }
 

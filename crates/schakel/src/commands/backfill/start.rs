@@ -4,10 +4,12 @@ use schakel_core::connector::{Part, Span};
 use schakel_core::id::ConnectionId;
 use schakel_core::time::{Clock, Timestamp};
 use schakel_core::walk::{Job, Walk};
+use schakel_engine::budget::is_served;
 use schakel_engine::clock::SystemClock;
 use schakel_store::{OpenOptions, Store};
 use serde_json::{Value, json};
 
+use super::super::begin::{Hub, no_hub};
 use super::super::open;
 use super::super::walks::{Shop, gravest, names, period_in_words, shops};
 use crate::cli::{PeriodArgs, WhichArgs};
@@ -72,14 +74,26 @@ pub(super) async fn start(config: &Config, order: &Order, output: Output) -> any
         return Err(Failure::usage("SCH-0110", text).hint(HINT).into());
     }
     let mut exit = Exit::Good;
-    let mut values = Vec::new();
+    let (mut values, mut hubs) = (Vec::new(), Vec::new());
     for at in &all {
         let (outcome, walks) = begin(&store, at, (span, now), order.is_again).await?;
-        if !matches!(outcome, Outcome::Begins(_)) {
+        let is_running = is_served(&store, at.connection).await?;
+        if matches!(outcome, Outcome::Begins(_)) {
+            hubs.push(Hub {
+                shop: at.shop.name(),
+                is_running,
+                is_waited: false,
+            });
+        } else {
             exit = gravest(exit, Exit::Findings);
         }
         output.line(format!("{}: {}", at.shop.name(), said(&outcome, span)));
-        values.push(value(at, &outcome, &walks));
+        let mut value = value(at, &outcome, &walks);
+        value["is_hub_running"] = json!(is_running);
+        values.push(value);
+    }
+    if let Some(said) = no_hub(&hubs) {
+        output.warning(&said);
     }
     output.line("`schakel backfill status` shows how far it is, `schakel plan` when it ends");
     output.value(&json!({ "histories": values }));
