@@ -16,6 +16,9 @@ pub struct Lists {
     /// The parts whose history was begun by itself or left to a person; empty as long as no history begins by itself.
     #[serde(default)]
     pub parts: BTreeSet<Part>,
+    /// The parts that routes wanted when a hub last began to read them; empty when that was not noted.
+    #[serde(default)]
+    pub wanted: BTreeSet<Part>,
 }
 
 impl Lists {
@@ -35,6 +38,12 @@ impl Lists {
     #[must_use]
     pub fn to_text(&self) -> String {
         serde_json::to_string(self).expect("numbers and words always serialise")
+    }
+
+    /// Tells whether a route wanted `part` when a hub last began; also where that was not noted.
+    #[must_use]
+    pub fn wants(&self, part: Part) -> bool {
+        self.wanted.is_empty() || self.wanted.contains(&part)
     }
 
     /// Gives the parts among `own` that were switched on after the history of others began, and that `walks`, all of the
@@ -65,7 +74,9 @@ mod tests {
         let lists = Lists {
             since: Timestamp::from_micros(7),
             parts: BTreeSet::from([Part::Orders, Part::Groups]),
+            wanted: BTreeSet::from([Part::Orders]),
         };
+        assert!(lists.wants(Part::Orders) && !lists.wants(Part::Groups));
         assert_eq!(Lists::read(Some(&lists.to_text())), Some(lists));
         assert_eq!(Lists::read(Some("{")), None);
         assert_eq!(Lists::read(None), None);
@@ -77,6 +88,7 @@ mod tests {
         let known = |parts: &[Part]| Lists {
             since: Timestamp::ZERO,
             parts: parts.iter().copied().collect(),
+            wanted: BTreeSet::new(),
         };
         let begun = |part| {
             Walk::new(

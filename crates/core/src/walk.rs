@@ -272,6 +272,21 @@ impl Walk {
         }
     }
 
+    /// Tells whether `later` settled why this walk stopped: it compared the list, or read it once more, to its end.
+    #[must_use]
+    pub fn is_settled_by(&self, later: &Self) -> bool {
+        let is_compared = match self.job {
+            Job::Sweep | Job::Lookup => false,
+            Job::Reconcile => true,
+            // What was refused was not read; what was read differed from its count.
+            Job::Backfill => self.was_read_whole() || self.part == Part::Groups,
+        };
+        let is_same = (self.connection, self.part) == (later.connection, later.part);
+        let is_as_long = later.span == Span::default() || later.span == self.span;
+        let has_ended = matches!(later.job, Job::Reconcile | Job::Backfill) && later.state == WalkState::Done;
+        is_compared && is_same && is_as_long && has_ended && later.started_at >= self.updated_at
+    }
+
     /// Notes what the source's clock showed with a page: where the hub's runs ahead, the source's counts.
     pub fn note_source_time(&mut self, at: Option<Timestamp>) {
         self.asked_at = at.map_or(self.asked_at, |at| self.asked_at.min(at));
@@ -458,6 +473,38 @@ mod tests {
             0,
             "it was set by a clock that is set back now"
         );
+    }
+
+    #[test]
+    fn a_stop_is_settled_by_a_later_walk_that_compared_the_list_to_its_end() {
+        let stopped = |job, phase| Walk {
+            phase,
+            ..walk(job, WalkState::Stopped, 100)
+        };
+        let done = |job, started_s| walk(job, WalkState::Done, started_s);
+        let history = stopped(Job::Backfill, Phase::Recount);
+        assert!(history.is_settled_by(&done(Job::Reconcile, 100)));
+        assert!(history.is_settled_by(&done(Job::Backfill, 101)));
+        let compared = stopped(Job::Reconcile, Phase::Ids);
+        assert!(compared.is_settled_by(&done(Job::Backfill, 100)));
+        let of = |change: &dyn Fn(&mut Walk)| {
+            let mut later = done(Job::Reconcile, 100);
+            change(&mut later);
+            history.is_settled_by(&later)
+        };
+        assert!(!of(&|later| later.started_at = history.updated_at.plus_ms(-1)));
+        assert!(!of(&|later| later.state = WalkState::Running));
+        assert!(!of(&|later| later.job = Job::Sweep));
+        assert!(!of(&|later| later.part = Part::Customers));
+        assert!(!of(&|later| later.connection = ConnectionId(2)));
+        assert!(!of(&|later| later.span.created_from = Some(Timestamp::ZERO)));
+        let refused = stopped(Job::Backfill, Phase::Read);
+        assert!(
+            !refused.is_settled_by(&done(Job::Reconcile, 100)),
+            "it was not read"
+        );
+        let swept = stopped(Job::Sweep, Phase::Read);
+        assert!(!swept.is_settled_by(&done(Job::Reconcile, 100)));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use schakel_core::budget::Limits;
 use schakel_core::connector::{Class, Part, Span};
 use schakel_core::forecast::{self, Load, Range, Window};
 use schakel_core::id::{ConnectionId, TenantId};
+use schakel_core::lists::Lists;
 use schakel_core::time::Timestamp;
 use schakel_core::walk::{Finding, Job, Walk, WalkState};
 use schakel_store::rows::ConnectionRow;
@@ -354,13 +355,25 @@ pub struct WalkLine {
     pub reconciled_at: Option<String>,
     /// Which list that is.
     pub reconciled_part: Option<&'static str>,
-    /// Walks that stopped: part and reason.
-    pub stopped: Vec<(&'static str, String)>,
+    /// Walks that stopped, as long as no later one over the same list settled why.
+    pub stopped: Vec<StoppedWalk>,
     /// Differences that a webhook should have told or nothing explains.
     pub unexplained: i64,
 }
 
-/// Reads the walks of each connection that has any, in a few numbers.
+/// A walk that stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StoppedWalk {
+    /// Why it walked.
+    pub job: Job,
+    /// Over what.
+    pub part: Part,
+    /// Why it stopped.
+    pub note: String,
+}
+
+/// Reads the walks of each connection that has any, in a few numbers; of lists that no route wants any more only what was
+/// read of their history.
 ///
 /// # Errors
 /// When the store fails.
@@ -377,15 +390,23 @@ pub(super) async fn walk_lines(
             continue;
         }
         let found = findings(store, tenant, *id, 0).await?;
-        lines.push(walk_line(name.clone(), &own, &found.lines));
+        let lists = store.checkpoint(tenant, *id, Lists::CHECKPOINT).await?;
+        let lists = Lists::read(lists.as_deref());
+        let is_wanted = |part| lists.as_ref().is_none_or(|lists| lists.wants(part));
+        lines.push(walk_line(name.clone(), (&own, &is_wanted), &found.lines));
     }
     Ok(lines)
 }
 
-fn walk_line(connection: String, walks: &[&Walk], found: &[FindingLine]) -> WalkLine {
+fn walk_line(
+    connection: String,
+    (walks, is_wanted): (&[&Walk], &dyn Fn(Part) -> bool),
+    found: &[FindingLine],
+) -> WalkLine {
     let history = || walks.iter().filter(|walk| walk.job == Job::Backfill);
+    let wanted = || walks.iter().filter(|walk| is_wanted(walk.part));
     let last = |job: Job| {
-        let own = walks.iter().filter(|walk| walk.job == job);
+        let own = wanted().filter(|walk| walk.job == job);
         let oldest = own.min_by_key(|walk| walk.done_at);
         let at = oldest.and_then(|walk| walk.done_at).map(|at| at.to_string());
         (at, oldest.map(|walk| walk.part.as_str()))
@@ -396,7 +417,13 @@ fn walk_line(connection: String, walks: &[&Walk], found: &[FindingLine]) -> Walk
     for walk in history() {
         *states.entry(walk.state.as_str()).or_default() += 1;
     }
-    let stopped = walks.iter().filter(|walk| walk.state == WalkState::Stopped);
+    let is_settled = |walk: &Walk| walks.iter().any(|later| walk.is_settled_by(later));
+    let stopped = wanted().filter(|walk| walk.state == WalkState::Stopped && !is_settled(walk));
+    let stopped_walk = |walk: &&Walk| StoppedWalk {
+        job: walk.job,
+        part: walk.part,
+        note: walk.note.clone(),
+    };
     let is_unexplained = |line: &&FindingLine| ["missed", "unexplained"].contains(&line.why.as_str());
     WalkLine {
         connection,
@@ -407,9 +434,7 @@ fn walk_line(connection: String, walks: &[&Walk], found: &[FindingLine]) -> Walk
         swept_part,
         reconciled_at,
         reconciled_part,
-        stopped: stopped
-            .map(|walk| (walk.part.as_str(), walk.note.clone()))
-            .collect(),
+        stopped: stopped.map(stopped_walk).collect(),
         unexplained: found.iter().filter(is_unexplained).map(|line| line.count).sum(),
     }
 }
@@ -432,6 +457,8 @@ pub(super) fn ratio(count: i64, by: i64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use schakel_core::walk::Phase;
+
     use super::*;
 
     fn day(day: i64, live: i64) -> BudgetDay {
@@ -511,17 +538,32 @@ mod tests {
             count: 3,
         };
         let lines = [found("underway"), found("missed"), found("unexplained")];
-        let line = walk_line("shop".to_owned(), &[&sweep, &orders, &rows], &lines);
+        let mut quotes = walk(Job::Backfill, Part::Quotes, WalkState::Stopped);
+        quotes.phase = Phase::Recount;
+        let compared = walk(Job::Reconcile, Part::Quotes, WalkState::Done);
+        let groups = walk(Job::Sweep, Part::Groups, WalkState::Stopped);
+        let walks = [&sweep, &orders, &rows, &quotes, &compared, &groups];
+        let is_wanted = |part| part != Part::Groups;
+        let line = walk_line("shop".to_owned(), (&walks, &is_wanted), &lines);
         assert_eq!(
             (line.history_seen, line.history_expected, line.unexplained),
-            (Some(8), 20, 6)
+            (Some(12), 30, 6)
         );
-        assert_eq!(line.stopped, [("order_rows", "why".to_owned())]);
+        let stopped = StoppedWalk {
+            job: Job::Backfill,
+            part: Part::OrderRows,
+            note: "why".to_owned(),
+        };
+        assert_eq!(
+            line.stopped,
+            [stopped],
+            "carts were compared since, groups nobody wants"
+        );
         assert_eq!(
             (line.swept_at, line.swept_part),
             (Some(Timestamp::ZERO.to_string()), Some("orders"))
         );
-        assert_eq!((line.reconciled_at, line.reconciled_part), (None, None));
+        assert_eq!((line.reconciled_at, line.reconciled_part), (None, Some("quotes")));
     }
 
     #[test]
@@ -537,7 +579,7 @@ mod tests {
         };
         let orders = swept(Part::Orders, 7, WalkState::Done);
         let carts = swept(Part::Quotes, 5, WalkState::Running);
-        let line = walk_line("shop".to_owned(), &[&orders, &carts], &[]);
+        let line = walk_line("shop".to_owned(), (&[&orders, &carts], &|_| true), &[]);
         assert_eq!(
             (line.swept_at, line.swept_part),
             (
@@ -552,7 +594,7 @@ mod tests {
             Span::default(),
             Timestamp::ZERO,
         );
-        let line = walk_line("shop".to_owned(), &[&orders, &never], &[]);
+        let line = walk_line("shop".to_owned(), (&[&orders, &never], &|_| true), &[]);
         assert_eq!((line.swept_at, line.swept_part), (None, Some("checkouts")));
     }
 }

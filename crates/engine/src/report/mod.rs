@@ -24,8 +24,8 @@ pub use carts::{CartLine, CartView};
 pub use explain::{Because, Explained, Member, MergeView, Moment, Reader, SinkView, Try, explain};
 pub use health::HealthLine;
 pub use history::{
-    End, FindingLine, Findings, PartProgress, Period, Progress, Subject, WalkLine, end, findings, parts_in,
-    progress,
+    End, FindingLine, Findings, PartProgress, Period, Progress, StoppedWalk, Subject, WalkLine, end,
+    findings, parts_in, progress,
 };
 pub use nobody::{CheckoutView, NobodysCart, nobodys_carts};
 pub use presets::Presets;

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::carts::{CartLine, cart_lines};
 use super::health::{HealthLine, health_lines};
-use super::history::{WalkLine, walk_lines};
+use super::history::{StoppedWalk, WalkLine, walk_lines};
 use super::watch::{WatchLine, watch_lines};
 use crate::deliver::{Gauge, Reading};
 use crate::http::CallCounts;
@@ -144,15 +144,11 @@ pub(super) fn text_of(reason: &str, language: Language) -> &str {
 }
 
 impl Status {
-    /// Gives the parts of sources whose lists are read no more until a person mends what stopped them: the connection, the
-    /// part and the reason.
-    pub fn stopped_walks(&self) -> impl Iterator<Item = (&str, &str, &str)> {
-        self.walks.iter().flat_map(|line| {
-            let name = line.connection.as_str();
-            line.stopped
-                .iter()
-                .map(move |(part, note)| (name, *part, note.as_str()))
-        })
+    /// Gives the walks that go no further until a person mends what stopped them, each with the connection.
+    pub fn stopped_walks(&self) -> impl Iterator<Item = (&str, &StoppedWalk)> {
+        self.walks
+            .iter()
+            .flat_map(|line| line.stopped.iter().map(|walk| (line.connection.as_str(), walk)))
     }
 }
 

@@ -33,6 +33,7 @@ pub(super) async fn look_up(
             .as_ref()
             .map(|before| before.parts.clone())
             .unwrap_or_default(),
+        wanted: own.iter().copied().collect(),
     };
     if source.walks.has_history {
         let new = Lists::switched_on(before.as_ref(), &own, walks);

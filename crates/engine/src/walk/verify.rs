@@ -102,9 +102,12 @@ impl Trip<'_> {
             after.cursor.clear();
             return false;
         }
-        after.cursor = (counts + 1).to_string();
+        let next = counts + 1;
+        after.cursor = next.to_string();
         after.due_at = self.hub.clock.now().plus_ms(COUNT_WAIT_MS);
-        after.note = format!("the shop counts {counted}, {read} were read; counted again soon");
+        after.note = format!(
+            "the shop counts {counted}, {read} were read; counted again every two minutes, {next} of {COUNT_AGAIN} times"
+        );
         true
     }
 

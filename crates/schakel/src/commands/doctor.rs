@@ -9,6 +9,7 @@ use schakel_store::{OpenOptions, Store};
 use serde::Serialize;
 
 use super::open;
+use super::walks::stopped_in_words;
 use crate::config::Config;
 use crate::error::{Exit, Failure};
 use crate::output::Output;
@@ -166,8 +167,8 @@ async fn waiting(store: &Store, config: &Config) -> Result<Vec<Finding>, Failure
         );
         Finding::not_good("connection", Verdict::Bad, text, Failure::hint_of(line.reason))
     });
-    let stopped = status.stopped_walks().map(|(connection, part, note)| {
-        let text = format!("{part} of \"{connection}\" are read no further: {note}");
+    let stopped = status.stopped_walks().map(|(connection, walk)| {
+        let text = stopped_in_words(connection, walk);
         let help = "mend that, then `schakel backfill resume` or `schakel reconcile`";
         Finding::not_good("lists", Verdict::Warning, text, help)
     });

@@ -9,6 +9,7 @@ use schakel_store::{OpenOptions, Store};
 use serde_json::json;
 
 use super::open;
+use super::walks::stopped_in_words;
 use crate::config::Config;
 use crate::error::{Exit, Failure};
 use crate::output::Output;
@@ -167,8 +168,8 @@ fn say_walks(status: &Status, output: Output) {
         "missed by webhooks",
     ];
     output.table(&head, &rows.collect::<Vec<_>>());
-    for (connection, part, note) in status.stopped_walks() {
-        output.line(format!("stopped: {part} of \"{connection}\": {note}"));
+    for (connection, walk) in status.stopped_walks() {
+        output.line(format!("stopped: {}", stopped_in_words(connection, walk)));
     }
 }
 

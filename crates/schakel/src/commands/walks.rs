@@ -11,7 +11,7 @@ use schakel_core::time::{Clock, Timestamp};
 use schakel_core::walk::{Finding, Job, Walk, WalkState, What, Why};
 use schakel_engine::clock::SystemClock;
 use schakel_engine::hub::WalkSettings;
-use schakel_engine::report::{self, Findings, Subject};
+use schakel_engine::report::{self, Findings, StoppedWalk, Subject};
 use schakel_store::Store;
 use serde_json::{Value, json};
 
@@ -181,6 +181,15 @@ pub(super) const fn word(job: Job) -> &'static str {
         Job::Sweep => "sweep",
         Job::Reconcile => "reconciliation",
     }
+}
+
+/// Says which walk goes no further, and why.
+pub(super) fn stopped_in_words(connection: &str, walk: &StoppedWalk) -> String {
+    let (job, part) = (word(walk.job), walk.part.as_str());
+    format!(
+        "the {job} of {part} of \"{connection}\" goes no further: {}",
+        walk.note
+    )
 }
 
 /// Gives the names of parts, for lines.

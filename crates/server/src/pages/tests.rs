@@ -262,7 +262,8 @@ async fn the_page_says_how_far_a_history_is() {
         assert!(page.contains(said), "{said}: {page}");
     }
     let status: serde_json::Value = serde_json::from_str(&text(&router, "/api/v1/status", "").await).unwrap();
-    let stopped = serde_json::json!([["quotes", "the shop counts 4321"]]);
+    let stopped =
+        serde_json::json!([{ "job": "backfill", "part": "quotes", "note": "the shop counts 4321" }]);
     assert_eq!(status["walks"][0]["stopped"], stopped);
 }
 

@@ -73,6 +73,30 @@ async fn counts_that_lie_stop_a_history_with_the_reason_and_the_next_walk_is_don
     world.assert_all_done().await;
 }
 
+// Twelve minutes for each list whose count lies, in which nothing else was read.
+#[tokio::test]
+async fn a_list_that_waits_for_its_count_holds_up_no_other() {
+    let mut world = begun(30, 40, Setting::default()).await;
+    world.shop.set_count_offset("customers", 3);
+    let note = "the shop counts 33, 30 were read; counted again every two minutes, 1 of 3 times";
+    let customers = world.run_until((Job::Backfill, Part::Customers), note).await;
+    assert_eq!(customers.note, note);
+    let began = world.clock.now();
+    let orders = world.run_until((Job::Backfill, Part::Orders), NEVER).await;
+    assert_eq!(orders.state, WalkState::Done);
+    let customers = world.walk(Job::Backfill, Part::Customers).await;
+    assert_eq!((customers.is_open(), customers.note.as_str()), (true, note));
+    assert!(world.clock.now() < began.plus_ms(120_000));
+    world.run(STEPS).await;
+    let customers = world.walk(Job::Backfill, Part::Customers).await;
+    assert_eq!(customers.state, WalkState::Stopped, "{customers:?}");
+    assert!(
+        world.clock.now() > began.plus_ms(11 * 60_000),
+        "it was counted as often as before"
+    );
+    world.assert_like_the_shop();
+}
+
 #[tokio::test]
 async fn an_order_that_goes_between_the_list_and_its_rows_is_marked_after_two_404s() {
     let mut world = begun(30, 40, Setting::default()).await;

@@ -4,11 +4,12 @@ use schakel_core::connector::{Part, Span};
 use schakel_core::time::Clock;
 use schakel_core::walk::{Job, WalkState};
 use schakel_engine::hub::WalkSettings;
+use schakel_engine::report::{self, Probe};
 use schakel_sandbox::lightspeed::{Access, Options, Permissions};
 
 use super::bad_input::{NEVER, begun, until_orders};
 use super::history::shop;
-use super::world::{Past, Setting};
+use super::world::{Past, SOURCE, Setting, TENANT};
 
 const DAY_MIN: i64 = 24 * 60;
 
@@ -142,4 +143,37 @@ async fn of_several_periods_the_newest_is_compared_and_neighbours_are_one() {
     assert_eq!(compared(&mut world, 8).await, [Part::Orders]);
     assert_eq!(world.walk(Job::Reconcile, Part::Orders).await.span, joined);
     world.assert_nothing_deleted();
+}
+
+// It stood in the numbers for ever as the list that was swept longest ago.
+#[tokio::test]
+async fn a_list_that_no_route_wants_any_more_is_not_the_one_that_was_swept_longest_ago() {
+    let setting = Setting {
+        walks: WalkSettings {
+            sweep_ms: 600_000,
+            ..WalkSettings::OFF
+        },
+        ..Setting::default()
+    };
+    let mut world = shop(3, 3, setting).await;
+    let store = &world.hub.store;
+    store
+        .ensure_connection(TENANT, "shop", "lightspeed", SOURCE)
+        .await
+        .unwrap();
+    world.pass(1).await;
+    let line = async |world: &Past| {
+        let (store, now) = (&world.hub.store, world.clock.now());
+        let status = report::status(store, TENANT, &Probe::default(), now).await;
+        let line = status.unwrap().walks.remove(0);
+        (line.swept_at.unwrap(), line.swept_part.unwrap())
+    };
+    let before = line(&world).await;
+    world = world.restarted_with(|setting| setting.has_pictures = false).await;
+    world.pass(21).await;
+    let (swept_at, part) = line(&world).await;
+    assert!(swept_at > before.0 && part != "products", "{swept_at} {part}");
+    world = world.restarted_with(|setting| setting.has_pictures = true).await;
+    world.walk_alone().await;
+    assert_eq!(line(&world).await, (before.0, "products"), "it is wanted again");
 }
