@@ -45,6 +45,11 @@ impl Admission {
         admission
     }
 
+    /// Tells whether the source showed it.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.0.shown.initialized()
+    }
+
     fn refused(&self) -> Option<Refused> {
         let refused = self.0.refused.lock().unwrap_or_else(PoisonError::into_inner);
         refused.clone()

@@ -138,7 +138,10 @@ impl Loop {
         }
         self.behind_since.store(UNKNOWN, Ordering::Relaxed);
         let class = walk.job.class();
-        let room = source.ledger.room(class);
+        let mut room = source.ledger.room(class);
+        if room == 0 && self.may_ask_first(source) && admit(&self.hub, source).await.is_ok() {
+            room = source.ledger.room(class);
+        }
         if room == 0 {
             let wait_us = source.ledger.wait_us(class).max(1_000);
             self.note_spent(source, walk, wait_us).await?;
@@ -156,6 +159,13 @@ impl Loop {
     async fn read_walks(&self) -> Result<Vec<Walk>, StoreError> {
         let (store, tenant) = (&self.hub.store, self.hub.tenant);
         store.walks(tenant, Some(self.connection)).await
+    }
+
+    /// Tells whether nobody asked the source anything yet although a live call may. A budget that was read from the store is
+    /// as young as when it was written, until an answer tells what time it is there; where no webhooks are looked after,
+    /// nobody else asks before there is room for a walk (docs/spec/budget.md, rule 5).
+    fn may_ask_first(&self, source: &SourceConnection) -> bool {
+        !source.admission.is_shown() && source.ledger.room(Class::Live) > 0
     }
 
     /// Lets a walk that waits for the hub say so, once that is no passing moment.

@@ -387,6 +387,31 @@ async fn a_walk_whose_budget_is_used_up_says_which_limit_binds_and_until_when() 
     );
 }
 
+// Without webhooks nobody asked the shop anything before there was room, so its clock was not heard, and a budget that was used
+// up long before the restart stayed so for a whole window.
+#[tokio::test]
+async fn a_budget_that_was_used_up_long_before_a_restart_holds_no_walk_up() {
+    let setting = Setting {
+        limits: [60, 600, 6_000],
+        ..Setting::default()
+    };
+    let mut world = shop(3, 80, setting).await;
+    let parts = world.parts();
+    world.begin(Job::Backfill, &parts).await;
+    let note = "the limit of five minutes leaves it no call";
+    world.run_until((Job::Backfill, Part::OrderRows), note).await;
+    let backfill = schakel_core::connector::Class::Backfill;
+    world.clock.advance_ms(3_600_000);
+    world = world.restarted_with(|setting| setting.is_admitted = false).await;
+    assert!(world.hub.sources[&SOURCE].ledger.hold().await.unwrap());
+    assert_eq!(
+        world.hub.sources[&SOURCE].ledger.room(backfill),
+        0,
+        "no wall clock is believed"
+    );
+    assert_eq!(world.walk_alone().await, Stepped::Went);
+}
+
 #[tokio::test]
 async fn findings_older_than_they_are_kept_go_with_the_next_sweep() {
     let setting = Setting {

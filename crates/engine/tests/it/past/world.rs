@@ -100,6 +100,8 @@ pub struct Setting {
     pub fetches: usize,
     /// Whether anything is delivered.
     pub has_sink: bool,
+    /// Whether the shop showed who it is before the hub starts.
+    pub is_admitted: bool,
 }
 
 impl Default for Setting {
@@ -116,6 +118,7 @@ impl Default for Setting {
             has_pictures: true,
             fetches: 8,
             has_sink: true,
+            is_admitted: true,
         }
     }
 }
@@ -548,7 +551,11 @@ fn source(setting: &Setting, store: &Store, clock: &Own, doors: Arc<dyn Http>) -
         walks: setting.walks,
         hook_address,
         ledger,
-        admission: Admission::shown(),
+        admission: if setting.is_admitted {
+            Admission::shown()
+        } else {
+            Admission::default()
+        },
     }
 }
 
