@@ -84,6 +84,12 @@ impl Generations {
         *self != before
     }
 
+    /// Gives the paths of the source connection `name` that are registered or will be: those of this key.
+    pub(crate) fn open_paths(&self, key: &HubKey, name: &str) -> impl Iterator<Item = String> {
+        let used = self.in_use().chain([self.current, self.current + 1]);
+        used.map(move |generation| path(key, name, generation))
+    }
+
     fn open(&self, key: &HubKey, name: &str, connection: ConnectionId) -> Vec<HookPath> {
         let way = |generation, until| HookPath {
             path: path(key, name, generation),

@@ -43,6 +43,7 @@ pub(super) async fn register(
     own.sort_by_key(|hook| hook.id);
     let mut report = Registration {
         foreign: foreign.len(),
+        others: foreign.into_iter().map(|hook| hook.address).collect(),
         ..Registration::default()
     };
     let mut kept = Vec::new();

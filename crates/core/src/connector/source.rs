@@ -90,8 +90,11 @@ pub struct Registration {
     pub created: usize,
     /// Our own duplicates that were removed.
     pub removed: usize,
-    /// Other programs' registrations, left alone.
+    /// Other registrations, left alone.
     pub foreign: usize,
+    /// Where each of those goes. Not for outputs: it may be a secret of another program.
+    #[serde(skip)]
+    pub others: Vec<String>,
 }
 
 /// Translates one outside system into events and records.

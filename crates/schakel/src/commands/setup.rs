@@ -2,11 +2,14 @@
 //!
 //! Every step can be repeated: what is there and right is kept.
 
+use std::collections::BTreeSet;
+
 use schakel_connectors::copernica::Copernica;
 use schakel_connectors::lightspeed::Lightspeed;
 use schakel_core::connector::{
     CheckReport, ConnectorError, Cx, Registration, SetupStep, Sink, Source, StepState,
 };
+use schakel_server::hooks;
 use schakel_store::{OpenOptions, Store};
 use serde::Serialize;
 
@@ -32,6 +35,10 @@ struct Done {
     webhooks: Option<Registration>,
     /// Webhooks to a path that was replaced, which were removed.
     moved: usize,
+    /// Webhooks to paths of this hub that its key does not open.
+    left_over: usize,
+    /// Of these, those that were removed.
+    left_over_removed: usize,
     failure: Option<serde_json::Value>,
 }
 
@@ -39,6 +46,9 @@ struct Done {
 pub(crate) async fn run(config: &Config, args: &SetupArgs, output: Output) -> anyhow::Result<Exit> {
     if let Some(name) = &args.rotate_hook {
         is_rotatable(config, name)?;
+    }
+    if let Some(name) = &args.remove_old_hooks {
+        is_shop(config, name, "--remove-old-hooks")?;
     }
     if let Some(name) = &args.adopt {
         is_account(config, name)?;
@@ -68,6 +78,13 @@ pub(crate) async fn run(config: &Config, args: &SetupArgs, output: Output) -> an
         note(&store, &cx, name, &end).await?;
         all.push(ended(done, end, &mut exit, output));
     }
+    let open = open_addresses(
+        config,
+        &store,
+        &key,
+        sources.iter().map(|(name, _)| name.as_str()),
+    )
+    .await?;
     for (name, source) in &sources {
         let mut done = Done {
             connection: name.clone(),
@@ -76,10 +93,12 @@ pub(crate) async fn run(config: &Config, args: &SetupArgs, output: Output) -> an
         let shop = Shop {
             name,
             source,
-            public: config.hub.hooks_address.trim_end_matches('/'),
+            public: public(config),
             is_polled: is_polled(config, name),
             key: &key,
             store: &store,
+            open: &open,
+            is_tidied: args.remove_old_hooks.as_deref() == Some(name),
         };
         let way = WayIn::to(config, name, Some(&store), &cx).await?;
         let end = prepare_source(&shop, &way.cx, &mut done, output).await?;
@@ -91,6 +110,27 @@ pub(crate) async fn run(config: &Config, args: &SetupArgs, output: Output) -> an
     Ok(exit)
 }
 
+/// Gives the address under which shops reach this hub, without a slash at its end.
+fn public(config: &Config) -> &str {
+    config.hub.hooks_address.trim_end_matches('/')
+}
+
+/// Gives every address that leads into this hub.
+async fn open_addresses(
+    config: &Config,
+    store: &Store,
+    key: &HubKey,
+    sources: impl Iterator<Item = &str>,
+) -> anyhow::Result<BTreeSet<String>> {
+    let mut open = BTreeSet::new();
+    for name in sources {
+        let generations = Generations::read(store, name).await?;
+        let paths = generations.open_paths(key, name);
+        open.extend(paths.map(|path| format!("{}{path}", public(config))));
+    }
+    Ok(open)
+}
+
 /// Tells whether the shop `name` is asked instead of telling.
 fn is_polled(config: &Config, name: &str) -> bool {
     matches!(config.connection(name), Some(ConnectionConfig::Lightspeed(shop)) if !shop.webhooks)
@@ -98,11 +138,7 @@ fn is_polled(config: &Config, name: &str) -> bool {
 
 /// Refuses to replace a path that nobody could be told.
 fn is_rotatable(config: &Config, name: &str) -> Result<(), Failure> {
-    if !matches!(config.connection(name), Some(ConnectionConfig::Lightspeed(_))) {
-        let text = format!("`--rotate-hook {name}` names no connection that gives data");
-        return Err(Failure::usage("SCH-0106", text)
-            .hint("`schakel config show` lists the connections with their names"));
-    }
+    is_shop(config, name, "--rotate-hook")?;
     if config.hub.hooks_address.is_empty() {
         let text = "the path of webhooks can't be replaced without `hub.hooks_address`";
         return Err(Failure::usage("SCH-0106", text).hint(
@@ -110,6 +146,15 @@ fn is_rotatable(config: &Config, name: &str) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// Refuses an `option` about webhooks for a connection that has none.
+fn is_shop(config: &Config, name: &str, option: &str) -> Result<(), Failure> {
+    if matches!(config.connection(name), Some(ConnectionConfig::Lightspeed(_))) {
+        return Ok(());
+    }
+    let text = format!("`{option} {name}` names no connection that gives data");
+    Err(Failure::usage("SCH-0106", text).hint("`schakel config show` lists the connections with their names"))
 }
 
 /// Refuses to adopt what stands in no account.
@@ -140,6 +185,10 @@ struct Shop<'a> {
     is_polled: bool,
     key: &'a HubKey,
     store: &'a Store,
+    /// Every address that leads into this hub.
+    open: &'a BTreeSet<String>,
+    /// What was left over from a hub key before is removed.
+    is_tidied: bool,
 }
 
 impl Shop<'_> {
@@ -149,6 +198,12 @@ impl Shop<'_> {
             self.public,
             hook_paths::path(self.key, self.name, generation)
         )
+    }
+
+    /// Whether `address` is one of this hub's that leads nowhere: its path was cut from another key.
+    fn is_left_over(&self, address: &str) -> bool {
+        let rest = address.strip_prefix(self.public);
+        rest.is_some_and(|path| path.starts_with(hooks::PATH)) && !self.open.contains(address)
     }
 }
 
@@ -265,11 +320,18 @@ async fn prepare_source(
     if generations.settle(cx.clock.now()) {
         generations.write(shop.store, shop.name).await?;
     }
+    say_webhooks(shop, &webhooks, done, output);
+    done.webhooks = Some(webhooks);
+    Ok(Ok(if is_good { Exit::Good } else { Exit::Findings }))
+}
+
+fn say_webhooks(shop: &Shop<'_>, webhooks: &Registration, done: &Done, output: Output) {
     let Registration {
         kept,
         created,
         removed,
         foreign,
+        ..
     } = webhooks;
     output.line(format!(
         "  webhooks: {created} created, {kept} were there and right, {removed} duplicates removed, {foreign} of other programs left alone"
@@ -281,11 +343,21 @@ async fn prepare_source(
             GRACE_MS / 3_600_000
         ));
     }
-    done.webhooks = Some(webhooks);
-    Ok(Ok(if is_good { Exit::Good } else { Exit::Findings }))
+    if done.left_over_removed > 0 {
+        output.line(format!(
+            "  left over: {} webhooks to paths that this hub does not open were removed",
+            done.left_over_removed
+        ));
+    } else if done.left_over > 0 {
+        output.line(format!(
+            "  left over: {} webhooks go to paths below {}{} that this hub does not open, so each is refused. They are of a hub key before, or of another hub behind that address; `schakel setup --remove-old-hooks {}` removes them",
+            done.left_over, shop.public, hooks::PATH, shop.name
+        ));
+    }
 }
 
-/// Registers the webhooks to the current path and removes those to paths that were replaced.
+/// Registers the webhooks to the current path and removes those to paths that were replaced; those to paths that no key of
+/// ours opens are counted, and removed where that was asked for.
 async fn move_webhooks(
     shop: &Shop<'_>,
     cx: &Cx,
@@ -300,6 +372,19 @@ async fn move_webhooks(
         let moved = shop.source.unregister(cx, &shop.address(old)).await?;
         webhooks.foreign = webhooks.foreign.saturating_sub(moved);
         done.moved += moved;
+    }
+    let left_over: Vec<String> = webhooks
+        .others
+        .iter()
+        .filter(|other| shop.is_left_over(other))
+        .cloned()
+        .collect();
+    done.left_over = left_over.len();
+    webhooks.foreign = webhooks.foreign.saturating_sub(left_over.len());
+    if shop.is_tidied {
+        for address in left_over.into_iter().collect::<BTreeSet<_>>() {
+            done.left_over_removed += shop.source.unregister(cx, &address).await?;
+        }
     }
     Ok(webhooks)
 }

@@ -30,9 +30,10 @@ pub fn send(to: SocketAddr, head: &str, body: &str) -> String {
 
 /// Asks the shop to which addresses its webhooks go, each named once.
 pub fn addresses(outside: &Outside) -> Vec<String> {
-    let options = outside.shop.options();
-    let login = BASE64_STANDARD.encode(format!("{}:{}", options.api_key, options.api_secret));
-    let head = format!("GET /nl/webhooks.json?limit=250 HTTP/1.1\r\nAuthorization: Basic {login}");
+    let head = format!(
+        "GET /nl/webhooks.json?limit=250 HTTP/1.1\r\nAuthorization: Basic {}",
+        login(outside)
+    );
     let answer = send(outside.shop_at(), &head, "");
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     let list: serde_json::Value = serde_json::from_str(body).unwrap();
@@ -47,15 +48,25 @@ pub fn addresses(outside: &Outside) -> Vec<String> {
 
 /// Sends a webhook about a customer to `address`, signed as the shop signs, and gives the answer's status.
 pub fn deliver(outside: &Outside, address: &str, customer: u32, body: &str) -> String {
+    deliver_of(outside, address, ("customers/updated", customer), body)
+}
+
+/// Sends a webhook of an event about a thing to `address`, signed as the shop signs, and gives the answer's status.
+pub fn deliver_of(outside: &Outside, address: &str, (event, id): (&str, u32), body: &str) -> String {
     let options = outside.shop.options();
     let mut hasher = Md5::new();
     hasher.update(body);
     hasher.update(&options.api_secret);
     let signature = hex::encode(hasher.finalize());
     let (host, path) = address.trim_start_matches("http://").split_once('/').unwrap();
+    let kind = if event.starts_with("orders") {
+        "Order"
+    } else {
+        "Customer"
+    };
     let head = format!(
-        "POST /{path} HTTP/1.1\r\nX-Shop-Id: {}\r\nX-Cluster-Id: eu1\r\nX-Event: customers/updated\r\n\
-         X-Customer-Id: {customer}\r\nX-Signature: {signature}",
+        "POST /{path} HTTP/1.1\r\nX-Shop-Id: {}\r\nX-Cluster-Id: eu1\r\nX-Event: {event}\r\n\
+         X-{kind}-Id: {id}\r\nX-Signature: {signature}",
         options.shop_id
     );
     send(host.parse().unwrap(), &head, body)[9..12].to_owned()
@@ -150,4 +161,63 @@ async fn a_path_is_replaced_beside_a_running_hub_and_the_old_one_stays_open() {
         assert!(wait_until(END, || nobody(&outside, &old[0], 904) == "200"));
         assert_eq!(nobody(&outside, &new[0], 905), "200");
     });
+}
+
+/// The webhooks of a hub key before go to paths that no key opens: `setup` tells them from those of other programs, and
+/// removes them when it is asked to, those only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn webhooks_of_a_lost_key_are_named_and_removed_on_request() {
+    let outside = Outside::start(33, "").await;
+    block_in_place(|| {
+        outside.run(&["setup"]);
+        let before = addresses(&outside);
+        register(&outside, "https://elsewhere.example.org/hooks/1");
+        for file in ["hub.key", "schakel.db"] {
+            std::fs::remove_file(outside.folder.path().join(file)).unwrap();
+        }
+        let shop = |arguments: &[&str]| {
+            let (done, exit) = outside.ask(arguments);
+            assert_eq!(exit, 0, "{done}");
+            let said = done.to_string();
+            assert!(
+                !said.contains(&before[0]) && !said.contains("elsewhere"),
+                "{said}"
+            );
+            let shop = &done["connections"][1];
+            let count = |at: &serde_json::Value| at.as_u64().unwrap();
+            let removed = count(&shop["left_over_removed"]);
+            (
+                count(&shop["left_over"]),
+                removed,
+                count(&shop["webhooks"]["foreign"]),
+            )
+        };
+        assert_eq!(shop(&["setup"]), (8, 0, 1));
+        assert_eq!(addresses(&outside).len(), 3, "nothing is removed unasked");
+        let said = String::from_utf8(outside.run(&["setup"]).stdout).unwrap();
+        assert!(said.contains("setup --remove-old-hooks shop"), "{said}");
+        assert_eq!(shop(&["setup", "--remove-old-hooks", "shop"]), (8, 8, 1));
+        assert_eq!(shop(&["setup"]), (0, 0, 1));
+        let left = addresses(&outside);
+        assert!(left.len() == 2 && !left.contains(&before[0]), "{left:?}");
+        let (error, exit) = outside.ask(&["setup", "--remove-old-hooks", "mail"]);
+        assert_eq!((error["error"]["code"].as_str(), exit), (Some("SCH-0106"), 2));
+    });
+}
+
+/// Registers a webhook of another program.
+fn register(outside: &Outside, address: &str) {
+    let webhook = serde_json::json!({ "webhook": { "isActive": true, "itemGroup": "orders", "itemAction": "*",
+        "language": "nl", "format": "json", "address": address } });
+    let head = format!(
+        "POST /nl/webhooks.json HTTP/1.1\r\nAuthorization: Basic {}\r\nContent-Type: application/json",
+        login(outside)
+    );
+    let answer = send(outside.shop_at(), &head, &webhook.to_string());
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+}
+
+fn login(outside: &Outside) -> String {
+    let options = outside.shop.options();
+    BASE64_STANDARD.encode(format!("{}:{}", options.api_key, options.api_secret))
 }
