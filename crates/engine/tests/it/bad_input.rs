@@ -1,5 +1,6 @@
 //! Bad input: each kind has its expected outcome, and none costs another record.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use schakel_core::connector::Refused;
@@ -9,7 +10,7 @@ use schakel_store::rows::QuarantineFilter;
 use serde_json::{Value, json};
 
 use crate::payloads::{NewOrder, customer, order, plain_order, row};
-use crate::world::{SHOP, World};
+use crate::world::{DATABASE, SHOP, World};
 
 /// Sends a good order beside the bad input; it must arrive whatever happened to the other.
 async fn neighbour(world: &mut World) {
@@ -188,34 +189,88 @@ async fn an_address_of_300_characters_is_left_out_and_the_order_stays_with_its_c
     assert_eq!(world.subprofiles("Orders", &["OrderID"]).len(), 2);
 }
 
+/// What the account shows of an order for each odd value, the neighbour's order beside it.
 #[tokio::test]
 async fn odd_values_are_repaired_by_rule_and_the_order_arrives() {
-    let cases: [(&str, Value); 9] = [
-        ("priceIncl", json!(-134.85)),
-        ("createdAt", json!("0000-00-00")),
-        ("birthDate", json!("0000-00-00")),
-        ("language", json!(false)),
-        ("shipments", json!(false)),
-        ("quote", json!(false)),
-        ("paymentData", json!([])),
+    let cases: [(&str, Value, &str, &str); 7] = [
+        ("priceIncl", json!(-134.85), "PriceIncl", "-134.85"),
+        // How Copernica shows a time that is empty.
+        (
+            "createdAt",
+            json!("0000-00-00"),
+            "CreatedAt",
+            "0000-00-00 00:00:00",
+        ),
+        ("shipments", json!(false), "TrackingCode", ""),
+        ("quote", json!(false), "QuoteRecoveryHash", ""),
+        ("paymentData", json!([]), "PaymentMethod", ""),
+        (
+            "referralId",
+            json!(4_611_686_018_427_387_904_i64),
+            "ReferralID",
+            "4611686018427387904",
+        ),
+        ("status", json!(false), "Status", ""),
+    ];
+    for (field, value, shown, expected) in cases {
+        let mut world = World::new().await;
+        let odd = lone_order(|order| order[field] = value.clone());
+        world.webhook("orders/created", 900, &odd).await;
+        neighbour(&mut world).await;
+        assert_eq!(quarantined(&world).await, [""; 0], "{field} {value}");
+        let orders = world.subprofiles("Orders", &["OrderID", "PriceExcl", shown]);
+        let of = |id: &str| {
+            orders
+                .iter()
+                .find(|row| row[1] == id)
+                .unwrap_or_else(|| panic!("{orders:?}"))
+        };
+        assert_eq!(orders.len(), 2, "{field} {value}");
+        assert_eq!(
+            (of("900")[2].as_str(), of("900")[3].as_str()),
+            ("111.45", expected),
+            "{field} {value}"
+        );
+        assert_eq!(of("977")[2], "111.45", "{field} {value}");
+    }
+}
+
+/// What the account shows of a person for each odd value, the neighbour beside it.
+#[tokio::test]
+async fn odd_values_of_a_person_are_repaired_by_rule_and_the_person_arrives() {
+    let nowhere = json!({"id": 999, "code": "xq", "code3": "xqq", "title": "Nergens"});
+    let cases: [(&str, Value, &str, &str); 5] = [
+        ("birthDate", json!("0000-00-00"), "BirthDate", ""),
         (
             "addressBillingCountry",
-            json!({"id": 999, "code": "xq", "code3": "xqq", "title": "Nergens"}),
+            nowhere.clone(),
+            "AddressBillingCountryISO2",
+            "",
         ),
-        ("referralId", json!(4_611_686_018_427_387_904_i64)),
+        (
+            "addressBillingCountry",
+            nowhere,
+            "AddressBillingCountryTitle",
+            "Nergens",
+        ),
+        ("language", json!(false), "LanguageISO2", ""),
+        ("gender", json!("x".repeat(40)), "Gender", ""),
     ];
-    for (field, value) in cases {
+    for (field, value, shown, expected) in cases {
         let mut world = World::new().await;
-        world
-            .webhook(
-                "orders/created",
-                900,
-                &lone_order(|order| order[field] = value.clone()),
-            )
-            .await;
+        let mut person = customer(11, "registered", "jan@example.org", 5);
+        person[field] = value.clone();
+        world.webhook("customers/created", 11, &person).await;
         neighbour(&mut world).await;
-        let orders = world.subprofiles("Orders", &["OrderID"]);
-        assert_eq!(orders.len(), 2, "{field} {value}");
+        assert_eq!(quarantined(&world).await, [""; 0], "{field} {value}");
+        let mut seen = BTreeMap::new();
+        world.copernica.for_each_profile(DATABASE, |view| {
+            let text = |name: &str| view.get(name).unwrap().into_owned();
+            seen.insert(text("Email"), (text("LastName"), text(shown)));
+        });
+        let expected = ("Achternaam11".to_owned(), expected.to_owned());
+        assert_eq!(seen["jan@example.org"], expected, "{field} {value}");
+        assert_eq!(seen["buur@example.org"].0, "Achternaam77", "{field} {value}");
     }
 }
 

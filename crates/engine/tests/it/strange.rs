@@ -1,11 +1,20 @@
 //! RelationIDs in an account that the database never gave: nobody is written over (A13), whatever became of the database.
 
+use std::time::Duration;
+
 use schakel_core::connector::Cx;
 use schakel_engine::deliver::guard::{self, Adopted, Giving, Place, Strange};
+use schakel_engine::supervise;
 use schakel_sandbox::copernica::FaultKind;
+use schakel_testkit::wait_until;
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
 
 use crate::payloads::{customer, plain_order};
 use crate::world::{SINK, World};
+
+/// A generous end for what is waited for.
+const END: Duration = Duration::from_secs(60);
 
 /// Lets person `id` place an order, without applying it.
 async fn order_of(world: &World, id: i64) {
@@ -95,6 +104,47 @@ async fn a_database_that_was_lost_writes_over_nobody_and_says_so() {
             .unwrap(),
         0
     );
+}
+
+/// The running hub: as long as adopting is possible persons get no numbers, so that events wait and adopting stays possible;
+/// after it they are applied without a restart.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_a_number_until_it_is_decided_what_stands_there() {
+    let world = filled([11, 12, 13]).await;
+    let before = account(&world);
+    let world = world.restarted(|_| None).await;
+    for id in [13, 14] {
+        order_of(&world, id).await;
+    }
+    let now = |world: &World| {
+        block_in_place(|| {
+            Handle::current().block_on(async {
+                let inbox = world.inbox().await;
+                let given = world
+                    .hub
+                    .store
+                    .number_given(world.hub.tenant, guard::NUMBERS)
+                    .await;
+                (inbox.waiting, inbox.applied, given.unwrap())
+            })
+        })
+    };
+    let running = supervise::start(&world.hub, true);
+    assert!(wait_until(END, || giving(&world) == Giving::Held));
+    world.clock.advance_ms(3_600_000);
+    let polls = looks(&world) + 2;
+    assert!(wait_until(END, || {
+        world.clock.advance_ms(60_000);
+        looks(&world) >= polls
+    }));
+    assert_eq!(now(&world), (2, 0, 0), "events wait however often it was looked");
+    assert!(matches!(adopt(&world).await, Adopted::Above(_)));
+    assert!(wait_until(END, || {
+        world.clock.advance_ms(1_000);
+        now(&world).1 == 2 && world.profiles().len() == 5
+    }));
+    running.stop().await;
+    assert_eq!(account(&world).0[..3], before.0);
 }
 
 #[tokio::test]

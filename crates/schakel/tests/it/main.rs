@@ -8,6 +8,7 @@
 mod aside;
 mod budget;
 mod demo;
+mod explain;
 mod faulty;
 mod health;
 mod history;
