@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::connector::Class;
 use crate::id::{ConnectionId, EventId, TenantId};
-use crate::record::RecordKind;
+use crate::thing::RecordKind;
 use crate::time::Timestamp;
 
 /// How an event came in.

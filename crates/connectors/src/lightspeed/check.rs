@@ -1,7 +1,8 @@
 //! Tests credentials and permissions one by one (A10). Reads only, and leaves nothing behind.
 
 use schakel_core::connector::{CheckLine, CheckReport, ConnectorError, Cx};
-use schakel_core::identity::{BlockList, MatchKey, fold_email};
+use schakel_core::entity::fold_email;
+use schakel_core::identity::{BlockList, MatchKey};
 
 use super::call::{self, Answer, Call, Failure};
 use super::config::Settings;

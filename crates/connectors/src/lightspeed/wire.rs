@@ -7,6 +7,7 @@
 pub(super) mod answers;
 mod carts;
 mod records;
+mod stamps;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -20,8 +21,9 @@ use serde_json::value::RawValue;
 pub(super) use carts::{CartRowWire, CheckoutWire, PartWire, QuoteWire};
 pub(super) use records::{
     AddressWire, CustomerWire, GroupsWire, ImageWire, InvoiceWire, MembershipWire, Named, OrderWire,
-    PersonWire, ProductWire, RowWire, ShipmentWire, Stamps, SubscriptionWire, VariantWire,
+    PersonWire, ProductWire, RowWire, ShipmentWire, SubscriptionWire, VariantWire,
 };
+pub(super) use stamps::Stamps;
 
 /// The text of one JSON value, or nothing when the field was not there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

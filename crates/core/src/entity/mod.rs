@@ -10,7 +10,7 @@ mod quote;
 mod rows;
 
 pub use order::{Invoice, Order, OrderRow, Shipment};
-pub use person::{Address, Customer, LanguageName, Memberships, Person, Subscription};
+pub use person::{Address, Customer, LanguageName, Memberships, Person, Subscription, fold_email};
 pub use product::{Image, Product, Variant};
 pub use quote::{Checkout, Quote, QuoteRow};
 pub use rows::{GoneRow, Listed, Row, RowsSeen};

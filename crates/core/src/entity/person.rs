@@ -7,6 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::{is_default, is_false};
 use crate::time::Timestamp;
 
+/// Folds an e-mail address for comparison: blanks off, lower case.
+///
+/// Dots and plus-tags stay: whether they name one mailbox is the provider's business.
+#[must_use]
+pub fn fold_email(email: &str) -> String {
+    email.trim().to_lowercase()
+}
+
 /// A postal address.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(default)]

@@ -12,7 +12,7 @@ pub use resolve::{Component, Resolution, resolve};
 
 use serde::{Deserialize, Serialize};
 
-use crate::entity::Customer;
+use crate::entity::{Customer, fold_email};
 use crate::id::RelationId;
 use crate::limits;
 use crate::record::{Content, Held, RecordKey};
@@ -63,14 +63,6 @@ impl SourceClass {
             _ => Self::Order,
         }
     }
-}
-
-/// Folds an e-mail address for comparison: blanks off, lower case.
-///
-/// Dots and plus-tags stay: whether they name one mailbox is the provider's business.
-#[must_use]
-pub fn fold_email(email: &str) -> String {
-    email.trim().to_lowercase()
 }
 
 /// A value by which records join, with its kind in front: `email:jan@example.org`.

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::entity::{GoneRow, Row};
+use crate::id::ConnectionId;
 use crate::identity::tests::world::{self, Choice, Draw, at, gone, order, said, things};
 
 /// Puts all draws on one thing.

@@ -2,7 +2,7 @@
 
 use serde::de::MapAccess;
 
-use super::records::Stamps;
+use super::stamps::Stamps;
 use super::{Enveloped, Link, Many, Maybe, Plain, Raw, Wire};
 
 /// A shopping cart (§5.10).
