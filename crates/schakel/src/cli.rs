@@ -406,7 +406,8 @@ pub(crate) struct SyncArgs {
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub since: Option<Timestamp>,
     /// Fetch only the unfinished checkout with this number
-    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["part", "since", "wait"])]
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["part", "since", "wait"],
+        value_parser = clap::value_parser!(i64).range(1..))]
     pub checkout: Option<i64>,
     /// Wait for its end and show what it found
     #[arg(long)]
@@ -517,11 +518,15 @@ fn moment(text: &str) -> Result<Timestamp, String> {
     time.ok_or_else(|| "write a time, such as 2025-12-31T08:00:00Z, or a day".to_owned())
 }
 
-/// Reads three numbers.
+/// Reads three numbers, as this option or as the configuration writes them.
 fn three(text: &str) -> Result<[u32; 3], String> {
-    let numbers: Option<Vec<u32>> = text.split(',').map(|word| word.trim().parse().ok()).collect();
+    let words = text.split([',', '/']);
+    let numbers: Option<Vec<u32>> = words.map(|word| word.trim().parse().ok()).collect();
     let numbers = numbers.and_then(|numbers| numbers.try_into().ok());
-    numbers.ok_or_else(|| "write three numbers, such as 300,3000,12000".to_owned())
+    numbers.ok_or_else(|| {
+        "write the calls per five minutes, hour and day as whole numbers, such as 300,3000,12000 or 300/3000/12000"
+            .to_owned()
+    })
 }
 
 /// Reads `KEY=VALUE`.
@@ -541,6 +546,22 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn limits_are_taken_as_the_option_and_as_the_configuration_write_them() {
+        for text in ["300,3000,12000", "300/3000/12000", " 300, 3000 ,12000"] {
+            assert_eq!(three(text), Ok([300, 3_000, 12_000]), "{text}");
+        }
+        for text in ["", "300", "300,3000", "300,3000,12000,1", "300,-1,5", "a,b,c"] {
+            assert!(three(text).unwrap_err().contains("300/3000/12000"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_checkout_has_a_number_above_0() {
+        let parsed = |number: &str| Cli::try_parse_from(["schakel", "sync", "--checkout", number]).is_ok();
+        assert!(parsed("1") && !parsed("0") && !parsed("=-5"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A budget for people.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::Budget;
 use super::window::Window;
@@ -13,6 +13,7 @@ pub struct Usage {
     pub windows: Vec<WindowUsage>,
     /// Wait until a call may start, in microseconds, by class (live, retry, sweep, backfill); 0 for at once, [`i64::MAX`]
     /// for never.
+    #[serde(serialize_with = "by_class")]
     pub wait_us: [i64; 4],
     /// How long the other side asked to be left alone, in microseconds from now; 0 for not at all.
     pub paused_us: i64,
@@ -28,6 +29,7 @@ pub struct WindowUsage {
     /// Whether the other side told the limit; otherwise it is the configured one.
     pub is_told: bool,
     /// Calls that count now, by class (live, retry, sweep, backfill).
+    #[serde(serialize_with = "by_class")]
     pub spent: [u32; 4],
     /// Calls of other programs in the other side's window, at least; `None` while it has not told.
     pub others: Option<i64>,
@@ -40,8 +42,10 @@ pub struct WindowUsage {
     /// Kept for other programs.
     pub reserve_others: i64,
     /// Calls that may start now, by class (live, retry, sweep, backfill).
+    #[serde(serialize_with = "by_class")]
     pub room: [i64; 4],
     /// Wait until this window lets a call start, in microseconds, by class; 0 for at once, [`i64::MAX`] for never.
+    #[serde(serialize_with = "by_class")]
     pub wait_us: [i64; 4],
 }
 
@@ -55,6 +59,14 @@ impl Usage {
             .filter(|window| wait_us(window) > 0)
             .map(|window| window.window_us)
     }
+}
+
+/// Writes what stands in the order of [`Class::ALL`] with the words of the classes.
+///
+/// # Errors
+/// That of the serializer.
+pub fn by_class<N: Serialize, S: Serializer>(numbers: &[N; 4], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(Class::ALL.iter().map(|class| class.as_str()).zip(numbers))
 }
 
 /// Says which limit the window of `window_us` microseconds has.

@@ -261,7 +261,7 @@ fn gap(watched: &Watched, lost: Option<Timestamp>, is_silent: bool) -> Option<Ti
 }
 
 fn tell(source: &SourceConnection, found: &Registration, is_silent: bool, from: Timestamp) {
-    let from = from.as_micros() / 1_000_000;
+    let from = tracing::field::display(from);
     let Registration { created, removed, .. } = found;
     let connection = source.name.as_str();
     if is_silent {

@@ -1,12 +1,13 @@
 //! `schakel budget`: who spends how many calls of each shop, from the store; works beside a running hub.
 
-use schakel_core::budget::{Usage, WindowUsage, window_in_words};
+use schakel_core::budget::{Usage, WindowUsage, by_class, window_in_words};
 use schakel_core::connector::{Class, Meter};
 use schakel_core::time::{Clock, Timestamp, wait_in_words};
 use schakel_engine::budget::stored;
 use schakel_engine::clock::SystemClock;
 use schakel_store::{BudgetDay, OpenOptions};
 use serde::Serialize;
+use serde_json::json;
 
 use super::open;
 use crate::config::{Config, ConnectionConfig};
@@ -33,6 +34,7 @@ struct Shop {
 #[derive(Debug, Serialize)]
 struct Day {
     day: String,
+    #[serde(serialize_with = "by_class")]
     calls: [i64; 4],
 }
 
@@ -70,7 +72,7 @@ pub(crate) async fn run(config: &Config, output: Output) -> anyhow::Result<Exit>
         });
     }
     store.close().await;
-    output.value(&shops);
+    output.value(&json!({ "budgets": shops }));
     for shop in &shops {
         say(shop, output);
     }

@@ -30,13 +30,15 @@ fn text(outside: &Outside) -> String {
 /// The budget of the only shop.
 fn shop(outside: &Outside) -> Value {
     let (said, exit) = outside.ask(&["budget"]);
-    assert_eq!((exit, said.as_array().map(Vec::len)), (0, Some(1)), "{said}");
-    assert_eq!(said[0]["connection"], "shop");
-    said[0].clone()
+    let shops = &said["budgets"];
+    assert_eq!((exit, shops.as_array().map(Vec::len)), (0, Some(1)), "{said}");
+    assert_eq!(shops[0]["connection"], "shop");
+    shops[0].clone()
 }
 
 fn sum(counts: &Value) -> u64 {
-    let counts = counts.as_array().unwrap().iter();
+    let classes = ["live", "retry", "sweep", "backfill"];
+    let counts = classes.iter().map(|class| &counts[class]);
     counts.map(|count| count.as_u64().unwrap()).sum()
 }
 
@@ -118,7 +120,7 @@ fn pauses(outside: &Outside) {
     );
     // The window of a second may be full at the moment of the kill.
     let waits = &lines[said_at + 1..];
-    let is_short = |line: &Vec<&str>| line.len() == 9 && line[8] == "s";
+    let is_short = |line: &Vec<&str>| line[8..].join(" ") == "s: the limit of 1 s";
     assert!(waits.iter().all(is_short), "{said}");
 
     outside.shop.fail_next(RestFault::TooManySeconds(7_200), 3);
