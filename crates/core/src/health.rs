@@ -1,11 +1,11 @@
-//! What ails a connection as a whole, in words for the person who runs the hub.
+//! What ails a connection, in words for the person who runs the hub.
 
 use serde::Serialize;
 
 use crate::connector::ConnectorError;
 use crate::problem::Language;
 
-/// Why nothing goes through a connection: a closed list, each with a sentence in three languages that follows its name.
+/// Why nothing goes through a connection, or nothing tells of its changes: a closed list, each with a sentence in three languages that follows its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ailment {
@@ -21,18 +21,50 @@ pub enum Ailment {
     Busy,
     /// Its answers cannot be used.
     Unusable,
+    /// It does not let its webhooks be looked at or registered; all else may work.
+    Webhooks,
+}
+
+/// What of a connection ails: each is written down, and struck out, on its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Concern {
+    /// Calls to it.
+    Calls,
+    /// That its webhooks are registered.
+    Webhooks,
+}
+
+impl Concern {
+    /// The word in tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Calls => "calls",
+            Self::Webhooks => "webhooks",
+        }
+    }
 }
 
 impl Ailment {
     /// Every ailment.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Unreachable,
         Self::Credentials,
         Self::Structure,
         Self::NotOurs,
         Self::Busy,
         Self::Unusable,
+        Self::Webhooks,
     ];
+
+    /// What of the connection ails.
+    #[must_use]
+    pub const fn concern(self) -> Concern {
+        match self {
+            Self::Webhooks => Concern::Webhooks,
+            _ => Concern::Calls,
+        }
+    }
 
     /// Reads which one an error is a sign of.
     #[must_use]
@@ -62,6 +94,7 @@ impl Ailment {
             Self::NotOurs => "not_ours",
             Self::Busy => "busy",
             Self::Unusable => "unusable",
+            Self::Webhooks => "webhooks",
         }
     }
 
@@ -109,6 +142,15 @@ impl Ailment {
             (Self::Unusable, Language::Nl) => "geeft antwoorden die niet te gebruiken zijn",
             (Self::Unusable, Language::En) => "gives answers that cannot be used",
             (Self::Unusable, Language::De) => "gibt Antworten, die nicht zu gebrauchen sind",
+            (Self::Webhooks, Language::Nl) => {
+                "laat niet toe dat zijn webhooks bekeken of aangemeld worden; wat verandert wordt nu en dan uit de lijsten gelezen"
+            }
+            (Self::Webhooks, Language::En) => {
+                "does not let its webhooks be looked at or registered; what changes is read from the lists now and then"
+            }
+            (Self::Webhooks, Language::De) => {
+                "lässt nicht zu, dass seine Webhooks angesehen oder angemeldet werden; was sich ändert, wird ab und zu aus den Listen gelesen"
+            }
         }
     }
 }

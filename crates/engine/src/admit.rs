@@ -6,14 +6,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use schakel_core::connector::ConnectorError;
-use schakel_core::delivery::retry_wait_ms;
+use schakel_core::delivery::connect_wait_ms;
 use schakel_core::time::Timestamp;
 use tokio::sync::OnceCell;
 
 use crate::hub::{Hub, SourceConnection};
-
-/// Wait after refused credentials or another shop, in milliseconds: a person has to do something.
-const REFUSED_WAIT_MS: i64 = 5 * 60_000;
 
 /// Whether a source showed that it is the configured one.
 #[derive(Clone, Default)]
@@ -50,6 +47,12 @@ impl Admission {
         self.0.shown.initialized()
     }
 
+    /// Gives when the source is asked again who it is; `None` once it said so, and before it was asked.
+    pub(crate) fn asks_again_at(&self) -> Option<Timestamp> {
+        let refused = self.refused().filter(|_| !self.is_shown());
+        refused.map(|refused| refused.until)
+    }
+
     fn refused(&self) -> Option<Refused> {
         let refused = self.0.refused.lock().unwrap_or_else(PoisonError::into_inner);
         refused.clone()
@@ -78,7 +81,7 @@ pub(crate) async fn admit(hub: &Hub, source: &SourceConnection) -> Result<(), Co
             return Ok(());
         };
         let failures = before.map_or(1, |before| before.failures.saturating_add(1));
-        let wait_ms = wait_ms(&error, failures, hub.dice.roll());
+        let wait_ms = connect_wait_ms(&error, failures, hub.dice.roll());
         let until = hub.clock.now().plus_ms(wait_ms);
         admission.refuse(Refused {
             error: error.clone(),
@@ -89,13 +92,4 @@ pub(crate) async fn admit(hub: &Hub, source: &SourceConnection) -> Result<(), Co
         Err(error)
     };
     admission.0.shown.get_or_try_init(ask).await.copied()
-}
-
-fn wait_ms(error: &ConnectorError, failures: u32, dice: u64) -> i64 {
-    let backoff = retry_wait_ms(failures, dice);
-    match error {
-        ConnectorError::RateLimited { retry_after_ms } => retry_after_ms.unwrap_or(backoff).max(backoff),
-        ConnectorError::NotOurs(_) | ConnectorError::Unauthorised(_) => backoff.max(REFUSED_WAIT_MS),
-        _ => backoff,
-    }
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use schakel_core::connector::ConnectorError;
-use schakel_core::health::Ailment;
+use schakel_core::health::{Ailment, Concern};
 use schakel_core::id::ConnectionId;
 use schakel_core::time::Timestamp;
 use schakel_store::StoreError;
@@ -35,7 +35,7 @@ const DETAIL_CHARS: usize = 300;
 /// What this process last wrote down of its connections.
 #[derive(Debug, Default)]
 pub struct Health {
-    known: Mutex<BTreeMap<ConnectionId, Known>>,
+    known: Mutex<BTreeMap<(ConnectionId, Concern), Known>>,
     failing: Mutex<Failing>,
 }
 
@@ -93,7 +93,7 @@ enum Known {
 }
 
 impl Health {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<ConnectionId, Known>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(ConnectionId, Concern), Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -133,8 +133,27 @@ impl Hub {
         error: &ConnectorError,
         next_at: Timestamp,
     ) {
-        let ailment = Ailment::of(error);
-        let before = self.health.lock().insert(connection, Known::Ill(ailment));
+        self.note(connection, (Ailment::of(error), error), next_at).await;
+    }
+
+    /// Writes down that the webhooks of `connection` cannot be looked after because of `error`, until the next look.
+    pub(crate) async fn note_webhooks_ill(
+        &self,
+        connection: ConnectionId,
+        error: &ConnectorError,
+        next_at: Timestamp,
+    ) {
+        self.note(connection, (Ailment::Webhooks, error), next_at).await;
+    }
+
+    async fn note(
+        &self,
+        connection: ConnectionId,
+        (ailment, error): (Ailment, &ConnectorError),
+        next_at: Timestamp,
+    ) {
+        let known = Known::Ill(ailment);
+        let before = self.health.lock().insert((connection, ailment.concern()), known);
         if !matches!(before, Some(Known::Ill(before)) if before == ailment) {
             self.say_ill(connection, error, ailment, next_at);
         }
@@ -158,26 +177,42 @@ impl Hub {
         next_at: Timestamp,
     ) {
         let (connection, reason) = (self.name_of(connection), ailment.as_str());
-        if ailment.is_passing() {
-            tracing::warn!(connection, reason, %error, "nothing goes through \"{connection}\", it is tried again at {next_at}");
-        } else {
-            tracing::error!(connection, reason, %error, "nothing goes through \"{connection}\" until a person mends it, it is tried again at {next_at}");
+        match ailment {
+            Ailment::Webhooks => {
+                tracing::error!(connection, reason, %error, "the webhooks of \"{connection}\" cannot be looked after until a person mends it, they are looked at again at {next_at}");
+            }
+            _ if ailment.is_passing() => {
+                tracing::warn!(connection, reason, %error, "nothing goes through \"{connection}\", it is tried again at {next_at}");
+            }
+            _ => {
+                tracing::error!(connection, reason, %error, "nothing goes through \"{connection}\" until a person mends it, it is tried again at {next_at}");
+            }
         }
     }
 
     /// Strikes out what ailed `connection`: a call worked.
     pub(crate) async fn note_well(&self, connection: ConnectionId) {
+        self.strike(connection, Concern::Calls).await;
+    }
+
+    /// Strikes out what ailed the webhooks of `connection`: they were looked at.
+    pub(crate) async fn note_webhooks_well(&self, connection: ConnectionId) {
+        self.strike(connection, Concern::Webhooks).await;
+    }
+
+    async fn strike(&self, connection: ConnectionId, concern: Concern) {
         let now_us = self.clock.monotonic_us();
-        let before = self.health.lock().get(&connection).copied();
+        let before = self.health.lock().get(&(connection, concern)).copied();
         if matches!(before, Some(Known::Well(at_us)) if now_us - at_us < LOOK_US) {
             return;
         }
-        match self.store.clear_health(self.tenant, connection).await {
+        match self.store.clear_health(self.tenant, connection, concern).await {
             Ok(was_ill) => {
-                self.health.lock().insert(connection, Known::Well(now_us));
+                let known = Known::Well(now_us);
+                self.health.lock().insert((connection, concern), known);
                 if was_ill || matches!(before, Some(Known::Ill(_))) {
-                    let connection = self.name_of(connection);
-                    tracing::info!(connection, "\"{connection}\" works again");
+                    let (connection, concern) = (self.name_of(connection), concern.as_str());
+                    tracing::info!(connection, concern, "\"{connection}\" works again");
                 }
             }
             Err(error) => {

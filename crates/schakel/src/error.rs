@@ -210,6 +210,9 @@ impl Failure {
             Ailment::NotOurs => {
                 "a shop: compare `shop_id` and the key in the configuration; an account: its profiles come from another database, and `schakel check` names the ways out (docs/errors/SCH-0506.md)"
             }
+            Ailment::Webhooks => {
+                "let the key read and write the settings of the shop, where webhooks are kept, or set `webhooks = false` to have it asked every five minutes instead"
+            }
             Ailment::Unusable => "check that `base_url` leads to the right system; else report this",
         }
     }
@@ -240,7 +243,7 @@ impl Failure {
                 "SCH-0506",
                 format!("\"{name}\" is not the one that it should be"),
             ),
-            (Ailment::Unusable, _) => (
+            (Ailment::Unusable | Ailment::Webhooks, _) => (
                 "SCH-0405",
                 "SCH-0505",
                 format!("\"{name}\" gave an answer that cannot be used"),

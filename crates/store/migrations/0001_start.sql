@@ -24,13 +24,15 @@ CREATE UNIQUE INDEX connection_name ON connection (tenant_id, name);
 CREATE TABLE health (
     tenant_id BIGINT NOT NULL,
     connection_id BIGINT NOT NULL,
+    -- What of it ails: calls, or its webhooks.
+    concern TEXT NOT NULL,
     ailment TEXT NOT NULL,
     -- What the connector said.
     detail TEXT NOT NULL,
     since BIGINT NOT NULL,
     -- When it is tried again.
     next_at BIGINT NOT NULL,
-    PRIMARY KEY (tenant_id, connection_id)
+    PRIMARY KEY (tenant_id, connection_id, concern)
 );
 
 -- Running totals, moved by the transaction that causes them. Owner: counter. Kept for ever.

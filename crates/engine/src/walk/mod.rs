@@ -361,8 +361,9 @@ impl Trip<'_> {
     async fn put_off(&self, after: &mut Walk, error: &ConnectorError) {
         let now = self.hub.clock.now();
         let note = error.to_string();
+        let is_known = after.note == note;
         let is_unusable = matches!(error, ConnectorError::Malformed(_));
-        if is_unusable && after.note != note {
+        if is_unusable && !is_known {
             // Only equal answers are counted.
             after.failures = 0;
         }
@@ -386,11 +387,16 @@ impl Trip<'_> {
             _ if is_unusable => backoff.max(UNUSABLE_WAIT_MS),
             _ => backoff,
         };
-        after.due_at = now.plus_ms(wait_ms);
-        tracing::warn!(
-            connection = self.source.name, job = after.job.as_str(), part = after.part.as_str(), %error, wait_ms,
-            "a list could not be read"
-        );
+        // A shop that was down when the hub started is read as soon as it says who it is.
+        let known_at = self.source.admission.asks_again_at();
+        after.due_at = known_at.unwrap_or_else(|| now.plus_ms(wait_ms));
+        let (connection, until) = (&self.source.name, after.due_at);
+        let (job, part) = (after.job.as_str(), after.part.as_str());
+        if is_known {
+            tracing::debug!(connection, job, part, %error, %until, "a list still could not be read");
+        } else {
+            tracing::warn!(connection, job, part, %error, %until, "a list could not be read");
+        }
         self.tell_ill(after, error).await;
     }
 

@@ -44,6 +44,22 @@ pub struct Watch {
     has_begun: bool,
 }
 
+/// Why the registrations could not be looked at.
+enum Failure {
+    /// The source did not say who it is.
+    Unknown(ConnectorError),
+    /// It did not show them, or refused a change.
+    Refused(ConnectorError),
+}
+
+impl Failure {
+    const fn error(&self) -> &ConnectorError {
+        match self {
+            Self::Unknown(error) | Self::Refused(error) => error,
+        }
+    }
+}
+
 /// What a look at the registrations showed.
 struct Look {
     found: Registration,
@@ -90,6 +106,8 @@ impl Watch {
         watched.note(store.webhooks_received(tenant, self.connection).await?, now);
         if let Some(address) = source.hook_address.get() {
             self.watch(source, &address, &mut watched, now).await?;
+        } else {
+            hub.note_webhooks_well(self.connection).await;
         }
         if watched != before {
             let mut tx = store.write().await?;
@@ -141,18 +159,23 @@ impl Watch {
 
     /// Puts the next look off, and writes down what ails the source: a key that is refused at once, an outage when the next
     /// look finds it too.
-    async fn failed(&mut self, error: &ConnectorError, now_us: i64) {
+    async fn failed(&mut self, failure: &Failure, now_us: i64) {
         self.failures = self.failures.saturating_add(1);
-        let wait_us = if self.failures == 1 {
-            TICK_US
-        } else {
-            LOOK_AGAIN_US
-        };
+        // A source that has not said who it is may have been down when the hub started: it is looked at soon after it came.
+        let is_soon = self.failures == 1 || matches!(failure, Failure::Unknown(_));
+        let wait_us = if is_soon { TICK_US } else { LOOK_AGAIN_US };
         self.look_us = Some(now_us + wait_us);
-        let is_outage = Ailment::of(error) == Ailment::Unreachable && self.failures > 1;
-        if is_outage || Ailment::of(error).is_of_access() {
-            let next_at = self.hub.clock.now().plus_ms(wait_us / 1000);
+        let next_at = self.hub.clock.now().plus_ms(wait_us / 1000);
+        // Who it is was asked by others too, and told.
+        let Failure::Refused(error) = failure else { return };
+        let ailment = Ailment::of(error);
+        if ailment == Ailment::Busy || (ailment == Ailment::Unreachable && self.failures == 1) {
+            return;
+        }
+        if ailment == Ailment::Unreachable || ailment.is_of_access() {
             self.hub.note_ill(self.connection, error, next_at).await;
+        } else {
+            self.hub.note_webhooks_ill(self.connection, error, next_at).await;
         }
     }
 
@@ -178,20 +201,25 @@ impl Watch {
         self.look_us = Some(now_us + LOOK_AGAIN_US);
         let cx = source.cx.for_class(class);
         let registered = match admit(&self.hub, source).await {
-            Ok(()) => source.source.register(&cx, address).await,
-            Err(error) => Err(error),
+            Ok(()) => {
+                let registered = source.source.register(&cx, address).await;
+                registered.map_err(Failure::Refused)
+            }
+            Err(error) => Err(Failure::Unknown(error)),
         };
         let found = match registered {
             Ok(found) => found,
-            Err(error) => {
+            Err(failure) => {
+                let error = failure.error();
                 tracing::warn!(connection = source.name, %error, "the registrations of webhooks could not be looked at");
-                self.failed(&error, now_us).await;
+                self.failed(&failure, now_us).await;
                 return None;
             }
         };
         self.failures = 0;
         self.look_us = Some(now_us + LOOK_US);
         self.hub.note_well(self.connection).await;
+        self.hub.note_webhooks_well(self.connection).await;
         let was_good_at = watched.good_at.replace(now);
         watched.since = watched.since.or(Some(now));
         if found.created + found.removed > 0 && was_good_at.is_some() {

@@ -250,3 +250,28 @@ async fn the_watch_tells_of_a_refused_key_at_once_and_of_an_outage_at_the_second
     world.watching.step().await.unwrap();
     assert_eq!(ailing(&world.hub).await, [(SOURCE, Ailment::Unreachable)]);
 }
+
+/// A key that may do all but look at webhooks: calls that work strike nothing out, a look that works does.
+#[tokio::test]
+async fn webhooks_that_cannot_be_looked_after_ail_beside_calls_that_work() {
+    let setting = Setting {
+        has_hooks: true,
+        ..Setting::default()
+    };
+    let mut world = shop(3, 5, setting).await;
+    world.answer("/webhooks", 1, (403, "{}"));
+    world.watching.step().await.unwrap();
+    let row = rows(&world.hub).await.remove(0);
+    assert_eq!((row.connection, row.ailment), (SOURCE, Ailment::Webhooks));
+    assert!(
+        row.detail.contains("settings") && row.next_at > row.since,
+        "{row:?}"
+    );
+    world.begin(Job::Backfill, &[Part::Customers]).await;
+    world.run(STEPS).await;
+    world.assert_all_done().await;
+    assert_eq!(ailing(&world.hub).await, [(SOURCE, Ailment::Webhooks)]);
+    world.clock.advance_ms(600_000);
+    world.watching.step().await.unwrap();
+    assert_eq!(ailing(&world.hub).await, []);
+}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use schakel_connectors::lightspeed::Lightspeed;
+use schakel_core::limits;
 use schakel_core::record::RecordKind;
 use schakel_engine::admit::Admission;
 use schakel_engine::hub::{Hub, WalkSettings};
@@ -32,6 +33,20 @@ async fn mistaken() -> World {
             .set(Some("https://hub.test/hooks/00".to_owned()));
     })
     .await
+}
+
+/// Gives a hub whose shop answers 503 from the start.
+async fn down_at_start() -> World {
+    let world = World::with(|hub: &mut Hub| {
+        let source = hub.sources.get_mut(&SOURCE).unwrap();
+        source.admission = Admission::default();
+        source.walks = WalkSettings::default();
+        let address = Some("https://hub.test/hooks/00".to_owned());
+        source.hook_address.set(address);
+    })
+    .await;
+    world.shop_refuses(Some((503, 1)));
+    world
 }
 
 /// Lets every stage that asks the shop something take a few steps.
@@ -120,4 +135,26 @@ async fn a_shop_that_cannot_be_asked_yet_is_not_read_either() {
     world.clock.advance_ms(10 * 60_000);
     step_all(&mut world, &mut watch).await;
     assert_eq!(world.asked_for("/nl/customers/11.json"), 0);
+}
+
+/// However long it was down: a person who starts it again looks at the hub in the next minute, not in a quarter of an hour.
+#[tokio::test]
+async fn a_shop_that_was_down_when_the_hub_started_is_read_soon_after_it_is_back() {
+    let mut world = down_at_start().await;
+    let mut watch = Watch::new(world.hub.clone(), SOURCE);
+    world.want(RecordKind::Customer, 11).await;
+    for _ in 0..60 {
+        step_all(&mut world, &mut watch).await;
+        world.clock.advance_ms(60_000);
+    }
+    assert!(world.asked().iter().all(|path| path == WHO));
+    world.shop_refuses(None);
+    world.clock.advance_ms(limits::RETRY_SOON_CAP_MS);
+    step_all(&mut world, &mut watch).await;
+    let is_asked = |world: &World, what: &str| world.asked().iter().any(|path| path.starts_with(what));
+    assert_eq!(world.asked_for("/nl/customers/11.json"), 1);
+    assert!(is_asked(&world, "/nl/customers.json"), "{:?}", world.asked());
+    world.clock.advance_ms(60_000);
+    step_all(&mut world, &mut watch).await;
+    assert!(is_asked(&world, "/nl/webhooks.json"), "{:?}", world.asked());
 }
