@@ -336,6 +336,22 @@ mod tests {
     }
 
     #[test]
+    fn an_hour_without_any_is_known_to_have_none() {
+        let mut rhythm = Rhythm::default();
+        for (week, arrived) in [(0, 0), (1, 10)] {
+            let hour = f64::from(week * 168 + 5);
+            rhythm.note(0, at(hour - 1.0));
+            rhythm.note(arrived, at(hour));
+            rhythm.note(0, at(hour + 1.0));
+        }
+        let expected = rhythm.expected(at(2.0 * 168.0 + 5.0), at(2.0 * 168.0 + 6.0));
+        assert!(
+            (expected - 4.0).abs() < 1e-9,
+            "0.6 x 0 + 0.4 x 10, not {expected}"
+        );
+    }
+
+    #[test]
     fn what_is_watched_keeps_when_it_began_and_is_calm_for_an_hour() {
         let mut watched = Watched::default();
         watched.note(0, at(1.0));

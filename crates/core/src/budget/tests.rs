@@ -2,6 +2,7 @@
 
 mod model;
 mod share;
+mod shown;
 mod told;
 
 use proptest::prelude::*;
