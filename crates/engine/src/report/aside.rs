@@ -11,8 +11,10 @@ use schakel_store::{Store, StoreError};
 use serde::Serialize;
 
 use super::Presets;
-use super::explain::{Moment, Names, Reader, events, name_of, names};
+use super::moments::{Moment, moments};
+use super::names::{Names, name_of, names};
 use super::preview::key_of;
+use super::reader::Reader;
 use super::status::text_of;
 
 /// An event that was set aside.
@@ -214,7 +216,7 @@ pub async fn set_aside(reader: Reader<'_>, who: &str, events_max: usize) -> Resu
             .iter()
             .map(move |kind| RecordKey::new(*connection, *kind, number))
     });
-    let (mut found, _) = events(reader, &names, keys.collect(), &[], events_max).await?;
+    let (mut found, _) = moments(reader, &names, keys.collect(), &[], events_max).await?;
     found.retain(|event| event.state == EventState::Quarantined.as_str());
     Ok(found)
 }

@@ -10,7 +10,8 @@ use schakel_store::rows::{ConnectionRow, EntityRow};
 use schakel_store::{Store, StoreError};
 use serde::Serialize;
 
-use super::explain::{Names, Reader, name_of};
+use super::names::{Names, name_in, name_of};
+use super::reader::Reader;
 use crate::apply::Ended;
 
 /// Most carts of one person that are shown.
@@ -46,7 +47,7 @@ pub(super) async fn cart_lines(
             let (waiting, expired) = store.count_nobodys_carts(tenant, *id, ended.until).await?;
             lines.push(CartLine {
                 connection: name.clone(),
-                sink: super::status::name_of(names, ended.sink),
+                sink: name_in(names, ended.sink),
                 waiting,
                 expired,
                 expired_until: (ended.expires_ms > 0).then(|| ended.until.to_string()),

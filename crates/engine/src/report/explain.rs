@@ -4,33 +4,23 @@ use std::collections::BTreeMap;
 
 use schakel_core::delivery::{DeliveryState, ObjectKind, Value, Wish};
 use schakel_core::golden;
-use schakel_core::id::{ConnectionId, RelationId, TenantId};
+use schakel_core::id::{ConnectionId, RelationId};
 use schakel_core::identity::{MatchKey, Node, SourceClass};
 use schakel_core::record::{Content, Held, RecordKey, RecordKind};
 use schakel_core::time::Timestamp;
+use schakel_store::StoreError;
 use schakel_store::rows::{DeliveryRow, EntityKey, EntityRow, RelationRow};
-use schakel_store::{Store, StoreError};
 use serde::Serialize;
 
 use super::Presets;
 use super::carts::{self, CartView};
+use super::moments::{Moment, moments};
+use super::names::{Names, name_of, names};
 use super::nobody;
+use super::reader::Reader;
 
 /// Longest chain of numbers that lead to each other; longer ones would be a fault of ours.
 const ALIASES_MAX: usize = 16;
-
-/// What an explanation is made of.
-#[derive(Debug, Clone, Copy)]
-pub struct Reader<'a> {
-    /// The intermediate database.
-    pub store: &'a Store,
-    /// Whose data it is.
-    pub tenant: TenantId,
-    /// The sinks' fields.
-    pub presets: &'a Presets,
-    /// Whether a subscription without double opt-in counts as a Yes.
-    pub is_unconfirmed_enough: bool,
-}
 
 /// One person with the reasons. Times are in RFC 3339.
 #[derive(Debug, Clone, Serialize)]
@@ -164,27 +154,6 @@ pub struct Try {
     pub error: String,
 }
 
-/// One event about a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Moment {
-    /// When it was received.
-    pub at: String,
-    /// Its id.
-    pub event: String,
-    /// Name of the source connection.
-    pub connection: String,
-    /// How it came: `webhook` or `fetch`.
-    pub origin: &'static str,
-    /// Stream and action, such as `orders/paid`.
-    pub about: String,
-    /// The record's id.
-    pub remote_id: i64,
-    /// Where it stands.
-    pub state: &'static str,
-    /// What was wrong with it, as codes with fields.
-    pub problems: Vec<String>,
-}
-
 /// Explains whom `who` names: an e-mail address, a number of a person, a number or id of an order, or an id of a cart.
 ///
 /// Several persons may have one address or order number (in several shops); nobody is found as an empty list.
@@ -206,19 +175,6 @@ pub async fn explain(reader: Reader<'_>, who: &str, events_max: usize) -> Result
         }
     }
     Ok(explained)
-}
-
-/// Names of the connections.
-pub(super) type Names = BTreeMap<ConnectionId, String>;
-
-/// Reads the names of the connections.
-pub(super) async fn names(store: &Store, tenant: TenantId) -> Result<Names, StoreError> {
-    let rows = store.connections(tenant).await?;
-    Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
-}
-
-pub(super) fn name_of(names: &Names, id: ConnectionId) -> String {
-    names.get(&id).cloned().unwrap_or_else(|| id.to_string())
 }
 
 /// Finds numbers of persons; a number is tried as a person's first.
@@ -297,7 +253,7 @@ async fn one(
     for entity in &entities {
         *things.entry(entity.key.kind.as_str()).or_default() += 1;
     }
-    let (events, unreadable) = events(reader, names, keys, &entities, events_max).await?;
+    let (events, unreadable) = moments(reader, names, keys, &entities, events_max).await?;
     Ok(Explained {
         relation: row.id.0,
         asked_number: None,
@@ -443,57 +399,4 @@ fn fields(presets: &Presets, row: &DeliveryRow) -> BTreeMap<String, Value> {
         .and_then(|table| table.named(values));
     let fields = fields.into_iter().flatten();
     fields.map(|(name, value)| (name.to_string(), value)).collect()
-}
-
-/// Gives the newest events about `members` and `entities`, and those of them that cannot be read.
-pub(super) async fn events(
-    reader: Reader<'_>,
-    names: &Names,
-    members: Vec<RecordKey>,
-    entities: &[EntityRow],
-    events_max: usize,
-) -> Result<(Vec<Moment>, Vec<String>), StoreError> {
-    let below = entities.iter().filter_map(|row| {
-        let kind = match row.key.kind {
-            ObjectKind::Order => RecordKind::Order,
-            ObjectKind::Quote => RecordKind::Quote,
-            ObjectKind::Relation
-            | ObjectKind::OrderRow
-            | ObjectKind::QuoteRow
-            | ObjectKind::CustomerGroup => return None,
-        };
-        Some(RecordKey::new(row.key.connection, kind, row.key.remote_id))
-    });
-    let mut keys: Vec<RecordKey> = members.into_iter().chain(below).collect();
-    keys.sort();
-    keys.dedup();
-    let (mut found, mut unreadable) = (Vec::new(), Vec::new());
-    for key in keys {
-        let (events, others) = reader
-            .store
-            .read_events_of(reader.tenant, key, events_max)
-            .await?;
-        found.extend(events);
-        unreadable.extend(others);
-    }
-    found.sort_by_key(|row| std::cmp::Reverse(row.event.id));
-    found.truncate(events_max);
-    unreadable.sort_by_key(|event| std::cmp::Reverse(*event));
-    unreadable.truncate(events_max);
-    let moments = found.into_iter().map(|row| Moment {
-        at: row.event.received_at.to_string(),
-        event: row.event.id.to_string(),
-        connection: name_of(names, row.event.connection),
-        origin: row.event.origin.as_str(),
-        about: format!("{}/{}", row.event.stream, row.event.action.as_str()),
-        remote_id: row.event.remote_id,
-        state: row.state.as_str(),
-        problems: row
-            .problems
-            .iter()
-            .map(|problem| format!("{} {}", problem.code, problem.field))
-            .collect(),
-    });
-    let unreadable = unreadable.iter().map(ToString::to_string);
-    Ok((moments.collect(), unreadable.collect()))
 }

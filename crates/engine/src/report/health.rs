@@ -7,7 +7,8 @@ use schakel_store::rows::ConnectionRow;
 use schakel_store::{Store, StoreError};
 use serde::Serialize;
 
-use super::status::{Probe, name_of};
+use super::names::name_in;
+use super::probe::Probe;
 
 /// Why nothing goes through a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,7 +39,7 @@ pub(super) async fn health_lines(
 ) -> Result<Vec<HealthLine>, StoreError> {
     let rows = store.health(tenant).await?;
     let lines = rows.into_iter().map(|row| HealthLine {
-        connection: name_of(names, row.connection),
+        connection: name_in(names, row.connection),
         reason: row.ailment,
         text: row.ailment.text(Language::En),
         detail: row.detail,

@@ -9,10 +9,14 @@ mod carts;
 mod explain;
 mod health;
 mod history;
+mod moments;
+mod names;
 mod nobody;
 mod presets;
 mod preview;
 pub mod price;
+mod probe;
+mod reader;
 mod status;
 mod watch;
 
@@ -21,14 +25,17 @@ mod tests;
 
 pub use aside::{Aside, Attempt, Dead, Wrong, dead, dead_one, quarantine, set_aside};
 pub use carts::{CartLine, CartView};
-pub use explain::{Because, Explained, Member, MergeView, Moment, Reader, SinkView, Try, explain};
+pub use explain::{Because, Explained, Member, MergeView, SinkView, Try, explain};
 pub use health::HealthLine;
 pub use history::{
     End, FindingLine, Findings, PartProgress, Period, Progress, StoppedWalk, Subject, WalkLine, end,
     findings, parts_in, progress,
 };
+pub use moments::Moment;
 pub use nobody::{CheckoutView, NobodysCart, nobodys_carts};
 pub use presets::Presets;
 pub use preview::{Change, KindPreview, Preview, Rejected, Sample, preview};
-pub use status::{InboxLine, Latency, LeftWaiting, Probe, QuarantineLine, SinkLine, Status, status};
+pub use probe::Probe;
+pub use reader::Reader;
+pub use status::{InboxLine, Latency, LeftWaiting, QuarantineLine, SinkLine, Status, status};
 pub use watch::WatchLine;

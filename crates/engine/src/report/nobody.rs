@@ -9,7 +9,9 @@ use schakel_store::rows::EntityKey;
 use schakel_store::{RecordRow, StoreError};
 use serde::Serialize;
 
-use super::explain::{Moment, Names, Reader, events, name_of, names};
+use super::moments::{Moment, moments};
+use super::names::{Names, name_of, names};
+use super::reader::Reader;
 use crate::apply::Ended;
 
 /// A cart that nobody is known for. Times are in RFC 3339.
@@ -115,7 +117,7 @@ async fn one(
         .read_referring(tenant, RecordKind::Checkout, key.connection, &[key.remote_id])
         .await?;
     let keys = checkouts.iter().map(|row| row.held.key).chain([key]).collect();
-    let (events, unreadable) = events(reader, names, keys, &[], events_max).await?;
+    let (events, unreadable) = moments(reader, names, keys, &[], events_max).await?;
     let mut checkouts: Vec<CheckoutView> = checkouts.iter().filter_map(|row| checkout(&row.held)).collect();
     checkouts.sort_by_key(|checkout| checkout.remote_id);
     Ok(NobodysCart {

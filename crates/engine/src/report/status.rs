@@ -1,6 +1,6 @@
 //! The hub in numbers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use schakel_core::delivery::{DeliveryState, ObjectKind};
 use schakel_core::id::{ConnectionId, TenantId};
@@ -13,27 +13,10 @@ use serde::Serialize;
 use super::carts::{CartLine, cart_lines};
 use super::health::{HealthLine, health_lines};
 use super::history::{StoppedWalk, WalkLine, walk_lines};
+use super::names::name_in;
+use super::probe::Probe;
 use super::watch::{WatchLine, watch_lines};
 use crate::deliver::{Gauge, Reading};
-use crate::http::CallCounts;
-
-/// What only a running hub knows: readings of its loops and doors. Empty beside a store alone.
-#[derive(Debug, Clone, Default)]
-pub struct Probe {
-    /// The delivery loops' readings, by sink.
-    pub gauges: Vec<(ConnectionId, Gauge)>,
-    /// Calls through the door of each connection, by its name.
-    pub calls: Vec<(String, CallCounts)>,
-    /// Names of the configured connections; `None` when nobody said which they are.
-    pub configured: Option<BTreeSet<String>>,
-}
-
-impl Probe {
-    /// Tells whether the connection called `name` is configured here, as far as anybody said so.
-    pub(super) fn is_configured(&self, name: &str) -> bool {
-        self.configured.as_ref().is_none_or(|names| names.contains(name))
-    }
-}
 
 /// The hub in numbers.
 #[derive(Debug, Clone, Serialize)]
@@ -207,7 +190,7 @@ pub async fn status(
         newer_waiting: newer
             .into_iter()
             .map(|(id, events)| LeftWaiting {
-                connection: name_of(&names, id),
+                connection: name_in(&names, id),
                 events,
             })
             .collect(),
@@ -230,11 +213,6 @@ pub async fn status(
             .map(|(name, counts)| (name.clone(), counts.total()))
             .collect(),
     })
-}
-
-pub(super) fn name_of(names: &[ConnectionRow], id: ConnectionId) -> String {
-    let row = names.iter().find(|row| row.id == id);
-    row.map_or_else(|| id.to_string(), |row| row.name.clone())
 }
 
 fn left_waiting(connections: &[InboxLine], probe: &Probe) -> Vec<LeftWaiting> {
@@ -277,7 +255,7 @@ async fn sinks(
         let is_open = |state: DeliveryState| !matches!(state, DeliveryState::Clean | DeliveryState::Dead);
         let states = kinds.values().flatten();
         SinkLine {
-            connection: name_of(names, sink),
+            connection: name_in(names, sink),
             open: states
                 .filter(|(state, _)| is_open(**state))
                 .map(|(_, count)| count)
