@@ -1,0 +1,172 @@
+//! The commands that read the lists of a shop: `plan`, `backfill`, `sync`, `reconcile`.
+
+use clap::{Args, Subcommand};
+use schakel_core::connector::{Part, Span};
+use schakel_core::time::Timestamp;
+
+use crate::config::guess;
+use crate::error::Failure;
+
+/// Arguments of `plan`.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct PlanArgs {
+    /// Which parts of which shop
+    #[command(flatten)]
+    pub which: WhichArgs,
+    /// Which things, by when they were created
+    #[command(flatten)]
+    pub period: PeriodArgs,
+}
+
+/// Which parts of which shop are meant.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct WhichArgs {
+    /// Only this shop
+    #[arg(long, value_name = "NAME")]
+    pub connection: Option<String>,
+    /// Only this part, such as orders; may be repeated
+    #[arg(long, value_name = "PART", value_parser = part)]
+    pub part: Vec<Part>,
+}
+
+/// A period of creation.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct PeriodArgs {
+    /// Only what was created on this day (UTC) or later
+    #[arg(long, value_name = "DATE", value_parser = first_of_day)]
+    pub from: Option<Timestamp>,
+    /// Only what was created on this day (UTC) or earlier
+    #[arg(long, value_name = "DATE", value_parser = last_of_day)]
+    pub to: Option<Timestamp>,
+}
+
+impl PeriodArgs {
+    /// Gives the period as lists are asked for it at `now`.
+    ///
+    /// # Errors
+    /// `SCH-0106` when it ends before it begins, or begins later than now.
+    pub(crate) fn span(&self, now: Timestamp) -> Result<Span, Failure> {
+        if let (Some(from), Some(to)) = (self.from, self.to)
+            && to < from
+        {
+            let text = "the period ends before it begins: `--to` is earlier than `--from`";
+            return Err(Failure::usage("SCH-0106", text)
+                .hint("both days are included, so one day is the same day twice"));
+        }
+        if let Some(from) = self.from.filter(|from| *from > now) {
+            let day: String = from.to_string().chars().take(10).collect();
+            let text = format!("the period begins in the future: nothing was created on {day} or later yet");
+            return Err(Failure::usage("SCH-0106", text)
+                .hint("what is created from now on comes by itself; a history is of what was there before"));
+        }
+        Ok(Span {
+            created_from: self.from,
+            created_to: self.to,
+            updated_from: None,
+        })
+    }
+}
+
+/// What to do with the history.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum BackfillCommand {
+    /// Begin it; what is done stays done
+    Start {
+        /// Which parts of which shop
+        #[command(flatten)]
+        which: WhichArgs,
+        /// Which things, by when they were created
+        #[command(flatten)]
+        period: PeriodArgs,
+        /// Leave out this part, such as order_rows; may be repeated
+        #[arg(long, value_name = "PART", value_parser = part)]
+        without: Vec<Part>,
+        /// Begin parts that are done once more
+        #[arg(long)]
+        again: bool,
+    },
+    /// Show how far it is and when it ends
+    Status {
+        /// Which parts of which shop
+        #[command(flatten)]
+        which: WhichArgs,
+        /// Show it anew until it is done or stands still
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Halt it where it is
+    Pause {
+        /// Which parts of which shop
+        #[command(flatten)]
+        which: WhichArgs,
+    },
+    /// Let it go on where it was halted or stopped
+    Resume {
+        /// Which parts of which shop
+        #[command(flatten)]
+        which: WhichArgs,
+    },
+    /// End it; what was read stays
+    Cancel {
+        /// Which parts of which shop
+        #[command(flatten)]
+        which: WhichArgs,
+    },
+}
+
+/// Arguments of `sync`.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct SyncArgs {
+    /// Which parts of which shop
+    #[command(flatten)]
+    pub which: WhichArgs,
+    /// What changed at this time (RFC 3339) or later; by default since the last sweep, with an overlap
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub since: Option<Timestamp>,
+    /// Fetch only the unfinished checkout with this number
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["part", "since", "wait"],
+        value_parser = clap::value_parser!(i64).range(1..))]
+    pub checkout: Option<i64>,
+    /// Wait for its end and show what it found
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// Arguments of `reconcile`.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ReconcileArgs {
+    /// Which parts of which shop
+    #[command(flatten)]
+    pub which: WhichArgs,
+    /// Ask about everything that is missing, however much it is: for reconciliations that stopped for that reason
+    #[arg(long)]
+    pub accept_deletions: bool,
+    /// Wait for its end and show what it found
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// Reads the word for a part of a shop.
+fn part(text: &str) -> Result<Part, String> {
+    Part::parse(text).ok_or_else(|| {
+        let words = Part::ALL.map(Part::as_str);
+        format!("the parts are {}{}", words.join(", "), guess(text, &words))
+    })
+}
+
+/// Reads a day as its first moment, in UTC.
+fn first_of_day(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse_rfc3339(&format!("{text}T00:00:00Z"))
+        .ok_or_else(|| "write a day, such as 2025-12-31".to_owned())
+}
+
+/// Reads a day as its last second, in UTC.
+fn last_of_day(text: &str) -> Result<Timestamp, String> {
+    first_of_day(text).map(|first| first.plus_ms(86_399_000))
+}
+
+/// Reads a time, or a day as its first moment.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let time = Timestamp::parse_rfc3339(text).or_else(|| first_of_day(text).ok());
+    time.ok_or_else(|| "write a time, such as 2025-12-31T08:00:00Z, or a day".to_owned())
+}
