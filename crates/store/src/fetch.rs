@@ -309,7 +309,7 @@ impl Store {
 
     /// Frees the fetches that owners other than `owner` hold, without waiting for their leases; returns how many.
     ///
-    /// For the start of a process that is the only one ([`Store::lock`]): a fetch changes nothing outside, so it may
+    /// For the start of a process that is the only one ([`Store::lock`]), and for who took the lease of the source: a fetch changes nothing outside, so it may
     /// be repeated at once.
     ///
     /// # Errors

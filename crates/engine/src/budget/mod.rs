@@ -148,6 +148,11 @@ impl Ledger {
         self.renew_or_take().await
     }
 
+    /// Gives the epoch of the lease by which the source is ours, where several processes may have it.
+    pub(crate) fn epoch(&self) -> Option<i64> {
+        self.state().epoch
+    }
+
     /// How many calls of `class` may start now; 0 while the budget is not ours.
     #[must_use]
     pub fn room(&self, class: Class) -> u32 {

@@ -41,6 +41,8 @@ pub struct Loop {
     alive_at: Timestamp,
     /// How the source's own check ended in this step; one is enough for all that it misses.
     checked: Option<Result<(), ConnectorError>>,
+    /// The epoch of the source's lease in which what others had claimed was freed.
+    freed: Option<i64>,
 }
 
 /// What became of one fetch: its row goes this way, with this event.
@@ -56,6 +58,7 @@ impl Loop {
             breaker: Breaker::default(),
             alive_at: Timestamp::ZERO,
             checked: None,
+            freed: None,
         }
     }
 
@@ -122,12 +125,25 @@ impl Loop {
         Ok(tried)
     }
 
-    async fn claim(&self, source: &SourceConnection, hold: &Hold) -> Result<Vec<ClaimedFetch>, StoreError> {
-        let hub = &self.hub;
+    async fn claim(
+        &mut self,
+        source: &SourceConnection,
+        hold: &Hold,
+    ) -> Result<Vec<ClaimedFetch>, StoreError> {
+        let hub = self.hub.clone();
+        let hub = hub.as_ref();
         let room = self.breaker.room(0, hub.clock.monotonic_us()).min(source.fetches);
         // Looked at first: while the shop is left alone nobody needs its budget.
         if room == 0 || !source.ledger.hold().await? {
             return Ok(Vec::new());
+        }
+        let epoch = source.ledger.epoch();
+        if epoch.is_some() && self.freed != epoch {
+            // Who had the source before us may be dead. A fetch changes nothing outside, so what it left is asked for now.
+            hub.store
+                .recover_fetches(hub.tenant, self.connection, &hub.worker)
+                .await?;
+            self.freed = epoch;
         }
         // Nothing is asked of another shop; what is wanted waits, however long.
         if admit(hub, source).await.is_err() {
