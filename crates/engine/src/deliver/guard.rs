@@ -81,7 +81,7 @@ impl From<Strange> for ConnectorError {
     fn from(strange: Strange) -> Self {
         let Strange { highest, known, .. } = strange;
         let whose = match known {
-            0 => "this database never wrote any: it is new, or the old one was lost".to_owned(),
+            0 => "this database never wrote any: it is new, the old one was lost, or the connection was renamed".to_owned(),
             known => format!(
                 "this database never wrote one above {known}: it is an older copy, or another hub writes there"
             ),

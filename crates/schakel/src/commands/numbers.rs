@@ -2,6 +2,7 @@
 
 use schakel_connectors::copernica::Copernica;
 use schakel_core::connector::{CheckLine, ConnectorError, Cx, Sink};
+use schakel_core::delivery::ObjectKind;
 use schakel_engine::deliver::guard::{self, Adopted, LookError, Place, Strange};
 use schakel_store::Store;
 
@@ -33,15 +34,42 @@ pub(super) async fn line(
     let place = place(store, name).await?;
     let looked = guard::look(&place, sink, cx).await;
     let found = looked.map_err(|error| of_look(name, error))?;
+    let note = match found {
+        None => String::new(),
+        Some(strange) => match former_name(store, name, strange).await? {
+            Some(former) => format!("{}. {}", ConnectorError::from(strange), renamed(&former)),
+            None => format!("{}. {WAYS}", ConnectorError::from(strange)),
+        },
+    };
     Ok(Some(CheckLine {
         subject: SUBJECT.to_owned(),
         is_required: true,
         is_tested: true,
         is_granted: found.is_none(),
-        note: found.map_or_else(String::new, |strange| {
-            format!("{}. {WAYS}", ConnectorError::from(strange))
-        }),
+        note,
     }))
+}
+
+/// Gives the name under which this database wrote the numbers that stand there, when that is another than `name`.
+async fn former_name(store: &Store, name: &str, strange: Strange) -> Result<Option<String>, Failure> {
+    for row in store.connections(TENANT).await? {
+        if row.name == name {
+            continue;
+        }
+        let kind = ObjectKind::Relation;
+        if store.highest_tried(TENANT, row.id, kind).await? >= strange.highest {
+            return Ok(Some(row.name));
+        }
+    }
+    Ok(None)
+}
+
+/// Says what to do about a connection that was called otherwise before.
+fn renamed(former: &str) -> String {
+    format!(
+        "This database wrote them under the name \"{former}\", and a new name is a new connection: give this connection \
+         that name again, in its section and in its routes, and everything goes on"
+    )
 }
 
 /// Lets the numbers of `store` go on above those in the account `name`; says what became of it.
@@ -57,7 +85,14 @@ pub(super) async fn adopt(store: &Store, name: &str, sink: &Copernica, cx: &Cx) 
     match adopted.map_err(|error| of_look(name, error))? {
         Adopted::Nothing => Ok("adopted: nothing, no strange RelationIDs stand there".to_owned()),
         Adopted::Above(strange) => Ok(done(strange)),
-        Adopted::TooLate(strange) => Err(too_late(name, strange)),
+        Adopted::TooLate(strange) => {
+            let failure = too_late(name, strange);
+            let former = former_name(store, name, strange).await?;
+            Err(match former {
+                Some(former) => failure.hint(renamed(&former)),
+                None => failure,
+            })
+        }
     }
 }
 

@@ -103,3 +103,37 @@ async fn a_lost_database_leaves_the_account_as_it_is_until_somebody_decides() {
     }
     assert_eq!(outside.account.duplicates(DATABASE, &["RelationID"]), 0);
 }
+
+/// A new name is a new connection: nothing is delivered, the name of before is told, and under it all is well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renamed_account_is_told_the_name_that_it_had() {
+    let outside = Outside::start(34, "").await;
+    block_in_place(|| outside.run(&["setup"]));
+    let hub = block_in_place(|| outside.serve());
+    let mut generator = Generator::new(&outside.shop, Seed::new(5), Mix::default());
+    generator.run(5).await;
+    outside.shop.webhooks_idle().await;
+    block_in_place(|| {
+        assert!(wait_until(END, || left(&outside) == (0, 0)));
+        hub.kill();
+        let before = people(&outside);
+        let renamed = ["--set", "connection.mail.name=post", "--set", "route.1.to=post"];
+        for command in ["check", "setup"] {
+            let (said, exit) = outside.ask(&[&renamed[..], &[command]].concat());
+            let line = said_of_numbers(&said);
+            let note = line["note"].as_str().unwrap();
+            assert_eq!((exit, &line["is_granted"]), (3, &Value::Bool(false)), "{said}");
+            assert!(note.contains("\"mail\"") && !note.contains("--adopt"), "{note}");
+        }
+        let (said, exit) = outside.ask(&[&renamed[..], &["setup", "--adopt", "post"]].concat());
+        assert_eq!(exit, 1, "{said}");
+        assert!(said.to_string().contains("under the name \\\"mail\\\""), "{said}");
+        assert_eq!(people(&outside), before);
+        let (said, exit) = outside.ask(&["check"]);
+        assert_eq!(
+            (exit, &said_of_numbers(&said)["is_granted"]),
+            (0, &Value::Bool(true)),
+            "{said}"
+        );
+    });
+}
