@@ -61,15 +61,25 @@ impl Store {
     /// [`StoreError::Connect`] when PostgreSQL cannot be reached or takes nobody in, told at once and after
     /// five seconds at the latest; [`StoreError::Driver`] when a file cannot be opened.
     pub async fn open(url: &str, options: OpenOptions) -> Result<Self, StoreError> {
-        let (db, file) = if is_postgres(url) {
-            (Db::Pg(open_pg::open(url, options).await?), None)
-        } else {
-            let file = lite_file(url)?;
-            (open_lite(&file, options).await?, Some(file))
+        let file = Self::file_of(url)?;
+        let db = match &file {
+            None => Db::Pg(open_pg::open(url, options).await?),
+            Some(file) => open_lite(file, options).await?,
         };
         let store = Self { db, file };
         store.bring_up_to_date(options).await?;
         Ok(store)
+    }
+
+    /// Gives the file that `url` names; `None` for a PostgreSQL server.
+    ///
+    /// # Errors
+    /// [`StoreError::BadUrl`].
+    pub fn file_of(url: &str) -> Result<Option<PathBuf>, StoreError> {
+        if is_postgres(url) {
+            return Ok(None);
+        }
+        lite_file(url).map(Some)
     }
 
     async fn bring_up_to_date(&self, options: OpenOptions) -> Result<(), StoreError> {

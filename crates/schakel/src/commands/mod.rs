@@ -22,6 +22,8 @@ mod sync;
 mod wait;
 mod walks;
 
+use std::path::PathBuf;
+
 use schakel_core::id::ConnectionId;
 use schakel_store::{OpenOptions, Store, StoreError};
 
@@ -113,7 +115,7 @@ async fn connection_id(store: &Store, name: &str) -> Result<ConnectionId, Failur
 /// Opens the database to count calls in it, if a hub has made it: some commands work before the first start, too. The schema
 /// is left alone. Where nothing can be written, or the schema is an older one, a command goes on without, and says so.
 async fn open_if_there(config: &Config, output: Output) -> Result<Option<Store>, Failure> {
-    if config.hub.database.is_empty() && !std::path::Path::new(&config.hub.database_url()).exists() {
+    if missing_file(config)?.is_some() {
         return Ok(None);
     }
     let error = match open_to_count(config).await {
@@ -163,11 +165,18 @@ fn without(error: &StoreError) -> Option<&'static str> {
     }
 }
 
+/// Gives the file of the configured database where no hub has made it yet; `None` for a server.
+fn missing_file(config: &Config) -> Result<Option<PathBuf>, Failure> {
+    let file = Store::file_of(&config.hub.database_url())?;
+    Ok(file.filter(|file| !file.exists()))
+}
+
 /// Opens the database of the configuration.
 async fn open(config: &Config, options: OpenOptions) -> Result<Store, Failure> {
-    let is_file = config.hub.database.is_empty();
-    if is_file && options.is_read_only && !std::path::Path::new(&config.hub.database_url()).exists() {
-        let text = format!("there is no database yet: {}", config.hub.database_url());
+    if options.is_read_only
+        && let Some(file) = missing_file(config)?
+    {
+        let text = format!("there is no database yet: {}", file.display());
         return Err(Failure::new("SCH-0205", text).hint(
             "`schakel serve` makes it at its first start; `hub.data` or `--data` names another folder",
         ));

@@ -149,6 +149,10 @@ async fn a_plan_goes_on_without_a_database_only_where_none_is_there() {
     block_in_place(|| {
         assert_eq!(planned(&outside, ""), (0, String::new()), "there is none");
         let file = outside.folder.path().join("schakel.db");
+        let elsewhere = outside.folder.path().join("elsewhere").join("hub.db");
+        let named = planned(&outside, &elsewhere.display().to_string());
+        assert_eq!(named, (0, String::new()), "none there either");
+        assert!(!elsewhere.exists());
         std::fs::write(&file, "").unwrap();
         assert_eq!(planned(&outside, ""), (0, String::new()));
         std::fs::write(
