@@ -1,6 +1,7 @@
 //! Settings of the installation, configured connections, checkpoints.
 
 use schakel_core::id::{ConnectionId, TenantId};
+use schakel_core::time::Timestamp;
 
 use crate::Store;
 use crate::db::{Conn, Row};
@@ -50,6 +51,15 @@ impl Store {
         let mut tx = self.db.begin().await?;
         put(&mut tx.conn(), name, value).await?;
         tx.commit().await
+    }
+
+    /// Writes a little and makes it durable, to learn whether the database takes anything: a disk that is full can be read.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn try_writing(&self, at: Timestamp) -> Result<(), StoreError> {
+        self.put_setting("tried to write", at.to_string().as_bytes())
+            .await
     }
 
     /// Returns the connection called `name`, which gets the id `new_id` when it is new; its connector becomes

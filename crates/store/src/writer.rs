@@ -4,6 +4,7 @@
 //! all the others wait for that.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteTransactionManager};
@@ -21,6 +22,8 @@ pub(crate) struct Writer {
     connection: Arc<Mutex<Option<SqliteConnection>>>,
     /// How long a transaction waits for the one before it.
     patience: Duration,
+    /// Whether a commit failed on this connection: it is not used again.
+    is_doubted: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -34,6 +37,7 @@ impl Writer {
             options,
             connection: Arc::new(Mutex::new(Some(connection))),
             patience,
+            is_doubted: Arc::default(),
         })
     }
 
@@ -44,16 +48,32 @@ impl Writer {
     pub(crate) async fn begin(&self) -> Result<LiteTx, sqlx::Error> {
         let held = self.hold().await?;
         // Open from here on: a caller who gives up half-way may have begun it.
-        let mut tx = LiteTx { held, is_open: true };
+        let mut tx = LiteTx {
+            held,
+            is_open: true,
+            is_doubted: self.is_doubted.clone(),
+        };
+        if self.is_doubted.load(Ordering::Acquire) {
+            self.renew(&mut tx.held).await?;
+        }
         match begin_on(&mut tx.held).await {
-            // Its thread ended, and what it was doing with it.
-            Err(sqlx::Error::WorkerCrashed) => {
-                *tx.held = self.options.connect().await?;
+            // Its thread ended, and what it was doing with it; or SQLite gave up the transaction before this one by itself,
+            // as it does when the disk is full or fails, and the driver still counts it.
+            Err(sqlx::Error::WorkerCrashed | sqlx::Error::InvalidSavePointStatement) => {
+                self.renew(&mut tx.held).await?;
                 begin_on(&mut tx.held).await?;
             }
             begun => begun?,
         }
         Ok(tx)
+    }
+
+    /// Puts a new connection in the place of one that failed: what could not be synced is never tried again on the same
+    /// handle (reliability.md §4).
+    async fn renew(&self, held: &mut Held) -> Result<(), sqlx::Error> {
+        **held = self.options.connect().await?;
+        self.is_doubted.store(false, Ordering::Release);
+        Ok(())
     }
 
     /// Takes the connection for something that needs it whole, as migrations do.
@@ -88,6 +108,7 @@ pub(crate) struct LiteTx {
     held: Held,
     /// Whether it is neither committed nor rolled back.
     is_open: bool,
+    is_doubted: Arc<AtomicBool>,
 }
 
 impl LiteTx {
@@ -101,9 +122,12 @@ impl LiteTx {
     /// # Errors
     /// What the engine says; not committed then, unless the connection broke meanwhile.
     pub(crate) async fn commit(mut self) -> Result<(), sqlx::Error> {
-        SqliteTransactionManager::commit(&mut self.held).await?;
-        self.is_open = false;
-        Ok(())
+        let committed = SqliteTransactionManager::commit(&mut self.held).await;
+        self.is_open = committed.is_err();
+        if committed.is_err() {
+            self.is_doubted.store(true, Ordering::Release);
+        }
+        committed
     }
 }
 

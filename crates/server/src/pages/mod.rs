@@ -94,10 +94,15 @@ async fn api(State(shown): SharedShown) -> Result<Json<Status>, Unavailable> {
     Ok(Json(read(&shown).await?))
 }
 
-/// Says whether the hub can read its database; for load balancers and watchdogs.
+/// Says whether the hub can read its database and write into it; for load balancers and watchdogs.
 async fn health(State(shown): SharedShown) -> Result<Json<serde_json::Value>, Unavailable> {
-    let durability = shown.hub.store.durability().await;
-    let durability = durability.map_err(|error| Unavailable::of(&shown.hub, &error))?;
+    let unavailable = |error| Unavailable::of(&shown.hub, &error);
+    let store = &shown.hub.store;
+    let durability = store.durability().await.map_err(unavailable)?;
+    store
+        .try_writing(shown.hub.clock.now())
+        .await
+        .map_err(unavailable)?;
     Ok(Json(serde_json::json!({
         "status": "ok",
         "version": env!("CARGO_PKG_VERSION"),

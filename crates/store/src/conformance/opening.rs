@@ -109,6 +109,27 @@ async fn who_gives_up_leaves_the_one_writer_to_the_next() {
     assert_eq!(kept, b"three");
 }
 
+/// SQLite gives up a transaction by itself when the disk is full; here its file may not grow any more.
+#[tokio::test]
+async fn a_disk_that_was_full_costs_what_was_refused_and_nothing_after() {
+    let (store, _folder) = super::lite().await;
+    store.put_setting("before", b"one").await.unwrap();
+    for round in 0..3 {
+        let mut tx = store.db.begin().await.unwrap();
+        let mut conn = tx.conn();
+        let sql = conn.sql("let the file grow no more", "PRAGMA max_page_count = 1");
+        conn.fetch(sql).await.unwrap();
+        tx.commit().await.unwrap();
+        let refused = store.put_setting("big", &[7; 1 << 20]).await;
+        assert!(matches!(refused, Err(StoreError::Driver { .. })), "{refused:?}");
+        let name = format!("after {round}");
+        store.put_setting(&name, b"two").await.unwrap();
+        assert_eq!(store.setting(&name).await.unwrap().unwrap(), b"two");
+    }
+    assert_eq!(store.setting("before").await.unwrap().unwrap(), b"one");
+    assert_eq!(store.setting("big").await.unwrap(), None);
+}
+
 /// Asks a future once whether it is done.
 async fn is_ready<T>(future: &mut Pin<Box<impl Future<Output = T>>>) -> bool {
     poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_ready())).await
