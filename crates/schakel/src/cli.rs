@@ -307,7 +307,7 @@ pub(crate) struct SandboxArgs {
     /// Address with port of the first simulator, the next one takes the next port; port 0 picks free ones
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8470")]
     pub listen: std::net::SocketAddr,
-    /// Address with port of the first control port, the next one takes the next port; by default ten ports behind
+    /// Address with port of the first control port, the next one takes the next port; by default five ports behind
     /// --listen, on this machine only
     #[arg(long, value_name = "ADDR")]
     pub control: Option<std::net::SocketAddr>,

@@ -11,7 +11,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use schakel_sandbox::door::{MachineClock, Seed, Served, serve, serve_until};
 use schakel_sandbox::keep::DataFile;
 use schakel_sandbox::lightspeed::traffic::Mix;
@@ -26,8 +25,9 @@ use crate::output::Output;
 
 /// How often a state that changed is saved.
 const SAVE_EVERY: Duration = Duration::from_secs(2);
-/// How far behind the first API the first control port is, when the command line names none.
-const CONTROL_OFFSET: u16 = 10;
+/// How far behind the first API the first control port is, when the command line names none: by default clear of both
+/// ports of a hub.
+const CONTROL_OFFSET: u16 = 5;
 /// What a shop allows unless told otherwise: more than any plan, so that nobody waits by accident.
 const LIMITS: [u32; 3] = [1_000_000, 10_000_000, 100_000_000];
 const PER_SECOND: u32 = 100_000;
@@ -37,13 +37,10 @@ const APP_SECRET: &str = "f0e1d2c3b4a5968778695a4b3c2d1e0f";
 
 /// Runs the simulators and prints where they are and what lets one in.
 pub(crate) async fn run(args: &SandboxArgs, output: Output) -> anyhow::Result<Exit> {
+    let mut doors = Doors::of(args)?;
     if let (SandboxSystem::All, Some(folder)) = (args.system, &args.data) {
         std::fs::create_dir_all(folder).map_err(|error| cannot_save(folder, error))?;
     }
-    let mut doors = Doors {
-        api: args.listen,
-        control: control_at(args),
-    };
     let (mut shop, mut account) = (None, None);
     if args.system != SandboxSystem::Copernica {
         shop = Some(start_shop(args, &mut doors).await?);
@@ -253,6 +250,31 @@ struct Doors {
 }
 
 impl Doors {
+    /// Takes the first ones from the command line; unless it says otherwise, control ports are on this machine only.
+    ///
+    /// # Errors
+    /// When the ports that are needed do not all exist.
+    fn of(args: &SandboxArgs) -> Result<Self, Failure> {
+        let api = room(args, args.listen, "--listen")?;
+        let control = match (args.control, api.port()) {
+            (Some(control), _) => control,
+            (None, 0) => SocketAddr::from(([127, 0, 0, 1], 0)),
+            (None, port) => {
+                let behind = port.checked_add(CONTROL_OFFSET);
+                SocketAddr::from(([127, 0, 0, 1], behind.ok_or_else(|| no_room(api, "--listen"))?))
+            }
+        };
+        let named = if args.control.is_some() {
+            "--control"
+        } else {
+            "--listen"
+        };
+        Ok(Self {
+            api,
+            control: room(args, control, named)?,
+        })
+    }
+
     /// Opens both ports of a simulator.
     async fn next(&mut self) -> anyhow::Result<(TcpListener, TcpListener)> {
         Ok((
@@ -262,15 +284,24 @@ impl Doors {
     }
 }
 
-/// Gives the address of the first control port: on this machine only, unless the command line says otherwise.
-fn control_at(args: &SandboxArgs) -> SocketAddr {
-    args.control.unwrap_or_else(|| {
-        let port = match args.listen.port() {
-            0 => 0,
-            port => port.saturating_add(CONTROL_OFFSET),
-        };
-        SocketAddr::from(([127, 0, 0, 1], port))
-    })
+/// Gives `first` when every simulator finds a port at it or behind it; port 0 always has room.
+fn room(args: &SandboxArgs, first: SocketAddr, argument: &str) -> Result<SocketAddr, Failure> {
+    let more = u16::from(args.system == SandboxSystem::All);
+    if first.port() == 0 || first.port().checked_add(more).is_some() {
+        return Ok(first);
+    }
+    Err(no_room(first, argument))
+}
+
+fn no_room(first: SocketAddr, argument: &str) -> Failure {
+    let text = format!(
+        "behind {first} there are not enough ports, the last one is {}",
+        u16::MAX
+    );
+    Failure::usage("SCH-0106", text).hint(format!(
+        "`all` takes two ports that follow each other, and control ports are {CONTROL_OFFSET} behind unless `--control \
+         ADDR` says where; choose a lower port with `{argument} ADDR`"
+    ))
 }
 
 /// Opens a socket at `next`, and moves `next` to the port behind it; port 0 stays 0.
@@ -283,11 +314,8 @@ async fn bind(next: &mut SocketAddr, argument: &str) -> anyhow::Result<TcpListen
             ))
     })?;
     if next.port() != 0 {
-        next.set_port(
-            next.port()
-                .checked_add(1)
-                .context("there is no port behind the last one")?,
-        );
+        // What is behind the last port is never opened: there is room for all.
+        next.set_port(next.port().saturating_add(1));
     }
     Ok(listener)
 }
@@ -352,4 +380,29 @@ fn cannot_save(path: &Path, error: std::io::Error) -> Failure {
     )
     .caused_by(error)
     .hint("check the rights of the folder, and that the disk has room")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use crate::config::DEFAULT_FILE;
+
+    #[test]
+    fn a_sandbox_and_a_hub_share_no_port_by_default() {
+        let command = Cli::try_parse_from(["schakel", "sandbox", "all"])
+            .unwrap()
+            .command;
+        let Command::Sandbox(args) = command else {
+            panic!("no sandbox: {command:?}")
+        };
+        let doors = Doors::of(&args).unwrap();
+        let first = [doors.api.port(), doors.control.port()];
+        for port in first.into_iter().flat_map(|port| [port, port + 1]) {
+            assert!(!DEFAULT_FILE.contains(&format!(":{port}\"")), "{port}");
+        }
+        assert!(first[0].abs_diff(first[1]) > 1, "{first:?}");
+    }
 }

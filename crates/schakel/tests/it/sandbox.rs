@@ -237,6 +237,34 @@ fn the_app_of_the_command_line_can_be_installed() {
     assert!(answer.contains(&format!("{page}?language=nl&")), "{answer}");
 }
 
+#[test]
+fn ports_behind_the_last_one_are_refused() {
+    for arguments in [
+        &["all", "--listen", "127.0.0.1:65535"][..],
+        &["lightspeed", "--listen", "127.0.0.1:65531"],
+        &["all", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:65535"],
+    ] {
+        let output = schakel()
+            .args(["--json", "sandbox"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        let said: Value = serde_json::from_slice(&output.stderr).unwrap();
+        let error = &said["error"];
+        assert_eq!(
+            (output.status.code(), &error["code"]),
+            (Some(2), &json!("SCH-0106")),
+            "{said}"
+        );
+        let first = arguments[arguments.len() - 1];
+        assert!(text(error, "message").contains(first), "{said}");
+        assert!(
+            text(error, "hint").contains(arguments[arguments.len() - 2]),
+            "{said}"
+        );
+    }
+}
+
 /// Answers the first request of a connection with 200 and gives what it said.
 fn received(listener: &TcpListener) -> String {
     listener.set_nonblocking(true).unwrap();

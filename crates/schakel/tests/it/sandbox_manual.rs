@@ -9,7 +9,7 @@ use crate::sandbox::Sandbox;
 
 const MANUAL: &str = include_str!("../../../../docs/sandbox.md");
 /// The ports of the manual, in the order in which the simulators say where they are.
-const PORTS: [&str; 4] = ["8470", "8480", "8471", "8481"];
+const PORTS: [&str; 4] = ["8470", "8475", "8471", "8476"];
 /// The last line of what the simulators print.
 const LAST: &str = "Ctrl-C stops them.";
 
