@@ -367,15 +367,32 @@ impl Dispatcher {
 
     /// Waits until nothing is outstanding.
     pub(crate) async fn idle(self: &Arc<Self>) {
-        self.below(1).await;
+        self.below(1, Self::outstanding).await;
     }
 
     /// Waits until fewer deliveries are outstanding than the soft limit.
     pub(crate) async fn room(self: &Arc<Self>) {
-        self.below(self.options.pending_soft_limit.max(1)).await;
+        self.below(self.options.pending_soft_limit.max(1), Self::outstanding)
+            .await;
     }
 
-    async fn below(self: &Arc<Self>, limit: usize) {
+    /// Waits until fewer deliveries than the soft limit are to be sent now; those that wait for another attempt do not
+    /// count.
+    pub(crate) async fn room_to_send(self: &Arc<Self>) {
+        self.below(self.options.pending_soft_limit.max(1), Self::under_way)
+            .await;
+    }
+
+    fn outstanding(&self) -> usize {
+        self.pending.load(Ordering::SeqCst)
+    }
+
+    fn under_way(&self) -> usize {
+        let waiting = locked(&self.queue).waiting.len();
+        self.outstanding().saturating_sub(waiting)
+    }
+
+    async fn below(self: &Arc<Self>, limit: usize, count: fn(&Self) -> usize) {
         self.start();
         if self.receiver.get().is_some() {
             self.deliver_due().await;
@@ -385,7 +402,7 @@ impl Dispatcher {
             let settled = self.settled.notified();
             let mut settled = std::pin::pin!(settled);
             settled.as_mut().enable();
-            if self.pending.load(Ordering::SeqCst) < limit {
+            if count(self) < limit {
                 return;
             }
             settled.await;
@@ -500,6 +517,7 @@ impl Dispatcher {
             .saturating_mul(1 << (job.failed - 1).min(30));
         let wait_ms = doubled.min(self.options.retry_wait_ms_max);
         self.wait(&mut locked(&self.queue), job, Duration::from_millis(wait_ms));
+        self.settled.notify_waiters();
         // A worker may be asleep for longer than this wait, or without any due time.
         self.work.notify_one();
     }

@@ -240,6 +240,12 @@ impl Simulator {
         self.inner.dispatcher.room().await;
     }
 
+    /// Waits until fewer deliveries than the soft limit are to be sent now; those that wait for another attempt do not count:
+    /// a shop goes on selling while its webhooks are refused.
+    pub async fn webhooks_under_way(&self) {
+        self.inner.dispatcher.room_to_send().await;
+    }
+
     /// Returns the time of this handle in whole seconds since 1970 (UTC).
     pub(crate) fn now_s(&self) -> i64 {
         self.inner.clock.now_us().div_euclid(1_000_000) - self.ago_s

@@ -134,7 +134,7 @@ impl Generator {
     /// Performs stories at a steady rate until `stop` turns true or its sender is gone.
     ///
     /// When the deliveries are not taken fast enough the generator waits, and does not catch up on more
-    /// than one second of missed stories.
+    /// than one second of missed stories. It does not wait for those that were refused and are sent again later.
     pub async fn run_rate(&mut self, orders_per_second: u32, mut stop: watch::Receiver<bool>) {
         let per_second = f64::from(orders_per_second.max(1));
         let mut due = 0.0;
@@ -152,7 +152,7 @@ impl Generator {
             before = now;
             while due >= 1.0 && !*stop.borrow() {
                 due -= 1.0;
-                self.simulator.webhooks_room().await;
+                self.simulator.webhooks_under_way().await;
                 self.story();
             }
         }

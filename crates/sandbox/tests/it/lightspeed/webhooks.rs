@@ -1,11 +1,13 @@
 //! §9.4: what is told, how it is signed, and what happens when it is not taken.
 
 use md5::{Digest, Md5};
+use schakel_sandbox::door::Seed;
+use schakel_sandbox::lightspeed::traffic::{Generator, Mix};
 use schakel_sandbox::lightspeed::{
     Buyer, Cart, DeletionBody, Kind, Options, ProductChange, WebhookFaults, WebhookOptions,
 };
-
 use tokio::io::AsyncReadExt;
+use tokio::sync::watch;
 
 use super::receiver::{Received, Receiver};
 use super::{World, open, open_with, person, subscription};
@@ -197,6 +199,28 @@ async fn l078_what_is_not_taken_is_sent_again_until_it_is_given_up() {
     world.shop.webhooks_idle().await;
     let counts = world.shop.webhook_counts();
     assert_eq!((counts.sent, counts.given_up, counts.pending), (14, 1, 0));
+}
+
+/// A shop goes on selling while its webhooks are refused.
+#[tokio::test]
+async fn refused_webhooks_do_not_stop_the_traffic() {
+    let mut options = hasty(10);
+    options.webhooks.pending_soft_limit = 4;
+    (options.webhooks.retry_wait_ms, options.webhooks.retry_wait_ms_max) = (3_600_000, 3_600_000);
+    let world = open_with(options);
+    let receiver = Receiver::open().await;
+    world.hook("orders", "*", &receiver.address).await;
+    receiver.statuses.lock().unwrap().extend([404; 1_000]);
+    let (stop, stopped) = watch::channel(false);
+    let mut traffic = Generator::new(&world.shop, Seed::new(6), Mix::default());
+    let enough = async {
+        while world.shop.counts().orders_placed < 30 {
+            tokio::task::yield_now().await;
+        }
+        stop.send(true).unwrap();
+    };
+    tokio::join!(traffic.run_rate(1_000, stopped), enough);
+    assert!(world.shop.webhook_counts().pending > 4);
 }
 
 #[tokio::test]
