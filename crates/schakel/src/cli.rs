@@ -168,7 +168,7 @@ pub(crate) struct SetupArgs {
     /// Replace the secret path of this shop's webhooks; the old one stays open for a day after its webhooks are moved
     #[arg(long, value_name = "CONNECTION")]
     pub rotate_hook: Option<String>,
-    /// Remove the webhooks of this shop that go to secret paths of this hub which it does not open: those of a hub key before
+    /// Remove the webhooks of this shop that go to secret paths of this hub which it does not open: those of a hub key before or of an address before
     #[arg(long, value_name = "CONNECTION")]
     pub remove_old_hooks: Option<String>,
     /// Go on above the RelationIDs that stand in this account, although this database did not give them. The profiles that

@@ -35,8 +35,10 @@ struct Done {
     webhooks: Option<Registration>,
     /// Webhooks to a path that was replaced, which were removed.
     moved: usize,
-    /// Webhooks to paths of this hub that its key does not open.
+    /// Webhooks to paths of this hub that its key does not open, or to a path of its key at another address.
     left_over: usize,
+    /// Those other addresses: a `hub.hooks_address` before.
+    left_over_at: BTreeSet<String>,
     /// Of these, those that were removed.
     left_over_removed: usize,
     failure: Option<serde_json::Value>,
@@ -78,13 +80,8 @@ pub(crate) async fn run(config: &Config, args: &SetupArgs, output: Output) -> an
         note(&store, &cx, name, &end).await?;
         all.push(ended(done, end, &mut exit, output));
     }
-    let open = open_addresses(
-        config,
-        &store,
-        &key,
-        sources.iter().map(|(name, _)| name.as_str()),
-    )
-    .await?;
+    let names = sources.iter().map(|(name, _)| name.as_str());
+    let ways = Ways::read(config, &store, &key, names).await?;
     for (name, source) in &sources {
         let mut done = Done {
             connection: name.clone(),
@@ -97,7 +94,7 @@ pub(crate) async fn run(config: &Config, args: &SetupArgs, output: Output) -> an
             is_polled: is_polled(config, name),
             key: &key,
             store: &store,
-            open: &open,
+            ways: &ways,
             is_tidied: args.remove_old_hooks.as_deref() == Some(name),
         };
         let way = WayIn::to(config, name, Some(&store), &cx).await?;
@@ -115,20 +112,40 @@ fn public(config: &Config) -> &str {
     config.hub.hooks_address.trim_end_matches('/')
 }
 
-/// Gives every address that leads into this hub.
-async fn open_addresses(
-    config: &Config,
-    store: &Store,
-    key: &HubKey,
-    sources: impl Iterator<Item = &str>,
-) -> anyhow::Result<BTreeSet<String>> {
-    let mut open = BTreeSet::new();
-    for name in sources {
-        let generations = Generations::read(store, name).await?;
-        let paths = generations.open_paths(key, name);
-        open.extend(paths.map(|path| format!("{}{path}", public(config))));
+/// The ways into this hub, and what is known by its secrets.
+#[derive(Default)]
+struct Ways {
+    /// Every address that leads into it.
+    open: BTreeSet<String>,
+    /// Every path that its key ever opened or will open next.
+    secrets: BTreeSet<String>,
+}
+
+impl Ways {
+    async fn read(
+        config: &Config,
+        store: &Store,
+        key: &HubKey,
+        sources: impl Iterator<Item = &str>,
+    ) -> anyhow::Result<Self> {
+        let mut ways = Self::default();
+        for name in sources {
+            let generations = Generations::read(store, name).await?;
+            let open = generations.open_paths(key, name);
+            ways.open
+                .extend(open.map(|path| format!("{}{path}", public(config))));
+            let ever = 0..=generations.current + 1;
+            ways.secrets
+                .extend(ever.map(|generation| hook_paths::path(key, name, generation)));
+        }
+        Ok(ways)
     }
-    Ok(open)
+
+    /// Gives what stands before a path of our key in `address`; `None` when it has none, and so is not ours.
+    fn host_of<'a>(&self, address: &'a str) -> Option<&'a str> {
+        let mut hosts = self.secrets.iter().filter_map(|path| address.split_once(path));
+        hosts.next().map(|(host, _)| host)
+    }
 }
 
 /// Tells whether the shop `name` is asked instead of telling.
@@ -185,9 +202,8 @@ struct Shop<'a> {
     is_polled: bool,
     key: &'a HubKey,
     store: &'a Store,
-    /// Every address that leads into this hub.
-    open: &'a BTreeSet<String>,
-    /// What was left over from a hub key before is removed.
+    ways: &'a Ways,
+    /// What was left over from a hub key or an address before is removed.
     is_tidied: bool,
 }
 
@@ -200,10 +216,18 @@ impl Shop<'_> {
         )
     }
 
-    /// Whether `address` is one of this hub's that leads nowhere: its path was cut from another key.
+    /// Whether `address` is one of this hub's that does not lead into it any more: its path was cut from another key, or its
+    /// path is ours, which nobody else knows, at an address that we had before.
     fn is_left_over(&self, address: &str) -> bool {
         let rest = address.strip_prefix(self.public);
-        rest.is_some_and(|path| path.starts_with(hooks::PATH)) && !self.open.contains(address)
+        let is_below = rest.is_some_and(|path| path.starts_with(hooks::PATH));
+        (is_below || self.ways.host_of(address).is_some()) && !self.ways.open.contains(address)
+    }
+
+    /// Gives the address that we had before to which `address` goes, if it does.
+    fn former<'b>(&self, address: &'b str) -> Option<&'b str> {
+        let host = self.ways.host_of(address)?;
+        (host != self.public).then_some(host)
     }
 }
 
@@ -345,19 +369,31 @@ fn say_webhooks(shop: &Shop<'_>, webhooks: &Registration, done: &Done, output: O
     }
     if done.left_over_removed > 0 {
         output.line(format!(
-            "  left over: {} webhooks to paths that this hub does not open were removed",
+            "  left over: {} webhooks to addresses that do not lead into this hub any more were removed",
             done.left_over_removed
         ));
     } else if done.left_over > 0 {
-        output.line(format!(
-            "  left over: {} webhooks go to paths below {}{} that this hub does not open, so each is refused. They are of a hub key before, or of another hub behind that address; `schakel setup --remove-old-hooks {}` removes them",
-            done.left_over, shop.public, hooks::PATH, shop.name
-        ));
+        let remove = format!(
+            "`schakel setup --remove-old-hooks {}` removes what is left over",
+            shop.name
+        );
+        let elsewhere = Vec::from_iter(done.left_over_at.iter().map(String::as_str)).join(", ");
+        output.line(if elsewhere.is_empty() {
+            format!(
+                "  left over: {} webhooks go to paths below {}{} that this hub does not open, so each is refused. They are of a hub key before, or of another hub behind that address; {remove}",
+                done.left_over, shop.public, hooks::PATH
+            )
+        } else {
+            format!(
+                "  left over: {} webhooks do not lead into this hub any more. Some go to a secret path of this hub at {elsewhere}, an address that it had before: whoever is there now is told of every order; {remove}",
+                done.left_over
+            )
+        });
     }
 }
 
-/// Registers the webhooks to the current path and removes those to paths that were replaced; those to paths that no key of
-/// ours opens are counted, and removed where that was asked for.
+/// Registers the webhooks to the current path and removes those to paths that were replaced; what is left over
+/// is counted, and removed where that was asked for.
 async fn move_webhooks(
     shop: &Shop<'_>,
     cx: &Cx,
@@ -380,6 +416,8 @@ async fn move_webhooks(
         .cloned()
         .collect();
     done.left_over = left_over.len();
+    let former = left_over.iter().filter_map(|address| shop.former(address));
+    done.left_over_at = former.map(str::to_owned).collect();
     webhooks.foreign = webhooks.foreign.saturating_sub(left_over.len());
     if shop.is_tidied {
         for address in left_over.into_iter().collect::<BTreeSet<_>>() {

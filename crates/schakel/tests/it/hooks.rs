@@ -205,6 +205,58 @@ async fn webhooks_of_a_lost_key_are_named_and_removed_on_request() {
     });
 }
 
+/// A hub that moved to another address leaves webhooks at the one before, where they go on telling of every order: they are
+/// known by the secret path, which nobody else has, and removed on request.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn webhooks_at_an_address_before_are_named_and_removed_on_request() {
+    let outside = Outside::start(34, "").await;
+    block_in_place(|| {
+        outside.run(&["setup"]);
+        let before = addresses(&outside).remove(0);
+        let (_, path) = before.split_once("/hooks/").unwrap();
+        register(&outside, "https://elsewhere.example.org/hooks/1");
+        register(&outside, &format!("https://older.example.org/under/hooks/{path}"));
+        let moved = "hub.hooks_address=https://newer.example.org/";
+        let shop = |rest: &[&str]| {
+            let (done, exit) = outside.ask(&[&["--set", moved, "setup"], rest].concat());
+            assert_eq!(exit, 0, "{done}");
+            let said = done.to_string();
+            assert!(!said.contains(path) && !said.contains("elsewhere"), "{said}");
+            done["connections"][1].clone()
+        };
+        let counts = |done: &serde_json::Value| {
+            let counted = [
+                &done["left_over"],
+                &done["left_over_removed"],
+                &done["webhooks"]["foreign"],
+            ];
+            counted.map(|count| count.as_u64().unwrap())
+        };
+        let found = shop(&[]);
+        assert_eq!(counts(&found), [9, 0, 1]);
+        let (host, _) = before.split_once("/hooks/").unwrap();
+        assert_eq!(
+            found["left_over_at"],
+            serde_json::json!([host, "https://older.example.org/under"])
+        );
+        let said = String::from_utf8(outside.run(&["--set", moved, "setup"]).stdout).unwrap();
+        assert!(
+            said.contains(host) && said.contains("setup --remove-old-hooks shop"),
+            "{said}"
+        );
+        assert_eq!(addresses(&outside).len(), 4, "nothing is removed unasked");
+        assert_eq!(counts(&shop(&["--remove-old-hooks", "shop"])), [9, 9, 1]);
+        assert_eq!(counts(&shop(&[])), [0, 0, 1]);
+        assert_eq!(
+            addresses(&outside),
+            [
+                "https://elsewhere.example.org/hooks/1".to_owned(),
+                format!("https://newer.example.org/hooks/{path}")
+            ]
+        );
+    });
+}
+
 /// Registers a webhook of another program.
 fn register(outside: &Outside, address: &str) {
     let webhook = serde_json::json!({ "webhook": { "isActive": true, "itemGroup": "orders", "itemAction": "*",
