@@ -3,6 +3,14 @@
 /// Largest webhook body, in bytes (reliability.md §11.2).
 pub const WEBHOOK_BODY_BYTES: usize = 1024 * 1024;
 
+/// Most bytes that the webhook bodies which are held at once take beyond [`WEBHOOK_BODY_FREE_BYTES`] of each, 32 MiB: a
+/// thousand connections with the largest body would take thirty times as much (reliability.md §11.2).
+pub const WEBHOOK_BODIES_BYTES: usize = 32 * 1024 * 1024;
+
+/// First bytes of a webhook body that find room whatever else is held: most webhooks are smaller, and those of a thousand
+/// connections take 16 MiB.
+pub const WEBHOOK_BODY_FREE_BYTES: usize = 16 * 1024;
+
 /// Deepest nesting of a JSON body (reliability.md §11.1).
 pub const JSON_DEPTH: usize = 32;
 

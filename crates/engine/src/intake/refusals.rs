@@ -19,11 +19,19 @@ pub enum Unread {
     Slow,
     /// It broke off.
     Broken,
+    /// So much was held of others that it found no room ([`schakel_core::limits::WEBHOOK_BODIES_BYTES`]).
+    Crowded,
 }
 
 impl Unread {
     /// Every reason.
-    pub const ALL: [Self; 4] = [Self::TooLarge, Self::Packed, Self::Slow, Self::Broken];
+    pub const ALL: [Self; 5] = [
+        Self::TooLarge,
+        Self::Packed,
+        Self::Slow,
+        Self::Broken,
+        Self::Crowded,
+    ];
 
     /// The word in totals and logs.
     #[must_use]
@@ -33,6 +41,7 @@ impl Unread {
             Self::Packed => "packed",
             Self::Slow => "slow",
             Self::Broken => "broken",
+            Self::Crowded => "crowded",
         }
     }
 }

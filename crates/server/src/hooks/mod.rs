@@ -5,6 +5,7 @@
 //! for too long hears 429 instead, and his connection is closed. A 200 goes out after the event is durable, see
 //! `schakel_engine::intake`.
 
+mod bodies;
 pub(crate) mod guard;
 mod paths;
 
@@ -21,7 +22,7 @@ use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use schakel_core::limits;
 use schakel_core::time::Clock;
@@ -29,6 +30,7 @@ use schakel_engine::intake::{Entrance, NotAccepted, Unread};
 use tokio::time::Instant;
 
 use crate::serve::Peer;
+use bodies::{Bodies, Crowded, Room};
 use guard::Guard;
 pub use paths::{HookPath, HookPaths};
 
@@ -54,6 +56,7 @@ struct Door {
     entrance: Entrance,
     paths: HookPaths,
     guard: Guard,
+    bodies: Bodies,
     clock: Arc<dyn Clock>,
 }
 
@@ -61,10 +64,16 @@ struct Door {
 ///
 /// `clock` says when the head of a request was read, which counts as the moment of receipt.
 pub fn router(entrance: Entrance, paths: HookPaths, clock: Arc<dyn Clock>) -> Router {
+    let bodies = Bodies::new(limits::WEBHOOK_BODIES_BYTES);
+    router_with(bodies, entrance, paths, clock)
+}
+
+fn router_with(bodies: Bodies, entrance: Entrance, paths: HookPaths, clock: Arc<dyn Clock>) -> Router {
     let door = Arc::new(Door {
         entrance,
         paths,
         guard: Guard::new(),
+        bodies,
         clock,
     });
     Router::new().fallback(receive).with_state(door)
@@ -98,11 +107,12 @@ async fn receive(State(door): State<Arc<Door>>, request: Request) -> Response {
         tracing::debug!("a webhook came to an address that leads nowhere");
         return door.refuse(peer);
     };
-    let body = match read(&head.headers, body).await {
+    // The room is held until the answer: what waits to be stored takes memory too.
+    let (body, _room) = match read(&door.bodies, &head.headers, body).await {
         Ok(body) => body,
         Err(why) => {
             door.entrance.unread(connection, why);
-            return status_of(why).into_response();
+            return not_read(why);
         }
     };
     let headers = named(&head.headers);
@@ -117,24 +127,29 @@ async fn receive(State(door): State<Arc<Door>>, request: Request) -> Response {
             door.refuse(peer)
         }
         Err(NotAccepted::Unknown) => door.refuse(peer),
-        Err(NotAccepted::Busy) => {
-            (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, RETRY_AFTER_S)]).into_response()
-        }
+        Err(NotAccepted::Busy) => come_again(),
     }
 }
 
 /// Gives the answer to a body that is not read.
-const fn status_of(why: Unread) -> StatusCode {
-    match why {
+fn not_read(why: Unread) -> Response {
+    let status = match why {
         Unread::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Unread::Packed => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Unread::Slow => StatusCode::REQUEST_TIMEOUT,
         Unread::Broken => StatusCode::BAD_REQUEST,
-    }
+        Unread::Crowded => return come_again(),
+    };
+    status.into_response()
+}
+
+/// Asks a sender to send again.
+fn come_again() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, RETRY_AFTER_S)]).into_response()
 }
 
 /// Reads a body within the limits, or says why not.
-async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Unread> {
+async fn read(bodies: &Bodies, headers: &HeaderMap, body: Body) -> Result<(Bytes, Room), Unread> {
     let encodings = headers.get_all(CONTENT_ENCODING).iter();
     if encodings
         .into_iter()
@@ -148,22 +163,22 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Unread> {
     if told.is_some_and(|bytes| bytes > limits::WEBHOOK_BODY_BYTES as u64) {
         return Err(Unread::TooLarge);
     }
-    whole(body).await
+    whole(bodies, body).await
 }
 
-/// Reads a body to its end; one that is too large, takes too long or trickles is given up.
-async fn whole(body: Body) -> Result<Bytes, Unread> {
+/// Reads a body to its end; one that is too large, takes too long, trickles or finds no room is given up.
+async fn whole(bodies: &Bodies, body: Body) -> Result<(Bytes, Room), Unread> {
     let mut body = Limited::new(body, limits::WEBHOOK_BODY_BYTES);
     let started = Instant::now();
-    let mut read = BytesMut::new();
+    let mut read = bodies.begin();
     loop {
         let earned = Duration::from_secs(read.len() as u64) / BODY_RATE;
         let end = started + BODY_TIMEOUT.min(BODY_PATIENCE + earned);
         match tokio::time::timeout_at(end, body.frame()).await {
-            Ok(None) => return Ok(read.freeze()),
+            Ok(None) => return Ok(read.end()),
             Ok(Some(Ok(frame))) => {
                 if let Ok(data) = frame.into_data() {
-                    read.extend_from_slice(&data);
+                    read.add(&data).map_err(|Crowded| Unread::Crowded)?;
                 }
             }
             Ok(Some(Err(error))) if error.is::<LengthLimitError>() => {

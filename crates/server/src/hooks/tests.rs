@@ -18,10 +18,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::bodies::Bodies;
 use super::guard::BURST;
-use super::router;
+use super::{router, router_with};
 use crate::serve::{Peer, serve};
-use crate::testing::{PATH, ask, hub, paths, webhook};
+use crate::testing::{PATH, SHOP, ask, hub, paths, signature, webhook};
 
 const BODY: &str =
     r#"{"customer":{"id":7,"updatedAt":"2026-06-02T10:24:43+02:00","email":"jan@example.org"}}"#;
@@ -35,11 +36,15 @@ struct Open {
 }
 
 async fn open() -> Open {
+    open_with(Bodies::new(limits::WEBHOOK_BODIES_BYTES)).await
+}
+
+async fn open_with(bodies: Bodies) -> Open {
     let (hub, folder) = hub("shop").await;
     let (entrance, writer) = intake::open(&hub);
     let mut tasks = JoinSet::new();
     tasks.spawn(writer.run());
-    let router = router(entrance, paths(), hub.clock.clone());
+    let router = router_with(bodies, entrance, paths(), hub.clock.clone());
     Open {
         router,
         hub,
@@ -209,11 +214,13 @@ fn dripping(bytes: usize) -> Body {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_trickles_is_given_up_long_before_the_longest_time() {
+    let bodies = Bodies::new(limits::WEBHOOK_BODIES_BYTES);
+    let given_up = async |body| super::whole(&bodies, body).await.err();
     let started = Instant::now();
-    assert_eq!(super::whole(dripping(10)).await, Err(super::Unread::Slow));
+    assert_eq!(given_up(dripping(10)).await, Some(super::Unread::Slow));
     let trickled = started.elapsed();
     let started = Instant::now();
-    assert_eq!(super::whole(dripping(8 * 1024)).await, Err(super::Unread::Slow));
+    assert_eq!(given_up(dripping(8 * 1024)).await, Some(super::Unread::Slow));
     assert_eq!(
         (trickled.as_secs(), started.elapsed().as_secs()),
         (3, 15),
@@ -314,7 +321,10 @@ async fn refusals_cost_no_commit_of_their_own() {
 
 /// A served entrance, and a client connected to it. The clock stands still and jumps when everybody waits.
 async fn connected() -> (Open, TcpStream, watch::Sender<bool>, JoinSet<()>) {
-    let open = open().await;
+    connected_to(open().await).await
+}
+
+async fn connected_to(open: Open) -> (Open, TcpStream, watch::Sender<bool>, JoinSet<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = watch::channel(false);
@@ -373,6 +383,80 @@ async fn a_stranger_is_answered_before_his_body_is_read() {
         .await
         .unwrap();
     assert!(rest(client).await.starts_with("HTTP/1.1 401"));
+}
+
+/// The head of a signed webhook whose body is `body`, told by its length or not.
+fn head_of(body: &str, is_told: bool) -> String {
+    let length = if is_told {
+        format!("Content-Length: {}", body.len())
+    } else {
+        "Transfer-Encoding: chunked".to_owned()
+    };
+    format!(
+        "POST {PATH} HTTP/1.1\r\nHost: hub\r\nConnection: close\r\nX-Shop-Id: {SHOP}\r\nX-Cluster-Id: eu1\r\n\
+         X-Event: customers/updated\r\nX-Customer-Id: 7\r\nX-Signature: {}\r\n{length}\r\n\r\n",
+        signature(body.as_bytes())
+    )
+}
+
+#[tokio::test]
+async fn bodies_that_are_held_take_no_more_than_their_room_and_ordinary_webhooks_get_in_all_the_same() {
+    const ROOM: usize = 1024 * 1024;
+    let bodies = Bodies::new(ROOM);
+    let (open, first, _stop, _server) = connected_to(open_with(bodies.clone()).await).await;
+    let at = first.peer_addr().unwrap();
+    let held = format!("{BODY}{}", " ".repeat(500 * 1024));
+    // Two that stop before their end: each has its half of the room.
+    let mut slow = vec![first, TcpStream::connect(at).await.unwrap()];
+    let until_left = async |most: usize| {
+        while bodies.free() > most {
+            tokio::task::yield_now().await;
+        }
+    };
+    for (client, most) in slow.iter_mut().zip([ROOM / 2 + 16 * 1024, 32 * 1024]) {
+        client.write_all(head_of(&held, true).as_bytes()).await.unwrap();
+        client.write_all(&held.as_bytes()[..400 * 1024]).await.unwrap();
+        until_left(most).await;
+    }
+    let large = format!("{BODY}{}", " ".repeat(100 * 1024));
+    let ask = async |body: &str, is_told: bool| {
+        let mut client = TcpStream::connect(at).await.unwrap();
+        let sent = if is_told {
+            body.to_owned()
+        } else {
+            format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len())
+        };
+        client.write_all(head_of(body, is_told).as_bytes()).await.unwrap();
+        // Who is answered before the end of the body may find the connection closed.
+        let _ = client.write_all(sent.as_bytes()).await;
+        rest(client).await
+    };
+    for is_told in [true, false] {
+        let answer = ask(&large, is_told).await;
+        assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+        assert!(answer.contains("retry-after: 5"), "{answer}");
+        assert!(
+            ask(BODY, is_told).await.starts_with("HTTP/1.1 200"),
+            "an ordinary one"
+        );
+    }
+    // One comes to its end, and leaves its room to others.
+    let mut client = slow.remove(0);
+    client.write_all(&held.as_bytes()[400 * 1024..]).await.unwrap();
+    assert!(rest(client).await.starts_with("HTTP/1.1 200"));
+    assert!(ask(&large, true).await.starts_with("HTTP/1.1 200"));
+    // The other never does, and has its room no longer than bodies may take.
+    tokio::time::pause();
+    assert!(rest(slow.remove(0)).await.starts_with("HTTP/1.1 408"));
+    tokio::time::resume();
+    assert_eq!(bodies.free(), ROOM);
+    drop((_stop, _server));
+    let counts = open.last_counts().await;
+    assert_eq!(
+        (counts.received, counts.rejected),
+        (4, 3),
+        "none goes without a count"
+    );
 }
 
 #[tokio::test]
