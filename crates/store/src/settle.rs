@@ -386,7 +386,8 @@ async fn release_children(
 }
 
 /// Makes the profiles of these objects unconfirmed, since they were removed in the sink; returns them. Parents before
-/// children: everything under them waits until they are confirmed again.
+/// children: everything under them waits until they are confirmed again. Their ids are dead, and another profile may
+/// hold the number by now (somebody imported it again): uncertain, so that the sink looks the number up.
 async fn lose_roots(
     conn: &mut Conn<'_>,
     tenant: TenantId,
@@ -411,7 +412,8 @@ async fn lose_roots(
         let sql = conn
             .sql(
                 "make lost profiles unconfirmed",
-                "UPDATE delivery SET confirmed_version = 0, confirmed_digest = NULL, due_at = CASE WHEN state = 'clean' THEN ",
+                "UPDATE delivery SET confirmed_version = 0, confirmed_digest = NULL, remote_id = NULL, is_uncertain = TRUE,
+                 due_at = CASE WHEN state = 'clean' THEN ",
             )
             .bind(now)
             .push(

@@ -81,16 +81,24 @@ impl Copernica {
         });
         let response = self.send(cx, &call).await?;
         let written = outcome::put(self.settings.api_version, &response)?;
+        let now = cx.clock.now();
         let (id, twins) = match (written, probed.first(), work.remote_id) {
-            (Written::Created(Some(id)), ..) => (id, 0),
-            (Written::Changed, Some(row), _) => (row.id, probed.len() - 1),
-            (Written::Changed, None, Some(id)) => (id, 0),
-            (Written::Created(None) | Written::Changed, ..) => {
-                self.learn_profile(cx, known, work, written).await?
+            // The one remembered or one that was imported in its place: the answer does not say, a new child does.
+            (Written::Changed, None, Some(id)) => {
+                self.alive.doubt(id, now);
+                (id, 0)
+            }
+            (written, row, _) => {
+                let (id, twins) = match (written, row) {
+                    (Written::Created(Some(id)), _) => (id, 0),
+                    (Written::Changed, Some(row)) => (row.id, probed.len() - 1),
+                    _ => self.learn_profile(cx, known, work, written).await?,
+                };
+                // The filter matches the living only.
+                self.alive.saw(id, now);
+                (id, twins)
             }
         };
-        // The filter matches the living only.
-        self.alive.saw(id, cx.clock.now());
         let is_other = work.remote_id.is_some_and(|old| old != id);
         Ok(Receipt {
             remote_id: Some(id),
@@ -159,6 +167,10 @@ impl Copernica {
             .map(|row| row.id);
         let is_orphaned = match written {
             Written::Created(_) => self.is_removed(cx, work, parent).await?,
+            // A lost attempt may have made it under a profile that was removed before.
+            Written::Changed if work.certainty == Certainty::Uncertain => {
+                self.is_removed(cx, work, parent).await?
+            }
             // What was there lives, so its profile does: a profile takes its subprofiles along.
             Written::Changed => false,
         };

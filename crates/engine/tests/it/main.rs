@@ -19,6 +19,7 @@ mod explained;
 mod faults;
 mod fetching;
 mod health;
+mod imported;
 mod other_shop;
 mod past;
 mod payloads;

@@ -143,6 +143,10 @@ async fn what_was_written_under_a_removed_profile_waits_for_it(store: Store) {
     assert_eq!((second.state, second.confirmed_version), (Parent, 0));
     let claimed = take(&store, 21, 9).await;
     assert_eq!(claimed.len(), 1, "parents before children");
+    assert!(
+        claimed[0].remote_id.is_none() && claimed[0].is_uncertain,
+        "its id is dead; who holds the number now is looked up"
+    );
     let anew = Outcome::Confirmed {
         remote_id: Some(555),
         remote_parent: None,

@@ -39,3 +39,16 @@ async fn what_lands_under_a_removed_profile_is_noticed_and_comes_back_under_the_
         .for_each_subprofile("Orders", |row| parents.push(row.profile.unwrap()));
     assert_eq!(parents, [new.unsigned_abs(); 3], "what nobody saw is gone");
 }
+
+#[tokio::test]
+async fn a_repeat_under_a_removed_profile_is_no_proof_that_it_lives() {
+    let world = World::usual().await;
+    let old = world.id_of(&person(5, "Jan")).await;
+    world.account.remove_profile(old.unsigned_abs());
+    let later = sink_at(&world.base_url, ApiVersion::V4);
+    later.connect(&world.cx).await.unwrap();
+    let order = order(44, "new", old);
+    assert!(later.deliver(&world.cx, &order).await.unwrap().is_orphaned);
+    let repeat = later.deliver(&world.cx, &uncertain(order)).await.unwrap();
+    assert!(repeat.is_orphaned && !repeat.is_created);
+}
