@@ -315,6 +315,16 @@ impl Walk {
         self.state != WalkState::Stopped && self.read.cover(span)
     }
 
+    /// Gives how many of its things are known: those read, and all that the source counted once it is done, since what was
+    /// not read then had come by webhook.
+    #[must_use]
+    pub fn known(&self) -> i64 {
+        match self.state {
+            WalkState::Done => self.seen.max(self.expected.unwrap_or(0)),
+            _ => self.seen,
+        }
+    }
+
     /// Tells whether it goes on by itself.
     #[must_use]
     pub const fn is_open(&self) -> bool {

@@ -59,7 +59,7 @@ pub struct PartProgress {
     pub state: &'static str,
     /// What it does next.
     pub phase: &'static str,
-    /// Things read.
+    /// Things known ([`Walk::known`]).
     pub seen: i64,
     /// Things that the source counted; `None` before it was asked.
     pub expected: Option<i64>,
@@ -127,7 +127,7 @@ impl PartProgress {
             part: walk.part.as_str(),
             state: walk.state.as_str(),
             phase: walk.phase.as_str(),
-            seen: walk.seen,
+            seen: walk.known(),
             expected: walk.expected,
             stored: walk.stored,
             doubted: walk.doubted,
@@ -341,7 +341,7 @@ pub async fn findings(
 pub struct WalkLine {
     /// The source's name.
     pub connection: String,
-    /// Things of the history that were read; `None` when it never began.
+    /// Things of the history that are known ([`Walk::known`]); `None` when it never began.
     pub history_seen: Option<i64>,
     /// Things that it counted so far.
     pub history_expected: i64,
@@ -427,7 +427,7 @@ fn walk_line(
     let is_unexplained = |line: &&FindingLine| ["missed", "unexplained"].contains(&line.why.as_str());
     WalkLine {
         connection,
-        history_seen: history().next().map(|_| history().map(|walk| walk.seen).sum()),
+        history_seen: history().next().map(|_| history().map(|walk| walk.known()).sum()),
         history_expected: history().filter_map(|walk| walk.expected).sum(),
         history_states: states,
         swept_at,
@@ -528,7 +528,7 @@ mod tests {
         };
         let mut sweep = walk(Job::Sweep, Part::Orders, WalkState::Done);
         sweep.note_end();
-        let orders = walk(Job::Backfill, Part::Orders, WalkState::Running);
+        let orders = walk(Job::Backfill, Part::Orders, WalkState::Done);
         let mut rows = walk(Job::Backfill, Part::OrderRows, WalkState::Stopped);
         rows.note = "why".to_owned();
         let found = |why: &str| FindingLine {
@@ -547,7 +547,7 @@ mod tests {
         let line = walk_line("shop".to_owned(), (&walks, &is_wanted), &lines);
         assert_eq!(
             (line.history_seen, line.history_expected, line.unexplained),
-            (Some(12), 30, 6)
+            (Some(18), 30, 6)
         );
         let stopped = StoppedWalk {
             job: Job::Backfill,
