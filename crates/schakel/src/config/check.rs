@@ -1,6 +1,6 @@
 //! Combinations that can't work, and choices that are unwise.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schakel_core::preset::Preset;
 use schakel_core::time::Zone;
@@ -31,7 +31,9 @@ pub(super) fn combinations(config: &Config) -> Vec<Complaint> {
             ));
         }
     }
+    found.extend(public_address(hub, &config.hub.hooks_address));
     let mut names = BTreeSet::new();
+    let mut shops = BTreeMap::new();
     for (section, connection) in config.sections.connections.iter().zip(&config.connections) {
         if !names.insert(connection.name()) {
             found.push(at(
@@ -40,12 +42,38 @@ pub(super) fn combinations(config: &Config) -> Vec<Complaint> {
                 format!("two connections are called \"{}\"", connection.name()),
             ));
         }
+        if let ConnectionConfig::Lightspeed(shop) = connection
+            && let Some(other) = shops.insert(shop.shop_id, &shop.name)
+        {
+            let text = format!(
+                "connections \"{other}\" and \"{}\" both have `shop_id` = {}: read twice, a shop would stand twice in an account; remove one of them, and let its routes start `from` the other",
+                shop.name, shop.shop_id
+            );
+            found.push(at(section, "shop_id", text));
+        }
         found.extend(of_connection(section, connection));
     }
     for (section, route) in config.sections.routes.iter().zip(&config.routes) {
         found.extend(of_route(config, section, route));
     }
     found
+}
+
+/// Gives what is wrong with the address under which shops reach the hub; empty is none.
+fn public_address(hub: &Section, address: &str) -> Option<Complaint> {
+    let rest = ["https://", "http://"]
+        .into_iter()
+        .find_map(|scheme| address.strip_prefix(scheme));
+    let has_host = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', ':']));
+    // Paths are put behind it, so it has no query.
+    let is_right = has_host && !address.contains(|c: char| c.is_whitespace() || "?#@".contains(c));
+    if address.is_empty() || is_right {
+        return None;
+    }
+    let text = format!(
+        "hub: `hooks_address` must be an address that begins with https:// (http:// on this machine), such as https://hooks.example.org, and is {address}"
+    );
+    Some(at(hub, "hooks_address", text))
 }
 
 fn of_connection(section: &Section, connection: &ConnectionConfig) -> Vec<Complaint> {
@@ -246,6 +274,12 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
                 ));
             }
         }
+    }
+    let public = &config.hub.hooks_address;
+    if is_open_road(public) {
+        found.push(format!(
+            "hub: `hooks_address` {public} is not encrypted; webhooks carry personal data, so a proxy with TLS belongs before the hub"
+        ));
     }
     for connection in &config.connections {
         found.extend(of_one(config, connection));

@@ -118,6 +118,57 @@ fn keys_that_must_be_written_are_asked_for() {
 }
 
 #[test]
+fn the_address_of_webhooks_has_a_scheme_and_a_host() {
+    let with = |address: &str| GOOD.replace("log =", &format!("hooks_address = \"{address}\"\nlog ="));
+    for address in [
+        "hooks.example.org",
+        "ftp://hooks.example.org",
+        "https://",
+        "https:///hooks",
+        "https://:443",
+        "https://hooks example.org",
+        "https://hooks.example.org/?to=hub",
+    ] {
+        let said = complaints(&with(address));
+        let place = "line 3, column 17: hub: `hooks_address` must be";
+        assert!(said.contains(place) && said.contains("SCH-0102"), "{said}");
+        assert!(
+            said.contains("https://hooks.example.org, and is") && said.contains(address),
+            "{said}"
+        );
+    }
+    let warned = |address: &str| {
+        let warnings = read(&with(address), &[], &[]).unwrap().warnings.join("\n");
+        warnings.contains("`hooks_address`")
+    };
+    for address in [
+        "",
+        "https://hooks.example.org",
+        "https://example.org:8443/hub/",
+        "http://127.0.0.1:8480",
+    ] {
+        assert!(!warned(address), "{address}");
+    }
+    assert!(warned("http://hooks.example.org"));
+}
+
+#[test]
+fn a_shop_stands_in_the_configuration_once() {
+    let shop = |name: &str, number: u32| {
+        format!(
+            "[[connection]]\nname = \"{name}\"\nconnector = \"lightspeed\"\nshop_id = {number}\napi_key = \"a\"\napi_secret = \"b\"\n"
+        )
+    };
+    let said = complaints(&format!("{GOOD}\n{}", shop("again", 297_541)));
+    assert!(
+        said.contains("connections \"my-shop\" and \"again\" both have `shop_id` = 297541"),
+        "{said}"
+    );
+    assert!(said.contains("remove one of them"), "{said}");
+    assert!(read(&format!("{GOOD}\n{}", shop("other", 297_542)), &[], &[]).is_ok());
+}
+
+#[test]
 fn combinations_that_hurt_are_refused_with_both_numbers() {
     let said = complaints(&GOOD.replace(
         "database =",
