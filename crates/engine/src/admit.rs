@@ -63,6 +63,26 @@ impl Admission {
     }
 }
 
+/// Gives the setting that says under which name the shop `shop_id` was first admitted. What was read of it hangs on that
+/// name.
+#[must_use]
+pub fn first_name(shop_id: i64) -> String {
+    format!("shop/{shop_id}")
+}
+
+/// Writes down under which name a shop is read, unless that was done before.
+async fn note_name(hub: &Hub, source: &SourceConnection) {
+    let setting = first_name(source.source.shop_id());
+    let noted = hub
+        .store
+        .setting_or_insert(&setting, source.name.as_bytes())
+        .await;
+    if let Err(error) = noted {
+        let connection = source.name.as_str();
+        tracing::warn!(connection, %error, "the name of a shop could not be written down; the next start does");
+    }
+}
+
 /// Asks `source` who it is, unless it said so before; one call for all stages that ask at once, and none while the last
 /// failure is waited out.
 ///
@@ -78,6 +98,7 @@ pub(crate) async fn admit(hub: &Hub, source: &SourceConnection) -> Result<(), Co
         }
         let Err(error) = source.source.connect(&source.cx).await else {
             hub.note_well(source.id).await;
+            note_name(hub, source).await;
             return Ok(());
         };
         let failures = before.map_or(1, |before| before.failures.saturating_add(1));

@@ -5,7 +5,7 @@ use schakel_core::connector::{CheckLine, CheckReport, Cx, Sink, Source};
 use schakel_store::Store;
 use serde::Serialize;
 
-use super::{numbers, open_if_there};
+use super::{numbers, open_if_there, renamed};
 use crate::config::Config;
 use crate::error::{Exit, Failure, Side};
 use crate::output::Output;
@@ -26,6 +26,9 @@ pub(crate) async fn run(config: &Config, output: Output) -> anyhow::Result<Exit>
     let mut exit = Exit::Good;
     let mut found = Vec::new();
     let store = open_if_there(config, output).await?;
+    if let Some(store) = &store {
+        renamed::refuse(config, store).await?;
+    }
     for (name, source) in &sources {
         let way = WayIn::to(config, name, store.as_ref(), &cx).await?;
         let report = source

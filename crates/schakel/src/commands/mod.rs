@@ -14,6 +14,7 @@ mod plan;
 mod preview;
 mod quarantine;
 mod reconcile;
+mod renamed;
 mod sandbox;
 mod serve;
 mod setup;

@@ -8,7 +8,7 @@ use schakel_engine::clock::SystemClock;
 use schakel_store::OpenOptions;
 use serde_json::json;
 
-use super::open;
+use super::{open, renamed};
 use crate::cli::ServeArgs;
 use crate::config::Config;
 use crate::error::Exit;
@@ -28,6 +28,7 @@ pub(crate) async fn run(config: &Config, args: &ServeArgs, output: Output) -> an
     // PostgreSQL takes several processes, so none may think that it is alone.
     let is_alone = store.engine_name() == "SQLite";
     let listeners = Listeners::open(&config.hub.hooks_listen, &config.hub.pages_listen).await?;
+    renamed::refuse(config, &store).await?;
     skew::check(&store, &SystemClock::new()).await?;
     let key = HubKey::open(&store, &config.hub.key, &config.hub.data).await?;
     let wired = wiring::wire(store.clone(), key, Parts::of_config(config)).await?;

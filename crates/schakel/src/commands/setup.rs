@@ -14,7 +14,7 @@ use schakel_store::{OpenOptions, Store};
 use serde::Serialize;
 
 use super::check::{say_line, say_report};
-use super::{numbers, open};
+use super::{numbers, open, renamed};
 use crate::cli::SetupArgs;
 use crate::config::{Config, ConnectionConfig};
 use crate::error::{Exit, Failure, Side};
@@ -56,6 +56,7 @@ pub(crate) async fn run(config: &Config, args: &SetupArgs, output: Output) -> an
         is_account(config, name)?;
     }
     let store = open(config, OpenOptions::default()).await?;
+    renamed::refuse(config, &store).await?;
     let key = HubKey::open(&store, &config.hub.key, &config.hub.data).await?;
     if let Some(name) = &args.rotate_hook {
         let mut generations = Generations::read(&store, name).await?;

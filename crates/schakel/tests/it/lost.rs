@@ -104,6 +104,44 @@ async fn a_lost_database_leaves_the_account_as_it_is_until_somebody_decides() {
     assert_eq!(outside.account.duplicates(DATABASE, &["RelationID"]), 0);
 }
 
+/// Under a new name everything would be read again: nothing is, the name of before is told, and under it all goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renamed_shop_is_refused_before_anything_is_read() {
+    let outside = Outside::start(35, "").await;
+    let renamed = [
+        "--set",
+        "connection.shop.name=winkel",
+        "--set",
+        "route.1.from=winkel",
+    ];
+    let with = |command: &str| outside.ask(&[&renamed[..], &[command]].concat());
+    block_in_place(|| {
+        // Before a shop is read it may be called anything.
+        assert_eq!(with("check").1, 0);
+        let hub = outside.serve();
+        let walk = ["sync", "--wait"];
+        outside.run(&walk);
+        hub.kill();
+        for command in ["check", "setup", "serve"] {
+            let (said, exit) = with(command);
+            let error = &said["error"];
+            assert_eq!((exit, error["code"].as_str()), (2, Some("SCH-0407")), "{said}");
+            assert!(
+                error["message"].as_str().unwrap().contains("\"winkel\""),
+                "{said}"
+            );
+            assert!(
+                error["hint"].as_str().unwrap().contains("\"shop\" again"),
+                "{said}"
+            );
+        }
+        let (status, _) = outside.ask(&["status"]);
+        assert!(!status.to_string().contains("winkel"), "{status}");
+        let (said, exit) = outside.ask(&["check"]);
+        assert_eq!(exit, 0, "{said}");
+    });
+}
+
 /// A new name is a new connection: nothing is delivered, the name of before is told, and under it all is well.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_renamed_account_is_told_the_name_that_it_had() {
