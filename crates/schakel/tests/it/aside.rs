@@ -75,8 +75,10 @@ async fn events_that_were_set_aside_are_listed_shown_and_released() {
             json!({"released": 1})
         );
         assert_eq!(outside.ask(&["status"]).0["inbox"]["waiting"], 1);
-        // Under another name it is another shop, and what waits for the first one is left alone and told.
+        // Another shop stands there now, and what waits for the first one is left alone and told.
         let renamed = [
+            "--set",
+            "connection.shop.shop_id=297542",
             "--set",
             "connection.shop.name=winkel",
             "--set",
