@@ -5,7 +5,8 @@ use serde::Serialize;
 use crate::connector::ConnectorError;
 use crate::problem::Language;
 
-/// Why nothing goes through a connection, or nothing tells of its changes: a closed list, each with a sentence in three languages that follows its name.
+/// Why nothing goes through a connection, or nothing tells of its changes: a closed list, each with a sentence in
+/// three languages that follows its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ailment {

@@ -1,8 +1,8 @@
 //! Walks: reading lists of a source from end to end, and what follows from what they show.
 //!
-//! Four jobs walk: the *backfill* (history, once) with its *look-ups* (what it refers to and lies outside it), the *sweep*
-//! (what changed lately, again and again) and the *reconciliation* (ids and counts, now and then). They share their states, their phases and the rules below. Sources:
-//! reliability.md §9, lightspeed-ecom.md §3.4 and §7.
+//! Four jobs walk: the *backfill* (history, once) with its *look-ups* (what it refers to and lies outside it), the
+//! *sweep* (what changed lately, again and again) and the *reconciliation* (ids and counts, now and then). They share
+//! their states, their phases and the rules below. Sources: reliability.md §9, lightspeed-ecom.md §3.4 and §7.
 
 use serde::{Deserialize, Serialize};
 

@@ -83,9 +83,10 @@ pub enum StoreError {
 impl StoreError {
     /// Tells whether the same transaction may succeed when it is run again from its start.
     ///
-    /// True for conflicts between transactions (PostgreSQL 40001, 40P01, 55P03; SQLite busy and locked), for rows that
-    /// another worker changed first ([`StoreError::WrongRows`]) and for a lost or unavailable connection. A commit whose answer was lost may have happened: what is run again must find
-    /// its own work, as intake does by the repeat's digest and settling by the attempt.
+    /// True for conflicts between transactions (PostgreSQL 40001, 40P01, 55P03; SQLite busy and locked), for rows
+    /// that another worker changed first ([`StoreError::WrongRows`]) and for a lost or unavailable connection. A
+    /// commit whose answer was lost may have happened: what is run again must find its own work, as intake does by
+    /// the repeat's digest and settling by the attempt.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -128,7 +129,8 @@ impl StoreError {
     /// Tells whether the data itself is at fault, so that the same transaction without it may succeed.
     ///
     /// True for contradictions and values that an engine does not take (PostgreSQL classes 22, 23 and 54, such as a
-    /// text too long for an index; SQLite constraint, mismatch and too big); false for a full disk or a lost connection, which harm everything alike.
+    /// text too long for an index; SQLite constraint, mismatch and too big); false for a full disk or a lost
+    /// connection, which harm everything alike.
     #[must_use]
     pub fn is_of_data(&self) -> bool {
         match self {

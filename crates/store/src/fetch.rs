@@ -309,8 +309,8 @@ impl Store {
 
     /// Frees the fetches that owners other than `owner` hold, without waiting for their leases; returns how many.
     ///
-    /// For the start of a process that is the only one ([`Store::lock`]), and for who took the lease of the source: a fetch changes nothing outside, so it may
-    /// be repeated at once.
+    /// For the start of a process that is the only one ([`Store::lock`]), and for who took the lease of the source: a
+    /// fetch changes nothing outside, so it may be repeated at once.
     ///
     /// # Errors
     /// [`StoreError::Driver`].

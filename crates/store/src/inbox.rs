@@ -29,8 +29,8 @@ pub struct IntakeTx(Tx);
 impl IntakeTx {
     /// Stores `events` and commits (T0); when this returns they are durable.
     ///
-    /// A repeat (same [`Event::dedup_key`](schakel_core::event::Event::dedup_key), also within `events`) is only counted. The answers stand in the order of
-    /// `events`.
+    /// A repeat (same [`Event::dedup_key`](schakel_core::event::Event::dedup_key), also within `events`) is only
+    /// counted. The answers stand in the order of `events`.
     ///
     /// # Errors
     /// [`StoreError::Driver`], also when another event has the id of one of them; then none of them is stored.

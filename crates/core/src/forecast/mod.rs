@@ -1,7 +1,7 @@
 //! What reading a source costs in calls, and when a history will have been read: a range, with the window that binds.
 //!
-//! `price` counts calls, `progress` what is left of them, `end` turns them into time. Both are pure; who asks brings the counts, the limits and what
-//! others spend. The rule of the budget itself is [`crate::budget`].
+//! `price` counts calls, `progress` what is left of them, `end` turns them into time. Both are pure; who asks brings
+//! the counts, the limits and what others spend. The rule of the budget itself is [`crate::budget`].
 
 mod end;
 mod price;

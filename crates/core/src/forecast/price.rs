@@ -143,10 +143,10 @@ pub fn tie_calls(wants: Wants, traffic: Traffic) -> f64 {
     }
 }
 
-/// Gives the calls per day of live traffic. A payload brings an order with its rows and its customer, or a product, and
-/// sweeps list products where there are no webhooks; memberships and the rows of carts cost a call for each customer and
-/// cart that changes, and what two payloads of one second say differently is asked for. A hint costs two calls for an order, since its rows have a path of their own, and one for anything
-/// else.
+/// Gives the calls per day of live traffic. A payload brings an order with its rows and its customer, or a product,
+/// and sweeps list products where there are no webhooks; memberships and the rows of carts cost a call for each
+/// customer and cart that changes, and what two payloads of one second say differently is asked for. A hint costs two
+/// calls for an order, since its rows have a path of their own, and one for anything else.
 #[must_use]
 pub fn live_calls(wants: Wants, traffic: Traffic) -> f64 {
     let mut calls = tie_calls(wants, traffic);

@@ -1,7 +1,8 @@
 //! Report: what the tables say, for people. Reads only; the command line and the pages show the same.
 //!
-//! [`status()`] is the hub in numbers, [`explain()`] is one person with the reasons, [`nobodys_carts()`] the carts of nobody, [`preview()`] is what a
-//! delivery would do now, [`quarantine()`] and [`dead()`] are what waits for a person, [`progress()`] is how far a history is,
+//! [`status()`] is the hub in numbers, [`explain()`] is one person with the reasons, [`nobodys_carts()`] the carts of
+//! nobody, [`preview()`] is what a delivery would do now, [`quarantine()`] and [`dead()`] are what waits for a
+//! person, [`progress()`] is how far a history is,
 //! [`price`] what it costs. No SQL here and no words of a language: who shows it says it.
 
 mod aside;

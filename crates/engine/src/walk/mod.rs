@@ -223,9 +223,10 @@ impl Loop {
     }
 }
 
-/// Chooses the walk that goes on: sweeps before reconciliations before look-ups before history, the one that waits least before all. One
-/// list that can't be read keeps no other from being swept; in a history the parts stay one after the other, since an
-/// order before its customer costs a call. A part that was read, and waits for the source to count it again, holds up none.
+/// Chooses the walk that goes on: sweeps before reconciliations before look-ups before history, the one that waits
+/// least before all. One list that can't be read keeps no other from being swept; in a history the parts stay one
+/// after the other, since an order before its customer costs a call. A part that was read, and waits for the source
+/// to count it again, holds up none.
 fn choose(walks: &[Walk], now: Timestamp) -> Option<&Walk> {
     let is_read = |walk: &Walk| matches!(walk.phase, Phase::Verify | Phase::Recount) && walk.failures == 0;
     let history = walks
