@@ -3,65 +3,11 @@
 //! A key of another shop answers everything. What it says would be delivered under the number of the configured shop,
 //! and nobody could tell it apart later.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use schakel_core::connector::ConnectorError;
 use schakel_core::delivery::connect_wait_ms;
-use schakel_core::time::Timestamp;
-use tokio::sync::OnceCell;
 
+use crate::hub::admission::Refused;
 use crate::hub::{Hub, SourceConnection};
-
-/// Whether a source showed that it is the configured one.
-#[derive(Clone, Default)]
-pub struct Admission(Arc<Inner>);
-
-#[derive(Default)]
-struct Inner {
-    /// Filled once it did.
-    shown: OnceCell<()>,
-    refused: Mutex<Option<Refused>>,
-}
-
-/// How it last failed to.
-#[derive(Clone)]
-struct Refused {
-    error: ConnectorError,
-    failures: u32,
-    /// When to ask again.
-    until: Timestamp,
-}
-
-impl Admission {
-    /// Gives the admission of a source that showed it before.
-    #[must_use]
-    pub fn shown() -> Self {
-        let admission = Self::default();
-        // A cell that was just made is empty.
-        let _ = admission.0.shown.set(());
-        admission
-    }
-
-    /// Tells whether the source showed it.
-    pub(crate) fn is_shown(&self) -> bool {
-        self.0.shown.initialized()
-    }
-
-    /// Gives when the source is asked again who it is; `None` once it said so, and before it was asked.
-    pub(crate) fn asks_again_at(&self) -> Option<Timestamp> {
-        let refused = self.refused().filter(|_| !self.is_shown());
-        refused.map(|refused| refused.until)
-    }
-
-    fn refused(&self) -> Option<Refused> {
-        let refused = self.0.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.clone()
-    }
-
-    fn refuse(&self, refused: Refused) {
-        *self.0.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(refused);
-    }
-}
 
 /// Gives the setting that says under which name the shop `shop_id` was first admitted. What was read of it hangs on that
 /// name.
@@ -112,5 +58,5 @@ pub(crate) async fn admit(hub: &Hub, source: &SourceConnection) -> Result<(), Co
         hub.note_ill(source.id, &error, until).await;
         Err(error)
     };
-    admission.0.shown.get_or_try_init(ask).await.copied()
+    admission.show(ask).await
 }

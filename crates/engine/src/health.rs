@@ -7,9 +7,6 @@
 //! What ails the database cannot be written down there, so the log has it: once when it begins, now and then while it
 //! lasts, and once when it is over, however many stages meet it.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use schakel_core::connector::ConnectorError;
 use schakel_core::health::{Ailment, Concern};
 use schakel_core::id::ConnectionId;
@@ -18,89 +15,14 @@ use schakel_store::StoreError;
 use schakel_store::rows::HealthRow;
 
 use crate::hub::Hub;
+use crate::hub::health::Known;
 
 /// How long a connection is known to be well before the store is asked again, in microseconds: another process that was
 /// killed may have left a row.
 const LOOK_US: i64 = 60_000_000;
 
-/// How often the log is told of a database that stays away, in microseconds.
-const AWAY_US: i64 = 5 * 60_000_000;
-
-/// How often the log is told that a stage goes on failing because of the store, in microseconds.
-const FAILING_US: i64 = 60_000_000;
-
 /// Longest text of a detail, in characters.
 const DETAIL_CHARS: usize = 300;
-
-/// What this process last wrote down of its connections.
-#[derive(Debug, Default)]
-pub struct Health {
-    known: Mutex<BTreeMap<(ConnectionId, Concern), Known>>,
-    failing: Mutex<Failing>,
-}
-
-/// How the store failed, and when the log was told last, by the monotonic clock.
-#[derive(Debug, Default)]
-struct Failing {
-    away: Option<Away>,
-    stages: BTreeMap<&'static str, Told>,
-}
-
-/// A database that is away.
-#[derive(Debug, Clone, Copy)]
-struct Away {
-    since_us: i64,
-    told_us: i64,
-}
-
-/// What the log was told of a stage.
-#[derive(Debug)]
-struct Told {
-    text: String,
-    at_us: i64,
-}
-
-impl Failing {
-    /// Whether the log is told now that the database is away.
-    fn is_away_told(&mut self, now_us: i64) -> bool {
-        let away = self.away.get_or_insert(Away {
-            since_us: now_us,
-            told_us: now_us - AWAY_US,
-        });
-        let is_due = now_us - away.told_us >= AWAY_US;
-        if is_due {
-            away.told_us = now_us;
-        }
-        is_due
-    }
-
-    /// Whether the log is told now that `stage` failed with `text`.
-    fn is_stage_told(&mut self, stage: &'static str, text: String, now_us: i64) -> bool {
-        let told = self.stages.get(stage);
-        if told.is_some_and(|told| told.text == text && now_us - told.at_us < FAILING_US) {
-            return false;
-        }
-        self.stages.insert(stage, Told { text, at_us: now_us });
-        true
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Known {
-    Ill(Ailment),
-    /// Nothing ails it, as the store said at that moment of the monotonic clock.
-    Well(i64),
-}
-
-impl Health {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<(ConnectionId, Concern), Known>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn failing(&self) -> MutexGuard<'_, Failing> {
-        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 impl Hub {
     /// Tells the log that `stage` failed because the store did; what was told a moment ago is a detail.
@@ -225,31 +147,5 @@ impl Hub {
         let source = self.sources.get(&connection).map(|source| source.name.as_str());
         let sink = || self.sinks.get(&connection).map(|sink| sink.name.as_str());
         source.or_else(sink).unwrap_or_default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_database_that_stays_away_is_told_now_and_then() {
-        let mut failing = Failing::default();
-        let told: Vec<i64> = (0..=AWAY_US)
-            .step_by(1_000_000)
-            .filter(|now_us| failing.is_away_told(*now_us))
-            .collect();
-        assert_eq!(told, [0, AWAY_US]);
-        assert_eq!(failing.away.unwrap().since_us, 0);
-    }
-
-    #[test]
-    fn a_stage_that_goes_on_failing_is_told_once_a_minute_and_another_failure_at_once() {
-        let mut failing = Failing::default();
-        let mut told = |stage, text: &str, now_us| failing.is_stage_told(stage, text.to_owned(), now_us);
-        assert!(told("apply", "full", 0) && told("walk", "full", 0));
-        assert!(!told("apply", "full", FAILING_US - 1));
-        assert!(told("apply", "damaged", FAILING_US - 1));
-        assert!(told("walk", "full", FAILING_US));
     }
 }

@@ -8,9 +8,9 @@ use schakel_core::time::Timestamp;
 use crate::Store;
 use crate::db::Conn;
 use crate::error::StoreError;
-use crate::inbox_read::limit_of;
 use crate::record::{key_of, label_key};
 use crate::rows::Window;
+use crate::sql::limit_of;
 use crate::sql::{RowValues, Sql, key_chunks};
 use crate::walk_read::ALIVE;
 

@@ -6,12 +6,10 @@ use schakel_core::time::Timestamp;
 
 use crate::Store;
 use crate::db::{Conn, Row};
-use crate::deliver::{has_children, is_blocked};
 use crate::error::StoreError;
-use crate::inbox_read::limit_of;
-use crate::outbox::{wish_of, wish_word};
+use crate::outbox::{has_children, is_blocked, wish_of, wish_word};
 use crate::rows::{Claim, Claimed, DeadFilter};
-use crate::sql::{insert_chunks, key_chunks};
+use crate::sql::{insert_chunks, key_chunks, limit_of};
 
 const TABLE: &str = "delivery";
 

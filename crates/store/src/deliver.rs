@@ -8,26 +8,6 @@ use crate::error::StoreError;
 use crate::rows::{Claim, Claimed, Settle};
 use crate::{claim, settle};
 
-/// True for a row of `delivery` that must wait: its parent or its root was never confirmed, or the root is not there.
-macro_rules! is_blocked {
-    () => {
-        "EXISTS (SELECT 1 FROM delivery AS p WHERE p.tenant_id = delivery.tenant_id + 0
-             AND p.id IN (delivery.parent_id, delivery.root_id)
-             AND (p.confirmed_version = 0 OR (p.id = delivery.root_id AND p.remote_id IS NULL)))"
-    };
-}
-pub(crate) use is_blocked;
-
-/// True for a row of `delivery` under whose object something of ours still stands in the sink.
-macro_rules! has_children {
-    () => {
-        "EXISTS (SELECT 1 FROM delivery AS c WHERE c.tenant_id = delivery.tenant_id + 0
-             AND c.sink_id = delivery.sink_id + 0 AND c.remote_parent IS NOT NULL
-             AND c.remote_parent = delivery.remote_id)"
-    };
-}
-pub(crate) use has_children;
-
 impl Store {
     /// Settles attempts and claims deliveries of one sink, in one transaction with one commit; an idle step writes
     /// nothing.

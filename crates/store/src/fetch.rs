@@ -11,15 +11,16 @@ use schakel_core::time::Timestamp;
 
 use crate::Store;
 use crate::body::NewEvent;
+use crate::class::{class_of, number_of};
 use crate::counter::Totals;
 use crate::db::{Conn, Row};
 use crate::error::StoreError;
 use crate::inbox;
-use crate::inbox_read::limit_of;
 use crate::record::{key_of, put_key};
 use crate::relation::next_numbers;
 use crate::rows::{AfterFetch, ClaimedFetch, FetchRow, Hold};
 use crate::setting::one;
+use crate::sql::limit_of;
 use crate::sql::{Sql, insert_chunks, key_chunks, last_of_each};
 
 /// Writes down that things shall be fetched.
@@ -472,17 +473,6 @@ async fn forget_answered(
         conn.execute(sql).await?;
     }
     Ok(())
-}
-
-/// The number of a class in tables.
-pub(crate) fn number_of(class: Class) -> i64 {
-    i64::try_from(class.index()).unwrap_or(i64::MAX)
-}
-
-/// Reads [`number_of`] back; unknown numbers go last.
-pub(crate) fn class_of(number: i64) -> Class {
-    let index = usize::try_from(number).unwrap_or(usize::MAX);
-    Class::ALL.get(index).copied().unwrap_or(Class::Backfill)
 }
 
 fn claimed_fetch(row: &Row) -> Result<ClaimedFetch, StoreError> {

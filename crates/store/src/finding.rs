@@ -9,7 +9,7 @@ use crate::Store;
 use crate::counter::Totals;
 use crate::db::{Conn, Row};
 use crate::error::StoreError;
-use crate::inbox_read::limit_of;
+use crate::sql::limit_of;
 use crate::sql::{Sql, insert_chunks};
 
 impl Store {

@@ -8,9 +8,9 @@ use schakel_core::record::{RecordKey, RecordKind};
 use schakel_core::time::Timestamp;
 
 use crate::Store;
+use crate::class::number_of;
 use crate::db::Conn;
 use crate::error::StoreError;
-use crate::fetch::number_of;
 use crate::record::put_key;
 use crate::sql::{Sql, key_chunks};
 

@@ -9,10 +9,10 @@ use schakel_core::record::RecordKey;
 
 use crate::Store;
 use crate::body::NewEvent;
+use crate::class::number_of;
 use crate::counter::Totals;
 use crate::db::{Conn, Tx, contradiction};
 use crate::error::StoreError;
-use crate::fetch::number_of;
 use crate::rows::{Finished, Inserted, ProblemRow, QuarantineFilter};
 use crate::sql::{Sql, insert_chunks, key_chunks, last_of_each};
 

@@ -8,12 +8,12 @@ use schakel_core::record::{RecordKey, RecordKind};
 
 use crate::Store;
 use crate::body::body_of;
+use crate::class::class_of;
 use crate::db::{Row, contradiction};
 use crate::error::StoreError;
-use crate::fetch::class_of;
 use crate::inbox::{DUPLICATE, RECEIVED, REJECTED, problems_from_json};
 use crate::rows::{AsideRow, Bound, EventRow, InboxCounts, QuarantineFilter, Waiting};
-use crate::sql::{Sql, key_chunks};
+use crate::sql::{Sql, key_chunks, limit_of};
 
 /// Reads whole events; the columns in the order in which [`event_row`] takes them.
 const SELECT: &str =
@@ -464,11 +464,6 @@ fn of_state(counts: &mut InboxCounts, state: EventState) -> &mut i64 {
         EventState::Quarantined => &mut counts.quarantined,
         EventState::Erased => &mut counts.erased,
     }
-}
-
-/// Gives a bound as the engines take it.
-pub(crate) fn limit_of(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
 fn aside_row(row: &Row) -> Result<AsideRow, StoreError> {

@@ -51,6 +51,7 @@ mod outbox_read;
 
 mod ahead;
 mod claim;
+mod class;
 mod deliver;
 mod settle;
 

@@ -14,7 +14,7 @@ use crate::db::{Db, driver};
 use crate::dialect::Dialect;
 use crate::error::StoreError;
 use crate::open_pg;
-use crate::sql::Sql;
+use crate::sql::{STATEMENTS_KEPT, Sql};
 use crate::writer::Writer;
 
 /// How a database is opened.
@@ -26,9 +26,6 @@ pub struct OpenOptions {
 
 /// Longest wait for a connection to SQLite's file or for its write lock: writers queue here, so it is generous.
 const WAIT_MAX: Duration = Duration::from_secs(60);
-
-/// Statements that a connection keeps prepared; more than the number of distinct texts.
-pub(crate) const STATEMENTS_KEPT: usize = 600;
 
 /// SQLite connections that read: one is apply's most of the time.
 const READERS: u32 = 3;

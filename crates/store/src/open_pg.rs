@@ -9,7 +9,7 @@ use sqlx::{ConnectOptions, Connection, PgPool};
 
 use crate::OpenOptions;
 use crate::error::StoreError;
-use crate::open::STATEMENTS_KEPT;
+use crate::sql::STATEMENTS_KEPT;
 
 /// Longest wait for a connection, to be made or to become free: a shop whose webhook waits longer has hung up, and so has
 /// whoever looks at a page.

@@ -9,10 +9,10 @@ use schakel_core::time::Timestamp;
 use crate::Store;
 use crate::db::Row;
 use crate::error::StoreError;
-use crate::inbox_read::limit_of;
 use crate::outbox::{MADE, SELECT, delivery_of, delivery_row, of_objects, wish_of};
 use crate::rows::{AttemptRow, DeadFilter, DeadLetter, DeliveryCount, DeliveryRow};
 use crate::setting::one;
+use crate::sql::limit_of;
 use crate::sql::{Sql, key_chunks};
 
 /// Counts every state but clean from its own index, and all rows from the running totals. The plus signs keep SQLite

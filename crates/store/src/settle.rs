@@ -7,9 +7,8 @@ use schakel_core::id::{AttemptId, ConnectionId, DeliveryId, TenantId};
 use schakel_core::time::Timestamp;
 
 use crate::db::{Conn, Row, contradiction};
-use crate::deliver::{has_children, is_blocked};
 use crate::error::StoreError;
-use crate::outbox::wish_of;
+use crate::outbox::{has_children, is_blocked, wish_of};
 use crate::rows::{Outcome, Settle};
 use crate::sql::key_chunks;
 

@@ -13,8 +13,16 @@ const INSERT_ROWS: usize = 64;
 /// Largest number of rows in one list of keys.
 const KEY_ROWS: usize = 256;
 
+/// Statements that a connection keeps prepared; more than the number of distinct texts.
+pub(crate) const STATEMENTS_KEPT: usize = 600;
+
 /// Most parameters of one statement, below SQLite's 32,766.
 const PARAMETERS: usize = 32_000;
+
+/// Gives a bound as the engines take it.
+pub(crate) fn limit_of(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
 
 /// One value on its way into the database.
 #[derive(Debug, Clone)]

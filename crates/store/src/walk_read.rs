@@ -13,8 +13,8 @@ use crate::Store;
 use crate::body::body_of;
 use crate::db::Row;
 use crate::error::StoreError;
-use crate::inbox_read::limit_of;
 use crate::rows::Piece;
+use crate::sql::limit_of;
 use crate::sql::{Sql, key_chunks};
 
 /// Holds for records that are there: `Held::is_deleted` in SQL.

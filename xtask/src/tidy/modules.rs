@@ -21,7 +21,7 @@ const STAGES: [(&str, &[&str]); 9] = [
 ];
 
 /// Folders of the engine that are no stages: all may use them. `supervise` sees all stages, `report` what they show.
-const NOT_STAGES: [&str; 5] = ["budget", "clock", "http", "report", "supervise"];
+const NOT_STAGES: [&str; 6] = ["budget", "clock", "http", "hub", "report", "supervise"];
 
 /// What `mapping` may import besides `wire` and its own parts: it is pure, so there is little to need.
 const MAPPING_MAY_IMPORT: [&str; 6] = ["std", "core", "alloc", "schakel_core", "serde", "serde_json"];

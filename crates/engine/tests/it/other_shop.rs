@@ -5,7 +5,7 @@ use std::sync::Arc;
 use schakel_connectors::lightspeed::Lightspeed;
 use schakel_core::limits;
 use schakel_core::record::RecordKind;
-use schakel_engine::admit::Admission;
+use schakel_engine::hub::admission::Admission;
 use schakel_engine::hub::{Hub, WalkSettings};
 use schakel_engine::walk;
 use schakel_engine::watch::Watch;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use schakel_connectors::lightspeed::Lightspeed;
 use schakel_core::id::ConnectionId;
-use schakel_engine::admit::Admission;
+use schakel_engine::hub::admission::Admission;
 use schakel_engine::hub::{HookAddress, Hub, Route, SourceConnection, WalkSettings};
 use serde_json::{Value, json};
 

@@ -12,14 +12,10 @@ use super::cell::Patch;
 use super::dates::LocalClock;
 use super::deliver::Failure;
 use super::field::{Coercion, TooLong};
-use super::hooks::Webhook;
-use super::imports::Import;
-use super::interests::Interest;
 use super::outbox::Outbox;
-use super::requests::DataRequest;
 use super::rules::Rules;
+use super::state::{DataRequest, Import, Interest, View, Webhook};
 use super::table::{Rows, Table, same_text};
-use super::views::View;
 use super::wire::Json;
 
 /// One database.

@@ -89,7 +89,7 @@ impl Account {
         ids
     }
 
-    fn copy_views(&mut self, space: Space, new_place: impl Fn(&super::views::View) -> Option<(u32, u32)>) {
+    fn copy_views(&mut self, space: Space, new_place: impl Fn(&super::state::View) -> Option<(u32, u32)>) {
         let mut copies = Vec::new();
         let mut ids = HashMap::new();
         for view in &self.views[space as usize] {

@@ -1,18 +1,17 @@
 //! Webhooks: registering them, and what they say when something happens (copernica.md §8.2, §8.3).
 
-use bytes::Bytes;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::{Deserialize, Serialize};
-
 use super::account::{Account, Space, id_of};
 use super::call::{Call, Refusal, Reply, Verb};
 use super::cell::Patch;
 use super::out::Out;
 use super::outbox::Notice;
+use super::state::Webhook;
 use super::structure::text_of;
 use super::table::{Row, Table};
 use super::wire::Json;
 use crate::client::Target;
+use bytes::Bytes;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What a webhook can be told about through REST. Mails are not simulated, so only the first three happen.
 const TRIGGERS: [&str; 8] = [
@@ -20,17 +19,6 @@ const TRIGGERS: [&str; 8] = [
 ];
 /// What a form leaves as it is.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
-
-/// One registered webhook.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Webhook {
-    id: u32,
-    handler: String,
-    trigger: String,
-    callers: Vec<String>,
-    database: Option<u32>,
-    collection: Option<u32>,
-}
 
 /// What happened to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,8 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde::{Deserialize, Serialize};
-
 use super::account::{Account, id_of};
 use super::call::{Call, Refusal, Reply, Verb};
 use super::cell::Patch;
@@ -12,6 +10,7 @@ use super::field::Field;
 use super::filter::Filter;
 use super::out::Out;
 use super::sheet::{Line, lines_of};
+use super::state::Import;
 use super::structure::{Owner, text_of};
 use super::wire::Json;
 
@@ -36,20 +35,6 @@ impl Action {
             _ => return None,
         })
     }
-}
-
-/// One import, as its status shows it.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Import {
-    id: u32,
-    database: u32,
-    name: String,
-    action: String,
-    total: u64,
-    processed: u64,
-    /// Seconds since 1970; 0 before it ran.
-    last_run: u32,
-    last_error: Option<String>,
 }
 
 /// Where a column goes.

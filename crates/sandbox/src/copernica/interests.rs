@@ -2,23 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-
 use super::account::{Account, Database, Space, id_of};
 use super::call::{Call, Refusal, Reply, Verb};
 use super::hooks::Trigger;
 use super::out::Out;
+use super::state::Interest;
 use super::table::same_text;
 use super::wire::Json;
-
-/// The definition of one interest.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Interest {
-    /// Unique in the account.
-    pub(crate) id: u32,
-    pub(crate) name: String,
-    pub(crate) group: String,
-}
 
 impl Interest {
     /// Writes the definition.

@@ -47,6 +47,7 @@ mod rules;
 mod sheet;
 mod sign;
 mod snapshot;
+mod state;
 mod structure;
 mod subprofiles;
 mod table;

@@ -1,23 +1,11 @@
 //! Calls beside the data: requests of a person for his data, log files, files and mailings of a profile
 //! (copernica.md §9.3, §9.4). Mailings and files are always none: nothing is sent or attached here.
 
-use http::StatusCode;
-use serde::{Deserialize, Serialize};
-
 use super::account::{Account, Space, id_of};
 use super::call::{Call, Refusal, Reply, Verb};
 use super::out::Out;
-
-/// One request for data.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct DataRequest {
-    /// Whose data: `profile`, `subprofile` or `email`.
-    kind: String,
-    /// The id, or the address.
-    whose: String,
-    /// When it can be had, in seconds since 1970.
-    ready: u32,
-}
+use super::state::DataRequest;
+use http::StatusCode;
 
 /// The one log that this account writes.
 const LOG: &str = "feedback-loop-errors";

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use super::cell::{Cells, Patch};
 use super::table::{Row, Rows, Table, same_text};
-use super::unsubscribe::Behaviour;
 use super::wire::Json;
 
 /// A restriction of a database or collection (copernica.md §4.7).
@@ -31,6 +30,18 @@ pub enum Removal {
     Nothing,
     /// The row is unsubscribed: what that does is set beside it.
     Unsubscribe,
+}
+
+/// What an unsubscribe does with a row.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Behaviour {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Removes the row.
+    Remove,
+    /// Writes these values.
+    Update(Vec<(String, String)>),
 }
 
 /// The settings of one table.

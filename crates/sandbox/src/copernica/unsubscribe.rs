@@ -1,27 +1,14 @@
 //! What an unsubscribe does, and doing it (copernica.md §4.5).
 
-use serde::{Deserialize, Serialize};
-
 use super::account::{Account, Space, patch_of};
 use super::call::{Call, Refusal, Reply, Verb};
 use super::cell::Patch;
 use super::filter::Filter;
 use super::out::Out;
 use super::profiles::bad_filter;
+use super::rules::Behaviour;
 use super::structure::{Owner, text_of};
 use super::wire::Json;
-
-/// What an unsubscribe does with a row.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Behaviour {
-    /// Nothing.
-    #[default]
-    Nothing,
-    /// Removes the row.
-    Remove,
-    /// Writes these values.
-    Update(Vec<(String, String)>),
-}
 
 impl Account {
     fn behaviour(&self, owner: Owner) -> &Behaviour {

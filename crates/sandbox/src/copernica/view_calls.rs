@@ -4,8 +4,8 @@ use super::account::{Account, Space, id_of};
 use super::call::{Call, Refusal, Reply, Verb};
 use super::out::Out;
 use super::profiles::Show;
+use super::state::{Condition, Rule, View};
 use super::structure::{list, text_of};
-use super::views::{Condition, Rule, View};
 use super::wire::Json;
 
 /// Where new selections hang: database, collection or 0, parent selection or 0.

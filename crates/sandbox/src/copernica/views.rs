@@ -3,57 +3,14 @@
 //! A selection is *built*: it holds the rows that fitted when it was last built. Building is done at once, when a
 //! call asks for it and whenever a rule changes; the real account builds in the background.
 
-use serde::{Deserialize, Serialize};
-
 use super::account::{Account, Space};
 use super::call::Refusal;
 use super::field::Kind;
 use super::out::Out;
+use super::state::{Condition, Rule, View};
 use super::structure::{Owner, text_of, write_intentions};
 use super::table::{Row, Table, same_text};
 use super::wire::Json;
-
-/// One selection of profiles, or one miniselection of subprofiles.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct View {
-    pub(crate) id: u32,
-    pub(crate) name: String,
-    pub(crate) description: String,
-    pub(crate) archived: bool,
-    pub(crate) database: u32,
-    /// The collection of a miniselection; 0 for a selection.
-    pub(crate) collection: u32,
-    /// The selection that this one refines; 0 for none.
-    pub(crate) parent: u32,
-    /// Seconds since 1970; 0 for never.
-    pub(crate) last_built: u32,
-    pub(crate) intentions: [bool; 4],
-    pub(crate) rules: Vec<Rule>,
-    /// The rows that fitted when it was built, by id.
-    pub(crate) ids: Vec<u32>,
-}
-
-/// One rule: a row must satisfy one of its conditions.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Rule {
-    pub(crate) id: u32,
-    pub(crate) name: String,
-    pub(crate) inverted: bool,
-    pub(crate) disabled: bool,
-    pub(crate) conditions: Vec<Condition>,
-}
-
-/// One condition on a field; other types are kept, and let every row through.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Condition {
-    pub(crate) id: u32,
-    pub(crate) kind: String,
-    comparison: String,
-    field: String,
-    value: String,
-    other_field: String,
-    is_numeric: bool,
-}
 
 impl Rule {
     /// Takes over what the members of a body say; members left out stay.

@@ -6,21 +6,8 @@ use serde_json::{Map, Value};
 use super::catalogue::without_tax_e4;
 use super::json::Out;
 use super::person::{Country, Person, Text};
-use super::records::{Quote, Row};
+use super::records::{Checkout, Quote, Row};
 use super::state::Shop;
-
-/// A checkout: a cart on its way to an order.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Checkout {
-    pub(crate) created_s: i64,
-    pub(crate) updated_s: i64,
-    /// Position of its cart.
-    pub(crate) quote: u32,
-    /// Id of the order it became.
-    pub(crate) order: Option<u64>,
-    /// What was written, by key.
-    pub(crate) members: Map<String, Value>,
-}
 
 /// Keys that can be written, beside the products.
 const WRITABLE: [&str; 13] = [

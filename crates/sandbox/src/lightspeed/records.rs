@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::language::Language;
 use super::person::Person;
@@ -472,4 +473,17 @@ pub(crate) struct Webhook {
     pub(crate) format: &'static str,
     pub(crate) address: String,
     pub(crate) target: Arc<super::client::Target>,
+}
+
+/// A checkout: a cart on its way to an order.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Checkout {
+    pub(crate) created_s: i64,
+    pub(crate) updated_s: i64,
+    /// Position of its cart.
+    pub(crate) quote: u32,
+    /// Id of the order it became.
+    pub(crate) order: Option<u64>,
+    /// What was written, by key.
+    pub(crate) members: Map<String, Value>,
 }

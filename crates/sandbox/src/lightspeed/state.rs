@@ -1,12 +1,11 @@
 //! The whole state of one shop: its tables, and the arithmetic of totals.
 
 use super::catalogue::{self, Plan, Product, Variant, without_tax_e4};
-use super::checkout::Checkout;
 use super::language::Language;
 use super::options::Options;
 use super::plain::{Plain, Record, resource};
 use super::records::{
-    Credit, Customer, EVENTS_MAX, Group, Membership, Movement, Order, Parcel, Quote, ROWS_MAX, Row,
+    Checkout, Credit, Customer, EVENTS_MAX, Group, Membership, Movement, Order, Parcel, Quote, ROWS_MAX, Row,
     Subscription, Table, Webhook,
 };
 use super::written::Written;

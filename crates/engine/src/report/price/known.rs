@@ -1,16 +1,14 @@
-//! What the hub has of a source already, and what is left to be read of it.
+//! What the hub has of a source already.
 
 use std::collections::BTreeMap;
 
 use schakel_core::connector::{Part, Span};
-use schakel_core::forecast::{history_calls, part_left};
 use schakel_core::id::TenantId;
 use schakel_core::time::Timestamp;
 use schakel_core::walk::{Job, Walk};
 use schakel_store::{Store, StoreError};
 use serde::Serialize;
 
-use super::ask::Counts;
 use crate::budget::{self, StoredBudget};
 use crate::report::history::Subject;
 
@@ -91,43 +89,9 @@ impl Known {
             _ => Standing::New,
         }
     }
-
-    /// Gives the calls that the history of `part` still takes, when the source counted so many `things` of it.
-    pub(super) fn left(&self, counts: &Counts, (part, things): (Part, i64)) -> i64 {
-        match self.standing(part, counts.span) {
-            Standing::UnderWay => {
-                part_left(&self.walks, part).map_or_else(|| history_calls(part, things), |left| left.middle())
-            }
-            // Also of what is read already: a list that is read again brings what is new.
-            _ if part.is_per_thing() => self.rows_left(counts, (part, things)),
-            Standing::Read => 0,
-            Standing::New => history_calls(part, things),
-        }
-    }
-
-    /// A call for each order or cart that lacks its rows, and for each that its list may bring.
-    fn rows_left(&self, counts: &Counts, (rows, things): (Part, i64)) -> i64 {
-        let due = self.rows_due.get(&rows).copied().unwrap_or(0);
-        let Some(list) = Part::ALL
-            .into_iter()
-            .find(|list| has_rows(*list) && list.kind() == rows.kind())
-        else {
-            return due;
-        };
-        let is_listed =
-            counts.things.contains_key(&list) && self.standing(list, counts.span) != Standing::Read;
-        if !is_listed {
-            // Nothing new is listed: what is held alone is read.
-            return due;
-        }
-        let not_held = counts
-            .whole(list)
-            .map_or(things, |whole| (whole - self.alive(list)).max(0));
-        due + not_held.min(things)
-    }
 }
 
 /// Tells whether the things of a list have rows.
-const fn has_rows(part: Part) -> bool {
+pub(super) const fn has_rows(part: Part) -> bool {
     matches!(part, Part::Orders | Part::Quotes)
 }

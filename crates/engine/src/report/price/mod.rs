@@ -2,6 +2,7 @@
 
 mod ask;
 mod known;
+mod left;
 mod outside;
 
 #[cfg(test)]
@@ -17,6 +18,7 @@ use serde::Serialize;
 
 pub use self::ask::{Counts, Question, ask};
 pub use self::known::{Known, Standing};
+use self::left::calls_left;
 pub use self::outside::OutsidePrice;
 use self::outside::{outside, people};
 use super::history::{End, Subject, end_with, ratio};
@@ -128,7 +130,7 @@ pub fn plan(subject: &Subject, counts: &Counts, (wants, pace): (Wants, Pace), kn
         calls_least: least_calls(part, things),
         percent: ratio(history_calls(part, things) * 100, calls.max(1)),
         standing: known.standing(part, counts.span),
-        calls_left: known.left(counts, (part, things)),
+        calls_left: calls_left(known, counts, (part, things)),
     });
     let outside = outside(counts, wants, known);
     let orders = counts.things.get(&Part::Orders).copied().unwrap_or(0);
@@ -192,7 +194,7 @@ impl Desk<'_> {
 
     /// The calls of a history that are left, without what lies outside it.
     fn left(&self, wants: Wants) -> i64 {
-        let left = |of| self.known.left(self.counts, of);
+        let left = |of| calls_left(self.known, self.counts, of);
         self.wanted(wants).map(left).sum()
     }
 
@@ -285,7 +287,7 @@ impl Desk<'_> {
         let with = self.bill(wants);
         let mut without = with;
         if let Some(things) = self.counts.things.get(&Part::OrderRows).copied() {
-            let left = drifting(self.known.left(self.counts, (Part::OrderRows, things)));
+            let left = drifting(calls_left(self.known, self.counts, (Part::OrderRows, things)));
             without.calls -= things;
             without.left.low = (without.left.low - left.low).max(0.0);
             without.left.high = (without.left.high - left.high).max(0.0);

@@ -18,14 +18,14 @@ use schakel_core::privacy::Secret;
 use schakel_core::record::{RecordKey, RecordKind};
 use schakel_core::time::{Clock, ManualClock, Timestamp, Zone};
 use schakel_core::walk::{Job, Walk, WalkState};
-use schakel_engine::admit::Admission;
 use schakel_engine::apply::{self, Fence};
 use schakel_engine::budget::{BudgetDoor, Ledger, Owner};
 use schakel_engine::clock::Dice;
 use schakel_engine::deliver::guard::Looks;
 use schakel_engine::deliver::{Gauge, Loop};
 use schakel_engine::fetch;
-use schakel_engine::health::Health;
+use schakel_engine::hub::admission::Admission;
+use schakel_engine::hub::health::Health;
 use schakel_engine::hub::{
     CartRule, HookAddress, Hub, Route, SinkConnection, SourceConnection, Wake, WalkSettings,
 };

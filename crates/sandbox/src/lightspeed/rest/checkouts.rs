@@ -2,16 +2,16 @@
 
 use serde_json::{Map, Value};
 
+use super::answer::counted;
 use super::query::Query;
-use super::read::counted;
 use super::{Call, Refusal, Reply, body};
 use crate::lightspeed::Simulator;
 use crate::lightspeed::acts::{Buyer, Goods, NewOrder, NewSubscription};
-use crate::lightspeed::checkout::{self, Checkout, PAYMENT_METHODS, SHIPMENT_METHODS};
+use crate::lightspeed::checkout::{self, PAYMENT_METHODS, SHIPMENT_METHODS};
 use crate::lightspeed::json::Out;
 use crate::lightspeed::language::Language;
 use crate::lightspeed::person::{Person, Text};
-use crate::lightspeed::records::Row;
+use crate::lightspeed::records::{Checkout, Row};
 use crate::lightspeed::state::Shop;
 use crate::lightspeed::write::For;
 

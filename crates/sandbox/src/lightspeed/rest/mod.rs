@@ -2,6 +2,7 @@
 //!
 //! Order of the checks: faults, key, budget, language, permission, path (lightspeed-ecom.md §9.1).
 
+mod answer;
 mod body;
 mod checkouts;
 mod collections;
@@ -297,8 +298,8 @@ impl Simulator {
             .count_offsets
             .get(&list.join("/"))
             .copied();
-        match (by, read::count_of(&reply.body)) {
-            (Some(by), Some(count)) => Reply::ok(read::counted(count.saturating_add_signed(by))),
+        match (by, answer::count_of(&reply.body)) {
+            (Some(by), Some(count)) => Reply::ok(answer::counted(count.saturating_add_signed(by))),
             _ => reply,
         }
     }

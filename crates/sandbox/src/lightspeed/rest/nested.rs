@@ -1,7 +1,7 @@
 //! GET of what lies below a record: rows of orders and carts, lines of invoices and shipments, events.
 
+use super::answer::{counted, kept};
 use super::query::Query;
-use super::read::{counted, kept};
 use super::{Refusal, Reply};
 use crate::lightspeed::json::Out;
 use crate::lightspeed::records::{Order, Row};

@@ -4,10 +4,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
+use super::answer::{counted, kept};
 use super::body::Fields;
 use super::collections::collection;
 use super::query::Query;
-use super::read::{counted, kept, position};
+use super::read::position;
 use super::{Call, Refusal, Reply};
 use crate::lightspeed::Simulator;
 use crate::lightspeed::plain::{self, Kind, Record, Resource};

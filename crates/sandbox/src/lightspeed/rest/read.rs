@@ -1,9 +1,10 @@
 //! GET: lists, counts, single records, and the few singletons.
 
+use super::answer::{counted, kept};
 use super::collections::{Collection, collection};
 use super::query::Query;
 use super::{Call, Refusal, Reply, nested};
-use crate::lightspeed::json::{Out, keep_members, push_u64};
+use crate::lightspeed::json::{Out, keep_members};
 use crate::lightspeed::language::Language;
 use crate::lightspeed::options::Permissions;
 use crate::lightspeed::person::Country;
@@ -235,20 +236,6 @@ fn count(shop: &Shop, of: &'static Collection, query: &Query) -> Vec<u8> {
     counted(Meant::new(shop, of, query).pass(usize::MAX))
 }
 
-/// Makes the body of a count.
-pub(super) fn counted(count: usize) -> Vec<u8> {
-    let mut body = b"{\"count\":".to_vec();
-    push_u64(&mut body, count as u64);
-    body.push(b'}');
-    body
-}
-
-/// Reads the body of a count.
-pub(super) fn count_of(body: &[u8]) -> Option<usize> {
-    let digits = body.strip_prefix(b"{\"count\":")?.strip_suffix(b"}")?;
-    std::str::from_utf8(digits).ok()?.parse().ok()
-}
-
 /// The positions that a query means, in ascending order of their ids.
 struct Meant<'a> {
     shop: &'a Shop,
@@ -404,22 +391,4 @@ fn methods(kind: &str, rest: &[&str], query: &Query) -> Result<Reply, Refusal> {
 /// Writes a record, cut down to the fields that were asked for.
 fn record(shop: &Shop, of: &Collection, at: usize, out: &mut Out<'_>, call: &Call<'_>, query: &Query) {
     kept(out, query, |out| (of.write)(out, shop, at, call.language));
-}
-
-/// Lets `write` write one object, and keeps the fields of it that were asked for.
-pub(super) fn kept(out: &mut Out<'_>, query: &Query, write: impl FnOnce(&mut Out<'_>)) {
-    let before = out.buf.len();
-    write(out);
-    let Some(fields) = query.fields() else { return };
-    let written = out.buf.split_off(before);
-    let (comma, object) = match written.strip_prefix(b",") {
-        Some(object) => (true, object),
-        None => (false, written.as_slice()),
-    };
-    if comma {
-        out.buf.push(b',');
-    }
-    out.buf.extend_from_slice(&keep_members(object, |key| {
-        fields.iter().any(|field| field == key)
-    }));
 }

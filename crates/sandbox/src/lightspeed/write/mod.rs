@@ -23,6 +23,7 @@ pub(crate) use shop::{
 };
 pub(crate) use small::{group, membership, subscription, webhook};
 
+use super::json::{Out, push_amount};
 use super::language::{LANGUAGE_COUNT, Language};
 use super::options::Cluster;
 use super::wall::Wall;
@@ -105,3 +106,13 @@ fn row_prices(out: &mut super::json::Out<'_>, excl: i64, incl: i64) {
 
 /// The browser of everybody who has one.
 const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36";
+
+/// Writes one line of a list of taxes; the amount is in ten-thousandths.
+pub(super) fn tax_line(out: &mut Out<'_>, rate: &str, amount_e4: i64) {
+    out.open();
+    out.text("name", "BTW");
+    out.raw("rate", rate);
+    out.key("amount");
+    push_amount(&mut out.buf, amount_e4);
+    out.close();
+}

@@ -4,8 +4,8 @@ use super::customer::{Regions, addresses, customer, person_company, person_head}
 use super::order_parts::{event, order_row};
 use super::papers::{credit, invoice, parcel, shipment};
 use super::quote::quote;
-use super::{For, USER_AGENT};
-use crate::lightspeed::json::{Out, push_amount};
+use super::{For, USER_AGENT, tax_line};
+use crate::lightspeed::json::Out;
 use crate::lightspeed::records::{Order, Payment};
 use crate::lightspeed::state::{Shop, Totals};
 use crate::lightspeed::written::Kept;
@@ -135,16 +135,6 @@ fn tail(out: &mut Out<'_>, record: &Order, totals: &Totals, kept: Kept<'_>) {
     kept.write(out, "doNotifyReminder", "false");
     kept.write(out, "doNotifyCancelled", "false");
     out.raw("language", record.language.json());
-}
-
-/// Writes one line of a list of taxes; the amount is in ten-thousandths.
-pub(super) fn tax_line(out: &mut Out<'_>, rate: &str, amount_e4: i64) {
-    out.open();
-    out.text("name", "BTW");
-    out.raw("rate", rate);
-    out.key("amount");
-    push_amount(&mut out.buf, amount_e4);
-    out.close();
 }
 
 fn links(out: &mut Out<'_>, shop: &Shop, at: usize, record: &Order) {

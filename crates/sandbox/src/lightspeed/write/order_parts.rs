@@ -1,7 +1,6 @@
 //! The parts of an order that are records of their own: rows, events, invoice, shipment.
 
-use super::order::tax_line;
-use super::row_prices;
+use super::{row_prices, tax_line};
 use crate::lightspeed::catalogue::without_tax_e4;
 use crate::lightspeed::json::Out;
 use crate::lightspeed::records::{EventKind, Order, Payment, Row};

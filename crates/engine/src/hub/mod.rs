@@ -1,5 +1,8 @@
 //! A running hub: the store, the doors, the connections and the routes between them.
 
+pub mod admission;
+pub mod health;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,11 +16,11 @@ use schakel_core::time::{Clock, Zone};
 use schakel_store::{Store, StoreError};
 use tokio::sync::Notify;
 
-use crate::admit::Admission;
+use self::admission::Admission;
+use self::health::Health;
 use crate::budget::Ledger;
 use crate::clock::Dice;
 use crate::deliver::guard::Looks;
-use crate::health::Health;
 
 /// A connection that gives data.
 pub struct SourceConnection {

@@ -1,0 +1,114 @@
+//! What this process knows of the health of its connections and of the store, so that [`crate::health`] writes and logs
+//! each thing once.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use schakel_core::health::{Ailment, Concern};
+use schakel_core::id::ConnectionId;
+
+/// How often the log is told of a database that stays away, in microseconds.
+const AWAY_US: i64 = 5 * 60_000_000;
+
+/// How often the log is told that a stage goes on failing because of the store, in microseconds.
+const FAILING_US: i64 = 60_000_000;
+
+/// What this process last wrote down of its connections.
+#[derive(Debug, Default)]
+pub struct Health {
+    known: Mutex<BTreeMap<(ConnectionId, Concern), Known>>,
+    failing: Mutex<Failing>,
+}
+
+/// How the store failed, and when the log was told last, by the monotonic clock.
+#[derive(Debug, Default)]
+pub(crate) struct Failing {
+    pub(crate) away: Option<Away>,
+    stages: BTreeMap<&'static str, Told>,
+}
+
+/// A database that is away.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Away {
+    pub(crate) since_us: i64,
+    told_us: i64,
+}
+
+/// What the log was told of a stage.
+#[derive(Debug)]
+struct Told {
+    text: String,
+    at_us: i64,
+}
+
+impl Failing {
+    /// Whether the log is told now that the database is away.
+    pub(crate) fn is_away_told(&mut self, now_us: i64) -> bool {
+        let away = self.away.get_or_insert(Away {
+            since_us: now_us,
+            told_us: now_us - AWAY_US,
+        });
+        let is_due = now_us - away.told_us >= AWAY_US;
+        if is_due {
+            away.told_us = now_us;
+        }
+        is_due
+    }
+
+    /// Whether the log is told now that `stage` failed with `text`.
+    pub(crate) fn is_stage_told(&mut self, stage: &'static str, text: String, now_us: i64) -> bool {
+        let told = self.stages.get(stage);
+        if told.is_some_and(|told| told.text == text && now_us - told.at_us < FAILING_US) {
+            return false;
+        }
+        self.stages.insert(stage, Told { text, at_us: now_us });
+        true
+    }
+}
+
+/// What was last written down of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Known {
+    /// That something ails it.
+    Ill(Ailment),
+    /// Nothing ails it, as the store said at that moment of the monotonic clock.
+    Well(i64),
+}
+
+impl Health {
+    /// What was last written down of connections.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, BTreeMap<(ConnectionId, Concern), Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How the store failed.
+    pub(crate) fn failing(&self) -> MutexGuard<'_, Failing> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_stays_away_is_told_now_and_then() {
+        let mut failing = Failing::default();
+        let told: Vec<i64> = (0..=AWAY_US)
+            .step_by(1_000_000)
+            .filter(|now_us| failing.is_away_told(*now_us))
+            .collect();
+        assert_eq!(told, [0, AWAY_US]);
+        assert_eq!(failing.away.unwrap().since_us, 0);
+    }
+
+    #[test]
+    fn a_stage_that_goes_on_failing_is_told_once_a_minute_and_another_failure_at_once() {
+        let mut failing = Failing::default();
+        let mut told = |stage, text: &str, now_us| failing.is_stage_told(stage, text.to_owned(), now_us);
+        assert!(told("apply", "full", 0) && told("walk", "full", 0));
+        assert!(!told("apply", "full", FAILING_US - 1));
+        assert!(told("apply", "damaged", FAILING_US - 1));
+        assert!(told("walk", "full", FAILING_US));
+    }
+}
