@@ -170,6 +170,10 @@ impl Lines {
     }
 
     /// Takes the open connection out, so that one abandoned half-way is never used again.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a simulator is the other side: it has a network of its own"
+    )]
     async fn line(&mut self, target: &Target) -> Result<SendRequest<Full<Bytes>>, SendError> {
         if let Some(mut line) = self.open.remove(&target.authority)
             && line.ready().await.is_ok()
@@ -207,6 +211,10 @@ fn posted(target: &Target, uri: &Uri, headers: HeaderMap, body: Bytes) -> Reques
 }
 
 /// Makes a client that trusts the public authorities.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a simulator is the other side: it has a network of its own"
+)]
 fn tls_client() -> Client<HttpsConnector<HttpConnector>, Full<Bytes>> {
     // A provider that is installed already is the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();

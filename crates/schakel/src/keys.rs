@@ -115,7 +115,7 @@ impl HubKey {
     fn make(file: &Path) -> anyhow::Result<bool> {
         let (mut bytes, mut mark) = ([0; 32], [0; 4]);
         for drawn in [&mut bytes[..], &mut mark[..]] {
-            getrandom::fill(drawn).context("the operating system gives no random bytes")?;
+            draw(drawn)?;
         }
         let mut options = std::fs::File::options();
         options.write(true).create_new(true);
@@ -168,6 +168,18 @@ fn another(file: &Path) -> Failure {
         "the key of the hub comes from `hub.key`, `hub.key_file` or {}; all processes of one database need the same",
         file.display()
     ))
+}
+
+/// Fills `bytes` with what nobody can foresee.
+///
+/// # Errors
+/// When the operating system gives none.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the door through which randomness comes in"
+)]
+pub(crate) fn draw(bytes: &mut [u8]) -> anyhow::Result<()> {
+    getrandom::fill(bytes).context("the operating system gives no random bytes")
 }
 
 #[cfg(test)]

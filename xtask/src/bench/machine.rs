@@ -85,6 +85,10 @@ fn syncs() -> std::io::Result<Vec<f64>> {
     Ok(taken)
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark of the machine's own loopback"
+)]
 fn round_trips_per_s() -> std::io::Result<f64> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;

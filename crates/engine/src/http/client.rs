@@ -26,6 +26,10 @@ impl HyperDoor {
     /// Opens the door. `is_plain_allowed`: whether `http://` addresses are spoken to (simulators and tests);
     /// real systems are reached over TLS only.
     #[must_use]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the door through which the network is reached"
+    )]
     pub fn new(is_plain_allowed: bool) -> Self {
         // A provider that is installed already is the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();

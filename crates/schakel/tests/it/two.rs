@@ -1,6 +1,11 @@
 //! Two hubs on one PostgreSQL database: both receive and deliver, one at a time applies, and when one is killed the
 //! other goes on. Nothing is lost, nothing is double in the account (I11, I15, I21, I23).
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the test is the other side: it has a network of its own"
+)]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

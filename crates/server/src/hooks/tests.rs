@@ -1,5 +1,10 @@
 //! The entrance against everything that strangers send.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the test is the other side: it has a network of its own"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

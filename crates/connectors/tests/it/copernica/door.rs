@@ -1,5 +1,10 @@
 //! Doors to the network for tests: one that goes through a real socket, one that reads from a script.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the test is the other side: it has a network of its own"
+)]
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

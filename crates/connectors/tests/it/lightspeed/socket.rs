@@ -1,5 +1,10 @@
 //! Real sockets: calls to the simulator, and a receiver for the webhooks that it sends.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the test is the other side: it has a network of its own"
+)]
+
 use std::sync::Arc;
 use std::sync::Mutex;
 

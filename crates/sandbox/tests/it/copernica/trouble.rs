@@ -1,5 +1,10 @@
 //! Faults (copernica.md §11 no. 73-76), in process and on a socket.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the test is the other side: it has a network of its own"
+)]
+
 use std::io::ErrorKind;
 
 use schakel_sandbox::door::{Served, serve, serve_until};

@@ -1,5 +1,10 @@
 //! §9.1: transport, authentication, limits.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the test is the other side: it has a network of its own"
+)]
+
 use base64::Engine;
 use http::Method;
 use schakel_sandbox::door::serve;

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use crate::keys::draw;
+
 /// A folder; a temporary one is removed with all that is in it when this is dropped.
 pub(super) struct Folder {
     path: PathBuf,
@@ -31,7 +33,7 @@ impl Folder {
     /// Makes a folder whose name nobody can foresee, so that nobody can be there before us.
     fn temporary() -> anyhow::Result<Self> {
         let mut drawn = [0; 16];
-        getrandom::fill(&mut drawn).context("the operating system gives no random bytes")?;
+        draw(&mut drawn)?;
         let name = format!("schakel-demo-{:032x}", u128::from_le_bytes(drawn));
         let path = std::env::temp_dir().join(name);
         let mut builder = DirBuilder::new();
