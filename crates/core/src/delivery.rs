@@ -55,6 +55,16 @@ impl ObjectKind {
         }
     }
 
+    /// Gives the kind of object that must be confirmed before one of this kind is sent, beside the person.
+    #[must_use]
+    pub const fn parent(self) -> Option<Self> {
+        match self {
+            Self::OrderRow => Some(Self::Order),
+            Self::QuoteRow => Some(Self::Quote),
+            Self::Relation | Self::Order | Self::Quote | Self::CustomerGroup => None,
+        }
+    }
+
     /// Reads [`ObjectKind::as_str`] back.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -94,6 +104,8 @@ pub enum DeliveryState {
     Parent,
     /// Waits for something of the source (a product's picture) until a time, then becomes ready.
     Held,
+    /// The sink has no place for its kind: it waits until somebody makes one.
+    Unplaced,
     /// May be claimed from its `due_at` on.
     Ready,
     /// Claimed; an attempt is open.
@@ -104,10 +116,11 @@ pub enum DeliveryState {
 
 impl DeliveryState {
     /// Every state.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Clean,
         Self::Parent,
         Self::Held,
+        Self::Unplaced,
         Self::Ready,
         Self::Claimed,
         Self::Dead,
@@ -120,6 +133,7 @@ impl DeliveryState {
             Self::Clean => "clean",
             Self::Parent => "parent",
             Self::Held => "held",
+            Self::Unplaced => "unplaced",
             Self::Ready => "ready",
             Self::Claimed => "claimed",
             Self::Dead => "dead",

@@ -24,6 +24,8 @@ pub enum Ailment {
     Unusable,
     /// It does not let its webhooks be looked at or registered; all else may work.
     Webhooks,
+    /// It has no place for a part of what it shall hold; all else goes there.
+    Places,
 }
 
 /// What of a connection ails: each is written down, and struck out, on its own.
@@ -33,6 +35,8 @@ pub enum Concern {
     Calls,
     /// That its webhooks are registered.
     Webhooks,
+    /// That it has a place for everything.
+    Places,
 }
 
 impl Concern {
@@ -42,13 +46,14 @@ impl Concern {
         match self {
             Self::Calls => "calls",
             Self::Webhooks => "webhooks",
+            Self::Places => "places",
         }
     }
 }
 
 impl Ailment {
     /// Every ailment.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Unreachable,
         Self::Credentials,
         Self::Structure,
@@ -56,6 +61,7 @@ impl Ailment {
         Self::Busy,
         Self::Unusable,
         Self::Webhooks,
+        Self::Places,
     ];
 
     /// What of the connection ails.
@@ -63,6 +69,7 @@ impl Ailment {
     pub const fn concern(self) -> Concern {
         match self {
             Self::Webhooks => Concern::Webhooks,
+            Self::Places => Concern::Places,
             _ => Concern::Calls,
         }
     }
@@ -96,6 +103,7 @@ impl Ailment {
             Self::Busy => "busy",
             Self::Unusable => "unusable",
             Self::Webhooks => "webhooks",
+            Self::Places => "places",
         }
     }
 
@@ -115,6 +123,20 @@ impl Ailment {
     #[must_use]
     pub const fn is_of_access(self) -> bool {
         matches!(self, Self::Credentials | Self::NotOurs)
+    }
+
+    /// The code under which it is described, for a shop and for a mailing tool. What ails only one kind of them has the
+    /// nearest code of the other.
+    #[must_use]
+    pub const fn codes(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Unreachable => ("SCH-0401", "SCH-0501"),
+            Self::Credentials => ("SCH-0402", "SCH-0502"),
+            Self::Busy => ("SCH-0403", "SCH-0503"),
+            Self::Structure | Self::Places => ("SCH-0404", "SCH-0504"),
+            Self::NotOurs => ("SCH-0406", "SCH-0506"),
+            Self::Unusable | Self::Webhooks => ("SCH-0405", "SCH-0505"),
+        }
     }
 
     /// The sentence that follows the name of the connection.
@@ -151,6 +173,15 @@ impl Ailment {
             }
             (Self::Webhooks, Language::De) => {
                 "lässt nicht zu, dass seine Webhooks angesehen oder angemeldet werden; was sich ändert, wird ab und zu aus den Listen gelesen"
+            }
+            (Self::Places, Language::Nl) => {
+                "heeft nog geen plek voor een deel van de gegevens, dat wacht; de rest wordt geleverd; schakel setup maakt wat ontbreekt (SCH-0504)"
+            }
+            (Self::Places, Language::En) => {
+                "has no place yet for a part of the data, which waits; the rest is delivered; schakel setup makes what is missing (SCH-0504)"
+            }
+            (Self::Places, Language::De) => {
+                "hat noch keinen Platz für einen Teil der Daten, der wartet; der Rest wird geliefert; schakel setup legt an, was fehlt (SCH-0504)"
             }
         }
     }

@@ -68,6 +68,18 @@ impl Hub {
         self.note(connection, (Ailment::Webhooks, error), next_at).await;
     }
 
+    /// Writes down that a sink has no place for a part of what it shall hold, until the next look; or that it has one for all.
+    pub(crate) async fn note_places(
+        &self,
+        connection: ConnectionId,
+        ailing: Option<(ConnectorError, Timestamp)>,
+    ) {
+        match ailing {
+            Some((error, next_at)) => self.note(connection, (Ailment::Places, &error), next_at).await,
+            None => self.strike(connection, Concern::Places).await,
+        }
+    }
+
     async fn note(
         &self,
         connection: ConnectionId,
@@ -102,6 +114,9 @@ impl Hub {
         match ailment {
             Ailment::Webhooks => {
                 tracing::error!(connection, reason, %error, "the webhooks of \"{connection}\" cannot be looked after until a person mends it, they are looked at again at {next_at}");
+            }
+            Ailment::Places => {
+                tracing::error!(connection, reason, code = "SCH-0504", %error, "a part of what \"{connection}\" shall hold has no place there and waits until `schakel setup` makes one, it is looked for again at {next_at}; the rest is delivered");
             }
             _ if ailment.is_passing() => {
                 tracing::warn!(connection, reason, %error, "nothing goes through \"{connection}\", it is tried again at {next_at}");

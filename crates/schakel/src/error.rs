@@ -206,7 +206,9 @@ impl Failure {
             Ailment::Busy => {
                 "try again then; `schakel budget` shows who spends the calls of a shop, and another program may use the same key"
             }
-            Ailment::Structure => "run `schakel setup`, it creates what is missing and says what differs",
+            Ailment::Structure | Ailment::Places => {
+                "run `schakel setup`, it creates what is missing and says what differs"
+            }
             Ailment::NotOurs => {
                 "a shop: compare `shop_id` and the key in the configuration; an account: its profiles come from another database, and `schakel check` names the ways out (docs/errors/SCH-0506.md)"
             }
@@ -222,33 +224,20 @@ impl Failure {
     /// `side` picks the range of the code: 04 for shops, 05 for mailing tools.
     pub(crate) fn of_call(name: &str, side: Side, error: ConnectorError) -> Self {
         let ailment = Ailment::of(&error);
-        let (source, sink, message) = match (ailment, &error) {
-            (Ailment::Unreachable, _) => ("SCH-0401", "SCH-0501", format!("\"{name}\" cannot be reached")),
-            (Ailment::Credentials, _) => (
-                "SCH-0402",
-                "SCH-0502",
-                format!("\"{name}\" refuses the credentials"),
-            ),
-            (Ailment::Busy, ConnectorError::RateLimited { retry_after_ms }) => {
-                ("SCH-0403", "SCH-0503", busy(name, *retry_after_ms))
+        let message = match (ailment, &error) {
+            (Ailment::Unreachable, _) => format!("\"{name}\" cannot be reached"),
+            (Ailment::Credentials, _) => format!("\"{name}\" refuses the credentials"),
+            (Ailment::Busy, ConnectorError::RateLimited { retry_after_ms }) => busy(name, *retry_after_ms),
+            (Ailment::Busy, _) => busy(name, None),
+            (Ailment::Structure | Ailment::Places, _) => {
+                format!("the structure of \"{name}\" is not the one that is needed")
             }
-            (Ailment::Busy, _) => ("SCH-0403", "SCH-0503", busy(name, None)),
-            (Ailment::Structure, _) => (
-                "SCH-0404",
-                "SCH-0504",
-                format!("the structure of \"{name}\" is not the one that is needed"),
-            ),
-            (Ailment::NotOurs, _) => (
-                "SCH-0406",
-                "SCH-0506",
-                format!("\"{name}\" is not the one that it should be"),
-            ),
-            (Ailment::Unusable | Ailment::Webhooks, _) => (
-                "SCH-0405",
-                "SCH-0505",
-                format!("\"{name}\" gave an answer that cannot be used"),
-            ),
+            (Ailment::NotOurs, _) => format!("\"{name}\" is not the one that it should be"),
+            (Ailment::Unusable | Ailment::Webhooks, _) => {
+                format!("\"{name}\" gave an answer that cannot be used")
+            }
         };
+        let (source, sink) = ailment.codes();
         let code = match side {
             Side::Source => source,
             Side::Sink => sink,

@@ -247,6 +247,7 @@ CREATE UNIQUE INDEX delivery_object ON delivery (tenant_id, sink_id, kind, objec
 -- One index per state that is not clean. They end with the kind, so that counting reads no row.
 CREATE INDEX delivery_ready ON delivery (tenant_id, sink_id, due_at, id, kind) WHERE state = 'ready';
 CREATE INDEX delivery_held ON delivery (tenant_id, sink_id, due_at, id, kind) WHERE state = 'held';
+CREATE INDEX delivery_unplaced ON delivery (tenant_id, sink_id, kind, id) WHERE state = 'unplaced';
 CREATE INDEX delivery_leaving ON delivery (tenant_id, sink_id, remote_id) WHERE state = 'held' AND wish = 'absent';
 CREATE INDEX delivery_claimed ON delivery (tenant_id, sink_id, lease_until, kind) WHERE state = 'claimed';
 CREATE INDEX delivery_dead ON delivery (tenant_id, sink_id, id, kind) WHERE state = 'dead';

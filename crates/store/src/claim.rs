@@ -8,6 +8,7 @@ use crate::Store;
 use crate::db::{Conn, Row};
 use crate::error::StoreError;
 use crate::outbox::{has_children, is_blocked, wish_of, wish_word};
+use crate::place;
 use crate::rows::{Claim, Claimed, DeadFilter};
 use crate::sql::{insert_chunks, key_chunks, limit_of};
 
@@ -20,7 +21,10 @@ pub(crate) async fn claim(
     ids: &mut (dyn FnMut() -> i64 + Send),
 ) -> Result<Vec<Claimed>, StoreError> {
     release_held(conn, claim).await?;
+    place::put_aside(conn, claim).await?;
     let mut claimed = read_due(conn, claim).await?;
+    // More was due than is put aside at once.
+    claimed.retain(|row| !claim.unplaced.contains(&row.kind));
     for row in &mut claimed {
         row.attempt = AttemptId(ids());
     }

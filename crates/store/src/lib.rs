@@ -48,6 +48,7 @@ mod relation;
 
 mod outbox;
 mod outbox_read;
+mod place;
 
 mod ahead;
 mod claim;

@@ -21,6 +21,8 @@ const COUNTS: &str = "SELECT +sink_id, kind, 'ready', COUNT(*) FROM delivery
          WHERE tenant_id = $1 AND state = 'ready' GROUP BY 1, 2
      UNION ALL SELECT +sink_id, kind, 'held', COUNT(*) FROM delivery
          WHERE tenant_id = $1 AND state = 'held' GROUP BY 1, 2
+     UNION ALL SELECT +sink_id, kind, 'unplaced', COUNT(*) FROM delivery
+         WHERE tenant_id = $1 AND state = 'unplaced' GROUP BY 1, 2
      UNION ALL SELECT +sink_id, kind, 'claimed', COUNT(*) FROM delivery
          WHERE tenant_id = $1 AND state = 'claimed' GROUP BY 1, 2
      UNION ALL SELECT +sink_id, kind, 'dead', COUNT(*) FROM delivery

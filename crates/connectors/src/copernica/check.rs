@@ -7,6 +7,7 @@ use serde::de::IgnoredAny;
 use super::Copernica;
 use super::call::Call;
 use super::outcome;
+use super::structure::lacking;
 use super::wire::{Identity, List};
 
 impl Copernica {
@@ -21,7 +22,7 @@ impl Copernica {
         let identity: Identity = outcome::document(&response)?;
         let mut lines = vec![line("token", true, true, "")];
         lines.push(self.check_databases(cx).await?);
-        lines.push(self.check_database(cx).await?);
+        lines.extend(self.check_database(cx).await?);
         // Each of these rights can be given or taken per token, and shows only when it is used.
         for subject in [
             "databases and fields: create",
@@ -49,14 +50,32 @@ impl Copernica {
         }
     }
 
-    async fn check_database(&self, cx: &Cx) -> Result<CheckLine, ConnectorError> {
+    /// Looks for the database, and names what it lacks: setup was made for less than is configured now.
+    async fn check_database(&self, cx: &Cx) -> Result<Vec<CheckLine>, ConnectorError> {
         let subject = format!("database {}", self.settings.database);
-        match self.read_database(cx).await {
-            Ok(Some(_)) => Ok(line(&subject, false, true, "")),
-            Ok(None) => Ok(line(&subject, false, false, "not there yet: setup creates it")),
-            Err(ConnectorError::Rejected(text)) => Ok(line(&subject, true, false, &text)),
-            Err(error) => Err(error),
+        let database = match self.read_database(cx).await {
+            Ok(Some(database)) => database,
+            Ok(None) => {
+                let note = "not there yet: setup creates it";
+                return Ok(vec![line(&subject, false, false, note)]);
+            }
+            Err(ConnectorError::Rejected(text)) => return Ok(vec![line(&subject, true, false, &text)]),
+            Err(error) => return Err(error),
+        };
+        let mut lines = vec![line(&subject, false, true, "")];
+        for lack in lacking(&self.preset, &database) {
+            let waits = match lack.kind {
+                ObjectKind::Relation => "nothing is delivered".to_owned(),
+                kind => format!("what is a {} waits", kind.as_str()),
+            };
+            let note = format!("missing, {waits} until `schakel setup` makes it (SCH-0504)");
+            lines.extend(
+                lack.missing
+                    .iter()
+                    .map(|missing| line(missing, true, false, &note)),
+            );
         }
+        Ok(lines)
     }
 
     /// A restriction can neither be set nor read by the API (copernica.md §4.7, mission A13).

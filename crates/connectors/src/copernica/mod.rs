@@ -26,7 +26,7 @@ pub use config::{ApiVersion, Settings};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use schakel_core::connector::{
-    BoxFuture, CheckReport, ConnectorError, Cx, Receipt, RemoteState, SetupStep, Sink, Work,
+    BoxFuture, CheckReport, ConnectorError, Cx, Lack, Receipt, RemoteState, SetupStep, Sink, Work,
 };
 use schakel_core::delivery::ObjectKind;
 use schakel_core::preset::Preset;
@@ -80,6 +80,11 @@ impl Sink for Copernica {
             *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
             Ok(())
         })
+    }
+
+    fn lacking(&self) -> Vec<Lack> {
+        self.known()
+            .map_or_else(|_| Vec::new(), |known| known.lacking.clone())
     }
 
     fn deliver<'a>(&'a self, cx: &'a Cx, work: &'a Work) -> BoxFuture<'a, Result<Receipt, ConnectorError>> {

@@ -1,8 +1,8 @@
 //! The account's structure: which database, collections and fields there are, against those of the preset.
 
-use schakel_core::connector::{ConnectorError, Cx, Method};
+use schakel_core::connector::{ConnectorError, Cx, Lack, Method};
 use schakel_core::delivery::ObjectKind;
-use schakel_core::preset::{Field, FieldType, Table};
+use schakel_core::preset::{Field, FieldType, Preset, Table};
 
 use super::Copernica;
 use super::call::{Call, segment};
@@ -19,6 +19,8 @@ pub(crate) struct Known {
     /// The database.
     pub(crate) database: i64,
     collections: Vec<(ObjectKind, i64)>,
+    /// What stands in no collection, or in one that lacks fields.
+    pub(crate) lacking: Vec<Lack>,
 }
 
 impl Known {
@@ -83,11 +85,12 @@ impl Copernica {
         outcome::document(&self.send(cx, &call).await?)
     }
 
-    /// Finds the ids of everything that the preset names.
+    /// Finds the ids of everything that the preset names, and which kinds of subprofiles have no place.
     ///
     /// # Errors
-    /// [`ConnectorError::Structure`] when something is missing, or when a key is no number: a filter on a name that
-    /// the database does not know would once have meant every profile (copernica.md §2.3).
+    /// [`ConnectorError::Structure`] when the database lacks something for profiles, under which all else stands, or when
+    /// their key is no number: a filter on a name that the database does not know would once have meant every profile
+    /// (copernica.md §2.3).
     pub(crate) async fn read_known(&self, cx: &Cx) -> Result<Known, ConnectorError> {
         let Some(database) = self.read_database(cx).await? else {
             return Err(ConnectorError::Structure(format!(
@@ -95,39 +98,47 @@ impl Copernica {
                 self.settings.database
             )));
         };
-        let mut known = Known {
+        let lacking = lacking(&self.preset, &database);
+        if lacking.iter().any(|lack| lack.kind == ObjectKind::Relation) {
+            return Err(missing_error(&lacking));
+        }
+        let collections = self.preset.tables.iter().filter_map(|table| {
+            let has_place = lacking.iter().all(|lack| lack.kind != table.object);
+            let collection = collection_of(&database, table).filter(|_| has_place)?;
+            Some((table.object, collection.id))
+        });
+        Ok(Known {
             database: database.id,
-            collections: Vec::new(),
-        };
-        let mut missing = Vec::new();
-        for table in &self.preset.tables {
-            if table.object == ObjectKind::Relation {
-                lacks(table, &database.fields.data, &mut missing);
-                continue;
-            }
-            match collection_of(&database, table) {
-                Some(collection) => {
-                    lacks(table, &collection.fields.data, &mut missing);
-                    known.collections.push((table.object, collection.id));
-                }
-                None => missing.push(format!("collection {}", table.collection)),
-            }
-        }
-        if missing.is_empty() {
-            Ok(known)
-        } else {
-            Err(missing_error(&missing))
-        }
+            collections: collections.collect(),
+            lacking,
+        })
     }
 }
 
-fn missing_error(missing: &[String]) -> ConnectorError {
-    let shown = missing
+/// Finds what the tables of the preset lack in a database.
+pub(crate) fn lacking(preset: &Preset, database: &Database) -> Vec<Lack> {
+    let lacks = preset.tables.iter().map(|table| {
+        let mut missing = Vec::new();
+        if table.object == ObjectKind::Relation {
+            lacks(table, &database.fields.data, &mut missing);
+        } else {
+            match collection_of(database, table) {
+                Some(collection) => lacks(table, &collection.fields.data, &mut missing),
+                None => missing.push(format!("collection {}", table.collection)),
+            }
+        }
+        let kind = table.object;
+        Lack { kind, missing }
+    });
+    lacks.filter(|lack| !lack.missing.is_empty()).collect()
+}
+
+fn missing_error(lacking: &[Lack]) -> ConnectorError {
+    let missing: Vec<&str> = lacking
         .iter()
-        .take(NAMES_LISTED)
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .join(", ");
+        .flat_map(|lack| lack.missing.iter().map(String::as_str))
+        .collect();
+    let shown = missing[..missing.len().min(NAMES_LISTED)].join(", ");
     let more = missing.len().saturating_sub(NAMES_LISTED);
     let more = if more == 0 {
         String::new()
@@ -212,8 +223,6 @@ pub(crate) fn compare(field: &Field, found: &Definition) -> Comparison {
 
 #[cfg(test)]
 mod tests {
-    use schakel_core::preset::Preset;
-
     use super::*;
 
     fn field(name: &str) -> Field {

@@ -90,6 +90,15 @@ pub struct Structure {
     pub preset: Arc<Preset>,
 }
 
+/// A kind of objects that a sink has no place for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lack {
+    /// Which kind.
+    pub kind: ObjectKind,
+    /// What its place lacks, by the names that a person sees in the sink.
+    pub missing: Vec<String>,
+}
+
 /// Translates one delivery into calls to one outside system.
 pub trait Sink: Send + Sync {
     /// Tests credentials and permissions.
@@ -108,8 +117,14 @@ pub trait Sink: Send + Sync {
     /// succeed before the first [`Sink::deliver`], and again after [`ConnectorError::Structure`].
     ///
     /// # Errors
-    /// [`ConnectorError::Structure`] when something of the preset is missing, with its name.
+    /// [`ConnectorError::Structure`] when something is missing without which nothing can be delivered, with its name.
     fn connect<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<(), ConnectorError>>;
+
+    /// Gives the kinds of objects for which the last [`Sink::connect`] found no place: nothing of them is delivered before
+    /// one finds it. A sink where all stands in one place lacks nothing or cannot be connected.
+    fn lacking(&self) -> Vec<Lack> {
+        Vec::new()
+    }
 
     /// Brings one object to its desired state. Called only when no other attempt for the object can still be
     /// executing (I11, I14).

@@ -6,6 +6,7 @@
 
 mod gauge;
 pub mod guard;
+mod place;
 mod send;
 
 pub use gauge::{Gauge, Reading};
@@ -22,6 +23,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::hub::{Hub, SinkConnection};
 use guard::{LookError, Place};
+use place::Places;
 use send::Sent;
 
 /// The delivery loop of one sink; run one per sink and worker.
@@ -41,6 +43,8 @@ pub struct Loop {
     is_looked: bool,
     /// How often looking at them failed in a row.
     looks_failed: u32,
+    /// What the sink has no place for.
+    places: Places,
     /// What came back and is not settled yet.
     back: Vec<Sent>,
 }
@@ -68,6 +72,7 @@ impl Loop {
             ailing: None,
             is_looked: false,
             looks_failed: 0,
+            places: Places::default(),
             back: Vec::new(),
         }
     }
@@ -104,6 +109,7 @@ impl Loop {
         };
         self.take_back();
         let is_open = self.is_open(sink).await?;
+        let is_placed = is_open && self.look_for_places(sink).await?;
         let turn = if self.back.is_empty() {
             None
         } else {
@@ -137,7 +143,7 @@ impl Loop {
                 self.gauge.confirmed(sent.claimed.since, settle.at);
             }
         }
-        let did_something = !settles.is_empty() || !claimed.is_empty();
+        let did_something = is_placed || !settles.is_empty() || !claimed.is_empty();
         self.send(claimed);
         self.show();
         // Last: it writes too, and neither this turn nor what was claimed may wait for that.
@@ -236,8 +242,37 @@ impl Loop {
                 return Ok(false);
             }
             self.is_reconnect_due = false;
+            self.hear_places(sink).await;
         }
         Ok(self.is_looked || self.look(sink).await?)
+    }
+
+    /// Learns for what the sink has no place; returns whether anything was let go that has one again.
+    async fn look_for_places(&mut self, sink: &SinkConnection) -> Result<bool, StoreError> {
+        let now = self.hub.clock.now();
+        if self.places.is_unknown() {
+            self.hear_places(sink).await;
+        } else if self.places.is_look_due(now) {
+            match sink.sink.connect(&sink.cx).await {
+                Ok(()) => self.hear_places(sink).await,
+                // Deliveries find out what ails it.
+                Err(_) => self.places.looked(now),
+            }
+        }
+        if !self.places.is_release_due() {
+            return Ok(false);
+        }
+        let unplaced = self.places.unplaced();
+        let (tenant, store) = (self.hub.tenant, &self.hub.store);
+        let is_placed = store.let_place(tenant, self.sink, unplaced).await?;
+        self.places.released(is_placed);
+        Ok(is_placed)
+    }
+
+    async fn hear_places(&mut self, sink: &SinkConnection) {
+        if self.places.hear(sink.sink.as_ref(), self.hub.clock.now()) {
+            self.hub.note_places(self.sink, self.places.ailing()).await;
+        }
     }
 
     /// Looks whether numbers stand in the sink that this database did not give; returns whether it is free of them.
@@ -286,6 +321,7 @@ impl Loop {
             now,
             owner: self.hub.worker.clone(),
             lease_until: now.plus_ms(sink.attempt_ms + LEASE_MARGIN_MS),
+            unplaced: self.places.unplaced().to_vec(),
         })
     }
 

@@ -202,7 +202,11 @@ impl Counted<'_> {
                 self.held_back += 1;
                 self.dead.insert(row.id);
             }
-            DeliveryState::Parent | DeliveryState::Held | DeliveryState::Ready | DeliveryState::Claimed => {
+            DeliveryState::Parent
+            | DeliveryState::Held
+            | DeliveryState::Unplaced
+            | DeliveryState::Ready
+            | DeliveryState::Claimed => {
                 let change = change(row);
                 let sample = sample(self.presets, row);
                 let (count, samples) = self.changes.entry((row.sink, row.kind, change)).or_default();

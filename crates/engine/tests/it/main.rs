@@ -24,6 +24,7 @@ mod other_shop;
 mod past;
 mod payloads;
 mod people;
+mod placeless;
 mod poison;
 mod routes;
 mod samples;

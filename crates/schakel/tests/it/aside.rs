@@ -126,6 +126,7 @@ async fn give_one_up(outside: &Outside) -> ConnectionId {
         now,
         owner: "test".to_owned(),
         lease_until: now.plus_ms(1_000),
+        unplaced: Vec::new(),
     };
     let mut ids = || 1;
     let claimed = store

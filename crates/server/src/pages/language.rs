@@ -90,6 +90,8 @@ words! {
     /// State.
     held: "Aangehouden", "Held", "Zurückgehalten";
     /// State.
+    unplaced: "Zonder plek", "Without a place", "Ohne Platz";
+    /// State.
     ready: "Klaar", "Ready", "Bereit";
     /// State.
     claimed: "Onderweg", "Under way", "Unterwegs";

@@ -455,6 +455,7 @@ fn state_word(state: DeliveryState, words: &Words) -> &'static str {
         DeliveryState::Clean => words.clean,
         DeliveryState::Parent => words.parent,
         DeliveryState::Held => words.held,
+        DeliveryState::Unplaced => words.unplaced,
         DeliveryState::Ready => words.ready,
         DeliveryState::Claimed => words.claimed,
         DeliveryState::Dead => words.dead,

@@ -242,6 +242,7 @@ pub(super) fn claim(now: i64, limit: usize) -> Claim {
         now: at(now),
         owner: "worker".to_owned(),
         lease_until: at(now + 30),
+        unplaced: Vec::new(),
     }
 }
 

@@ -24,6 +24,7 @@ mod inbox;
 mod moves;
 mod opening;
 mod outbox;
+mod place;
 mod settings;
 mod walk;
 

@@ -53,11 +53,12 @@ const SMALL: [&str; 11] = [
 ];
 
 /// Indexes that hold only rows with work to do, so that all of a tenant's or sink's entries may be read.
-const WORK: [&str; 10] = [
+const WORK: [&str; 11] = [
     "event_waiting",
     "event_quarantined",
     "delivery_ready",
     "delivery_held",
+    "delivery_unplaced",
     "delivery_leaving",
     "delivery_claimed",
     "delivery_dead",
@@ -390,6 +391,7 @@ async fn run_reads(store: &Store) {
     }
     store.attempts_of(t, DeliveryId(1), 9).await.unwrap();
     store.next_due(t, SINK).await.unwrap();
+    store.let_place(t, SINK, &[]).await.unwrap();
     store.delivery_counts(t).await.unwrap();
 }
 

@@ -150,6 +150,8 @@ pub struct Claim {
     pub owner: String,
     /// Until when the claim holds; afterwards another worker treats the attempt as uncertain.
     pub lease_until: Timestamp,
+    /// Kinds that the sink has no place for: what is due of them is put aside instead, see [`crate::Store::let_place`].
+    pub unplaced: Vec<ObjectKind>,
 }
 
 /// How many deliveries of one sink stand where.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use schakel_connectors::copernica::ApiVersion;
-use schakel_core::connector::{ConnectorError, HttpError, Sink, Work};
+use schakel_core::connector::{ConnectorError, HttpError, Lack, Sink, Work};
+use schakel_core::delivery::ObjectKind;
 use schakel_core::preset::FieldType;
 
 use super::answers::{Answer, Is, PAGE, answer, created, empty, refused, structure};
@@ -102,11 +103,6 @@ async fn a_structure_that_lacks_something_is_refused_by_name() {
             "missing RelationID (is text, must be integer)",
         ),
         ("\"FirstName\"", "\"Voornaam\"", "missing FirstName"),
-        (
-            "\"name\":\"Quotes\"",
-            "\"name\":\"Carts\"",
-            "missing collection Quotes",
-        ),
         ("WebShop", "another", "no database `webshop`"),
     ] {
         let script = Script::new([answer(200, &[], text.replacen(from, to, 1))]);
@@ -123,6 +119,39 @@ async fn a_structure_that_lacks_something_is_refused_by_name() {
         .await
         .unwrap_err();
     assert!(matches!(error, ConnectorError::Structure(_)));
+}
+
+#[tokio::test]
+async fn what_a_collection_lacks_is_told_of_its_kind_and_hinders_no_other() {
+    let Ok(whole) = structure() else {
+        panic!("the script holds an answer")
+    };
+    let text = String::from_utf8(whole.body.to_vec()).unwrap();
+    let missing = |kind, missing: &str| Lack {
+        kind,
+        missing: vec![missing.to_owned()],
+    };
+    for (from, to, wanted) in [
+        (
+            "\"name\":\"Quotes\"",
+            "\"name\":\"Carts\"",
+            missing(ObjectKind::Quote, "collection Quotes"),
+        ),
+        (
+            "\"OrderID\",\"type\":\"integer\"",
+            "\"OrderID\",\"type\":\"text\"",
+            missing(ObjectKind::Order, "Orders.OrderID (is text, must be integer)"),
+        ),
+    ] {
+        let script = Script::new([answer(200, &[], text.replacen(from, to, 1)), structure()]);
+        let cx = cx(Arc::clone(&script) as _);
+        let sink = sink_at("http://copernica.test", ApiVersion::V3);
+        assert_eq!(sink.lacking(), [], "nothing is known before it was read");
+        sink.connect(&cx).await.unwrap();
+        assert_eq!(sink.lacking(), [wanted]);
+        sink.connect(&cx).await.unwrap();
+        assert_eq!(sink.lacking(), [], "setup made it");
+    }
 }
 
 #[tokio::test]

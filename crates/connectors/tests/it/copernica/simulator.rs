@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use schakel_connectors::copernica::ApiVersion;
-use schakel_core::connector::{Class, ConnectorError, Method, Receipt, Request, Sink, StepState, Work};
+use schakel_core::connector::{
+    CheckLine, Class, ConnectorError, Method, Receipt, Request, Sink, StepState, Work,
+};
 use schakel_core::delivery::{Certainty, ObjectKind};
 use schakel_core::preset::agrees;
 use schakel_sandbox::copernica::{At, FaultKind, Options, Removal, Restriction};
@@ -166,10 +168,23 @@ async fn setup_mends_what_is_missing_and_names_what_differs() {
     world.sink.connect(&world.cx).await.unwrap();
 
     world.account.delete(At::Collection(DATABASE, "Quotes")).unwrap();
-    let error = world.sink.connect(&world.cx).await.unwrap_err();
+    world.sink.connect(&world.cx).await.unwrap();
+    let lacking = world.sink.lacking();
     assert_eq!(
-        error,
-        ConnectorError::Structure("missing collection Quotes".to_owned())
+        (lacking[0].kind, lacking[0].missing.as_slice(), lacking.len()),
+        (ObjectKind::Quote, ["collection Quotes".to_owned()].as_slice(), 1)
+    );
+    let report = world.sink.check(&world.cx).await.unwrap();
+    let missing: Vec<&CheckLine> = report
+        .lines
+        .iter()
+        .filter(|line| !line.is_granted && line.is_required)
+        .collect();
+    assert_eq!(missing.len(), 1, "{report:?}");
+    assert_eq!(missing[0].subject, "collection Quotes");
+    assert!(
+        missing[0].note.contains("schakel setup") && missing[0].note.contains("SCH-0504"),
+        "{missing:?}"
     );
 }
 
