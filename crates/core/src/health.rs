@@ -12,6 +12,8 @@ use crate::problem::Language;
 pub enum Ailment {
     /// No connection comes about, or no answer.
     Unreachable,
+    /// The language in which it is asked is switched off there, so that it finds nothing at all.
+    Language,
     /// The credentials are refused.
     Credentials,
     /// The structure is not the one that the preset needs.
@@ -53,8 +55,9 @@ impl Concern {
 
 impl Ailment {
     /// Every ailment.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Unreachable,
+        Self::Language,
         Self::Credentials,
         Self::Structure,
         Self::NotOurs,
@@ -81,6 +84,7 @@ impl Ailment {
             ConnectorError::Unavailable(_) | ConnectorError::Uncertain(_) | ConnectorError::TimedOut(_) => {
                 Self::Unreachable
             }
+            ConnectorError::SwitchedOff(_) => Self::Language,
             ConnectorError::Unauthorised(_) => Self::Credentials,
             ConnectorError::Structure(_) => Self::Structure,
             ConnectorError::NotOurs(_) => Self::NotOurs,
@@ -97,6 +101,7 @@ impl Ailment {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unreachable => "unreachable",
+            Self::Language => "language",
             Self::Credentials => "credentials",
             Self::Structure => "structure",
             Self::NotOurs => "not_ours",
@@ -119,10 +124,11 @@ impl Ailment {
         matches!(self, Self::Unreachable | Self::Busy)
     }
 
-    /// Whether it is about who we are there, or who they are: then one answer is enough to know it of all calls.
+    /// Whether it is about who we are there, or who they are, or in which language we ask: then one answer is enough to
+    /// know it of all calls.
     #[must_use]
     pub const fn is_of_access(self) -> bool {
-        matches!(self, Self::Credentials | Self::NotOurs)
+        matches!(self, Self::Credentials | Self::NotOurs | Self::Language)
     }
 
     /// The code under which it is described, for a shop and for a mailing tool. What ails only one kind of them has the
@@ -136,6 +142,7 @@ impl Ailment {
             Self::Structure | Self::Places => ("SCH-0404", "SCH-0504"),
             Self::NotOurs => ("SCH-0406", "SCH-0506"),
             Self::Unusable | Self::Webhooks => ("SCH-0405", "SCH-0505"),
+            Self::Language => ("SCH-0408", "SCH-0505"),
         }
     }
 
@@ -146,6 +153,15 @@ impl Ailment {
             (Self::Unreachable, Language::Nl) => "is niet bereikbaar",
             (Self::Unreachable, Language::En) => "cannot be reached",
             (Self::Unreachable, Language::De) => "ist nicht erreichbar",
+            (Self::Language, Language::Nl) => {
+                "vindt niets, want de ingestelde taal staat daar uit; zet die aan in de winkel, of geef een actieve taal als language (SCH-0408)"
+            }
+            (Self::Language, Language::En) => {
+                "finds nothing, because the configured language is switched off there; switch it on in the shop, or give an active one as language (SCH-0408)"
+            }
+            (Self::Language, Language::De) => {
+                "findet nichts, weil die eingestellte Sprache dort ausgeschaltet ist; schalten Sie sie im Shop ein, oder geben Sie eine aktive als language an (SCH-0408)"
+            }
             (Self::Credentials, Language::Nl) => "weigert de sleutel of het token",
             (Self::Credentials, Language::En) => "refuses the key or token",
             (Self::Credentials, Language::De) => "weist den Schlüssel oder das Token ab",

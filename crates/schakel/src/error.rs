@@ -200,6 +200,9 @@ impl Failure {
             Ailment::Unreachable => {
                 "the cause says what failed; where nothing answered, check `base_url` in the configuration and this machine's way to the internet, or the other side is down"
             }
+            Ailment::Language => {
+                "switch the language on in the back office of the shop, or give an active one as `language` of the connection"
+            }
             Ailment::Credentials => {
                 "compare them with those in the back office; a new key or token takes effect after a restart"
             }
@@ -226,6 +229,9 @@ impl Failure {
         let ailment = Ailment::of(&error);
         let message = match (ailment, &error) {
             (Ailment::Unreachable, _) => format!("\"{name}\" cannot be reached"),
+            (Ailment::Language, _) => {
+                format!("\"{name}\" finds nothing, because the configured language is switched off there")
+            }
             (Ailment::Credentials, _) => format!("\"{name}\" refuses the credentials"),
             (Ailment::Busy, ConnectorError::RateLimited { retry_after_ms }) => busy(name, *retry_after_ms),
             (Ailment::Busy, _) => busy(name, None),

@@ -74,7 +74,7 @@ impl Failure {
     /// Gives the error for the engine; `language` is the configured one.
     pub(super) fn into_error(self, language: &str) -> ConnectorError {
         match self {
-            Self::Language => ConnectorError::Unavailable(format!(
+            Self::Language => ConnectorError::SwitchedOff(format!(
                 "the language `{language}` is not active in the shop; switch it on there, or give an active one as `language` of the connection"
             )),
             Self::Other(error) => error,

@@ -15,6 +15,9 @@ pub enum ConnectorError {
     /// Nothing was executed: no connection, no name, no TLS.
     #[error("not reachable: {0}")]
     Unavailable(String),
+    /// Everything is switched off there in which it is asked (Lightspeed: the language); nothing was executed.
+    #[error("switched off: {0}")]
+    SwitchedOff(String),
     /// The credentials are refused.
     #[error("credentials refused: {0}")]
     Unauthorised(String),

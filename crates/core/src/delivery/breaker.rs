@@ -30,6 +30,7 @@ impl Signal {
             }),
             Err(
                 ConnectorError::Unavailable(_)
+                | ConnectorError::SwitchedOff(_)
                 | ConnectorError::Uncertain(_)
                 | ConnectorError::TimedOut(_)
                 | ConnectorError::Malformed(_),

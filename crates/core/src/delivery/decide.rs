@@ -46,9 +46,10 @@ pub fn decide(error: &ConnectorError, attempt: u32, faults: u32, dice: u64) -> D
         ConnectorError::Missing(_) | ConnectorError::Rejected(_) => Decision::Fault {
             wait_ms: retry_wait_ms(faults + 1, dice),
         },
-        ConnectorError::Unauthorised(_) | ConnectorError::Structure(_) | ConnectorError::NotOurs(_) => {
-            Decision::Block
-        }
+        ConnectorError::Unauthorised(_)
+        | ConnectorError::SwitchedOff(_)
+        | ConnectorError::Structure(_)
+        | ConnectorError::NotOurs(_) => Decision::Block,
         ConnectorError::Unsupported(_) => Decision::Dead,
     }
 }
@@ -68,12 +69,15 @@ pub fn block_wait_ms(blocks: u32) -> i64 {
 /// Gives how long to wait before a sink whose structure could not be read is asked for it again, in milliseconds, after the
 /// `attempt`-th failure in a row (from 1); `dice` is a random number.
 ///
-/// Refused credentials and an account that is not ours wait like any block. All else waits as an object waits for a sink that is down, so that the hub
-/// goes on soon after the sink came back or a person mended it.
+/// Refused credentials, an account that is not ours and a language that is off wait like any block. All else waits as an
+/// object waits for a sink that is down, so that the hub goes on soon after the sink came back or a person mended it.
 #[must_use]
 pub fn connect_wait_ms(error: &ConnectorError, attempt: u32, dice: u64) -> i64 {
     match (error, decide(error, attempt, 0, dice)) {
-        (ConnectorError::Unauthorised(_) | ConnectorError::NotOurs(_), _) => block_wait_ms(attempt),
+        (
+            ConnectorError::Unauthorised(_) | ConnectorError::NotOurs(_) | ConnectorError::SwitchedOff(_),
+            _,
+        ) => block_wait_ms(attempt),
         (_, Decision::Again { wait_ms }) => wait_ms,
         _ => wait_up_to(limits::RETRY_SOON_CAP_MS, attempt, dice),
     }

@@ -352,10 +352,14 @@ fn without_rows(kind: RecordKind, left: i64) -> String {
     }
 }
 
-/// Tells whether an error lies at the source, whatever was asked for: a refused section or a spent budget.
+/// Tells whether an error lies at the source, whatever was asked for: a refused section, a language that is off or a spent
+/// budget.
 const fn is_of_source(error: &ConnectorError) -> bool {
     matches!(
         error,
-        ConnectorError::RateLimited { .. } | ConnectorError::Unauthorised(_) | ConnectorError::Rejected(_)
+        ConnectorError::RateLimited { .. }
+            | ConnectorError::Unauthorised(_)
+            | ConnectorError::SwitchedOff(_)
+            | ConnectorError::Rejected(_)
     )
 }

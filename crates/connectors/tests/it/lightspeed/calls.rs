@@ -135,7 +135,7 @@ fn a_404_is_an_answer_unless_the_language_is_off() {
     let (result, _) = fetch(RecordKind::Order, 42, vec![error("error-404-resource.json")]);
     assert_eq!(result.unwrap().status, 404);
     let (result, _) = fetch(RecordKind::Order, 42, vec![error("error-404-language.json")]);
-    let Err(ConnectorError::Unavailable(text)) = result else {
+    let Err(ConnectorError::SwitchedOff(text)) = result else {
         panic!("a language that is off is no deletion");
     };
     assert!(text.contains("`nl`"));

@@ -466,7 +466,7 @@ async fn a_language_or_permission_that_goes_half_way_ends_no_list() {
 
     world.shop.set_language_active("nl", false);
     let refusal = world.page(Part::Customers, Span::default(), &cursor).await;
-    let Err(ConnectorError::Unavailable(text)) = refusal else {
+    let Err(ConnectorError::SwitchedOff(text)) = refusal else {
         panic!("a language that is off is no end: {refusal:?}");
     };
     assert!(text.contains("`nl`"), "{text}");

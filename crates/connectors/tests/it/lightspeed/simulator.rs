@@ -210,7 +210,7 @@ async fn a_wrong_key_and_a_language_that_is_off_are_told_apart() {
     assert!(!report.is_good());
     let refusal = world.source.fetch(&world.cx, RecordKind::Order, 1).await;
     assert!(
-        matches!(refusal, Err(ConnectorError::Unavailable(_))),
+        matches!(refusal, Err(ConnectorError::SwitchedOff(_))),
         "{refusal:?}"
     );
 }

@@ -2,6 +2,7 @@
 //! deleted for it.
 
 use schakel_core::connector::{Part, Span};
+use schakel_core::health::Ailment;
 use schakel_core::time::Clock;
 use schakel_core::walk::{Job, WalkState};
 use schakel_sandbox::door::Seed;
@@ -199,8 +200,13 @@ async fn a_language_that_is_switched_off_is_said_and_waited_out() {
         world.wait(wait_us);
     }
     world.assert_nothing_deleted();
+    let told = world.hub.store.health(world.hub.tenant).await.unwrap();
+    assert_eq!((told.len(), told[0].ailment), (1, Ailment::Language), "{told:?}");
+    assert!(told[0].detail.contains("`nl`"), "{told:?}");
     assert!(world.shop.set_language_active("nl", true));
     ends_like_the_shop(&mut world).await;
+    let told = world.hub.store.health(world.hub.tenant).await.unwrap();
+    assert_eq!(told, [], "struck out by the first answer");
 }
 
 #[tokio::test]
