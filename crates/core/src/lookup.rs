@@ -11,10 +11,21 @@ use crate::forecast::pages;
 /// So few are asked for one by one whatever their list costs: it has at least a page, and its count is a call as well.
 const FEW: i64 = 2;
 
+/// Gives how many wishes are worth counting when the list has `counted` things: what is decided does not depend on how many
+/// there are beyond that.
+#[must_use]
+pub const fn enough(counted: Option<i64>) -> i64 {
+    let most = match counted {
+        Some(counted) => pages(counted),
+        None => FEW,
+    };
+    1 + if most > FEW { most } else { FEW }
+}
+
 /// What is known of the things of a part that a history refers to and the hub does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sight {
-    /// How many wishes for such things are held back.
+    /// How many wishes for such things are held back; [`enough`] of them when there are more.
     pub missing: i64,
     /// How many things their list has, as far as it was not read before; `None` before the source was asked.
     pub counted: Option<i64>,
@@ -130,6 +141,25 @@ mod tests {
             prop_assert!(made <= missing + 1 && (missing > FEW || made == missing));
             if is_listed {
                 prop_assert!(pages(listed) < missing);
+            }
+        }
+    }
+
+    proptest! {
+        /// Counting no further than [`enough`] changes no decision; one less would.
+        #[test]
+        fn what_is_enough_decides_like_all_of_them(
+            missing in 0_i64..3_000,
+            counted in prop::option::of(0_i64..400_000),
+            is_more_to_come in any::<bool>(),
+            is_of_people in any::<bool>(),
+        ) {
+            let part = if is_of_people { Part::Customers } else { Part::Products };
+            let decided = |missing| next(part, Sight { missing, counted, is_more_to_come });
+            prop_assert_eq!(decided(missing.min(enough(counted))), decided(missing));
+            if !is_of_people {
+                let some = Sight { missing: enough(counted) - 1, counted, is_more_to_come: true };
+                prop_assert_eq!(next(part, some), Next::Wait, "fewer say nothing yet");
             }
         }
     }

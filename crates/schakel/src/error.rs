@@ -325,6 +325,9 @@ mod tests {
                 .join("\n")
                 .contains("SCH-0402")
         );
+        let off = ConnectorError::SwitchedOff("the language `fr` is not active".to_owned());
+        let off = Failure::of_call("shop", Side::Source, off).lines().join("\n");
+        assert!(off.contains("SCH-0408") && off.contains("`fr`"), "{off}");
         let locked = StoreError::Locked {
             path: "hub.db.lock".into(),
             pid: "42".to_owned(),

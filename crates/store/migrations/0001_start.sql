@@ -301,6 +301,9 @@ CREATE TABLE wanted_fetch (
 );
 CREATE INDEX wanted_fetch_due ON wanted_fetch (tenant_id, connection_id, class, due_at, kind, remote_id)
     WHERE owner IS NULL;
+-- What a history holds back (class 3), kind by kind: looked at with every page that a walk reads.
+CREATE INDEX wanted_fetch_held ON wanted_fetch (tenant_id, connection_id, kind, due_at, not_before)
+    WHERE class = 3 AND owner IS NULL AND attempts = 0 AND wanted = 0;
 CREATE INDEX wanted_fetch_answered ON wanted_fetch (tenant_id, connection_id, not_before) WHERE due_at IS NULL;
 CREATE INDEX wanted_fetch_claimed ON wanted_fetch (tenant_id, connection_id, lease_until) WHERE owner IS NOT NULL;
 

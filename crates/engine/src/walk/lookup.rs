@@ -4,7 +4,7 @@
 //! their part: it counts first, and reads the list when that is the cheaper way.
 
 use schakel_core::connector::{ConnectorError, Page, Part, Span};
-use schakel_core::lookup::{Next, Sight, keeps_all, next};
+use schakel_core::lookup::{Next, Sight, enough, keeps_all, next};
 use schakel_core::record::RecordKey;
 use schakel_core::time::Timestamp;
 use schakel_core::walk::{Job, Phase, Walk, WalkState};
@@ -24,20 +24,28 @@ const APPLY_MS: i64 = 60_000;
 /// Decides what becomes of the wishes that the histories of `source` hold back; returns whether anything did.
 pub(super) async fn look(hub: &Hub, source: &SourceConnection, walks: &[Walk]) -> Result<bool, StoreError> {
     let now = hub.clock.now();
-    let held = hub.store.held_back(hub.tenant, source.id, now).await?;
-    if held.is_empty() {
-        return Ok(false);
-    }
+    let parts = Part::ALL.into_iter().filter(|part| Job::Lookup.walks(*part));
+    let own = parts.map(|part| Own::of(walks, part));
+    let own: Vec<(Own<'_>, Known)> = own
+        .filter(|own| !own.lookup.is_some_and(Walk::is_open))
+        .map(|own| {
+            let known = own.known(now);
+            (own, known)
+        })
+        .collect();
+    // Every page of a walk comes by here, and a history may hold tens of thousands back.
+    let most = own
+        .iter()
+        .map(|(own, known)| (own.part.kind(), enough(known.counted())));
+    let most: Vec<_> = most.collect();
+    let held = hub.store.held_back(hub.tenant, source.id, now, &most).await?;
     let mut is_changed = false;
-    for part in Part::ALL.into_iter().filter(|part| Job::Lookup.walks(*part)) {
-        let Some(missing) = held.get(&part.kind()).copied() else {
+    for (own, known) in own {
+        let Some(missing) = held.get(&own.part.kind()).copied() else {
             continue;
         };
-        let own = Own::of(walks, part);
-        if own.lookup.is_some_and(Walk::is_open) {
-            continue;
-        }
-        let decided = match own.known(now) {
+        let part = own.part;
+        let decided = match known {
             // Whatever its list has was read.
             Known::Whole => Next::Each,
             known => {

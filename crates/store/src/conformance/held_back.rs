@@ -51,7 +51,13 @@ async fn some(store: &Store) {
 }
 
 async fn held(store: &Store, now: i64) -> Vec<(RecordKind, i64)> {
-    let held: BTreeMap<_, _> = store.held_back(TENANT, SHOP, at(now)).await.unwrap();
+    held_up_to(store, now, 9).await
+}
+
+/// Counts no further than to `most`.
+async fn held_up_to(store: &Store, now: i64, most: i64) -> Vec<(RecordKind, i64)> {
+    let kinds = [(RecordKind::Customer, most), (RecordKind::Product, most)];
+    let held: BTreeMap<_, _> = store.held_back(TENANT, SHOP, at(now), &kinds).await.unwrap();
     held.into_iter().collect()
 }
 
@@ -76,6 +82,17 @@ async fn what_a_history_holds_back_is_counted_by_kind(store: Store) {
     let mut found = held(&store, 10).await;
     found.sort();
     assert_eq!(found, all);
+    let mut found = held_up_to(&store, 10, 2).await;
+    found.sort();
+    let few = [(RecordKind::Customer, 2), (RecordKind::Product, 1)];
+    assert_eq!(found, few, "counted no further than asked");
+    assert!(
+        store
+            .held_back(TENANT, SHOP, at(10), &[])
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(take(&store, 10).await, [4], "what is due is not held back");
     assert_eq!(held(&store, 1_000).await, [], "held back no longer than that");
     // Somebody else needs one of them now.

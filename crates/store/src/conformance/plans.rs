@@ -471,7 +471,8 @@ async fn run_walks(store: &Store) {
     page.brought = vec![order(1)];
     assert!(store.store_page(t, page).await.unwrap());
     store.walks(t, Some(SHOP)).await.unwrap();
-    store.held_back(t, SHOP, at(1)).await.unwrap();
+    let kinds = [(RecordKind::Customer, 3), (RecordKind::Product, 3)];
+    store.held_back(t, SHOP, at(1), &kinds).await.unwrap();
     store
         .bring_forward(t, (SHOP, RecordKind::Order), at(1))
         .await
