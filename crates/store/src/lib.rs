@@ -54,6 +54,7 @@ mod ahead;
 mod claim;
 mod class;
 mod deliver;
+mod forget;
 mod settle;
 
 mod budget;
@@ -73,6 +74,7 @@ use std::path::PathBuf;
 pub use body::NewEvent;
 pub use deliver::DeliverTx;
 pub use error::StoreError;
+pub use forget::Elsewhere;
 pub use inbox::IntakeTx;
 pub use lock::{Durability, ProcessLock};
 pub use open::OpenOptions;

@@ -8,6 +8,7 @@ use schakel_core::time::Timestamp;
 
 use crate::db::{Conn, Row, contradiction};
 use crate::error::StoreError;
+use crate::forget::{forget, lose_roots};
 use crate::outbox::{has_children, is_blocked, wish_of};
 use crate::rows::{Outcome, Settle};
 use crate::sql::key_chunks;
@@ -381,90 +382,6 @@ async fn release_children(
             values.put(tenant.0).put(*id);
         })
         .push(concat!(") AND NOT ", is_blocked!()));
-    conn.execute(sql).await.map(|_| ())
-}
-
-/// Makes the profiles of these objects unconfirmed, since they were removed in the sink; returns them. Parents before
-/// children: everything under them waits until they are confirmed again. Their ids are dead, and another profile may
-/// hold the number by now (somebody imported it again): uncertain, so that the sink looks the number up.
-async fn lose_roots(
-    conn: &mut Conn<'_>,
-    tenant: TenantId,
-    orphans: &[i64],
-    now: Timestamp,
-) -> Result<Vec<i64>, StoreError> {
-    let sql = conn
-        .sql(
-            "find lost profiles",
-            "SELECT DISTINCT root_id FROM delivery WHERE root_id IS NOT NULL AND (tenant_id, id) IN (VALUES ",
-        )
-        .key_rows(orphans, |id, values| {
-            values.put(tenant.0).put(*id);
-        })
-        .push(") ORDER BY root_id");
-    let rows = conn.fetch(sql).await?;
-    let roots = rows
-        .iter()
-        .map(|row| row.cells().int())
-        .collect::<Result<Vec<i64>, _>>()?;
-    for chunk in key_chunks(&roots) {
-        let sql = conn
-            .sql(
-                "make lost profiles unconfirmed",
-                "UPDATE delivery SET confirmed_version = 0, confirmed_digest = NULL, remote_id = NULL, is_uncertain = TRUE,
-                 due_at = CASE WHEN state = 'clean' THEN ",
-            )
-            .bind(now)
-            .push(
-                " ELSE due_at END, state = CASE WHEN state = 'clean' THEN 'ready' ELSE state END
-                 WHERE wish = 'present' AND (tenant_id, id) IN (VALUES ",
-            )
-            .key_rows(chunk, |id, values| {
-                values.put(tenant.0).put(*id);
-            })
-            .push(")");
-        conn.execute(sql).await?;
-    }
-    Ok(roots)
-}
-
-/// Makes everything under these roots unconfirmed: it went away with their former objects, or it stands under another
-/// profile, where a merge had put it before a split took it back.
-///
-/// Where something stood stays written down, and it is uncertain, so that the sink looks its key up and removes what
-/// stands elsewhere. No attempt is open after this, so nothing must be waited for.
-async fn forget(
-    conn: &mut Conn<'_>,
-    tenant: TenantId,
-    roots: &[i64],
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let sql = conn
-        .sql(
-            "forget what was confirmed",
-            "UPDATE delivery SET confirmed_version = 0, confirmed_digest = NULL, remote_id = NULL,
-                 is_uncertain = (is_uncertain OR remote_parent IS NOT NULL), is_forgotten = (state = 'claimed'),
-                 state = CASE WHEN state IN ('clean', 'parent') THEN 'ready' ELSE state END,
-                 since = CASE WHEN state = 'clean' THEN ",
-        )
-        .bind(now)
-        .push(" ELSE since END, due_at = CASE WHEN state = 'clean' THEN ")
-        .bind(now)
-        .push(" ELSE due_at END WHERE wish = 'present' AND root_id IS NOT NULL AND (tenant_id, root_id) IN (VALUES ")
-        .key_rows(roots, |id, values| {
-            values.put(tenant.0).put(*id);
-        })
-        .push(")");
-    conn.execute(sql).await?;
-    let sql = conn
-        .sql(
-            "let children wait again",
-            "UPDATE delivery SET state = 'parent' WHERE state = 'ready' AND root_id IS NOT NULL AND (tenant_id, root_id) IN (VALUES ",
-        )
-        .key_rows(roots, |id, values| {
-            values.put(tenant.0).put(*id);
-        })
-        .push(concat!(") AND ", is_blocked!()));
     conn.execute(sql).await.map(|_| ())
 }
 

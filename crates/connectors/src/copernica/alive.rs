@@ -9,11 +9,6 @@ use schakel_core::time::Timestamp;
 /// calls; a removal that slips through is found by the next new child after it.
 const SEEN_MS: i64 = 15 * 60 * 1000;
 
-/// How long a write that may have hit another profile of the same number takes nothing from what was seen, in
-/// milliseconds: somebody who removes a profile by hand and imports it again needs longer, and a burst of webhooks
-/// about a new customer costs no look.
-const SURE_MS: i64 = 10 * 1000;
-
 /// Most profiles that are remembered; beyond it all are forgotten, which costs a call each and no more.
 const SEEN_MAX: usize = 20_000;
 
@@ -35,15 +30,6 @@ impl Alive {
     pub(super) fn is_fresh(&self, profile: i64, now: Timestamp) -> bool {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         seen.get(&profile).is_some_and(|at| now < at.plus_ms(SEEN_MS))
-    }
-
-    /// Notes that `profile` or another one in its place was written at `now`: whether it lives is to be asked, unless it was
-    /// seen just before.
-    pub(super) fn doubt(&self, profile: i64, now: Timestamp) {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.get(&profile).is_some_and(|at| now >= at.plus_ms(SURE_MS)) {
-            seen.remove(&profile);
-        }
     }
 
     /// Notes that `profile` is gone.

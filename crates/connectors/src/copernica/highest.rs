@@ -32,10 +32,7 @@ impl Copernica {
         let Some(row) = list.data.first() else {
             return Ok(None);
         };
-        let fields = row.fields();
-        let held = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
-        let number = held.and_then(|(_, value)| value.trim().parse::<i64>().ok());
-        match number.filter(|number| *number > above) {
+        match row.number(key).filter(|number| *number > above) {
             Some(number) => Ok(Some(number)),
             None => Err(ConnectorError::Structure(format!(
                 "a filter on {key} is not understood"

@@ -19,6 +19,7 @@ mod structure;
 
 mod alive;
 mod highest;
+mod newcomers;
 mod sink;
 
 pub use config::{ApiVersion, Settings};
@@ -26,7 +27,7 @@ pub use config::{ApiVersion, Settings};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use schakel_core::connector::{
-    BoxFuture, CheckReport, ConnectorError, Cx, Lack, Receipt, RemoteState, SetupStep, Sink, Work,
+    BoxFuture, CheckReport, ConnectorError, Cx, Lack, Newcomers, Receipt, RemoteState, SetupStep, Sink, Work,
 };
 use schakel_core::delivery::ObjectKind;
 use schakel_core::preset::Preset;
@@ -93,6 +94,14 @@ impl Sink for Copernica {
 
     fn highest<'a>(&'a self, cx: &'a Cx, above: i64) -> BoxFuture<'a, Result<Option<i64>, ConnectorError>> {
         Box::pin(self.highest_number(cx, above))
+    }
+
+    fn newcomers<'a>(
+        &'a self,
+        cx: &'a Cx,
+        above: Option<i64>,
+    ) -> BoxFuture<'a, Result<Newcomers, ConnectorError>> {
+        Box::pin(self.list_newcomers(cx, above))
     }
 
     fn look_up<'a>(

@@ -81,24 +81,15 @@ impl Copernica {
         });
         let response = self.send(cx, &call).await?;
         let written = outcome::put(self.settings.api_version, &response)?;
-        let now = cx.clock.now();
         let (id, twins) = match (written, probed.first(), work.remote_id) {
-            // The one remembered or one that was imported in its place: the answer does not say, a new child does.
-            (Written::Changed, None, Some(id)) => {
-                self.alive.doubt(id, now);
-                (id, 0)
-            }
-            (written, row, _) => {
-                let (id, twins) = match (written, row) {
-                    (Written::Created(Some(id)), _) => (id, 0),
-                    (Written::Changed, Some(row)) => (row.id, probed.len() - 1),
-                    _ => self.learn_profile(cx, known, work, written).await?,
-                };
-                // The filter matches the living only.
-                self.alive.saw(id, now);
-                (id, twins)
-            }
+            (Written::Created(Some(id)), ..) => (id, 0),
+            (Written::Changed, Some(row), _) => (row.id, probed.len() - 1),
+            // Or one that was imported in its place, which `newcomers` shows: the answer does not say.
+            (Written::Changed, None, Some(id)) => (id, 0),
+            _ => self.learn_profile(cx, known, work, written).await?,
         };
+        // The filter matches the living only.
+        self.alive.saw(id, cx.clock.now());
         let is_other = work.remote_id.is_some_and(|old| old != id);
         Ok(Receipt {
             remote_id: Some(id),
@@ -415,11 +406,7 @@ fn collection(known: &Known, kind: ObjectKind) -> Result<i64, ConnectorError> {
 }
 
 fn has_key(row: &Row, key: Key<'_>) -> bool {
-    let fields = row.fields();
-    key.iter().all(|(name, number)| {
-        let held = fields.iter().find(|(held, _)| held.eq_ignore_ascii_case(name));
-        held.is_some_and(|(_, value)| value.trim().parse() == Ok(*number))
-    })
+    key.iter().all(|(name, number)| row.number(name) == Some(*number))
 }
 
 /// Takes the values of the delivery out of a refusal's text, which may end up in logs.

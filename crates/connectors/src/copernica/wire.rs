@@ -110,6 +110,13 @@ impl Row {
         let fields = self.fields.as_object().into_iter().flatten();
         fields.map(|(name, value)| (name.as_str(), text(value))).collect()
     }
+
+    /// Gives the whole number in the field `name`, which may be written in any case.
+    pub(crate) fn number(&self, name: &str) -> Option<i64> {
+        let mut fields = self.fields.as_object().into_iter().flatten();
+        let (_, value) = fields.find(|(held, _)| held.eq_ignore_ascii_case(name))?;
+        text(value).trim().parse().ok()
+    }
 }
 
 /// Gives a value as text, as it would stand in `fields`.

@@ -15,7 +15,7 @@ pub use error::ConnectorError;
 pub use http::{Class, Http, HttpError, Method, Request, Response};
 pub use listing::{Item, Page, PageAsk, Part, Span};
 pub use meter::{Meter, Unmetered};
-pub use sink::{Lack, Receipt, RemoteState, SetupStep, Sink, StepState, Structure, Work};
+pub use sink::{Lack, Newcomers, Receipt, RemoteState, SetupStep, Sink, StepState, Structure, Work};
 pub use source::{Fetched, Normalised, Received, Refused, Registration, Source, Webhook};
 
 use std::future::Future;

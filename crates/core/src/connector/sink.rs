@@ -58,6 +58,17 @@ pub struct RemoteState {
     pub fields: Vec<(String, String)>,
 }
 
+/// Persons that stand in a sink, a page of them in the order in which they were made there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Newcomers {
+    /// The highest id in the sink up to which all are known now.
+    pub upto: i64,
+    /// The number of each person with its id in the sink, ascending by id.
+    pub found: Vec<(i64, i64)>,
+    /// Whether more may stand above.
+    pub has_more: bool,
+}
+
 /// What a step of a setup did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -139,6 +150,19 @@ pub trait Sink: Send + Sync {
     /// # Errors
     /// Any [`ConnectorError`] of the call.
     fn highest<'a>(&'a self, cx: &'a Cx, above: i64) -> BoxFuture<'a, Result<Option<i64>, ConnectorError>>;
+
+    /// Lists persons whose id in the sink is above `above`, whoever made them there, a page by one call; without `above`
+    /// nobody, and only reads the highest id. Needs [`Sink::connect`] first.
+    ///
+    /// A person who was removed there and put back by hand stands under a new id, which is higher than all before.
+    ///
+    /// # Errors
+    /// Any [`ConnectorError`] of the call.
+    fn newcomers<'a>(
+        &'a self,
+        cx: &'a Cx,
+        above: Option<i64>,
+    ) -> BoxFuture<'a, Result<Newcomers, ConnectorError>>;
 
     /// Reads what the sink holds under a natural key, all of them when there are several.
     ///

@@ -6,6 +6,7 @@
 
 mod gauge;
 pub mod guard;
+mod newcomers;
 mod place;
 mod send;
 
@@ -23,6 +24,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::hub::{Hub, SinkConnection};
 use guard::{LookError, Place};
+use newcomers::{Looked, Watch};
 use place::Places;
 use send::Sent;
 
@@ -31,7 +33,7 @@ pub struct Loop {
     hub: Arc<Hub>,
     sink: ConnectionId,
     aimd: Aimd,
-    calls: JoinSet<Sent>,
+    calls: JoinSet<Back>,
     blocked_until: Timestamp,
     blocks: u32,
     gauge: Gauge,
@@ -45,8 +47,16 @@ pub struct Loop {
     looks_failed: u32,
     /// What the sink has no place for.
     places: Places,
+    /// When it is looked next who was put back in the sink by hand.
+    watch: Watch,
     /// What came back and is not settled yet.
     back: Vec<Sent>,
+}
+
+/// The end of what was out.
+enum Back {
+    Sent(Box<Sent>),
+    Looked(Result<Looked, LookError>),
 }
 
 /// Margin of a claim over the longest attempt, in milliseconds.
@@ -73,6 +83,7 @@ impl Loop {
             is_looked: false,
             looks_failed: 0,
             places: Places::default(),
+            watch: Watch::new(),
             back: Vec::new(),
         }
     }
@@ -119,6 +130,7 @@ impl Loop {
         self.take_back();
         let back = std::mem::take(&mut self.back);
         let settles = self.settle(sink, &back);
+        self.look_for_newcomers(is_open);
         let claim = self.claim(sink, is_open);
         self.show();
         let mut ids = || hub.new_id();
@@ -140,6 +152,7 @@ impl Loop {
         };
         for (sent, settle) in back.iter().zip(&settles) {
             if matches!(settle.outcome, Outcome::Confirmed { .. }) {
+                self.watch.delivered();
                 self.gauge.confirmed(sent.claimed.since, settle.at);
             }
         }
@@ -222,9 +235,10 @@ impl Loop {
         self.calls.len()
     }
 
-    fn take(&mut self, done: Result<Sent, JoinError>) {
+    fn take(&mut self, done: Result<Back, JoinError>) {
         match done {
-            Ok(sent) => self.back.push(sent),
+            Ok(Back::Sent(sent)) => self.back.push(*sent),
+            Ok(Back::Looked(ended)) => self.watch.ended(&self.hub, ended),
             // Its claim ends by itself; then `recover` makes the attempt uncertain.
             Err(error) => tracing::error!(sink.id = %self.sink, %error, "an attempt failed on our side"),
         }
@@ -284,6 +298,13 @@ impl Loop {
             id: Some(sink.id),
         };
         let looked = guard::look(&place, sink.sink.as_ref(), &sink.cx).await;
+        let looked = match looked {
+            Ok(None) => newcomers::start(&self.hub, sink).await.map(|at| {
+                self.watch.looked(at);
+                None
+            }),
+            other => other,
+        };
         let now = self.hub.clock.now();
         match looked {
             Ok(found) => {
@@ -304,6 +325,18 @@ impl Loop {
             }
         }
         Ok(self.is_looked)
+    }
+
+    /// Looks now and then who was put back in the sink by hand; it takes the place of one call.
+    fn look_for_newcomers(&mut self, is_open: bool) {
+        if !is_open || !self.gauge.is_open(self.hub.clock.monotonic_us()) {
+            return;
+        }
+        if let Some(overlap) = self.watch.begin(self.hub.clock.now()) {
+            let (hub, sink) = (self.hub.clone(), self.sink);
+            self.calls
+                .spawn(async move { Back::Looked(newcomers::step(&hub, sink, overlap).await) });
+        }
     }
 
     fn claim(&self, sink: &SinkConnection, is_open: bool) -> Option<Claim> {
@@ -331,7 +364,7 @@ impl Loop {
             let sink = self.sink;
             let in_flight = self.calls.len() + 1;
             self.calls
-                .spawn(async move { send::send(&hub, sink, one, in_flight).await });
+                .spawn(async move { Back::Sent(Box::new(send::send(&hub, sink, one, in_flight).await)) });
         }
     }
 

@@ -1,6 +1,7 @@
 //! A profile that somebody removed in Copernica and imported again: the same number under another id.
 
 use axum::body::Body;
+use schakel_sandbox::copernica::FaultKind;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -21,21 +22,49 @@ async fn one_person(world: &mut World) -> u64 {
 async fn import_again(world: &World, id: u64) -> u64 {
     let fields = world.copernica.profile(id).unwrap();
     assert!(world.copernica.remove_profile(id));
+    let living = import(world, fields).await;
+    assert_eq!(
+        world.copernica.find_profiles("schakel", "RelationID", "1"),
+        [living]
+    );
+    assert_ne!(living, id);
+    living
+}
+
+/// Imports a profile; returns its id.
+async fn import(world: &World, fields: impl serde::Serialize) -> u64 {
     let call = axum::http::Request::post("/v3/database/schakel/profiles?access_token=sandbox-token")
         .header("content-type", "application/json")
         .body(Body::from(json!({ "fields": fields }).to_string()))
         .unwrap();
     let answer = world.copernica.router().oneshot(call).await.unwrap();
     assert_eq!(answer.status(), 201);
-    let living = world.copernica.find_profiles("schakel", "RelationID", "1");
-    assert_eq!(living.len(), 1);
-    assert_ne!(living[0], id);
-    living[0]
+    answer.headers()["x-created"].to_str().unwrap().parse().unwrap()
 }
 
 fn with_phone(mut person: Value) -> Value {
     person["phone"] = json!("020 0000000");
     person
+}
+
+/// Lets the hub work until it looked for profiles that were imported, however little it delivered.
+async fn a_look_later(world: &mut World) {
+    world.run_until_idle().await;
+    world.clock.advance_ms(12 * 3_600_000);
+    world.run_until_idle().await;
+}
+
+/// Person 11 places another order of one row, which changes the profile when `person` says anything new.
+async fn order_again(world: &World, id: i64, person: &Value) {
+    world
+        .webhook("orders/created", id, &plain_order(id, person, 1, 10))
+        .await;
+}
+
+/// How often the account was asked for profiles.
+fn lists(world: &World) -> u64 {
+    let counts = world.copernica.counts().calls_by_kind;
+    counts.get("GET database/profiles").copied().unwrap_or(0)
 }
 
 /// Everything stands once, under the living profile.
@@ -52,22 +81,42 @@ fn assert_all_stand_under(world: &World, living: u64) {
     world.assert_nothing_double();
 }
 
+/// The write of the profile hits the imported one and does not say so; nor does it matter when nothing is written at all.
 #[tokio::test]
 async fn an_order_after_an_import_stands_under_the_living_profile() {
-    for minutes in [1, 60] {
+    for (minutes, is_written) in [(1, true), (60, true), (1, false), (60, false)] {
         let mut world = World::new().await;
         let former = one_person(&mut world).await;
         let living = import_again(&world, former).await;
         world.clock.advance_ms(minutes * 60_000);
-        let changed = with_phone(customer(11, "registered", "jan@example.org", 9));
-        world.webhook("customers/updated", 11, &changed).await;
-        world.run_until_idle().await;
-        world
-            .webhook("orders/created", 901, &plain_order(901, &changed, 1, 10))
-            .await;
-        world.run_until_idle().await;
+        let mut person = customer(11, "registered", "jan@example.org", 5);
+        if is_written {
+            person = with_phone(customer(11, "registered", "jan@example.org", 9));
+            world.webhook("customers/updated", 11, &person).await;
+            world.run_until_idle().await;
+        }
+        order_again(&world, 901, &person).await;
+        a_look_later(&mut world).await;
         assert_all_stand_under(&world, living);
     }
+}
+
+#[tokio::test]
+async fn an_import_without_any_order_after_it_brings_the_orders_back() {
+    let mut world = World::new().await;
+    let former = one_person(&mut world).await;
+    order_again(&world, 901, &customer(11, "registered", "jan@example.org", 5)).await;
+    world.run_until_idle().await;
+    let living = import_again(&world, former).await;
+    assert!(
+        world
+            .subprofiles("Orders", &["OrderID"])
+            .iter()
+            .all(|row| row[0] != "1"),
+        "they went with the profile"
+    );
+    a_look_later(&mut world).await;
+    assert_all_stand_under(&world, living);
 }
 
 #[tokio::test]
@@ -76,10 +125,97 @@ async fn an_order_finds_the_imported_profile_after_a_restart() {
     let former = one_person(&mut world).await;
     let living = import_again(&world, former).await;
     let mut world = world.restarted(Some).await;
-    let person = customer(11, "registered", "jan@example.org", 5);
-    world
-        .webhook("orders/created", 901, &plain_order(901, &person, 1, 7))
-        .await;
+    order_again(&world, 901, &customer(11, "registered", "jan@example.org", 5)).await;
+    a_look_later(&mut world).await;
+    assert_all_stand_under(&world, living);
+}
+
+/// What was imported while no process ran is found at the start.
+#[tokio::test]
+async fn a_restart_goes_on_from_the_last_look() {
+    let mut world = World::new().await;
+    let former = one_person(&mut world).await;
+    order_again(&world, 901, &customer(11, "registered", "jan@example.org", 5)).await;
+    world.run_until_idle().await;
+    let living = import_again(&world, former).await;
+    world.clock.advance_ms(3_600_000);
+    let mut world = world.restarted(Some).await;
     world.run_until_idle().await;
     assert_all_stand_under(&world, living);
+}
+
+#[tokio::test]
+async fn a_second_profile_of_one_number_moves_nothing() {
+    let mut world = World::new().await;
+    let former = one_person(&mut world).await;
+    let twin = import(&world, world.copernica.profile(former).unwrap()).await;
+    assert_ne!(twin, former);
+    world.clock.advance_ms(12 * 3_600_000);
+    let before = world.copernica.counts().calls;
+    world.run_until_idle().await;
+    assert_eq!(
+        world.copernica.counts().calls - before,
+        2,
+        "a list, and a look at the number"
+    );
+    assert_eq!(world.open_deliveries().await, 0);
+    assert_eq!(world.subprofiles("Orders", &["OrderID"]), [["1", "900"]]);
+}
+
+/// More than one step looks at; one list shows them all.
+#[tokio::test]
+async fn many_that_were_imported_at_once_are_all_found() {
+    let mut world = World::new().await;
+    for id in 1..=30 {
+        let person = customer(id, "registered", &format!("p{id}@example.org"), 5);
+        world
+            .webhook("orders/created", 900 + id, &plain_order(900 + id, &person, 1, 6))
+            .await;
+    }
+    world.run_until_idle().await;
+    let orders = world.subprofiles("Orders", &["OrderID"]);
+    let mut former = Vec::new();
+    world
+        .copernica
+        .for_each_profile("schakel", |view| former.push(view.id));
+    for id in former {
+        let fields = world.copernica.profile(id).unwrap();
+        assert!(world.copernica.remove_profile(id));
+        import(&world, fields).await;
+    }
+    assert_ne!(world.subprofiles("Orders", &["OrderID"]), orders);
+    a_look_later(&mut world).await;
+    assert_eq!(world.subprofiles("Orders", &["OrderID"]), orders);
+    assert_eq!(world.profiles().len(), 30);
+    world.assert_nothing_double();
+}
+
+#[tokio::test]
+async fn a_look_that_fails_holds_up_nothing_and_is_tried_again() {
+    let mut world = World::new().await;
+    let former = one_person(&mut world).await;
+    let living = import_again(&world, former).await;
+    world.clock.advance_ms(12 * 3_600_000);
+    let before = lists(&world);
+    world.fail_call(FaultKind::Overload503, 0);
+    order_again(&world, 901, &customer(11, "registered", "jan@example.org", 5)).await;
+    world.run_until_idle().await;
+    for _ in 0..3 {
+        world.clock.advance_ms(60_000);
+        world.run_until_idle().await;
+    }
+    assert!(lists(&world) > before);
+    assert_all_stand_under(&world, living);
+}
+
+#[tokio::test]
+async fn while_nothing_is_delivered_nobody_is_looked_for() {
+    let mut world = World::new().await;
+    one_person(&mut world).await;
+    a_look_later(&mut world).await;
+    let before = world.copernica.counts().calls;
+    for _ in 0..5 {
+        a_look_later(&mut world).await;
+    }
+    assert_eq!(world.copernica.counts().calls, before);
 }

@@ -26,6 +26,7 @@ mod payloads;
 mod people;
 mod placeless;
 mod poison;
+mod returning;
 mod routes;
 mod samples;
 mod story;

@@ -246,18 +246,20 @@ async fn an_older_copy_writes_over_nobody_who_came_after_it() {
 
 #[tokio::test]
 async fn a_good_account_costs_one_call_for_each_start() {
-    let mut world = filled([11, 12]).await;
-    assert_eq!(looks(&world), 1);
-    half_an_hour(&mut world).await;
-    assert_eq!(looks(&world), 1);
+    let world = filled([11, 12]).await;
+    assert_eq!(looks(&world), 2, "the highest number, and once the highest id");
     let mut other = world.second_worker();
     other.step().await.unwrap();
-    assert_eq!(looks(&world), 2);
+    assert_eq!(looks(&world), 3);
     let mut world = world.restarted(Some).await;
     order_of(&world, 13).await;
     world.run_until_idle().await;
-    assert_eq!((looks(&world), giving(&world)), (3, Giving::Free));
+    assert_eq!((looks(&world), giving(&world)), (4, Giving::Free));
     assert_eq!(world.profiles().len(), 3);
+    half_an_hour(&mut world).await;
+    assert_eq!(looks(&world), 5, "a list of who was made there meanwhile");
+    half_an_hour(&mut world).await;
+    assert_eq!(looks(&world), 5);
 }
 
 #[tokio::test]

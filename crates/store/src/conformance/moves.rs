@@ -7,8 +7,8 @@ use super::deliver::{end, take};
 use super::make::{SINK, TENANT, at, changed, child, confirmed, profile, settle};
 use super::on_both;
 use super::outbox::{read, write};
-use crate::Store;
 use crate::rows::{DeliveryRow, Outcome};
+use crate::{Elsewhere, Store};
 
 on_both! {
     children_wait_for_their_parents,
@@ -21,6 +21,8 @@ on_both! {
     a_profile_that_shall_go_during_its_attempt_is_held,
     a_profile_that_comes_back_lets_its_children_go,
     a_split_after_a_merge_leaves_nothing_behind,
+    profiles_under_other_ids_are_forgotten_with_what_stood_there,
+    a_write_that_is_out_does_not_bring_a_forgotten_id_back,
 }
 
 async fn states(store: &Store, objects: &[(ObjectKind, i64)]) -> Vec<DeliveryState> {
@@ -382,4 +384,73 @@ async fn a_split_after_a_merge_leaves_nothing_behind(store: Store) {
         ),
         (3, Some(107), true)
     );
+}
+
+/// Forgets what [`Store::remembered_elsewhere`] finds.
+async fn forget(store: &Store, found: &[(i64, i64)], now: i64) -> usize {
+    let lost = store.remembered_elsewhere(TENANT, SINK, found).await.unwrap();
+    let setting = ("seen/mail", b"555 9".as_slice());
+    let forgotten = store
+        .forget_profiles((TENANT, SINK), &lost, setting, at(now))
+        .await;
+    assert_eq!(store.setting("seen/mail").await.unwrap().unwrap(), b"555 9");
+    forgotten.unwrap()
+}
+
+async fn profiles_under_other_ids_are_forgotten_with_what_stood_there(store: Store) {
+    assert_eq!(store.last_remembered(TENANT, SINK).await.unwrap(), 0);
+    write(&store, &family()).await;
+    write(&store, &[profile(7), profile(8)]).await;
+    deliver_all(&store, 9).await;
+    assert_eq!(store.last_remembered(TENANT, SINK).await.unwrap(), 108);
+    let found = [(7, 107), (1, 555), (9, 556), (8, 557)];
+    let elsewhere = store.remembered_elsewhere(TENANT, SINK, &found).await.unwrap();
+    let one = |number, found, remembered| Elsewhere {
+        number,
+        found,
+        remembered,
+    };
+    assert_eq!(elsewhere, [one(1, 555, 101), one(8, 557, 108)]);
+    assert_eq!(forget(&store, &found[..3], 21).await, 1);
+    use DeliveryState::{Clean, Parent, Ready};
+    assert_eq!(states(&store, &FAMILY).await, [Ready, Parent, Parent]);
+    assert_eq!(read(&store, ObjectKind::Relation, 8).await.state, Clean);
+    let claimed = take(&store, 21, 9).await;
+    assert_eq!(claimed.len(), 1, "parents before children");
+    assert!(claimed[0].remote_id.is_none() && claimed[0].is_uncertain);
+    end(&store, &[settle(&claimed[0], 22, confirmed(555, None))]).await;
+    deliver_all(&store, 22).await;
+    let order = read(&store, ObjectKind::Order, 2).await;
+    assert_eq!((order.state, order.remote_parent), (Clean, Some(555)));
+    // What is remembered changed meanwhile: nobody is forgotten.
+    let setting = ("seen/mail", b"555 9".as_slice());
+    let late = store
+        .forget_profiles((TENANT, SINK), &elsewhere[..1], setting, at(23))
+        .await;
+    assert_eq!(late.unwrap(), 0);
+    assert_eq!(states(&store, &FAMILY).await, [Clean; 3]);
+}
+
+async fn a_write_that_is_out_does_not_bring_a_forgotten_id_back(store: Store) {
+    write(&store, &family()).await;
+    deliver_all(&store, 9).await;
+    write(&store, &[changed(&profile(1))]).await;
+    let claimed = take(&store, 20, 9).await;
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(forget(&store, &[(1, 555)], 21).await, 1);
+    // It hit the other one and says the id that it was given.
+    end(&store, &[settle(&claimed[0], 22, confirmed(101, None))]).await;
+    let row = read(&store, ObjectKind::Relation, 1).await;
+    assert_eq!(
+        (row.state, row.remote_id, row.confirmed_version),
+        (DeliveryState::Ready, None, 0)
+    );
+    let claimed = take(&store, 22, 9).await;
+    assert_eq!(claimed.len(), 1);
+    end(&store, &[settle(&claimed[0], 23, confirmed(555, None))]).await;
+    deliver_all(&store, 23).await;
+    for (kind, object) in &FAMILY[1..] {
+        let row = read(&store, *kind, *object).await;
+        assert_eq!((row.state, row.remote_parent), (DeliveryState::Clean, Some(555)));
+    }
 }

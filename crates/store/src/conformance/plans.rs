@@ -272,6 +272,18 @@ async fn run_delivery(store: &Store) {
         store.redrive(t, SINK, &filter).await.unwrap();
     }
     run_moves(store).await;
+    let elsewhere: Vec<_> = (1..=300).map(|number| (number, 9_000 + number)).collect();
+    let lost = store.remembered_elsewhere(t, SINK, &elsewhere).await.unwrap();
+    assert_eq!(lost.len(), 1);
+    let seen = ("seen/mail", b"1 1".as_slice());
+    assert_eq!(
+        store
+            .forget_profiles((t, SINK), &lost, seen, at(301))
+            .await
+            .unwrap(),
+        1
+    );
+    store.last_remembered(t, SINK).await.unwrap();
     let hold = hold("worker", 39);
     let fetches = store
         .claim_fetches(t, SHOP, at(9), (Class::Live, 9), &hold)

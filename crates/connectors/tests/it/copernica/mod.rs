@@ -9,6 +9,7 @@ mod account;
 mod answers;
 mod door;
 mod extras;
+mod newcomers;
 mod removed;
 mod scripted;
 mod simulator;
