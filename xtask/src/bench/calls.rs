@@ -1,6 +1,7 @@
-//! What each set of options costs in calls to the shop, beside the least that its API allows.
+//! What each set of options costs in calls to the shop, beside the least that its API allows, and what customers who come
+//! back cost in calls to Copernica.
 //!
-//! Shop and hub are one process on a virtual clock (`crates/engine/benches/calls.rs`): counts do not depend on speed.
+//! Simulators and hub are one process on a virtual clock (`crates/engine/benches/calls.rs`): counts do not depend on speed.
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -18,6 +19,8 @@ const CALLS_MAX: f64 = 1.05;
 #[derive(Debug)]
 pub(crate) struct Price {
     sets: Vec<Value>,
+    /// One for each gap between two orders.
+    returning: Vec<Value>,
 }
 
 /// Runs the benchmark; the build is part of it.
@@ -32,17 +35,30 @@ pub(crate) fn run() -> Result<Price> {
 }
 
 fn read(text: &str) -> Result<Price> {
-    let sets: Vec<Value> = text
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect();
+    let figures = text.lines().filter_map(|line| serde_json::from_str(line).ok());
+    let (returning, sets): (Vec<Value>, Vec<Value>) =
+        figures.partition(|figure: &Value| figure.get("returning").is_some());
     if sets.is_empty() {
         bail!("the benchmark gave no figures");
     }
     for set in &sets {
         row(set).with_context(|| format!("the benchmark gave {set}"))?;
     }
-    Ok(Price { sets })
+    for gap in &returning {
+        returning_row(gap).with_context(|| format!("the benchmark gave {gap}"))?;
+    }
+    Ok(Price { sets, returning })
+}
+
+/// The cells of one gap between the orders of customers who come back; `None` for something else.
+fn returning_row(gap: &Value) -> Option<Vec<String>> {
+    let (made, least) = (gap["calls"].as_f64()?, gap["least"].as_f64()?);
+    Some(vec![
+        format!("{} min", gap["gap_min"].as_i64()?),
+        format!("{made} / {least} = {:.3}", made / least),
+        gap["looks"].as_u64()?.to_string(),
+        gap["looked_at"].as_u64()?.to_string(),
+    ])
 }
 
 /// The cells of one set: calls and the least per 1,000 orders, and of sweeps per day; `None` for something else.
@@ -69,7 +85,7 @@ fn row(set: &Value) -> Option<Vec<String>> {
 impl Price {
     /// Returns the figures for programs.
     pub(crate) fn value(&self) -> Value {
-        json!({ "name": "calls", "calls_goal": CALLS_MAX, "sets": self.sets })
+        json!({ "name": "calls", "calls_goal": CALLS_MAX, "sets": self.sets, "returning": self.returning })
     }
 
     /// Says the figures to a person.
@@ -83,6 +99,16 @@ impl Price {
         ];
         let mut rows = vec![heads.map(str::to_owned).to_vec()];
         rows.extend(self.sets.iter().filter_map(row));
+        print!("{}", table(&rows));
+        println!("\ncalls to Copernica for customers who come back: made / least (goal: {CALLS_MAX} times)");
+        let heads = [
+            "from one order to the next",
+            "calls / least",
+            "lists of new profiles",
+            "looks at one profile",
+        ];
+        let mut rows = vec![heads.map(str::to_owned).to_vec()];
+        rows.extend(self.returning.iter().filter_map(returning_row));
         print!("{}", table(&rows));
     }
 }
@@ -108,6 +134,12 @@ mod tests {
             "live": {"calls": 250, "least": 0}, "sweeps": {"calls": 87, "least": 87}, "sweeps_h": 3,
         });
         assert_eq!(row(&set).unwrap()[2], "500 / 0 (none is needed)");
+        let gap = json!({"returning": 300, "gap_min": 20, "calls": 1538, "least": 1500, "looks": 38, "looked_at": 0});
+        let both = read(&format!("{gap}\n{set}")).unwrap();
+        assert_eq!((both.sets.len(), both.returning.len()), (1, 1));
+        let cells = returning_row(&gap).unwrap();
+        assert_eq!(cells, ["20 min", "1538 / 1500 = 1.025", "38", "0"]);
+        assert!(read(&gap.to_string()).is_err());
         assert!(read("nothing").is_err());
         assert!(read("{}").is_err());
     }
