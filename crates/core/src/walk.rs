@@ -143,6 +143,12 @@ words!(Phase {
 });
 
 impl Phase {
+    /// Tells whether it compares a list with a count.
+    #[must_use]
+    pub const fn is_count(self) -> bool {
+        matches!(self, Self::Verify | Self::Recount)
+    }
+
     /// Gives the first phase of a job's part.
     #[must_use]
     pub const fn first(job: Job, part: Part) -> Self {
@@ -335,6 +341,13 @@ impl Walk {
 /// How far a sweep looks back behind the one before, in milliseconds: three hours, since nobody says in which zone the
 /// shop reads `updated_at_min` (lightspeed-ecom.md §3.4).
 pub const OVERLAP_MS: i64 = 3 * 3_600_000;
+
+/// How often a list that contradicts its count is counted again before its ids are walked, and once more after that: what
+/// was made a moment ago is on its way.
+pub const COUNTS_AGAIN: i64 = 3;
+
+/// Wait before a list is counted again, in milliseconds; three of them outlast a sweep of five minutes.
+pub const COUNT_WAIT_MS: i64 = 2 * 60_000;
 
 /// Gives what a sweep that begins at `now` looks at: it goes on where the last one that came to its end was asked, with
 /// an overlap.

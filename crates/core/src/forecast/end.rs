@@ -150,6 +150,8 @@ pub struct Load {
     pub sweep: Range,
     /// How long the history's next call has to wait as it is, in microseconds.
     pub wait_us: i64,
+    /// How long it stands still for a reason that is no window, in microseconds.
+    pub still_us: Range,
 }
 
 /// When a history ends.
@@ -175,25 +177,28 @@ pub fn forecast(windows: &[Window], load: &Load) -> Forecast {
         let of = |per_day| swing(per_day, window.window_us, deviations);
         window.room(of(live), of(sweep))
     };
-    let fast = windows.iter().map(|window| Step {
-        calls: room(window, (live.low, sweep.low), -3.0),
-        period_us: window.window_us + window.travel_us,
+    let fast = windows.iter().map(|window| {
+        let calls = room(window, (live.low, sweep.low), -3.0);
+        Step {
+            calls,
+            period_us: window.window_us + window.travel_us,
+            // At best nothing of the others counts yet, and their part of the first one is free too.
+            before: calls - window.room(0.0, 0.0),
+        }
     });
     let slow = windows.iter().map(|window| Step {
         calls: room(window, (live.high, sweep.high), 3.0),
         period_us: window.window_us + window.travel_us + window.window_us / BUCKETS,
+        // At worst all that counts now was made just now.
+        before: window.spent,
     });
     let (fast, slow) = (ordered(fast.collect()), ordered(slow.collect()));
-    let spent = windows.iter().map(|window| window.spent).max().unwrap_or(0);
-    // At best nothing of the others counts yet, and their part of the first window is free too.
-    let early = |window: &Window| window.room(0.0, 0.0) - room(window, (live.low, sweep.low), -3.0);
-    let early = windows.iter().map(early).max().unwrap_or(0);
-    let least = whole(load.calls.low).saturating_sub(early);
-    // At worst all that counts now was made just now.
-    let most = whole(load.calls.high).max(1).saturating_add(spent);
-    let latest = real(chain(most, &slow).max(load.wait_us));
+    let (least, most) = (whole(load.calls.low), whole(load.calls.high).max(1));
+    let latest = real(chain(most, &slow).max(load.wait_us)) + load.still_us.high;
     Forecast {
-        earliest_us: chain(least, &fast).saturating_add(load.wait_us),
+        earliest_us: chain(least, &fast)
+            .saturating_add(load.wait_us)
+            .saturating_add(whole(load.still_us.low)),
         latest_us: whole(latest * (1.0 + SLOW_PERCENT / 100.0) + SLACK_US),
         binding_us: binding(windows, load, most),
     }
@@ -204,6 +209,8 @@ pub fn forecast(windows: &[Window], load: &Load) -> Forecast {
 struct Step {
     calls: i64,
     period_us: i64,
+    /// Calls that count in its first period already; below 0 for so many more that fit into it.
+    before: i64,
 }
 
 /// The window that lets the fewest calls through in the long run, among those that so many calls do not fit into.
@@ -211,7 +218,9 @@ fn binding(windows: &[Window], load: &Load, calls: i64) -> Option<i64> {
     let middle = |range: Range| f64::midpoint(range.low, range.high);
     let room = |window: &Window| window.room(middle(load.live), middle(load.sweep));
     let pace = |window: &Window| real(room(window)) / real(window.window_us + window.travel_us);
-    let full = windows.iter().filter(|window| room(window) < calls);
+    let full = windows
+        .iter()
+        .filter(|window| room(window) < calls.saturating_add(window.spent));
     full.min_by(|one, other| pace(one).total_cmp(&pace(other)))
         .map(|window| window.window_us)
 }
@@ -225,14 +234,19 @@ fn ordered(mut steps: Vec<Step>) -> Vec<Step> {
 
 /// When the last of `calls` calls starts, in microseconds after the first: the longest chain of waits, each of which
 /// stands for as many calls as its window lets through. A step of the slowest window is worth more than what faster ones
-/// make of its calls, but for rounding; so each takes what it can or one less.
+/// make of its calls, but for rounding; so each takes what it can or one less. What counts in a window before the first call
+/// matters to who waits for that window.
 fn chain(calls: i64, steps: &[Step]) -> i64 {
     let Some((step, faster)) = steps.split_first() else {
         return 0;
     };
-    let most = (calls - 1).max(0) / step.calls;
+    let counted = calls.saturating_add(step.before);
+    let most = (counted - 1).max(0) / step.calls;
     let taken = |n: i64| {
-        let rest = calls - n.saturating_mul(step.calls);
+        if n == 0 {
+            return chain(calls, faster);
+        }
+        let rest = counted - n.saturating_mul(step.calls);
         n.saturating_mul(step.period_us)
             .saturating_add(chain(rest, faster))
     };

@@ -15,4 +15,4 @@ pub use price::{
     PAGE, Pace, Traffic, Wants, history_calls, least_calls, live_calls, pages, reconcile_calls, sweep_calls,
     swept_rows, tie_calls,
 };
-pub use progress::{calls_left, drifting, part_left};
+pub use progress::{calls_left, drifting, part_left, still_us};

@@ -193,6 +193,47 @@ fn what_fits_into_the_windows_waits_for_none() {
     assert_eq!(forecast(&[], &load(1_000, 0.0)).binding_us, None);
 }
 
+/// A shop of some hundred orders beside the sweeps of a day: what the day's window has to spare says nothing of the five
+/// minutes.
+#[test]
+fn a_small_history_ends_no_sooner_than_its_five_minutes_let_it() {
+    let windows = Window::all(&limits(12_000), None);
+    let swept = Load {
+        sweep: Range::around(800.0, 25.0),
+        ..load(683, 0.0)
+    };
+    let said = forecast(&windows, &swept);
+    let period_us = windows[0].window_us + windows[0].travel_us;
+    assert!(
+        (3 * period_us..4 * period_us).contains(&said.earliest_us),
+        "210 in each five minutes: {said:?}"
+    );
+    assert!(said.latest_us < 5 * period_us, "{said:?}");
+    assert_eq!(said.binding_us, Some(300_000_000));
+}
+
+#[test]
+fn what_stands_still_ends_later_and_not_sooner() {
+    let windows = Window::all(&limits(12_000), None);
+    let moving = forecast(&windows, &load(5, 0.0));
+    let still_us = Range {
+        low: 60_000_000.0,
+        high: 720_000_000.0,
+    };
+    let still = forecast(
+        &windows,
+        &Load {
+            still_us,
+            ..load(5, 0.0)
+        },
+    );
+    assert_eq!(still.earliest_us, moving.earliest_us + 60_000_000);
+    assert!(
+        still.latest_us >= moving.latest_us + 720_000_000,
+        "{still:?} {moving:?}"
+    );
+}
+
 #[test]
 fn a_price_is_never_below_the_least_possible_one_and_near_to_it() {
     for part in Part::ALL {

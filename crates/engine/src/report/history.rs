@@ -2,34 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use schakel_core::budget::Limits;
-use schakel_core::connector::{Class, Part, Span};
-use schakel_core::forecast::{self, Load, Range, Window};
+use schakel_core::connector::{Part, Span};
+use schakel_core::forecast;
 use schakel_core::id::{ConnectionId, TenantId};
 use schakel_core::lists::Lists;
 use schakel_core::time::Timestamp;
 use schakel_core::walk::{Finding, Job, Walk, WalkState};
 use schakel_store::rows::ConnectionRow;
-use schakel_store::{BudgetDay, Store, StoreError};
+use schakel_store::{Store, StoreError};
 use serde::Serialize;
 
-use crate::budget::{self, StoredBudget};
-
-/// Days whose calls tell what the next ones will be like.
-const DAYS: usize = 7;
-
-/// The source that is reported on, with what its configuration says.
-#[derive(Debug, Clone)]
-pub struct Subject {
-    /// Its id.
-    pub connection: ConnectionId,
-    /// Its name.
-    pub name: String,
-    /// The limits of its key.
-    pub limits: Limits,
-    /// Calls per day that sweeps and reconciliations should make, while nothing was measured.
-    pub sweep_per_day: f64,
-}
+use super::end::{Ahead, End, Subject, end, ratio};
 
 /// How far a job of one source is.
 #[derive(Debug, Clone, Serialize)]
@@ -106,19 +89,6 @@ impl Period {
     }
 }
 
-/// When something will be done.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct End {
-    /// Calls that are left.
-    pub calls_left: Range,
-    /// Not sooner, in microseconds from now.
-    pub earliest_us: i64,
-    /// Not later, in microseconds from now, as long as nothing stands still.
-    pub latest_us: i64,
-    /// Length in microseconds of the window that decides; `None` when none does.
-    pub binding_us: Option<i64>,
-}
-
 impl PartProgress {
     /// Takes what people want to know of a walk.
     #[must_use]
@@ -182,7 +152,14 @@ pub async fn progress(
     let is_open = walks.iter().chain(&lookups).any(Walk::is_open);
     let is_ahead = is_open || walks.iter().any(|walk| walk.state == WalkState::Paused);
     let end = match forecast::calls_left(&before).filter(|_| is_ahead && job == Job::Backfill) {
-        Some(calls) => Some(end(store, tenant, subject, (calls, None), now).await?),
+        Some(calls) => {
+            let ahead = Ahead {
+                calls,
+                live: None,
+                still_us: forecast::still_us(&before, now),
+            };
+            Some(end(store, tenant, subject, &ahead, now).await?)
+        }
         None => None,
     };
     Ok(Some(Progress {
@@ -194,67 +171,6 @@ pub async fn progress(
         lookups: lookups.iter().map(PartProgress::of).collect(),
         end,
     }))
-}
-
-/// Tells when a history of so many calls will have been read, from now on; `live`: calls per day of live traffic where
-/// nothing was measured.
-///
-/// # Errors
-/// When the store fails.
-pub async fn end(
-    store: &Store,
-    tenant: TenantId,
-    subject: &Subject,
-    (calls, live): (Range, Option<Range>),
-    now: Timestamp,
-) -> Result<End, StoreError> {
-    let known = budget::stored(store, tenant, subject.connection, &subject.limits, now).await?;
-    Ok(end_with(subject, known.as_ref(), (calls, live)))
-}
-
-/// The same, from what is known of the budget.
-#[must_use]
-pub(super) fn end_with(
-    subject: &Subject,
-    known: Option<&StoredBudget>,
-    (calls, live): (Range, Option<Range>),
-) -> End {
-    let windows = Window::all(&subject.limits, known.map(|known| &known.usage));
-    let days = known.map_or(&[][..], |known| known.days.as_slice());
-    // Up to its reserve it makes no difference what live traffic spends; more than that is rare where nothing is known.
-    let live = measured(days, &[Class::Live, Class::Retry])
-        .or(live)
-        .unwrap_or_default();
-    let planned = Range::around(subject.sweep_per_day, 25.0);
-    let load = Load {
-        calls,
-        live,
-        sweep: measured(days, &[Class::Sweep]).unwrap_or(planned),
-        wait_us: known.map_or(0, |known| known.usage.wait_us[Class::Backfill.index()]),
-    };
-    let said = forecast::forecast(&windows, &load);
-    End {
-        calls_left: calls,
-        earliest_us: said.earliest_us,
-        latest_us: said.latest_us,
-        binding_us: said.binding_us,
-    }
-}
-
-/// What was spent per day on whole days lately: the least and the most. Today and the first day are no whole days.
-fn measured(days: &[BudgetDay], classes: &[Class]) -> Option<Range> {
-    let whole = days.get(1..days.len().saturating_sub(1))?;
-    let spent = whole.iter().take(DAYS).map(|day| {
-        let of = classes.iter().map(|class| day.calls[class.index()]);
-        ratio(of.sum(), 1)
-    });
-    spent.fold(None, |range: Option<Range>, calls| {
-        let range = range.unwrap_or(Range::exact(calls));
-        Some(Range {
-            low: range.low.min(calls),
-            high: range.high.max(calls),
-        })
-    })
 }
 
 /// Takes what people want to know of `walks`, each with its own pace: a list brings 250 things a call, rows one. The parts
@@ -446,45 +362,11 @@ pub fn parts_in(walks: &[Walk], job: Job, states: &[WalkState]) -> Vec<Part> {
     walks.iter().filter(fits).map(|walk| walk.part).collect()
 }
 
-/// A count by another; both far below 2^52.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "counts of things and calls are far below 2^52"
-)]
-pub(super) fn ratio(count: i64, by: i64) -> f64 {
-    count as f64 / by as f64
-}
-
 #[cfg(test)]
 mod tests {
     use schakel_core::walk::Phase;
 
     use super::*;
-
-    fn day(day: i64, live: i64) -> BudgetDay {
-        BudgetDay {
-            day,
-            start: Timestamp::from_micros(day * 86_400_000_000),
-            calls: [live, 1, 0, 0],
-        }
-    }
-
-    #[test]
-    fn only_whole_days_are_a_measure() {
-        let classes = [Class::Live, Class::Retry];
-        assert_eq!(measured(&[], &classes), None);
-        assert_eq!(measured(&[day(9, 5)], &classes), None);
-        assert_eq!(measured(&[day(9, 5), day(8, 3)], &classes), None);
-        let days = [day(9, 5), day(8, 300), day(7, 200), day(6, 1)];
-        let range = measured(&days, &classes);
-        assert_eq!(
-            range,
-            Some(Range {
-                low: 201.0,
-                high: 301.0
-            })
-        );
-    }
 
     #[test]
     fn each_part_has_a_pace_of_its_own() {

@@ -7,6 +7,7 @@
 
 mod aside;
 mod carts;
+mod end;
 mod explain;
 mod health;
 mod history;
@@ -26,11 +27,12 @@ mod tests;
 
 pub use aside::{Aside, Attempt, Dead, Wrong, dead, dead_one, quarantine, set_aside};
 pub use carts::{CartLine, CartView};
+pub use end::{End, Subject};
 pub use explain::{Because, Explained, Member, MergeView, SinkView, Try, explain};
 pub use health::HealthLine;
 pub use history::{
-    End, FindingLine, Findings, PartProgress, Period, Progress, StoppedWalk, Subject, WalkLine, end,
-    findings, parts_in, progress,
+    FindingLine, Findings, PartProgress, Period, Progress, StoppedWalk, WalkLine, findings, parts_in,
+    progress,
 };
 pub use moments::Moment;
 pub use nobody::{CheckoutView, NobodysCart, nobodys_carts};

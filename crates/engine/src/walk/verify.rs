@@ -8,7 +8,9 @@ use schakel_core::connector::{ConnectorError, Item, Page, Part, Span};
 use schakel_core::id::made_at;
 use schakel_core::record::{Held, RecordKey};
 use schakel_core::time::Timestamp;
-use schakel_core::walk::{Job, Phase, Walk, WalkState, What, do_counts_agree, is_mass_deletion};
+use schakel_core::walk::{
+    COUNT_WAIT_MS, COUNTS_AGAIN, Job, Phase, Walk, WalkState, What, do_counts_agree, is_mass_deletion,
+};
 use schakel_store::{Piece, StoreError, WalkPage};
 
 use super::Trip;
@@ -16,12 +18,6 @@ use super::applied::Inbox;
 use super::gather::begun_anew;
 use super::page::count;
 use super::sift::Sifted;
-
-/// How often counts are compared before the ids are walked: what was made a moment ago is on its way.
-const COUNT_AGAIN: i64 = 3;
-
-/// Wait before counts are compared again, in milliseconds; three of them outlast a sweep of five minutes.
-const COUNT_WAIT_MS: i64 = 2 * 60_000;
 
 /// How often a list of memberships that is not what the shop counts is read anew before it waits for a person.
 const LISTS_ANEW: i64 = 2;
@@ -95,18 +91,24 @@ impl Trip<'_> {
         Ok(Ok(WalkPage::bare(before.clone(), after)))
     }
 
-    /// Has counts compared once more in a moment, unless that was done often enough. The place is how often.
+    /// Has counts compared once more in a moment, unless that was done often enough; before the ids are walked, and once more
+    /// after that. The place is how often.
     fn counts_again(&self, after: &mut Walk, counted: i64, read: i64) -> bool {
         let counts: i64 = after.cursor.parse().unwrap_or(0);
-        if counts >= COUNT_AGAIN {
+        if counts >= COUNTS_AGAIN {
             after.cursor.clear();
             return false;
         }
         let next = counts + 1;
         after.cursor = next.to_string();
         after.due_at = self.hub.clock.now().plus_ms(COUNT_WAIT_MS);
+        let (listed, then) = match after.phase {
+            Phase::Recount => ("ids are listed", "then it stops here"),
+            _ if after.part == Part::Groups => ("were read", "then the list is read anew"),
+            _ => ("were read", "then its ids are compared"),
+        };
         after.note = format!(
-            "the shop counts {counted}, {read} were read; counted again every two minutes, {next} of {COUNT_AGAIN} times"
+            "the shop counts {counted}, {read} {listed}; counted again every two minutes, {next} of {COUNTS_AGAIN} times, {then}"
         );
         true
     }

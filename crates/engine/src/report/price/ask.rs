@@ -8,7 +8,7 @@ use schakel_core::time::Timestamp;
 use schakel_core::walk::Job;
 
 use super::known::Known;
-use crate::report::history::ratio;
+use crate::report::end::ratio;
 
 /// Days over which it is counted what happens in a shop.
 const RECENT_DAYS: i64 = 30;

@@ -10,7 +10,7 @@ use schakel_store::{Store, StoreError};
 use serde::Serialize;
 
 use crate::budget::{self, StoredBudget};
-use crate::report::history::Subject;
+use crate::report::end::Subject;
 
 /// What the hub knows of a source before it is asked. Nothing, by default.
 #[derive(Debug, Default)]

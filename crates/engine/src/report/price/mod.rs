@@ -21,7 +21,7 @@ pub use self::known::{Known, Standing};
 use self::left::calls_left;
 pub use self::outside::OutsidePrice;
 use self::outside::{outside, people};
-use super::history::{End, Subject, end_with, ratio};
+use super::end::{Ahead, End, Subject, end_with, ratio};
 
 /// What one part of a history costs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -233,7 +233,12 @@ impl Desk<'_> {
             ..self.subject.clone()
         };
         let known = self.known.budget.as_ref();
-        end_with(&subject, known, (bill.left, Some(Range::around(live, 50.0))))
+        let ahead = Ahead {
+            calls: bill.left,
+            live: Some(Range::around(live, 50.0)),
+            still_us: Range::default(),
+        };
+        end_with(&subject, known, &ahead)
     }
 
     /// The parts that cost calls and could be left out, each against the same without it.

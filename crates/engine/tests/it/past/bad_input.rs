@@ -79,7 +79,7 @@ async fn counts_that_lie_stop_a_history_with_the_reason_and_the_next_walk_is_don
 async fn a_list_that_waits_for_its_count_holds_up_no_other() {
     let mut world = begun(30, 40, Setting::default()).await;
     world.shop.set_count_offset("customers", 3);
-    let note = "the shop counts 33, 30 were read; counted again every two minutes, 1 of 3 times";
+    let note = "the shop counts 33, 30 were read; counted again every two minutes, 1 of 3 times, then its ids are compared";
     let customers = world.run_until((Job::Backfill, Part::Customers), note).await;
     assert_eq!(customers.note, note);
     let began = world.clock.now();
