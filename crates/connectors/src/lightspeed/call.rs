@@ -20,6 +20,9 @@ const TIMEOUT_MS: u64 = 30_000;
 /// The message of a 404 that is about the language of the path, not about the record (§1.1).
 const LANGUAGE_OFF: &str = "inactive language";
 
+/// What a key may do; any key that is good may ask it.
+pub(super) const PERMISSIONS: &str = "account/permissions";
+
 /// What to call.
 pub(super) struct Call<'a> {
     /// Method.
@@ -83,7 +86,23 @@ impl Failure {
 }
 
 /// Sends `call` with the credentials of `settings` and judges the answer.
+///
+/// A 401 may mean the key or one section (§1.4, §10 no. 16), so the key is then asked about itself, by one call that no
+/// section guards: a key that says what it may read is refused by this section only.
 pub(super) async fn send(cx: &Cx, settings: &Settings, call: Call<'_>) -> Result<Answer, Failure> {
+    let (section, is_about_key) = (call.section, call.path == PERMISSIONS);
+    match exchange(cx, settings, call).await {
+        Err(Failure::Other(ConnectorError::Unauthorised(_))) if !is_about_key => {
+            let own = Call::get(PERMISSIONS, "GET account/permissions", "settings");
+            exchange(cx, settings, own).await?;
+            let why = format!("the key has no permission: section `{section}` (status 401, the key itself is good)");
+            Err(Failure::Other(ConnectorError::Rejected(why)))
+        }
+        answered => answered,
+    }
+}
+
+async fn exchange(cx: &Cx, settings: &Settings, call: Call<'_>) -> Result<Answer, Failure> {
     let (method, section) = (call.method, call.section);
     let request = request(settings, cx.class, call);
     let response = cx

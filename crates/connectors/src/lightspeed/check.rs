@@ -13,7 +13,7 @@ const WHERE: &str = "switch it on in the back office: Settings, Store settings, 
 
 /// Tests the connection that `settings` describe.
 pub(super) async fn check(cx: &Cx, settings: &Settings) -> Result<CheckReport, ConnectorError> {
-    let answer = match send(cx, settings, "account/permissions", "GET account/permissions").await {
+    let answer = match send(cx, settings, call::PERMISSIONS, "GET account/permissions").await {
         Ok(answer) => answer,
         Err(Failure::Language) => return Ok(language_off(settings)),
         Err(Failure::Other(error)) => return Err(error),

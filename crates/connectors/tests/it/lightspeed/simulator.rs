@@ -198,6 +198,24 @@ async fn check_passes_with_all_permissions_and_names_what_is_missing() {
 }
 
 #[tokio::test]
+async fn a_section_that_is_refused_with_401_is_told_from_a_key_that_is() {
+    let options = Options {
+        permissions: Permissions {
+            orders: Access::NONE,
+            ..Permissions::default()
+        },
+        refusal_status: 401,
+        ..unlimited()
+    };
+    let world = open_with(options, |_| {}).await;
+    let refusal = world.source.fetch(&world.cx, RecordKind::Order, 1).await;
+    let Err(ConnectorError::Rejected(text)) = refusal else {
+        panic!("the key is good: {refusal:?}");
+    };
+    assert!(text.contains("`orders`"), "{text}");
+}
+
+#[tokio::test]
 async fn a_wrong_key_and_a_language_that_is_off_are_told_apart() {
     let world = open_with(unlimited(), |settings| settings.api_secret = Secret::new("wrong")).await;
     assert!(matches!(
