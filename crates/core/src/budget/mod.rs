@@ -125,11 +125,10 @@ impl Budget {
                 });
             }
         }
-        // What was under way may be counted yet.
-        let travel_us = budget.travel_us();
-        let recent = |window: &Window| window.started_since(now_us.saturating_sub(travel_us));
-        let under_way = budget.windows.iter().map(recent).max().unwrap_or(0);
-        budget.silent.push((at_us.saturating_add(travel_us), under_way));
+        // May be counted yet. Of all others an answer had told before, so they are in every number that is told from now on.
+        let doubtful = saved.under_way.saturating_add(saved.reserved);
+        let until_us = at_us.saturating_add(budget.travel_us());
+        budget.silent.push((until_us, i64::from(doubtful)));
         budget.restored = saved.date_us.map(|date_us| (now_us, date_us));
         budget
     }
@@ -261,6 +260,7 @@ impl Budget {
                 .map(|window| SavedWindow::of(window, now_us))
                 .collect(),
             reserved: self.block.saturating_add(more),
+            under_way: u32::try_from(self.doubtful(now_us)).unwrap_or(u32::MAX),
             paused_us: self.paused_us(now_us),
             date_us: self.date.map(|(date_us, started_us)| {
                 // The answer was given after its call started, and its date is cut to whole seconds.
@@ -359,6 +359,13 @@ impl Budget {
         self.paused_until_us.saturating_sub(now_us).max(0)
     }
 
+    /// How many calls may not be in a number that a call tells which starts at `started_us` or later.
+    fn doubtful(&self, started_us: i64) -> i64 {
+        let silent = self.silent.iter().filter(|(until_us, _)| *until_us >= started_us);
+        let silent: i64 = silent.map(|(_, calls)| *calls).sum();
+        self.open.saturating_add(silent).max(0)
+    }
+
     fn travel_us(&self) -> i64 {
         let travel_us = self.windows.iter().map(|window| window.limit.travel_us);
         travel_us.max().unwrap_or(0)
@@ -388,9 +395,7 @@ impl Budget {
         // The number is as old as its call, which began and travelled there and back.
         let oldest_us = now_us.saturating_sub(self.travel_us().saturating_mul(2));
         self.silent.retain(|(until_us, _)| *until_us >= oldest_us);
-        let silent = self.silent.iter().filter(|(until_us, _)| *until_us >= started_us);
-        let silent: i64 = silent.map(|(_, calls)| *calls).sum();
-        let doubtful = self.open.saturating_add(silent);
+        let doubtful = self.doubtful(started_us);
         for (window, (remaining, reset_s)) in self.windows.iter_mut().zip(remaining.iter().zip(reset_s)) {
             // Whole seconds, rounded either way.
             let reset_us = reset_s.saturating_add(1).saturating_mul(1_000_000);

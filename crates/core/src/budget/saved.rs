@@ -11,6 +11,8 @@ pub struct Saved {
     pub(super) windows: Vec<SavedWindow>,
     /// Calls that were reserved and may have been started since, or may yet be.
     pub(super) reserved: u32,
+    /// Calls that were started and may not be counted by the other side yet: without an answer, or with one that told nothing.
+    pub(super) under_way: u32,
     /// For how many more microseconds the other side asked to be left alone; 0 for not at all.
     pub(super) paused_us: i64,
     /// The other side's clock at the moment of writing, at the latest, in microseconds since 1970; `None` when it is

@@ -124,6 +124,52 @@ fn what_was_under_way_at_a_restart_may_not_be_in_what_is_told() {
     assert_eq!(again.usage(0).windows[0].left, Some(30 - 11));
 }
 
+/// What was answered is in every number that is told later, however short ago it was: only what was reserved is doubted.
+#[test]
+fn a_restart_in_the_middle_of_a_history_leaves_live_calls_their_room() {
+    let windows = [(2_000, 300), (400, 3_600), (5_000, 86_400)];
+    let limits = Limits {
+        windows: windows.map(|(calls, seconds)| Limit::long(calls, seconds)).into(),
+        reserves: Reserves::default(),
+    };
+    let mut budget = Budget::new(&limits);
+    let (mut now_us, mut made) = (0, 0);
+    let answer = |made: i64| Heard {
+        limits: Some(windows.map(|(calls, _)| calls).into()),
+        remaining: Some(windows.map(|(calls, _)| i64::from(calls) - made).into()),
+        reset_s: Some(windows.map(|(_, seconds)| seconds / 2).into()),
+        ..Heard::default()
+    };
+    let mut saved = budget.save(0, now_us);
+    while budget.room(Class::Backfill, now_us) > 0 {
+        if budget.needs_block() {
+            let block = budget.block();
+            saved = budget.save(block, now_us);
+            budget.granted(block);
+        }
+        let ticket = budget.take(Class::Backfill, now_us).unwrap();
+        made += 1;
+        now_us += SECOND / 8;
+        budget.answered(&ticket, &answer(made), now_us);
+    }
+    let left = |budget: &Budget, at_us| budget.usage(at_us).windows[1].left;
+    assert_eq!((made, left(&budget, now_us)), (280, Some(120)));
+    let block = i64::from(budget.block());
+
+    let mut again = Budget::restore(&limits, &saved, 0, now_us);
+    assert!(again.usage(now_us).unheard <= block);
+    again.granted(9);
+    let room = i64::from(again.room(Class::Live, now_us));
+    assert!(room >= 120 - 40 - 2 * block, "{room} of 80");
+    let ticket = again.take(Class::Live, now_us).unwrap();
+    again.answered(&ticket, &answer(made + 1), now_us);
+    let seen = left(&again, now_us).unwrap();
+    assert!(
+        seen >= 119 - block,
+        "{seen} of 119: what was answered was taken off again"
+    );
+}
+
 #[test]
 fn the_first_date_after_a_restart_tells_how_long_it_lasted() {
     let limits = one(100, 300, 35);

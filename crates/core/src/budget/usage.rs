@@ -17,6 +17,9 @@ pub struct Usage {
     pub wait_us: [i64; 4],
     /// How long the other side asked to be left alone, in microseconds from now; 0 for not at all.
     pub paused_us: i64,
+    /// Calls of ours that the other side may not have counted when it last told: without an answer yet, or reserved by a
+    /// process that ended. Where it had counted them they are among [`WindowUsage::others`].
+    pub unheard: i64,
 }
 
 /// One window of a budget.
@@ -31,7 +34,8 @@ pub struct WindowUsage {
     /// Calls that count now, by class (live, retry, sweep, backfill).
     #[serde(serialize_with = "by_class")]
     pub spent: [u32; 4],
-    /// Calls of other programs in the other side's window, at least; `None` while it has not told.
+    /// Calls of other programs in the other side's window, with up to [`Usage::unheard`] of ours; `None` while it has not
+    /// told.
     pub others: Option<i64>,
     /// Calls left in the other side's window; `None` while it has not told.
     pub left: Option<i64>,
@@ -89,6 +93,7 @@ pub(super) fn of(budget: &Budget, now_us: i64) -> Usage {
             .collect(),
         wait_us: Class::ALL.map(|class| wait_us(budget.ready_us(class, now_us), now_us)),
         paused_us: budget.paused_us(now_us),
+        unheard: budget.doubtful(now_us),
     }
 }
 

@@ -114,6 +114,13 @@ fn say(shop: &Shop, output: Output) {
     ];
     let rows: Vec<Vec<String>> = usage.windows.iter().map(window).collect();
     output.table(&head, &rows);
+    let has_others = usage.windows.iter().any(|window| window.others.unwrap_or(0) > 0);
+    if has_others && usage.unheard > 0 {
+        output.line(format!(
+            "up to {} of the calls of others may be ours: their answers are not heard yet",
+            usage.unheard
+        ));
+    }
     let head = ["day", "live", "retry", "sweep", "backfill"];
     let days = shop.days.iter().take(DAYS).map(|day| {
         std::iter::once(day.day.clone())
