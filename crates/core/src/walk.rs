@@ -364,6 +364,15 @@ pub fn sweep_span(last: Option<&Walk>, now: Timestamp) -> Span {
     }
 }
 
+/// Gives which period of a list is compared by itself, and since when it is known: what histories read, whatever was begun or
+/// cancelled since, of several periods the newest. `None` while one reads it, and where none did: that would be the history
+/// once more, at twice the price.
+#[must_use]
+pub fn compared(history: &Walk) -> Option<(Timestamp, Span)> {
+    let span = history.read.newest().filter(|_| !history.is_open())?;
+    Some((history.done_at.unwrap_or(history.started_at), span))
+}
+
 /// Gives how long it is at `now` until a job of `part` begins by itself again: 0 when it is due, `None` while `last`, the
 /// one before, is open or halted by a person. In microseconds.
 #[must_use]

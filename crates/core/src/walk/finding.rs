@@ -109,7 +109,8 @@ impl Told {
         let Some(since) = self.since.filter(|_| has_webhook) else {
             return Why::Untold;
         };
-        self.why_untold((since, seen), now, now)
+        // That it was there before anybody told of such things says nothing of when it ended: mostly since.
+        self.why_untold((since, seen.max(since)), now, now)
     }
 
     /// Says why no webhook told of what happened between `from` and `to`.
@@ -178,7 +179,7 @@ mod tests {
     fn an_end_is_explained_by_the_time_since_which_it_may_have_come() {
         let (told, now) = (told(), at(30_000));
         let cases = [
-            (9_999, Why::BeforeStart),
+            (9_999, Why::Gap),
             (10_000, Why::Gap),
             (21_000, Why::Gap),
             (21_001, Why::Missed),
@@ -187,6 +188,19 @@ mod tests {
         ];
         for (seen, why) in cases {
             assert_eq!(told.explain_end(at(seen), now), why, "{seen}");
+        }
+        // Two that were deleted in one second have one reason, whenever each of them was last heard of.
+        let calm = Told {
+            gaps: Gaps::default(),
+            ..told
+        };
+        for (seen, second, why) in [
+            (0, 10_130, Why::Underway),
+            (10_100, 10_130, Why::Underway),
+            (0, 10_900, Why::Missed),
+            (10_100, 10_900, Why::Missed),
+        ] {
+            assert_eq!(calm.explain_end(at(seen), at(second)), why, "{seen}, {second}");
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schakel_core::connector::{Part, Span};
 use schakel_core::lists::Lists;
 use schakel_core::time::Timestamp;
-use schakel_core::walk::{FINDINGS_KEPT_MS, Job, Walk, is_first_start, next_us, next_walk_us, sweep_span};
+use schakel_core::walk::{FINDINGS_KEPT_MS, Job, Walk, compared, is_first_start, next_us, next_walk_us, sweep_span};
 use schakel_store::StoreError;
 
 use crate::hub::{Hub, SourceConnection};
@@ -134,14 +134,6 @@ pub(super) async fn begin_due(
             .await?;
     }
     Ok(0)
-}
-
-/// Gives which period of a list is compared by itself, and since when it is known: what histories read, whatever was begun or
-/// cancelled since, of several periods the newest. `None` while one reads it, and where none did: that would be the history
-/// once more, at twice the price.
-fn compared(history: &Walk) -> Option<(Timestamp, Span)> {
-    let span = history.read.newest().filter(|_| !history.is_open())?;
-    Some((history.done_at.unwrap_or(history.started_at), span))
 }
 
 /// Checkouts have an interval of their own (C6).

@@ -11,7 +11,7 @@ use schakel_core::health::Ailment;
 use schakel_core::id::ConnectionId;
 use schakel_core::rhythm::Watched;
 use schakel_core::time::Timestamp;
-use schakel_core::walk::{Job, OVERLAP_MS, Walk, WalkState, sweep_span};
+use schakel_core::walk::{Job, OVERLAP_MS, Phase, Walk, WalkState, compared, sweep_span};
 use schakel_store::StoreError;
 
 use crate::admit::admit;
@@ -31,6 +31,10 @@ const LOOK_AGAIN_US: i64 = 600_000_000;
 
 /// Calls that a look may cost without a surprise: the list and some registrations.
 const ROOM: u32 = 4;
+
+/// How long after a reconciliation of a list began a gap begins no other, in milliseconds: it costs a call for 250 things, and
+/// webhooks that fail all the time must not eat the calls of each day.
+const COMPARE_AGAIN_MS: i64 = 24 * 3_600_000;
 
 /// The watch over one source's webhooks.
 pub struct Watch {
@@ -153,8 +157,9 @@ impl Watch {
         }
         watched.gaps.note(from, now);
         let found = look.map(|look| look.found).unwrap_or_default();
-        tell(source, &found, is_silent, from);
-        self.read_gap(source, from, now).await
+        let walks = self.read_gap(source, from, now).await?;
+        tell(source, &found, is_silent, (from, &walks));
+        Ok(())
     }
 
     /// Puts the next look off, and writes down what ails the source: a key that is refused at once, an outage when the next
@@ -228,26 +233,53 @@ impl Watch {
         Some(Look { found, was_good_at })
     }
 
-    /// Has the sweep read everything that changed since `from`. One that is under way or did not come to its end goes
-    /// back as far as it would have; one that a person halted stays so.
+    /// Has the sweep read everything that changed since `from`, and the reconciliation find what was deleted; gives the walks
+    /// that began. A sweep that is under way or did not come to its end goes back as far as it would have; one that a person
+    /// halted stays so.
     async fn read_gap(
         &self,
         source: &SourceConnection,
         from: Timestamp,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Walk>, StoreError> {
         let hub = &self.hub;
         // Until nobody changes a walk between the look at it and its beginning.
-        loop {
+        let walks = loop {
             let known = hub.store.walks(hub.tenant, Some(source.id)).await?;
-            let walks = gap_walks((source, &hub.parts_of(source)), &known, from, now);
+            let parts = hub.parts_of(source);
+            let mut walks = gap_walks((source, &parts), &known, from, now);
+            walks.extend(compare_walks((source, &parts), &known, now));
             if hub.store.begin_walks_as_seen(hub.tenant, &walks, &known).await? {
-                break;
+                break walks;
             }
-        }
+        };
         hub.wake.walk.notify_waiters();
-        Ok(())
+        Ok(walks)
     }
+}
+
+/// Gives the reconciliations that find what was deleted in a gap: no list tells of that, only ids that are not listed any more.
+/// They pay as sweeps do. Of a list that is compared by periods a deletion could not be told; one that is under way, was halted
+/// or began within a day is left alone.
+fn compare_walks(
+    (source, parts): (&SourceConnection, &[Part]),
+    known: &[Walk],
+    now: Timestamp,
+) -> Vec<Walk> {
+    let of = |job, part| known.iter().find(|walk| walk.job == job && walk.part == part);
+    let is_due = |part: &Part| {
+        let is_whole = of(Job::Backfill, *part)
+            .and_then(compared)
+            .is_some_and(|(_, span)| span == Span::default());
+        let is_free = |last: &Walk| {
+            let is_old = last.started_at > now || last.started_at.plus_ms(COMPARE_AGAIN_MS) <= now;
+            is_old && !last.is_open() && last.state != WalkState::Paused && last.phase != Phase::Accept
+        };
+        Job::Reconcile.walks(*part) && is_whole && of(Job::Reconcile, *part).is_none_or(is_free)
+    };
+    let due = parts.iter().copied().filter(is_due);
+    due.map(|part| Walk::new(source.id, Job::Reconcile, part, Span::default(), now))
+        .collect()
 }
 
 /// Gives the sweeps that read a gap since `from`.
@@ -288,17 +320,27 @@ fn gap(watched: &Watched, lost: Option<Timestamp>, is_silent: bool) -> Option<Ti
     }
 }
 
-fn tell(source: &SourceConnection, found: &Registration, is_silent: bool, from: Timestamp) {
+fn tell(
+    source: &SourceConnection,
+    found: &Registration,
+    is_silent: bool,
+    (from, walks): (Timestamp, &[Walk]),
+) {
     let from = tracing::field::display(from);
     let Registration { created, removed, .. } = found;
     let connection = source.name.as_str();
+    let deletions = if walks.iter().any(|walk| walk.job == Job::Reconcile) {
+        "what was deleted is being looked for among the ids"
+    } else {
+        "what was deleted is found by the next reconciliation, or now by `schakel reconcile`"
+    };
     if is_silent {
         tracing::error!(
             connection,
             created,
             removed,
             from,
-            "no webhook came for much longer than usual; what changed since is being read from the lists"
+            "no webhook came for much longer than usual; what changed since is being read from the lists, {deletions}"
         );
     } else {
         tracing::error!(
@@ -306,7 +348,7 @@ fn tell(source: &SourceConnection, found: &Registration, is_silent: bool, from: 
             created,
             removed,
             from,
-            "webhooks were not registered any more and are again; what changed since is being read from the lists"
+            "webhooks were not registered any more and are again; what changed since is being read from the lists, {deletions}"
         );
     }
 }

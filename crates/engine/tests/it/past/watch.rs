@@ -3,7 +3,7 @@
 use schakel_core::connector::{Class, Part};
 use schakel_core::rhythm::Watched;
 use schakel_core::time::{Clock, Timestamp};
-use schakel_core::walk::{Job, WalkState, Why};
+use schakel_core::walk::{Job, Walk, WalkState, Why};
 use schakel_sandbox::lightspeed::{Access, Kind, Options, Permissions, WebhookFaults};
 
 use super::history::{STEPS, shop};
@@ -115,6 +115,36 @@ async fn registrations_that_are_missing_off_or_double_are_mended_and_the_gap_is_
     assert_eq!(watched(&world).await.mended, 2);
     let sweep = world.walk(Job::Sweep, Part::Orders).await;
     assert_eq!(sweep.started_at, swept_at, "nothing was lost by a double");
+}
+
+/// No list tells what was deleted; webhooks that fail every day do not cost the ids of all lists each time.
+#[tokio::test]
+async fn what_was_deleted_in_a_gap_is_looked_for_at_once_and_once_a_day() {
+    let mut world = hooked().await;
+    let lose = |world: &Past| {
+        world.shop.set_webhook_faults(WebhookFaults {
+            lost_percent: 100,
+            ..WebhookFaults::default()
+        });
+    };
+    for (round, began) in [(0, true), (1, false)] {
+        let ids = registrations(&world).await;
+        for id in &ids {
+            let path = format!("/nl/webhooks/{id}.json");
+            assert!(world.shop_call("DELETE", &path, "").await.0 < 300);
+        }
+        lose(&world);
+        let gone = world.shop.ids(Kind::Order)[0];
+        world.shop.delete_order(gone);
+        let before = world.clock.now();
+        an_hour(&mut world).await;
+        let walks = world.walks().await;
+        let begun = |walk: &&Walk| walk.job == Job::Reconcile && walk.started_at > before;
+        assert_eq!(walks.iter().any(|walk| begun(&walk)), began, "round {round}");
+        world.run(STEPS).await;
+        let marked = world.deleted("Orders", "OrderID", "BookerzOrderIsDeleted");
+        assert_eq!(marked.contains(&gone.to_string()), began, "round {round}");
+    }
 }
 
 /// Lets the watch know two days of a shop that is busy around the clock.
