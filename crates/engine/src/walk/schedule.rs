@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schakel_core::connector::{Part, Span};
 use schakel_core::lists::Lists;
 use schakel_core::time::Timestamp;
-use schakel_core::walk::{FINDINGS_KEPT_MS, Job, Walk, compared, is_first_start, next_us, next_walk_us, sweep_span};
+use schakel_core::walk::{
+    FINDINGS_KEPT_MS, Job, Walk, compared, is_first_start, next_us, next_walk_us, sweep_span,
+};
 use schakel_store::StoreError;
 
 use crate::hub::{Hub, SourceConnection};

@@ -261,11 +261,7 @@ impl Watch {
 /// Gives the reconciliations that find what was deleted in a gap: no list tells of that, only ids that are not listed any more.
 /// They pay as sweeps do. Of a list that is compared by periods a deletion could not be told; one that is under way, was halted
 /// or began within a day is left alone.
-fn compare_walks(
-    (source, parts): (&SourceConnection, &[Part]),
-    known: &[Walk],
-    now: Timestamp,
-) -> Vec<Walk> {
+fn compare_walks((source, parts): (&SourceConnection, &[Part]), known: &[Walk], now: Timestamp) -> Vec<Walk> {
     let of = |job, part| known.iter().find(|walk| walk.job == job && walk.part == part);
     let is_due = |part: &Part| {
         let is_whole = of(Job::Backfill, *part)

@@ -229,6 +229,7 @@ mod tests {
             let usage = Usage {
                 windows: vec![window(3_600_000_000, waits[0]), window(86_400_000_000, waits[1])],
                 wait_us: [0, 0, 0, waits[0].max(waits[1]).max(paused_us)],
+                unheard: 0,
                 paused_us,
             };
             waiting(&usage, Class::Backfill).unwrap_or_default()
