@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schakel_core::connector::Class;
-use schakel_core::event::Event;
 use schakel_core::id::{ConnectionId, TenantId};
 use schakel_core::limits;
 use schakel_core::record::RecordKey;
@@ -18,7 +17,7 @@ use crate::error::StoreError;
 use crate::inbox;
 use crate::record::{key_of, put_key};
 use crate::relation::next_numbers;
-use crate::rows::{AfterFetch, ClaimedFetch, FetchRow, Hold};
+use crate::rows::{AfterFetch, ClaimedFetch, EndedFetch, FetchRow, Hold};
 use crate::setting::one;
 use crate::sql::limit_of;
 use crate::sql::{Sql, insert_chunks, key_chunks, last_of_each};
@@ -203,38 +202,38 @@ impl Store {
     /// connection, and every fetch goes its way. One that was wanted again meanwhile is due again as soon as
     /// [`limits::FETCH_QUOTA_MS`] after `now` have passed.
     ///
-    /// The answer of a fetch that another worker got after `hold` ended is dropped: it may be older than the other's,
-    /// and would get the newer ordinal (I21).
+    /// The answer of a fetch that another worker got after the claim of `owner` ended is dropped: it may be older than the
+    /// other's, and would get the newer ordinal (I21). So is one that is ended again because the answer of a commit was
+    /// lost.
     ///
     /// # Errors
     /// [`StoreError::Driver`].
     pub async fn finish_fetches(
         &self,
         tenant: TenantId,
-        hold: &Hold,
-        answers: Vec<(FetchRow, AfterFetch, Option<Event>)>,
+        owner: &str,
+        fetches: &[EndedFetch],
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        if answers.is_empty() {
+        if fetches.is_empty() {
             return Ok(());
         }
-        let (mut rows, mut events) = (Vec::with_capacity(answers.len()), Vec::new());
-        for (row, after, event) in answers {
-            events.extend(event.map(|event| (row.key, NewEvent::from(event))));
-            rows.push((row, after));
-        }
+        let mut rows = last_of_each(fetches, |one| one.row.key);
+        // In the order in which wishes lock them, or two would wait for each other.
+        rows.sort_by_key(|one| one.row.key);
+        let answers = rows
+            .iter()
+            .filter_map(|one| Some((one.row.key, one.event.clone()?)));
+        let events: Vec<_> = answers.map(|(key, event)| (key, NewEvent::from(event))).collect();
         let mut tx = self.db.begin().await?;
         let mut conn = tx.conn();
-        let mut rows = last_of_each(&rows, |(row, _)| row.key);
-        // In the order in which wishes lock them, or two would wait for each other.
-        rows.sort_by_key(|(row, _)| row.key);
         for chunk in key_chunks(&rows) {
             lock_chunk(&mut conn, tenant, chunk).await?;
         }
         // It tells which of them are still ours.
         let mut ended = BTreeSet::new();
         for chunk in key_chunks(&rows) {
-            end_chunk(&mut conn, tenant, hold, chunk, now, &mut ended).await?;
+            end_chunk(&mut conn, tenant, owner, chunk, now, &mut ended).await?;
         }
         let counting = events.into_iter().filter(|(key, _)| ended.contains(key));
         let mut events: Vec<NewEvent> = counting.map(|(_, event)| event).collect();
@@ -345,6 +344,45 @@ impl Store {
             "count fetches",
             "SELECT COUNT(*) FROM wanted_fetch WHERE tenant_id = $1 AND due_at IS NOT NULL",
         );
+    /// Frees the fetches that `owner` holds besides `running`, without waiting for their leases; returns how many.
+    ///
+    /// For a worker whose store failed: what it claimed by a commit whose answer was lost it knows nothing of. One whose
+    /// claim the server commits only after this is given again when its lease ends.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn free_fetches(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        owner: &str,
+        running: &[RecordKey],
+    ) -> Result<u64, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let mut conn = tx.conn();
+        let mut sql = conn
+            .sql(
+                "free fetches that nobody runs",
+                "UPDATE wanted_fetch SET owner = NULL, lease_until = NULL WHERE tenant_id = ",
+            )
+            .bind(tenant.0)
+            .push(" AND connection_id = ")
+            .bind(connection.0)
+            .push(" AND owner IS NOT NULL AND owner = ")
+            .bind(owner);
+        if !running.is_empty() {
+            sql = sql
+                .push(" AND (kind, remote_id) NOT IN (VALUES ")
+                .key_rows(running, |key, values| {
+                    values.put(key.kind.as_str()).put(key.remote_id);
+                })
+                .push(")");
+        }
+        let freed = conn.execute(sql).await?;
+        tx.commit().await?;
+        Ok(freed)
+    }
+
         let rows = self.db.read(sql.arg(tenant.0)).await?;
         one("wanted_fetch", &rows)?.cells().int()
     }
@@ -372,23 +410,18 @@ pub(crate) async fn number_events(
     Ok(())
 }
 
-/// Lets fetches go their ways after an answer, those that `hold` still holds; adds them to `ended`.
 /// Locks `rows` one after the other, as they stand: by key, like wishes. The engine's own order of words may be another.
-async fn lock_chunk(
-    conn: &mut Conn<'_>,
-    tenant: TenantId,
-    rows: &[&(FetchRow, AfterFetch)],
-) -> Result<(), StoreError> {
+async fn lock_chunk(conn: &mut Conn<'_>, tenant: TenantId, rows: &[&EndedFetch]) -> Result<(), StoreError> {
     let mut place = 0_i64;
     let sql = conn
         .sql(
             "lock fetches",
             "WITH wanted (place, tenant, connection, thing, thing_id) AS (VALUES ",
         )
-        .key_rows(rows, |(row, _), values| {
+        .key_rows(rows, |one, values| {
             place += 1;
             values.put(place).put(tenant.0);
-            put_key(&row.key, values);
+            put_key(&one.row.key, values);
         })
         .push(
             ") SELECT remote_id FROM wanted, wanted_fetch AS d WHERE tenant_id = tenant AND connection_id = connection
@@ -401,26 +434,28 @@ async fn lock_chunk(
 async fn end_chunk(
     conn: &mut Conn<'_>,
     tenant: TenantId,
-    hold: &Hold,
-    rows: &[&(FetchRow, AfterFetch)],
+    owner: &str,
+    rows: &[&EndedFetch],
     now: Timestamp,
     ended: &mut BTreeSet<RecordKey>,
 ) -> Result<(), StoreError> {
     let sql = conn
         .sql(
+/// Lets fetches go their ways after an answer, those that `owner` still holds; adds them to `ended`.
             "end fetches",
-            "WITH done (tenant, connection, thing, thing_id, was_wanted, again_at, is_doubted, since) AS (VALUES ",
+            "WITH done (tenant, connection, thing, thing_id, held_until, was_wanted, again_at, is_doubted, since) AS (VALUES ",
         )
-        .key_rows(rows, |(row, after), values| {
-            let (again_at, doubted, since) = match after {
+        .key_rows(rows, |one, values| {
+            let (again_at, doubted, since) = match &one.after {
                 AfterFetch::Done => (None, 0_i64, None),
                 AfterFetch::Doubted { again_at } => (Some(again_at), 1, None),
                 AfterFetch::Missing { since, again_at } => (Some(again_at), 0, Some(since)),
             };
             values.put(tenant.0);
-            put_key(&row.key, values);
+            put_key(&one.row.key, values);
             values
-                .put(row.wanted)
+                .put(one.until)
+                .put(one.row.wanted)
                 .put(again_at.map(|at| at.as_micros()))
                 .put(doubted)
                 .put(since.map(|at| at.as_micros()));
@@ -432,11 +467,9 @@ async fn end_chunk(
         .push(
             " END, doubts = CASE WHEN is_doubted = 1 THEN doubts + 1 ELSE 0 END, missing_since = since
              FROM done WHERE tenant_id = tenant AND connection_id = connection AND kind = thing AND remote_id = thing_id
-                 AND owner = ",
+                 AND lease_until = held_until AND owner = ",
         )
-        .bind(hold.owner.as_str())
-        .push(" AND lease_until = ")
-        .bind(hold.until)
+        .bind(owner)
         .push(" RETURNING connection_id, kind, remote_id");
     for row in conn.fetch(sql).await? {
         ended.insert(key_of(&mut row.cells(), "wanted_fetch")?);
@@ -448,10 +481,10 @@ async fn end_chunk(
 async fn forget_answered(
     conn: &mut Conn<'_>,
     tenant: TenantId,
-    rows: &[&(FetchRow, AfterFetch)],
+    rows: &[&EndedFetch],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let connections: BTreeSet<ConnectionId> = rows.iter().map(|(row, _)| row.key.connection).collect();
+    let connections: BTreeSet<ConnectionId> = rows.iter().map(|one| one.row.key.connection).collect();
     for connection in connections {
         let sql = conn.sql(
             "forget answered fetches",

@@ -80,10 +80,10 @@ pub use lock::{Durability, ProcessLock};
 pub use open::OpenOptions;
 pub use rows::{
     AfterFetch, AsideRow, AttemptRow, Bound, BudgetDay, BudgetRow, Claim, Claimed, ClaimedFetch,
-    ConnectionRow, DeadFilter, DeadLetter, DeliveryCount, DeliveryRow, EntityKey, EntityRow, EventRow,
-    FetchRow, Finished, GuestAnswer, GuestCall, GuestRow, HealthRow, Hold, InboxCounts, Inserted, MergeRow,
-    Outcome, Piece, PutNode, QuarantineFilter, RecordRow, RelationCounts, RelationRow, Settle, Waiting,
-    WalkPage, Window, Written,
+    ConnectionRow, DeadFilter, DeadLetter, DeliveryCount, DeliveryRow, EndedFetch, EntityKey, EntityRow,
+    EventRow, FetchRow, Finished, GuestAnswer, GuestCall, GuestRow, HealthRow, Hold, InboxCounts, Inserted,
+    MergeRow, Outcome, Piece, PutNode, QuarantineFilter, RecordRow, RelationCounts, RelationRow, Settle,
+    Waiting, WalkPage, Window, Written,
 };
 pub use write::WriteTx;
 

@@ -4,22 +4,25 @@
 //! while a fetch is running makes another fetch (I4); one 404 is no deletion, and everything else that is no 200 is
 //! tried again and never taken for one; what an answer is worth is decided by what was known before the call.
 
+mod call;
+mod ends;
+
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use bytes::Bytes;
-use futures_util::FutureExt;
-use futures_util::future::join_all;
-use schakel_core::connector::{Class, ConnectorError, Fetched, Part};
-use schakel_core::delivery::{Breaker, Flow, Signal, retry_wait_ms};
+use schakel_core::connector::{Class, ConnectorError, Fetched};
+use schakel_core::delivery::{Breaker, Flow, Signal};
 use schakel_core::event::{Action, Event, Origin, Trust};
 use schakel_core::health::Ailment;
 use schakel_core::id::{ConnectionId, EventId};
 use schakel_core::record::{Asked, Held, RecordKey, RecordKind, Worth, judge};
 use schakel_core::time::Timestamp;
 use schakel_store::{AfterFetch, ClaimedFetch, FetchRow, Hold, StoreError};
+use tokio::task::{JoinError, JoinSet};
 
+use self::call::{Answer, Question};
+use self::ends::Ends;
 use crate::admit::admit;
 use crate::hub::{Hub, SourceConnection};
 use crate::normalise::stream_of;
@@ -43,10 +46,18 @@ pub struct Loop {
     checked: Option<Result<(), ConnectorError>>,
     /// The epoch of the source's lease in which what others had claimed was freed.
     freed: Option<i64>,
+    /// The calls that are out. Tasks of their own: a call writes its budget down, which must go on while we wait for the
+    /// store.
+    calls: JoinSet<Answer>,
+    /// What came back and is not weighed yet.
+    back: Vec<Answer>,
+    /// What came to an end and is not stored yet.
+    ends: Ends,
+    /// Everything that is out or not stored yet, with the end of its claim.
+    open: BTreeMap<RecordKey, Timestamp>,
+    /// Whether the store may hold claims of ours of which we know nothing.
+    is_doubted: bool,
 }
-
-/// What became of one fetch: its row goes this way, with this event.
-type Ended = (FetchRow, AfterFetch, Option<Event>);
 
 impl Loop {
     /// Makes the loop of the source `connection`.
@@ -59,83 +70,180 @@ impl Loop {
             alive_at: Timestamp::ZERO,
             checked: None,
             freed: None,
+            calls: JoinSet::new(),
+            back: Vec::new(),
+            ends: Ends::default(),
+            open: BTreeMap::new(),
+            // A loop before this one may have failed.
+            is_doubted: true,
         }
     }
 
-    /// Fetches what is wanted and due, at most as many things at once as the connection and its health allow; returns
-    /// how many were tried.
+    /// Stores what came back and asks for what is wanted and due, at most as many things at once as the connection and
+    /// its health allow; returns how many were taken up. [`Loop::until_answer`] lets them go on.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the store fails: what came back is kept and stored by the next step.
     pub async fn step(&mut self) -> Result<usize, StoreError> {
         let hub = self.hub.clone();
         let Some(source) = hub.sources.get(&self.connection) else {
             return Ok(0);
         };
+        let stepped = async {
+            self.store_answers(source).await?;
+            let (claimed, until) = self.claim(source).await?;
+            let tried = claimed.len();
+            self.begin(claimed, until).await?;
+            self.store_ends().await?;
+            Ok(tried)
+        };
+        let stepped = stepped.await;
+        // The claim may have been committed although its answer was lost, or what it needs could not be read.
+        self.is_doubted |= stepped.is_err();
+        stepped
+    }
+
+    /// Waits until a call comes back, which the next step stores; for ever when none is out.
+    pub async fn until_answer(&mut self) {
+        match self.calls.join_next().await {
+            Some(done) => self.take(done),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Waits for the calls that are out and stores what they said, without asking for more.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn end(&mut self) -> Result<(), StoreError> {
+        let hub = self.hub.clone();
+        while let Some(done) = self.calls.join_next().await {
+            self.take(done);
+        }
+        match hub.sources.get(&self.connection) {
+            Some(source) => self.store_answers(source).await,
+            None => Ok(()),
+        }
+    }
+
+    fn take(&mut self, done: Result<Answer, JoinError>) {
+        match done {
+            Ok(answer) => {
+                self.notice(&answer);
+                self.back.push(answer);
+            }
+            // Its claim ends by itself.
+            Err(error) => {
+                tracing::error!(connection.id = %self.connection, %error, "a fetch failed on our side");
+            }
+        }
+    }
+
+    /// Decides what becomes of what came back by now, and stores that.
+    async fn store_answers(&mut self, source: &SourceConnection) -> Result<(), StoreError> {
+        while let Some(done) = self.calls.try_join_next() {
+            self.take(done);
+        }
+        let back = std::mem::take(&mut self.back);
+        if !back.is_empty() {
+            self.tell_health(&back).await;
+            self.checked = None;
+        }
+        for answer in back {
+            self.decide(source, answer).await;
+        }
+        self.store_ends().await
+    }
+
+    async fn decide(&mut self, source: &SourceConnection, Answer { question, result }: Answer) {
+        let end = match result {
+            Ok(fetched) => self.weigh(source, &question, fetched).await,
+            Err(error) => Err(error),
+        };
+        let (row, until) = (question.claimed.row, question.until);
+        match end {
+            Ok((after, event)) => self.ends.done(row, until, after, event),
+            Err(ConnectorError::Unsupported(why)) => {
+                tracing::error!(
+                    connection.id = %self.connection, kind = row.key.kind.as_str(), why,
+                    "the source does not offer this, it is not asked for again"
+                );
+                self.ends.done(row, until, AfterFetch::Done, None);
+            }
+            Err(error) => self.ends.again(&self.hub, row, until, &error),
+        }
+    }
+
+    async fn store_ends(&mut self) -> Result<(), StoreError> {
+        let stored = self.ends.store(&self.hub).await;
+        for key in self.ends.stored() {
+            self.open.remove(&key);
+        }
+        stored
+    }
+
+    /// Asks for what was claimed until `until`.
+    async fn begin(&mut self, claimed: Vec<ClaimedFetch>, until: Timestamp) -> Result<(), StoreError> {
+        if claimed.is_empty() {
+            return Ok(());
+        }
+        let hub = self.hub.clone();
+        // Before the calls begin: an answer is newer than all that is known now.
+        let mut held = held(&hub, &claimed).await?;
+        let mut questions = Vec::with_capacity(claimed.len());
+        for one in claimed {
+            let held = held.remove(&one.row.key);
+            if held.is_some() && is_missed_only(&one.row) {
+                self.open.insert(one.row.key, until);
+                self.ends.done(one.row, until, AfterFetch::Done, None);
+            } else {
+                questions.push(Question::new(&hub, one, until, held).await?);
+            }
+        }
+        for question in questions {
+            self.open.insert(question.claimed.row.key, until);
+            self.calls.spawn(question.ask(hub.clone()));
+        }
+        Ok(())
+    }
+
+    /// Frees what an answer of the store that was lost gave us, and lets others have nothing that we still ask for.
+    async fn free(&mut self) -> Result<(), StoreError> {
+        let hub = &self.hub;
+        let now = hub.clock.now();
+        self.open.retain(|_, until| *until > now);
+        let running: Vec<RecordKey> = self.open.keys().copied().collect();
+        let freed = hub
+            .store
+            .free_fetches(hub.tenant, self.connection, &hub.worker, &running)
+            .await?;
+        self.is_doubted = false;
+        if freed > 0 {
+            tracing::debug!(connection.id = %self.connection, freed, "claims of which nothing was known are free again");
+        }
+        Ok(())
+    }
+
+    /// Claims what there is room for; returns it with the end of the claim.
+    async fn claim(
+        &mut self,
+        source: &SourceConnection,
+    ) -> Result<(Vec<ClaimedFetch>, Timestamp), StoreError> {
+        if self.is_doubted {
+            self.free().await?;
+        }
+        let hub = self.hub.clone();
+        let hub = hub.as_ref();
+        let (out, mut claimed) = (self.calls.len(), Vec::new());
         let hold = Hold {
             owner: hub.worker.clone(),
             until: hub.clock.now().plus_ms(CLAIM_MS),
         };
-        let claimed = self.claim(source, &hold).await?;
-        if claimed.is_empty() {
-            return Ok(0);
-        }
-        let tried = claimed.len();
-        // Before the calls begin: an answer is newer than all that is known now.
-        let held = held(&hub, &claimed).await?;
-        self.checked = None;
-        let (asked_at, started_us) = (hub.clock.now(), hub.clock.monotonic_us());
-        let (claimed, known): (Vec<_>, Vec<_>) =
-            claimed.into_iter().partition(|one| !is_known(&one.row, &held));
-        let mut ended: Vec<Ended> = known
-            .into_iter()
-            .map(|one| (one.row, AfterFetch::Done, None))
-            .collect();
-        let mut asked = Vec::new();
-        for one in claimed {
-            let beside = beside(&hub, one.row.key);
-            let said = said(&hub, &one.row, held.get(&one.row.key)).await?;
-            asked.push(fetch_one(source, one, (beside, said)));
-        }
-        let answers = join_all(asked).await;
-        self.notice(started_us, &answers);
-        self.tell_health(&answers).await;
-        for (claimed, answer) in answers {
-            let known = held.get(&claimed.row.key);
-            let end = match answer {
-                Ok(fetched) => self.weigh(source, &claimed, asked_at, fetched, known).await,
-                Err(error) => Err(error),
-            };
-            match end {
-                Ok(end) => ended.push(end),
-                Err(ConnectorError::Unsupported(why)) => {
-                    tracing::error!(
-                        connection.id = %self.connection, kind = claimed.row.key.kind.as_str(), why,
-                        "the source does not offer this, it is not asked for again"
-                    );
-                    ended.push((claimed.row, AfterFetch::Done, None));
-                }
-                Err(error) => again(&hub, &hold, &claimed.row, &error).await?,
-            }
-        }
-        hub.store
-            .finish_fetches(hub.tenant, &hold, ended, hub.clock.now())
-            .await?;
-        hub.wake.inbox.notify_one();
-        Ok(tried)
-    }
-
-    async fn claim(
-        &mut self,
-        source: &SourceConnection,
-        hold: &Hold,
-    ) -> Result<Vec<ClaimedFetch>, StoreError> {
-        let hub = self.hub.clone();
-        let hub = hub.as_ref();
-        let room = self.breaker.room(0, hub.clock.monotonic_us()).min(source.fetches);
+        let room = self.breaker.room(out, hub.clock.monotonic_us());
+        let room = room.min(source.fetches.saturating_sub(out));
         // Looked at first: while the shop is left alone nobody needs its budget.
         if room == 0 || !source.ledger.hold().await? {
-            return Ok(Vec::new());
+            return Ok((claimed, hold.until));
         }
         let epoch = source.ledger.epoch();
         if epoch.is_some() && self.freed != epoch {
@@ -147,14 +255,13 @@ impl Loop {
         }
         // Nothing is asked of another shop; what is wanted waits, however long.
         if admit(hub, source).await.is_err() {
-            return Ok(Vec::new());
+            return Ok((claimed, hold.until));
         }
-        let mut claimed = Vec::new();
         // Live wishes first, with their own room; then whatever the rooms of the others leave.
         for class in [Class::Live, Class::Sweep, Class::Backfill] {
-            // An order costs two calls; one that is begun shall also be ended.
+            // An order costs two calls; one that is begun shall also be ended, and so shall those that are out.
             let calls = usize::try_from(source.ledger.room(class) / 2).unwrap_or(usize::MAX);
-            let room = room.min(calls).saturating_sub(claimed.len());
+            let room = room.min(calls.saturating_sub(out)).saturating_sub(claimed.len());
             if room == 0 {
                 break;
             }
@@ -162,11 +269,11 @@ impl Loop {
             let store = &hub.store;
             claimed.extend(
                 store
-                    .claim_fetches(hub.tenant, self.connection, now, (class, room), hold)
+                    .claim_fetches(hub.tenant, self.connection, now, (class, room), &hold)
                     .await?,
             );
         }
-        Ok(claimed)
+        Ok((claimed, hold.until))
     }
 
     /// How long there is no room for a call of this loop, in microseconds; 0 when it is not the budget that it waits
@@ -177,42 +284,40 @@ impl Loop {
         source.map_or(0, |source| source.ledger.wait_us(Class::Live))
     }
 
-    /// Lets the answers of one round move the health of the connection.
-    fn notice(&mut self, started_us: i64, answers: &[(ClaimedFetch, Result<Fetched, ConnectorError>)]) {
+    /// Lets an answer move the health of the connection.
+    fn notice(&mut self, Answer { question, result }: &Answer) {
         let now_us = self.hub.clock.monotonic_us();
-        let is_spent = self.wait_us() > 0;
-        for (claimed, answer) in answers {
-            if answer.as_ref().is_ok_and(|fetched| fetched.status == 200) {
-                self.alive_at = self.hub.clock.now();
-            }
-            let signal = match answer {
-                Err(ConnectorError::Unauthorised(_)) => Some(Signal::Failed),
-                // The budget holds the next calls back already, and knows until when.
-                Err(ConnectorError::RateLimited { .. }) if is_spent => None,
-                other => Signal::of(other),
-            };
-            if let Some(signal) = signal {
-                let about = Some(claimed.row.key);
-                self.breaker
-                    .answered(signal, about, started_us, now_us, self.hub.dice.roll());
-            }
+        if result.as_ref().is_ok_and(|fetched| fetched.status == 200) {
+            self.alive_at = self.hub.clock.now();
         }
-        if self.breaker.flow(now_us) == Flow::Paused {
+        let signal = match result {
+            Err(ConnectorError::Unauthorised(_)) => Some(Signal::Failed),
+            // The budget holds the next calls back already, and knows until when.
+            Err(ConnectorError::RateLimited { .. }) if self.wait_us() > 0 => None,
+            other => Signal::of(other),
+        };
+        if let Some(signal) = signal {
+            let about = Some(question.claimed.row.key);
+            let roll = self.hub.dice.roll();
+            self.breaker
+                .answered(signal, about, question.started_us, now_us, roll);
+        }
+        if signal.is_some() && self.breaker.flow(now_us) == Flow::Paused {
             tracing::warn!(connection.id = %self.connection, "the source asks for a pause and gets one");
         }
     }
 
     /// Writes down that the source refuses the key or was left alone, or that it works.
-    async fn tell_health(&self, answers: &[(ClaimedFetch, Result<Fetched, ConnectorError>)]) {
+    async fn tell_health(&mut self, answers: &[Answer]) {
         let hub = &self.hub;
-        let errors = || answers.iter().filter_map(|(_, answer)| answer.as_ref().err());
+        let errors = || answers.iter().filter_map(|answer| answer.result.as_ref().err());
         let now_us = hub.clock.monotonic_us();
         let refused = errors().find(|error| Ailment::of(error).is_of_access());
         if let Some(error) = refused {
             let wait_ms = REFUSED_WAIT_MS.max(self.breaker.closed_us(now_us) / 1000);
             hub.note_ill(self.connection, error, hub.clock.now().plus_ms(wait_ms))
                 .await;
-        } else if answers.iter().any(|(_, answer)| answer.is_ok()) {
+        } else if answers.iter().any(|answer| answer.result.is_ok()) {
             hub.note_well(self.connection).await;
         } else if self.breaker.flow(now_us) == Flow::Broken
             && let Some(error) = errors().last()
@@ -226,12 +331,11 @@ impl Loop {
     async fn weigh(
         &mut self,
         source: &SourceConnection,
-        claimed: &ClaimedFetch,
-        asked_at: Timestamp,
+        question: &Question,
         fetched: Fetched,
-        held: Option<&Held>,
-    ) -> Result<Ended, ConnectorError> {
+    ) -> Result<(AfterFetch, Option<Event>), ConnectorError> {
         let now = self.hub.clock.now();
+        let (claimed, held) = (&question.claimed, question.held.as_ref());
         let row = &claimed.row;
         let asked = Asked {
             kind: row.key.kind,
@@ -245,7 +349,7 @@ impl Loop {
         let mut event = event(&self.hub, row, fetched, now);
         if event.status == 200 && row.key.kind == RecordKind::Groups {
             // They have no time of their own, and are compared with whole seconds: as old as the question.
-            event.floor = asked_at.plus_ms(-1_000);
+            event.floor = question.asked_at.plus_ms(-1_000);
         }
         let said = (event.status == 200).then(|| said_at(source, &event, row.key));
         let (floor, after) = match judge(&asked, said, date) {
@@ -257,11 +361,11 @@ impl Loop {
             Worth::Doubtful { floor, again_at } => (floor, AfterFetch::Doubted { again_at }),
             Worth::Unbelieved { again_at } => {
                 let since = claimed.missing_since.filter(|first| *first <= now).unwrap_or(now);
-                return Ok((row.clone(), AfterFetch::Missing { since, again_at }, None));
+                return Ok((AfterFetch::Missing { since, again_at }, None));
             }
         };
         event.floor = event.floor.max(floor);
-        Ok((row.clone(), after, Some(event)))
+        Ok((after, Some(event)))
     }
 
     /// Makes sure that the source answered something since the first 404: a shop that has nothing at all is not one
@@ -308,71 +412,10 @@ async fn held(hub: &Hub, claimed: &[ClaimedFetch]) -> Result<BTreeMap<RecordKey,
     Ok(rows.into_iter().map(|row| (row.held.key, row.held)).collect())
 }
 
-/// Tells whether a thing was wanted only because nothing was known of it, and came meanwhile: with a list or a webhook.
-fn is_known(row: &FetchRow, held: &BTreeMap<RecordKey, Held>) -> bool {
-    MISSED.contains(&row.reason.as_str()) && row.wanted == 0 && held.contains_key(&row.key)
-}
-
-/// Gives what is read beside a thing: the rows of a cart, where a route delivers them.
-fn beside(hub: &Hub, key: RecordKey) -> Option<Part> {
-    let has_rows = hub.routes_from(key.connection).any(|route| route.has_quote_rows);
-    (key.kind == RecordKind::Quote && has_rows).then_some(Part::QuoteRows)
-}
-
-/// Gives what a payload said of a cart of which only the rows are wanted; `None` when it is to be fetched as a whole.
-async fn said(hub: &Hub, row: &FetchRow, held: Option<&Held>) -> Result<Option<Bytes>, StoreError> {
-    let live = held.filter(|held| row.reason == "rows" && !held.is_deleted());
-    match live.and_then(|held| held.live.as_ref()) {
-        Some((_, event, _)) => hub.body_of(*event).await,
-        None => Ok(None),
-    }
-}
-
-async fn read(
-    source: &SourceConnection,
-    row: &FetchRow,
-    (beside, said): (Option<Part>, Option<&Bytes>),
-) -> Result<Fetched, ConnectorError> {
-    let class = if row.attempts > 0 {
-        row.class.max(Class::Retry)
-    } else {
-        row.class
-    };
-    let (cx, key) = (&source.cx.for_class(class), row.key);
-    let id = key.remote_id;
-    if let (Some(part), Some(said)) = (beside, said) {
-        let rows = source.source.rows(cx, part, id).await?;
-        let whole = Some(said).filter(|_| rows.status == 200);
-        if let Some(body) = whole.and_then(|said| source.source.with_rows(part, said, &rows.body)) {
-            return Ok(Fetched { body, ..rows });
-        }
-    }
-    let fetched = source.source.fetch(cx, key.kind, id).await?;
-    let Some(part) = beside.filter(|_| fetched.status == 200) else {
-        return Ok(fetched);
-    };
-    let rows = source.source.rows(cx, part, id).await?;
-    if rows.status != 200 {
-        // The thing was there a moment ago: it went just now, or this 404 is one of the passing ones.
-        return Err(ConnectorError::Unavailable("its rows are not there".to_owned()));
-    }
-    let body = source.source.with_rows(part, &fetched.body, &rows.body);
-    let body = body.ok_or_else(|| ConnectorError::Malformed("the answer holds no rows".to_owned()))?;
-    Ok(Fetched { body, ..fetched })
-}
-
-async fn fetch_one(
-    source: &SourceConnection,
-    claimed: ClaimedFetch,
-    (beside, said): (Option<Part>, Option<Bytes>),
-) -> (ClaimedFetch, Result<Fetched, ConnectorError>) {
-    let call = read(source, &claimed.row, (beside, said.as_ref()));
-    // One that fails on our side must not take along those that are out with it.
-    let answer = AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|_| {
-        let why = "reading the answer failed on our side".to_owned();
-        Err(ConnectorError::Malformed(why))
-    });
-    (claimed, answer)
+/// Tells whether a thing was wanted only because nothing was known of it; it may have come meanwhile, with a list or a
+/// webhook.
+fn is_missed_only(row: &FetchRow) -> bool {
+    MISSED.contains(&row.reason.as_str()) && row.wanted == 0
 }
 
 /// Gives the time that an answer's content bears; what can't be read is set aside by apply, so it counts as new.
@@ -407,36 +450,4 @@ fn event(hub: &Hub, row: &FetchRow, fetched: Fetched, now: Timestamp) -> Event {
         headers: "{}".to_owned(),
         body: fetched.body,
     }
-}
-
-async fn again(hub: &Hub, hold: &Hold, row: &FetchRow, error: &ConnectorError) -> Result<(), StoreError> {
-    // The long backoff, also for what may ail the whole shop: one record that always fails must not eat the calls of a
-    // day.
-    let backoff = retry_wait_ms(row.attempts + 1, hub.dice.roll());
-    if let ConnectorError::RateLimited {
-        retry_after_ms: Some(wait_ms),
-    } = error
-    {
-        // Nothing was wrong with it: it goes when there is room again.
-        let due_at = hub.clock.now().plus_ms(*wait_ms);
-        tracing::debug!(connection.id = %row.key.connection, kind = row.key.kind.as_str(), wait_ms, %error, "fetch put off");
-        return hub.store.postpone_fetch(hub.tenant, hold, row, due_at).await;
-    }
-    let wait_ms = match error {
-        ConnectorError::Unauthorised(_) | ConnectorError::Rejected(_) => backoff.max(REFUSED_WAIT_MS),
-        _ => backoff,
-    };
-    tracing::warn!(
-        connection.id = %row.key.connection, kind = row.key.kind.as_str(), wait_ms, %error,
-        "fetch failed, next attempt in {wait_ms} ms"
-    );
-    hub.store
-        .retry_fetch(
-            hub.tenant,
-            hold,
-            row,
-            hub.clock.now().plus_ms(wait_ms),
-            &error.to_string(),
-        )
-        .await
 }

@@ -348,11 +348,17 @@ async fn fetch_task(
                 } else {
                     wait.clamp(PAUSE, POLL)
                 };
-                pause(&hub.wake.fetch, longest, &mut stopped).await;
+                tokio::select! {
+                    () = pause(&hub.wake.fetch, longest, &mut stopped) => {}
+                    () = fetching.until_answer() => {}
+                }
             }
             Ok(_) => {}
             Err(error) => store_failed(&hub, "fetch", &error, &mut stopped).await,
         }
+    }
+    if let Err(error) = fetching.end().await {
+        tracing::warn!(%error, "the last answers of the shop could not be stored, they are asked for again");
     }
     if let Some(source) = hub.sources.get(&connection)
         && let Err(error) = source.ledger.release().await

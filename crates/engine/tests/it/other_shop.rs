@@ -55,7 +55,7 @@ async fn step_all(world: &mut World, watch: &mut Watch) {
     for _ in 0..5 {
         walking.step().await.unwrap();
         watch.step().await.unwrap();
-        world.fetching.step().await.unwrap();
+        world.fetch().await;
     }
 }
 

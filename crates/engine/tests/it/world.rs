@@ -77,6 +77,11 @@ impl World {
         Self::on(&url, folder, change).await
     }
 
+    /// Starts a hub on an empty database of a server.
+    pub async fn at_server(url: &str) -> Self {
+        Self::on(url, schakel_testkit::tempdir(), |_| {}).await
+    }
+
     /// Stops the hub, lets `harm` change its database file, and starts it again a minute later.
     pub async fn harmed(self, harm: impl FnOnce(&mut Vec<u8>)) -> Self {
         self.hub.store.close().await;
@@ -313,11 +318,18 @@ impl World {
         self.delivery.step().await.unwrap();
     }
 
+    /// Asks the shop for what is wanted and due, as much as goes at once, and waits for all of it; returns how many.
+    pub async fn fetch(&mut self) -> usize {
+        let tried = self.fetching.step().await.unwrap();
+        self.fetching.end().await.unwrap();
+        tried
+    }
+
     /// Runs every stage until nothing is left to do now; waits of the future are left alone.
     pub async fn run(&mut self) {
         loop {
             let mut is_busy = apply::step(&self.hub, Fence::Alone).await.unwrap().events > 0;
-            is_busy |= self.fetching.step().await.unwrap() > 0;
+            is_busy |= self.fetch().await > 0;
             is_busy |= self.delivery.step().await.unwrap();
             if self.delivery.in_flight() > 0 {
                 self.delivery.until_answer().await;

@@ -11,7 +11,7 @@ use super::make::{SHOP, SINK, TENANT, answer, at, claim, event, finished, hold, 
 use super::on_both;
 use super::outbox::write;
 use crate::Store;
-use crate::rows::{AfterFetch, Claim, DeliveryRow, Inserted, WalkPage};
+use crate::rows::{AfterFetch, Claim, DeliveryRow, EndedFetch, Inserted, WalkPage};
 
 on_both! {
     a_thousand_senders_at_once_lose_nothing,
@@ -126,11 +126,16 @@ async fn a_page_and_the_end_of_fetches_never_wait_for_each_other(store: Store) {
             answer(id, 1)
         };
         page.events = (0..32).map(|_| next()).collect();
-        let answers = claimed
+        let answers: Vec<EndedFetch> = claimed
             .into_iter()
-            .map(|one| (one.row, AfterFetch::Done, Some(next())))
+            .map(|one| EndedFetch {
+                row: one.row,
+                until: hold.until,
+                after: AfterFetch::Done,
+                event: Some(next()),
+            })
             .collect();
-        let end = store.finish_fetches(TENANT, &hold, answers, at(round * 100));
+        let end = store.finish_fetches(TENANT, &hold.owner, &answers, at(round * 100));
         let (stored, ended) = tokio::join!(store.store_page(TENANT, page), end);
         assert!(stored.unwrap());
         ended.unwrap();

@@ -8,7 +8,7 @@ use schakel_core::limits;
 use super::make::{SHOP, TENANT, answer, at, bound, hold, order, wanted};
 use super::on_both;
 use crate::Store;
-use crate::rows::{AfterFetch, FetchRow, Hold};
+use crate::rows::{AfterFetch, EndedFetch, FetchRow, Hold};
 
 on_both! {
     each_class_is_claimed_by_itself,
@@ -21,6 +21,7 @@ on_both! {
     a_failed_fetch_waits,
     a_fetch_that_is_put_off_waits_and_counts_no_attempt,
     fetches_of_the_gone_are_given_again,
+    a_worker_frees_what_it_does_not_run,
     an_answer_that_comes_after_its_hold_is_lost_changes_nothing,
     many_answers_are_stored_at_once,
     a_wish_shortens_no_back_off,
@@ -56,10 +57,19 @@ async fn take(store: &Store, now: i64, limit: usize) -> Vec<FetchRow> {
 type Ended = (FetchRow, AfterFetch, Option<Event>);
 
 async fn finish(store: &Store, now: i64, ended: Vec<Ended>) {
-    store
-        .finish_fetches(TENANT, &held(), ended, at(now))
-        .await
-        .unwrap();
+    end(store, &held(), now, ended).await;
+}
+
+async fn end(store: &Store, hold: &Hold, now: i64, ended: Vec<Ended>) {
+    let ended = ended.into_iter().map(|(row, after, event)| EndedFetch {
+        row,
+        until: hold.until,
+        after,
+        event,
+    });
+    let ended: Vec<EndedFetch> = ended.collect();
+    let ended = store.finish_fetches(TENANT, &hold.owner, &ended, at(now)).await;
+    ended.unwrap();
 }
 
 fn done(row: &FetchRow, event: i64) -> Ended {
@@ -229,6 +239,26 @@ async fn fetches_of_the_gone_are_given_again(store: Store) {
 }
 
 async fn an_answer_that_comes_after_its_hold_is_lost_changes_nothing(store: Store) {
+async fn a_worker_frees_what_it_does_not_run(store: Store) {
+    let wishes: Vec<FetchRow> = (1..=4).map(|id| wanted(id, 10)).collect();
+    want(&store, &wishes).await;
+    let mine = take(&store, 10, 3).await;
+    let other = (Class::Live, 9);
+    store
+        .claim_fetches(TENANT, SHOP, at(10), other, &hold("other", 1_000))
+        .await
+        .unwrap();
+    let running = [mine[1].key];
+    let freed = store.free_fetches(TENANT, SHOP, "worker", &running).await;
+    assert_eq!(freed.unwrap(), 2);
+    let again = take(&store, 11, 9).await;
+    let keys: Vec<_> = again.iter().map(|row| (row.key, row.attempts)).collect();
+    assert_eq!(keys, [(mine[0].key, 0), (mine[2].key, 0)]);
+    finish(&store, 12, vec![done(&mine[1], 1)]).await;
+    let freed = store.free_fetches(TENANT, SHOP, "worker", &[]).await;
+    assert_eq!(freed.unwrap(), 2, "the one that ran was ended by who held it");
+}
+
     want(&store, &[wanted(1, 10)]).await;
     let (slow, quick) = (hold("slow", 40), hold("quick", 80));
     let claim = async |now, hold: &Hold| {
@@ -237,10 +267,7 @@ async fn an_answer_that_comes_after_its_hold_is_lost_changes_nothing(store: Stor
             .await;
         claimed.unwrap().remove(0).row
     };
-    let end = async |hold: &Hold, ended: Ended| {
-        let finished = store.finish_fetches(TENANT, hold, vec![ended], at(46)).await;
-        finished.unwrap();
-    };
+    let end = async |hold: &Hold, ended: Ended| end(&store, hold, 46, vec![ended]).await;
     let late = claim(10, &slow).await;
     let row = claim(45, &quick).await;
     end(&slow, done(&late, 1)).await;

@@ -20,8 +20,8 @@ use super::make::{
 };
 use crate::dialect::Dialect;
 use crate::rows::{
-    AfterFetch, BudgetRow, DeadFilter, GuestAnswer, GuestCall, GuestRow, Outcome, Piece, QuarantineFilter,
-    WalkPage, Window, Written,
+    AfterFetch, BudgetRow, DeadFilter, EndedFetch, GuestAnswer, GuestCall, GuestRow, Outcome, Piece,
+    QuarantineFilter, WalkPage, Window, Written,
 };
 use crate::{Store, WriteTx};
 
@@ -290,8 +290,16 @@ async fn run_delivery(store: &Store) {
         .retry_fetch(t, &hold, &fetches[1].row, at(50), "HTTP 503")
         .await
         .unwrap();
-    let done = (fetches[0].row.clone(), AfterFetch::Done, Some(answer(9, 1)));
-    store.finish_fetches(t, &hold, vec![done], at(20)).await.unwrap();
+    let done = EndedFetch {
+        row: fetches[0].row.clone(),
+        until: hold.until,
+        after: AfterFetch::Done,
+        event: Some(answer(9, 1)),
+    };
+    let ended = store.finish_fetches(t, &hold.owner, &[done], at(20)).await;
+    ended.unwrap();
+    let running = [fetches[1].row.key];
+    store.free_fetches(t, SHOP, &hold.owner, &running).await.unwrap();
     store.open_fetches(t, &[order(1)], at(20)).await.unwrap();
     store.recover_fetches(t, SHOP, "other").await.unwrap();
 }

@@ -1,6 +1,7 @@
 //! Rows of fetches: what is wanted of a source, and who asks for it.
 
 use schakel_core::connector::Class;
+use schakel_core::event::Event;
 use schakel_core::record::RecordKey;
 use schakel_core::time::Timestamp;
 
@@ -59,4 +60,17 @@ pub enum AfterFetch {
         /// When it is asked again.
         again_at: Timestamp,
     },
+}
+
+/// A fetch that came to an end, as the worker that claimed it says.
+#[derive(Debug, Clone)]
+pub struct EndedFetch {
+    /// What was wanted.
+    pub row: FetchRow,
+    /// When its claim ends; see [`Hold::until`].
+    pub until: Timestamp,
+    /// What becomes of it.
+    pub after: AfterFetch,
+    /// The answer, where it counts.
+    pub event: Option<Event>,
 }

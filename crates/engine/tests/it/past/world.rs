@@ -309,6 +309,7 @@ impl Past {
         self.shop.deliver_due().await;
         let mut is_busy = apply::step(&self.hub, Fence::Alone).await.unwrap().events > 0;
         is_busy |= self.fetching.step().await.unwrap() > 0;
+        self.fetching.end().await.unwrap();
         is_busy |= self.delivery.step().await.unwrap();
         if self.delivery.in_flight() > 0 {
             self.delivery.until_answer().await;
