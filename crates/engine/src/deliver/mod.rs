@@ -49,8 +49,10 @@ pub struct Loop {
     places: Places,
     /// When it is looked next who was put back in the sink by hand.
     watch: Watch,
-    /// What came back and is not settled yet.
+    /// What came back and is not decided yet.
     back: Vec<Sent>,
+    /// What was decided and is not settled yet. Decided once: an answer says no more of the sink because the store failed.
+    decided: Vec<(Sent, Settle)>,
 }
 
 /// The end of what was out.
@@ -85,6 +87,7 @@ impl Loop {
             places: Places::default(),
             watch: Watch::new(),
             back: Vec::new(),
+            decided: Vec::new(),
         }
     }
 
@@ -121,15 +124,15 @@ impl Loop {
         self.take_back();
         let is_open = self.is_open(sink).await?;
         let is_placed = is_open && self.look_for_places(sink).await?;
-        let turn = if self.back.is_empty() {
+        let turn = if self.back.is_empty() && self.decided.is_empty() {
             None
         } else {
             Some(hub.store.deliver_turn().await?)
         };
         // More came back while others wrote: it shares the commit.
         self.take_back();
-        let back = std::mem::take(&mut self.back);
-        let settles = self.settle(sink, &back);
+        self.decide(sink);
+        let settles: Vec<Settle> = self.decided.iter().map(|(_, settle)| settle.clone()).collect();
         self.look_for_newcomers(is_open);
         let claim = self.claim(sink, is_open);
         self.show();
@@ -143,14 +146,9 @@ impl Loop {
                     .await
             }
         };
-        let claimed = match stepped {
-            Ok(claimed) => claimed,
-            Err(error) => {
-                self.back = back;
-                return Err(error);
-            }
-        };
-        for (sent, settle) in back.iter().zip(&settles) {
+        let claimed = stepped?;
+        let settled = std::mem::take(&mut self.decided);
+        for (sent, settle) in &settled {
             if matches!(settle.outcome, Outcome::Confirmed { .. }) {
                 self.watch.delivered();
                 self.gauge.confirmed(sent.claimed.since, settle.at);
@@ -160,7 +158,7 @@ impl Loop {
         self.send(claimed);
         self.show();
         // Last: it writes too, and neither this turn nor what was claimed may wait for that.
-        self.tell_health(&back).await;
+        self.tell_health(&settled).await;
         Ok(did_something)
     }
 
@@ -172,14 +170,15 @@ impl Loop {
     }
 
     /// Writes down that the sink was closed, or that it works.
-    async fn tell_health(&mut self, back: &[Sent]) {
+    async fn tell_health(&mut self, settled: &[(Sent, Settle)]) {
         let hub = &self.hub;
         if let Some((error, until)) = self.ailing.take() {
             return hub.note_ill(self.sink, &error, until).await;
         }
-        let is_good = |sent: &Sent| sent.calls > 0 && Signal::of(&sent.result) == Some(Signal::Well);
+        let is_good =
+            |(sent, _): &(Sent, Settle)| sent.calls > 0 && Signal::of(&sent.result) == Some(Signal::Well);
         let is_open = self.closed_us() == 0 && self.gauge.is_open(hub.clock.monotonic_us());
-        if is_open && back.iter().any(is_good) {
+        if is_open && settled.iter().any(is_good) {
             hub.note_well(self.sink).await;
         }
     }
@@ -212,7 +211,7 @@ impl Loop {
     /// # Errors
     /// When the store fails; what is not settled then is looked at after the next start.
     pub async fn end(&mut self) -> Result<(), StoreError> {
-        while self.in_flight() > 0 || !self.back.is_empty() {
+        while self.in_flight() > 0 || !self.back.is_empty() || !self.decided.is_empty() {
             if self.in_flight() > 0 {
                 self.until_answer().await;
             }
@@ -369,8 +368,11 @@ impl Loop {
     }
 
     /// Turns what came back into decisions, and lets the sink's answers move the concurrency.
-    fn settle(&mut self, sink: &SinkConnection, back: &[Sent]) -> Vec<Settle> {
-        back.iter().map(|sent| self.settle_one(sink, sent)).collect()
+    fn decide(&mut self, sink: &SinkConnection) {
+        for sent in std::mem::take(&mut self.back) {
+            let settle = self.settle_one(sink, &sent);
+            self.decided.push((sent, settle));
+        }
     }
 
     fn settle_one(&mut self, sink: &SinkConnection, sent: &Sent) -> Settle {

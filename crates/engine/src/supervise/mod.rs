@@ -416,11 +416,16 @@ async fn deliver_task(
             Ok(false) => {
                 idle(&hub, sink, &mut delivery, &mut stopped).await;
             }
-            Err(error) => store_failed(&hub, "deliver", &error, &mut stopped).await,
+            Err(error) => {
+                store_failed(&hub, "deliver", &error, &mut stopped).await;
+                // What came back is settled first: by now its claims may have ended, and then they would be taken for ones
+                // whose outcome nobody knows.
+                continue;
+            }
         }
         if hub.clock.monotonic_us() - last_recovery_us > RECOVERY_US {
             last_recovery_us = hub.clock.monotonic_us();
-            until_recovered(&hub, &delivery, false, &mut stopped).await;
+            recover(&hub, &delivery, false, &mut stopped).await;
         }
     }
     if let Err(error) = delivery.end().await {
@@ -452,17 +457,23 @@ fn idle_wait(due_ms: i64, closed_us: i64) -> Duration {
 }
 
 async fn until_recovered(hub: &Hub, delivery: &Loop, is_alone: bool, stopped: &mut watch::Receiver<bool>) {
-    while !*stopped.borrow() {
-        match delivery.recover(is_alone).await {
-            Ok(0) => return,
-            Ok(open) => {
-                tracing::info!(
-                    attempts = open,
-                    "attempts of an earlier process are looked at before anything is created"
-                );
-                return;
-            }
-            Err(error) => store_failed(hub, "recover", &error, stopped).await,
+    while !*stopped.borrow() && !recover(hub, delivery, is_alone, stopped).await {}
+}
+
+/// Makes claims that ended uncertain; returns whether the store did it.
+async fn recover(hub: &Hub, delivery: &Loop, is_alone: bool, stopped: &mut watch::Receiver<bool>) -> bool {
+    match delivery.recover(is_alone).await {
+        Ok(0) => true,
+        Ok(open) => {
+            tracing::info!(
+                attempts = open,
+                "attempts of an earlier process are looked at before anything is created"
+            );
+            true
+        }
+        Err(error) => {
+            store_failed(hub, "recover", &error, stopped).await;
+            false
         }
     }
 }

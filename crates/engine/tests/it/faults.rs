@@ -81,6 +81,37 @@ async fn a_worker_that_dies_between_write_and_answer_makes_no_second_profile() {
 }
 
 #[tokio::test]
+async fn an_answer_that_the_store_could_not_take_counts_once_and_costs_no_second_call() {
+    let Some(database) = schakel_testkit::postgres::fresh_database() else {
+        return;
+    };
+    let world = World::at_server(database.url()).await;
+    world.customer(11, "registered", "jan@example.org", 5).await;
+    world.apply().await;
+    let (mut worker, gauge) = world.seen_worker();
+    while worker.in_flight() == 0 {
+        worker.step().await.unwrap();
+    }
+    worker.until_answer().await;
+    let calls = world.copernica.counts().calls;
+    database.take_away("delivery");
+    assert!(worker.step().await.is_err());
+    let limit = gauge.reading().limit;
+    for _ in 0..20 {
+        assert!(worker.step().await.is_err());
+    }
+    assert_eq!(gauge.reading().limit, limit, "one answer, one word of the sink");
+    // Longer than the claim: nobody else freed it meanwhile.
+    world.clock.advance_ms(10 * SETTLE_MS);
+    database.bring_back("delivery");
+    worker.step().await.unwrap();
+    assert_eq!(world.open_deliveries().await, 0);
+    assert_eq!(world.copernica.counts().calls, calls);
+    assert_eq!(world.profiles().len(), 1);
+    world.hub.store.close().await;
+}
+
+#[tokio::test]
 async fn two_workers_share_the_work_and_double_nothing() {
     let mut world = World::new().await;
     for id in 0..20 {
