@@ -73,19 +73,29 @@ const JOIN_WISHES: &str = " ON CONFLICT (tenant_id, connection_id, kind, remote_
          WHEN wanted_fetch.not_before > excluded.due_at THEN wanted_fetch.not_before
          ELSE excluded.due_at END";
 
-/// Joins the wishes for one thing: the earliest time counts, and the first reason unless one is a deletion or the first
-/// asks for rows alone.
+/// Joins the wishes for one thing: the earliest time counts, the class that goes first, and the strongest reason.
 fn each_once(rows: &[FetchRow]) -> Vec<FetchRow> {
     let mut joined: BTreeMap<RecordKey, FetchRow> = BTreeMap::new();
     for row in rows {
         let known = joined.entry(row.key).or_insert_with(|| row.clone());
         known.due_at = known.due_at.min(row.due_at);
         known.class = known.class.min(row.class);
-        if row.reason == "deleted" || known.reason == "rows" {
+        if strength(&row.reason) > strength(&known.reason) {
             known.reason.clone_from(&row.reason);
         }
     }
     joined.into_values().collect()
+}
+
+/// How much a reason asks for. A deletion that is told must be believed sooner; what is merely missed is not asked for once
+/// it is there; and rows alone are not the whole thing.
+fn strength(reason: &str) -> u8 {
+    match reason {
+        "deleted" => 3,
+        "hint" | "confirm" | "groups" | "tie" => 2,
+        "rows" => 1,
+        _ => 0,
+    }
 }
 
 impl Store {
@@ -334,16 +344,6 @@ impl Store {
         Ok(freed)
     }
 
-    /// Returns how many things shall be fetched.
-    ///
-    /// # Errors
-    /// [`StoreError::Driver`].
-    pub async fn fetch_count(&self, tenant: TenantId) -> Result<i64, StoreError> {
-        let sql = Sql::new(
-            self.db.dialect(),
-            "count fetches",
-            "SELECT COUNT(*) FROM wanted_fetch WHERE tenant_id = $1 AND due_at IS NOT NULL",
-        );
     /// Frees the fetches that `owner` holds besides `running`, without waiting for their leases; returns how many.
     ///
     /// For a worker whose store failed: what it claimed by a commit whose answer was lost it knows nothing of. One whose
@@ -383,6 +383,16 @@ impl Store {
         Ok(freed)
     }
 
+    /// Returns how many things shall be fetched.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn fetch_count(&self, tenant: TenantId) -> Result<i64, StoreError> {
+        let sql = Sql::new(
+            self.db.dialect(),
+            "count fetches",
+            "SELECT COUNT(*) FROM wanted_fetch WHERE tenant_id = $1 AND due_at IS NOT NULL",
+        );
         let rows = self.db.read(sql.arg(tenant.0)).await?;
         one("wanted_fetch", &rows)?.cells().int()
     }
@@ -431,6 +441,7 @@ async fn lock_chunk(conn: &mut Conn<'_>, tenant: TenantId, rows: &[&EndedFetch])
     conn.fetch(sql).await.map(drop)
 }
 
+/// Lets fetches go their ways after an answer, those that `owner` still holds; adds them to `ended`.
 async fn end_chunk(
     conn: &mut Conn<'_>,
     tenant: TenantId,
@@ -441,7 +452,6 @@ async fn end_chunk(
 ) -> Result<(), StoreError> {
     let sql = conn
         .sql(
-/// Lets fetches go their ways after an answer, those that `owner` still holds; adds them to `ended`.
             "end fetches",
             "WITH done (tenant, connection, thing, thing_id, held_until, was_wanted, again_at, is_doubted, since) AS (VALUES ",
         )

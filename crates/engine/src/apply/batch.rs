@@ -46,7 +46,7 @@ pub(super) async fn apply(hub: &Hub, fence: Fence, events: &[Event]) -> Result<O
         tx.note_problems(hub.tenant, &planned.problems).await?;
     }
     stepped.wanted = taken.wanted.len();
-    tx.want_fetches(hub.tenant, &merge_wants(taken.wanted)).await?;
+    tx.want_fetches(hub.tenant, &taken.wanted).await?;
     tx.finish_events(hub.tenant, &taken.finished).await?;
     if !taken.nameless.is_empty() {
         tx.set_aside_applied(hub.tenant, Code::OrderWithoutPerson, &taken.nameless)
@@ -58,15 +58,6 @@ pub(super) async fn apply(hub: &Hub, fence: Fence, events: &[Event]) -> Result<O
     }
     let is_ours = super::commit(hub, fence, tx).await?;
     Ok(is_ours.then_some(stepped))
-}
-
-/// One wish per thing, the first reason wins.
-pub(super) fn merge_wants(wanted: Vec<FetchRow>) -> Vec<FetchRow> {
-    let mut by_key: BTreeMap<RecordKey, FetchRow> = BTreeMap::new();
-    for row in wanted {
-        by_key.entry(row.key).or_insert(row);
-    }
-    by_key.into_values().collect()
 }
 
 /// Derives nodes from the changed records of one scope.

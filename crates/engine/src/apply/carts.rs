@@ -11,7 +11,7 @@ use schakel_core::time::Timestamp;
 use schakel_store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 
-use super::{Fence, Stepped, batch};
+use super::{Fence, Stepped};
 use crate::hub::{Hub, Route, SourceConnection};
 use crate::plan::{self, Input};
 
@@ -124,8 +124,7 @@ async fn end_of(hub: &Hub, fence: Fence, source: &SourceConnection) -> Result<St
     let planned = plan::run(hub, &mut tx, source.scope, input).await?;
     (stepped.deliveries, stepped.wanted) = (planned.changed, planned.wanted.len());
     tx.note_problems(hub.tenant, &planned.problems).await?;
-    tx.want_fetches(hub.tenant, &batch::merge_wants(planned.wanted))
-        .await?;
+    tx.want_fetches(hub.tenant, &planned.wanted).await?;
     let text = serde_json::to_string(&ended).expect("numbers always serialise");
     tx.put_checkpoint(hub.tenant, source.id, Ended::CHECKPOINT, &text)
         .await?;

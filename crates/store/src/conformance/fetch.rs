@@ -29,6 +29,7 @@ on_both! {
     what_is_missing_is_no_wish_while_its_answer_is_fresh,
     a_deletion_that_is_told_outlasts_other_reasons,
     a_wish_for_rows_alone_gives_way_to_others,
+    of_wishes_at_once_the_earliest_and_the_strongest_count,
     a_doubted_answer_is_asked_for_again,
     a_thing_that_was_not_found_is_remembered_until_it_is,
 }
@@ -238,7 +239,6 @@ async fn fetches_of_the_gone_are_given_again(store: Store) {
     assert_eq!(take(&store, 41, 9).await.len(), 2);
 }
 
-async fn an_answer_that_comes_after_its_hold_is_lost_changes_nothing(store: Store) {
 async fn a_worker_frees_what_it_does_not_run(store: Store) {
     let wishes: Vec<FetchRow> = (1..=4).map(|id| wanted(id, 10)).collect();
     want(&store, &wishes).await;
@@ -259,6 +259,7 @@ async fn a_worker_frees_what_it_does_not_run(store: Store) {
     assert_eq!(freed.unwrap(), 2, "the one that ran was ended by who held it");
 }
 
+async fn an_answer_that_comes_after_its_hold_is_lost_changes_nothing(store: Store) {
     want(&store, &[wanted(1, 10)]).await;
     let (slow, quick) = (hold("slow", 40), hold("quick", 80));
     let claim = async |now, hold: &Hold| {
@@ -378,6 +379,27 @@ async fn a_wish_for_rows_alone_gives_way_to_others(store: Store) {
         .map(|row| row.reason)
         .collect();
     assert_eq!(reasons, ["hint", "hint", "rows"]);
+}
+
+async fn of_wishes_at_once_the_earliest_and_the_strongest_count(store: Store) {
+    let of = |thing, reason: &str, due| because(reason, wanted(thing, due));
+    let mut weak = of(1, "customer", 90);
+    weak.class = Class::Backfill;
+    let wishes = [
+        weak,
+        of(1, "hint", 10),
+        of(2, "rows", 10),
+        of(2, "quote", 90),
+        of(3, "deleted", 90),
+        of(3, "confirm", 10),
+    ];
+    want(&store, &wishes).await;
+    let claimed = take(&store, 10, 9).await;
+    let seen: Vec<(i64, &str)> = claimed
+        .iter()
+        .map(|row| (row.key.remote_id, row.reason.as_str()))
+        .collect();
+    assert_eq!(seen, [(1, "hint"), (2, "rows"), (3, "deleted")]);
 }
 
 async fn a_doubted_answer_is_asked_for_again(store: Store) {
