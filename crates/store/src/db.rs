@@ -1,18 +1,17 @@
 //! The two drivers behind one door: pools, transactions, statements and cells.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use schakel_core::time::Timestamp;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{
-    Arguments, AssertSqlSafe, Executor, PgConnection, PgPool, Postgres, Row as _, Sqlite, SqliteConnection,
-    SqlitePool, Transaction,
-};
+use sqlx::{Arguments, AssertSqlSafe, Executor, Row as _, Sqlite, SqliteConnection, SqlitePool};
 
 use crate::dialect::Dialect;
 use crate::error::StoreError;
+use crate::server::{Link, Server, ServerTx};
 use crate::sql::{Param, Sql};
 use crate::writer::{LiteTx, Writer};
 
@@ -45,7 +44,7 @@ pub(crate) enum Db {
         readers: SqlitePool,
     },
     /// Connections that do both.
-    Pg(PgPool),
+    Pg(Server),
 }
 
 impl Db {
@@ -59,9 +58,14 @@ impl Db {
 
     /// Begins a transaction that writes; on SQLite it waits for the one before it.
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
+        self.begin_within(None).await
+    }
+
+    /// Begins a transaction of which a server shall answer each statement within `limit`, where that is not as usual.
+    pub(crate) async fn begin_within(&self, limit: Option<Duration>) -> Result<Tx, StoreError> {
         let begun = match self {
             Self::Lite { writer, .. } => writer.begin().await.map(Two::Lite),
-            Self::Pg(pool) => pool.begin_with(Dialect::Pg.begin()).await.map(Two::Pg),
+            Self::Pg(server) => server.begin(limit).await.map(Two::Pg),
         };
         begun
             .map(Tx)
@@ -77,9 +81,9 @@ impl Db {
                 let mut connection = readers.acquire().await.map_err(failed)?;
                 Conn::now(Two::Lite(&mut connection)).fetch(sql).await
             }
-            Self::Pg(pool) => {
-                let mut connection = pool.acquire().await.map_err(failed)?;
-                Conn::now(Two::Pg(&mut connection)).fetch(sql).await
+            Self::Pg(server) => {
+                let mut link = server.link().await.map_err(failed)?;
+                Conn::now(Two::Pg(&mut link)).fetch(sql).await
             }
         }
     }
@@ -88,7 +92,7 @@ impl Db {
     pub(crate) async fn reader(&self) -> Result<Reader, StoreError> {
         let taken = match self {
             Self::Lite { readers, .. } => readers.acquire().await.map(Two::Lite),
-            Self::Pg(pool) => pool.acquire().await.map(Two::Pg),
+            Self::Pg(server) => server.link().await.map(Two::Pg),
         };
         taken
             .map(Reader)
@@ -103,20 +107,20 @@ impl Db {
                 // The last to close folds the log of writes into the file.
                 writer.close().await;
             }
-            Self::Pg(pool) => pool.close().await,
+            Self::Pg(server) => server.close().await,
         }
     }
 }
 
 /// A transaction; rolled back when dropped.
-pub(crate) struct Tx(Two<LiteTx, Transaction<'static, Postgres>>);
+pub(crate) struct Tx(Two<LiteTx, ServerTx>);
 
 impl Tx {
     /// The connection on which it runs.
     pub(crate) fn conn(&mut self) -> Conn<'_> {
         Conn::now(match &mut self.0 {
             Two::Lite(tx) => Two::Lite(tx.connection()),
-            Two::Pg(tx) => Two::Pg(&mut **tx),
+            Two::Pg(tx) => Two::Pg(tx.link()),
         })
     }
 
@@ -127,14 +131,14 @@ impl Tx {
 }
 
 /// A connection that reads; it goes back when dropped.
-pub(crate) struct Reader(Two<PoolConnection<Sqlite>, PoolConnection<Postgres>>);
+pub(crate) struct Reader(Two<PoolConnection<Sqlite>, Link>);
 
 impl Reader {
     /// The connection, with statements that write put into `later` instead of being run.
     pub(crate) fn conn<'c>(&'c mut self, later: &'c mut Vec<Sql>) -> Conn<'c> {
         let link = match &mut self.0 {
             Two::Lite(connection) => Two::Lite(&mut **connection),
-            Two::Pg(connection) => Two::Pg(&mut **connection),
+            Two::Pg(link) => Two::Pg(link),
         };
         Conn {
             link,
@@ -145,7 +149,7 @@ impl Reader {
 
 /// A connection on which statements run one after the other.
 pub(crate) struct Conn<'c> {
-    link: Two<&'c mut SqliteConnection, &'c mut PgConnection>,
+    link: Two<&'c mut SqliteConnection, &'c mut Link>,
     /// Takes the statements that write, when they shall run later.
     later: Option<&'c mut Vec<Sql>>,
 }
@@ -166,12 +170,12 @@ macro_rules! run {
         }
         // Only text of this crate gets into a Sql (its parts are 'static or placeholders).
         let query = sqlx::query_with(AssertSqlSafe($sql.text), arguments);
-        (&mut **$connection).$run(query).await
+        (&mut *$connection).$run(query).await
     }};
 }
 
 impl<'c> Conn<'c> {
-    const fn now(link: Two<&'c mut SqliteConnection, &'c mut PgConnection>) -> Self {
+    const fn now(link: Two<&'c mut SqliteConnection, &'c mut Link>) -> Self {
         Self { link, later: None }
     }
 
@@ -202,8 +206,10 @@ impl<'c> Conn<'c> {
                 let rows = run!(connection, sql, SqliteArguments, fetch_all)?;
                 rows.into_iter().map(|row| Row(Two::Lite(row))).collect()
             }
-            Two::Pg(connection) => {
-                let rows = run!(connection, sql, PgArguments, fetch_all)?;
+            Two::Pg(link) => {
+                let rows = link
+                    .answer(async |connection| run!(connection, sql, PgArguments, fetch_all))
+                    .await?;
                 rows.into_iter().map(|row| Row(Two::Pg(row))).collect()
             }
         })
@@ -226,7 +232,10 @@ impl<'c> Conn<'c> {
         crate::conformance::plans::note(self.dialect(), &sql.text);
         Ok(match &mut self.link {
             Two::Lite(connection) => run!(connection, sql, SqliteArguments, execute)?.rows_affected(),
-            Two::Pg(connection) => run!(connection, sql, PgArguments, execute)?.rows_affected(),
+            Two::Pg(link) => {
+                let done = link.answer(async |connection| run!(connection, sql, PgArguments, execute));
+                done.await?.rows_affected()
+            }
         })
     }
 }

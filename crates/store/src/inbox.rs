@@ -14,6 +14,7 @@ use crate::counter::Totals;
 use crate::db::{Conn, Tx, contradiction};
 use crate::error::StoreError;
 use crate::rows::{Finished, Inserted, ProblemRow, QuarantineFilter};
+use crate::server::ANSWER_MAX_INTAKE;
 use crate::sql::{Sql, insert_chunks, key_chunks, last_of_each};
 
 /// Total of what was accepted: stored or counted as a repeat.
@@ -50,7 +51,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Driver`].
     pub async fn intake(&self) -> Result<IntakeTx, StoreError> {
-        Ok(IntakeTx(self.db.begin().await?))
+        Ok(IntakeTx(self.db.begin_within(Some(ANSWER_MAX_INTAKE)).await?))
     }
 
     /// Counts requests that were refused at the door: at which connection, why, how many. One transaction.

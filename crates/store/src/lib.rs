@@ -29,6 +29,7 @@ mod writer;
 mod lock;
 mod open;
 mod open_pg;
+mod server;
 
 mod counter;
 mod setting;

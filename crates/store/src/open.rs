@@ -97,7 +97,7 @@ impl Store {
                 Ok(mut held) => migrator.run(&mut *held).await,
                 Err(busy) => Err(busy.into()),
             },
-            Db::Pg(pool) => migrator.run(pool).await,
+            Db::Pg(server) => migrator.run(server.pool()).await,
         };
         migrated.map_err(|error| {
             driver(

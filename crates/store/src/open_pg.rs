@@ -5,10 +5,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgPool};
+use sqlx::{ConnectOptions, Connection};
 
 use crate::OpenOptions;
 use crate::error::StoreError;
+use crate::server::Server;
 use crate::sql::STATEMENTS_KEPT;
 
 /// Longest wait for a connection, to be made or to become free: a shop whose webhook waits longer has hung up, and so has
@@ -16,7 +17,7 @@ use crate::sql::STATEMENTS_KEPT;
 pub(crate) const WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// Connections of one process.
-const CONNECTIONS: u32 = 16;
+pub(crate) const CONNECTIONS: u32 = 16;
 
 /// A commit is on the disk before a webhook is acknowledged (I1), whatever the server, the user or the address say;
 /// what also waits for a second machine is left as it is.
@@ -27,7 +28,7 @@ const KEEP_COMMITS: &str = "SELECT set_config('synchronous_commit', 'on', FALSE)
 ///
 /// # Errors
 /// [`StoreError::BadUrl`]; [`StoreError::Connect`].
-pub(crate) async fn open(url: &str, options: OpenOptions) -> Result<PgPool, StoreError> {
+pub(crate) async fn open(url: &str, options: OpenOptions) -> Result<Server, StoreError> {
     let mut connect = PgConnectOptions::from_str(url)
         .map_err(|_| StoreError::BadUrl("PostgreSQL's driver cannot read it".to_owned()))?
         .statement_cache_capacity(STATEMENTS_KEPT)
@@ -44,14 +45,15 @@ pub(crate) async fn open(url: &str, options: OpenOptions) -> Result<PgPool, Stor
         connect = connect.options([("default_transaction_read_only", "on")]);
     }
     reach(&connect).await?;
-    Ok(PgPoolOptions::new()
+    let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(WAIT_MAX)
         .test_before_acquire(false)
         .after_connect(|connection, _| {
             Box::pin(async move { sqlx::query(KEEP_COMMITS).execute(connection).await.map(drop) })
         })
-        .connect_lazy_with(connect))
+        .connect_lazy_with(connect);
+    Ok(Server::new(pool, options.is_read_only))
 }
 
 /// Makes a connection and closes it: a pool takes a refused one for a server that is starting, tries again until its time is

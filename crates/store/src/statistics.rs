@@ -8,6 +8,7 @@ use crate::Store;
 use crate::db::Conn;
 use crate::dialect::Dialect;
 use crate::error::StoreError;
+use crate::server::ANSWER_MAX_LONG;
 use crate::sql::Sql;
 
 /// The tables that grow with the work, and how their statistics are made.
@@ -48,7 +49,7 @@ impl Store {
         for row in &stale {
             let name = row.cells().text()?;
             if let Some((table, analyze)) = TABLES.iter().find(|(table, _)| *table == name) {
-                let mut tx = self.db.begin().await?;
+                let mut tx = self.db.begin_within(Some(ANSWER_MAX_LONG)).await?;
                 make(&mut tx.conn(), analyze).await?;
                 tx.commit().await?;
                 refreshed.push(*table);

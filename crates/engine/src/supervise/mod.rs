@@ -514,7 +514,8 @@ async fn store_failed(
     } else {
         tracing::debug!(stage, %error, "the store asks to try again");
     }
-    let wait = if error.is_retryable() { PAUSE } else { STORE_PAUSE };
+    let is_passing = error.is_retryable() && !error.is_outage();
+    let wait = if is_passing { PAUSE } else { STORE_PAUSE };
     tokio::select! {
         () = tokio::time::sleep(wait) => {}
         _ = stopped.changed() => {}

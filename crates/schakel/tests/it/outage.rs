@@ -1,4 +1,4 @@
-//! PostgreSQL is cut off under a running hub: the shop is told to send again, nothing that was acknowledged is lost, nothing
+//! PostgreSQL is cut off under a running hub, or stands still with its connections open: the shop is told to send again, nothing that was acknowledged is lost, nothing
 //! is double, the log says it once, and the hub goes on by itself when the server is back (I1, I15, I23).
 
 use std::path::Path;
@@ -15,16 +15,25 @@ use crate::kill::{assert_both_ends_agree, until_quiet};
 use crate::process::{END, Outside};
 use crate::two::until_more;
 
-/// How often the server is cut off.
+/// How often the server goes away.
 const CUTS: usize = 2;
 /// Orders per second meanwhile.
 const RATE: u32 = 40;
-/// Most lines that one cut may cost the log: one when it begins, one when it is over, and two of the driver for each of its
+/// Most lines that one time may cost the log: one when it begins, one when it is over, and two of the driver for each of its
 /// 16 connections.
 const LINES_MAX: usize = 40;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_goes_away_under_load_costs_nothing_but_time() {
+    under_load(Server::cut, Server::bring_back).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_stands_still_under_load_costs_nothing_but_time() {
+    under_load(Server::freeze, Server::thaw).await;
+}
+
+async fn under_load(goes: fn(&mut Server), comes_back: fn(&mut Server)) {
     let Some(programs) = Programs::find() else {
         assert!(!services_are_required(), "no PostgreSQL");
         return;
@@ -42,7 +51,7 @@ async fn a_database_that_goes_away_under_load_costs_nothing_but_time() {
         for _ in 0..CUTS {
             until_more(&outside, 60, 60);
             let before = lines(&log).len();
-            server.cut();
+            goes(&mut server);
             let refused = outside.shop.webhook_counts().failed_attempts;
             let is_refused = || outside.shop.webhook_counts().failed_attempts >= refused + 30;
             assert!(wait_until(END, is_refused), "the shop is not told to send again");
@@ -52,7 +61,7 @@ async fn a_database_that_goes_away_under_load_costs_nothing_but_time() {
                 page.contains("503") && page.contains("Die Datenbank antwortet nicht."),
                 "{page}"
             );
-            server.bring_back();
+            comes_back(&mut server);
             until_more(&outside, 60, 60);
             let told = lines(&log).split_off(before);
             let count = |text: &str| told.iter().filter(|line| line.contains(text)).count();

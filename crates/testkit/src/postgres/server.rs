@@ -22,12 +22,23 @@ const START_ATTEMPTS_MAX: u32 = 3;
 /// The keeper: `$1` the folder of PostgreSQL's programs, `$2` the folder of this server, `$3` its settings.
 ///
 /// Everything is written to the log, because a server that inherited a pipe would hold it open. The line on the
-/// standard output is "ready", or the log in case of a failure. Each line that it reads stops the server at once or starts
-/// it again, and is answered alike.
+/// standard output is "ready", or the log in case of a failure. Each line that it reads stops the server at once, starts
+/// it again, or lets all its processes stand still or go on, and is answered alike.
 const KEEPER: &str = r#"
 cd "$2" || exit 1
 start() { "$1/pg_ctl" -D data -l log -w -o "$3" start >>log 2>&1 </dev/null; }
-stop() { "$1/pg_ctl" -D data -m immediate -w stop >>log 2>&1 </dev/null; }
+stop() { thaw; "$1/pg_ctl" -D data -m immediate -w stop >>log 2>&1 </dev/null; }
+all() {
+    first=$(head -n 1 data/postmaster.pid 2>/dev/null) || return 0
+    kill "$1" "$first" 2>/dev/null
+    for status in $(grep -ls "^PPid:[[:space:]]*$first$" /proc/[0-9]*/status); do
+        one=${status#/proc/}
+        kill "$1" "${one%/status}" 2>/dev/null
+    done
+    return 0
+}
+freeze() { all -STOP; }
+thaw() { all -CONT; }
 if "$1/initdb" -A trust -U schakel --no-sync -E UTF8 --locale=C.UTF-8 -D data >log 2>&1 </dev/null &&
     start "$@"; then
     trap '' PIPE
@@ -91,6 +102,22 @@ impl Server {
     /// When it does not do it.
     pub fn bring_back(&mut self) {
         self.order("start");
+    }
+
+    /// Lets the server stand still: connections stay open, and nothing is answered any more.
+    ///
+    /// # Panics
+    /// When it does not do it.
+    pub fn freeze(&mut self) {
+        self.order("freeze");
+    }
+
+    /// Lets a server go on that stood still.
+    ///
+    /// # Panics
+    /// When it does not do it.
+    pub fn thaw(&mut self) {
+        self.order("thaw");
     }
 
     fn order(&mut self, order: &str) {
