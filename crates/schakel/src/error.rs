@@ -7,7 +7,7 @@ use schakel_core::connector::ConnectorError;
 use schakel_core::health::Ailment;
 use schakel_core::limits;
 use schakel_core::time::wait_in_words;
-use schakel_store::StoreError;
+use schakel_store::{BadFile, StoreError};
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +140,13 @@ impl Error for Failure {
     }
 }
 
+/// What is said of a damaged file.
+const DAMAGED: (&str, &str, &str) = (
+    "SCH-0211",
+    "the file of the database is damaged",
+    "stop Schakel, keep the file as it is, and put the newest copy of it in its place",
+);
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let (code, message, hint) = match &error {
@@ -168,6 +175,20 @@ impl From<StoreError> for Failure {
                 "the database cannot be reached",
                 "check that PostgreSQL runs, and address, user, password and name of the database in `hub.database`",
             ),
+            StoreError::BadFile { what, .. } => match what {
+                BadFile::Empty => (
+                    "SCH-0211",
+                    "the file of the database is empty",
+                    "put the newest copy of it in its place; where there never was any data, `schakel serve` begins it anew",
+                ),
+                BadFile::Foreign => (
+                    "SCH-0211",
+                    "the file is no database of Schakel",
+                    "give Schakel a folder of its own with `hub.data` or `--data DIR`; nothing was written into the file",
+                ),
+                BadFile::Damaged => DAMAGED,
+            },
+            error if error.is_damaged() => DAMAGED,
             StoreError::Driver { .. } => (
                 "SCH-0205",
                 "the database cannot be used",
@@ -175,8 +196,8 @@ impl From<StoreError> for Failure {
             ),
             StoreError::File { .. } => (
                 "SCH-0206",
-                "a file beside the database cannot be used",
-                "check the rights of the folder, and that the disk has room",
+                "a file of the database cannot be used",
+                "check that this user may write the file and its folder, and that the disk has room",
             ),
             StoreError::WrongRows { .. } => (
                 "SCH-0208",

@@ -1,5 +1,7 @@
 //! What can go wrong at the border of the store.
 
+use std::fmt;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 /// A failure of the store, named by what the caller can do about it.
@@ -69,8 +71,16 @@ pub enum StoreError {
     /// is not repeated.
     #[error("the address of the database is not usable: {0}")]
     BadUrl(String),
-    /// A file beside the database could not be used.
-    #[error("cannot use {path}")]
+    /// The file of the database is none that can be opened.
+    #[error("{} {what}", path.display())]
+    BadFile {
+        /// Which file.
+        path: PathBuf,
+        /// What it is.
+        what: BadFile,
+    },
+    /// A file of the database, or one beside it, could not be used.
+    #[error("cannot use {}", path.display())]
     File {
         /// Which file.
         path: PathBuf,
@@ -78,6 +88,27 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
+}
+
+/// Why a file is no database that can be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadFile {
+    /// It holds not a single byte.
+    Empty,
+    /// It is a database of another program.
+    Foreign,
+    /// It is damaged, or never was a database.
+    Damaged,
+}
+
+impl fmt::Display for BadFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "is empty",
+            Self::Foreign => "is a database without the tables of Schakel",
+            Self::Damaged => "is damaged, or is no SQLite database at all",
+        })
+    }
 }
 
 impl StoreError {
@@ -122,6 +153,23 @@ impl StoreError {
                 sqlx::Error::Database(error) => error.code().is_some_and(|code| is_about_rights(&code)),
                 _ => false,
             },
+            Self::File { source, .. } => matches!(
+                source.kind(),
+                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+            ),
+            _ => false,
+        }
+    }
+
+    /// Tells whether the file of the database is damaged (SQLite), as opening it or any statement found out.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        match self {
+            Self::BadFile { what, .. } => *what == BadFile::Damaged,
+            Self::Driver {
+                cause: sqlx::Error::Database(error),
+                ..
+            } => error.code().is_some_and(|code| is_about_damage(&code)),
             _ => false,
         }
     }
@@ -192,6 +240,16 @@ fn is_about_rights(code: &str) -> bool {
     is_lite || matches!(code, "25006" | "42501")
 }
 
+/// Codes of SQLite for pages that make no sense and for a file that does not begin like a database.
+fn is_about_damage(code: &str) -> bool {
+    const SQLITE_CORRUPT: i64 = 11;
+    const SQLITE_NOTADB: i64 = 26;
+    code.len() < 5
+        && code
+            .parse::<i64>()
+            .is_ok_and(|number| matches!(number & 0xff, SQLITE_CORRUPT | SQLITE_NOTADB))
+}
+
 /// Codes of both engines; SQLite's extended codes have the plain one in their lowest byte.
 fn is_passing(code: &str) -> bool {
     const SQLITE_BUSY: i64 = 5;
@@ -250,6 +308,16 @@ mod tests {
         }
         for code in ["28P01", "3D000", "53300", "57P03", "5", "11", "26"] {
             assert!(!is_about_rights(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn damage_is_told_from_everything_else() {
+        for code in ["11", "26", "267"] {
+            assert!(is_about_damage(code), "{code}");
+        }
+        for code in ["8", "10", "13", "14", "XX001", "22P05"] {
+            assert!(!is_about_damage(code), "{code}");
         }
     }
 

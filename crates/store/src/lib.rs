@@ -74,7 +74,7 @@ use std::path::PathBuf;
 
 pub use body::NewEvent;
 pub use deliver::DeliverTx;
-pub use error::StoreError;
+pub use error::{BadFile, StoreError};
 pub use forget::Elsewhere;
 pub use inbox::IntakeTx;
 pub use lock::{Durability, ProcessLock};

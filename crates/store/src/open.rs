@@ -1,6 +1,7 @@
 //! Opening a database: address, settings of the engine, schema.
 
 use std::fs::{DirBuilder, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use sqlx::{ConnectOptions, SqlSafeStr};
 use crate::Store;
 use crate::db::{Db, driver};
 use crate::dialect::Dialect;
-use crate::error::StoreError;
+use crate::error::{BadFile, StoreError};
 use crate::open_pg;
 use crate::sql::{STATEMENTS_KEPT, Sql};
 use crate::writer::Writer;
@@ -56,16 +57,26 @@ impl Store {
     /// [`StoreError::BadUrl`]; [`StoreError::NewerSchema`] when a newer program was here;
     /// [`StoreError::OlderSchema`] when it is opened for reading and its schema is not this program's;
     /// [`StoreError::Connect`] when PostgreSQL cannot be reached or takes nobody in, told at once and after
-    /// five seconds at the latest; [`StoreError::Driver`] when a file cannot be opened.
+    /// five seconds at the latest; [`StoreError::BadFile`] for a file that is damaged, another program's, or empty
+    /// where it is only read; [`StoreError::File`] for one that cannot be written; [`StoreError::Driver`] for
+    /// anything else.
     pub async fn open(url: &str, options: OpenOptions) -> Result<Self, StoreError> {
         let file = Self::file_of(url)?;
-        let db = match &file {
-            None => Db::Pg(open_pg::open(url, options).await?),
-            Some(file) => open_lite(file, options).await?,
+        let Some(path) = &file else {
+            let db = Db::Pg(open_pg::open(url, options).await?);
+            let store = Self { db, file };
+            store.bring_up_to_date(options).await?;
+            return Ok(store);
         };
-        let store = Self { db, file };
-        store.bring_up_to_date(options).await?;
-        Ok(store)
+        let opened = async {
+            let store = Self {
+                db: open_lite(path, options).await?,
+                file: file.clone(),
+            };
+            store.bring_up_to_date(options).await?;
+            Ok(store)
+        };
+        opened.await.map_err(|error| of_file(path, options, error))
     }
 
     /// Gives the file that `url` names; `None` for a PostgreSQL server.
@@ -91,6 +102,12 @@ impl Store {
         if options.is_read_only {
             return Err(StoreError::OlderSchema { found, known });
         }
+        if let (0, Some(path)) = (found, &self.file)
+            && self.has_tables().await?
+        {
+            // Ours would be put among those of another program.
+            return Err(bad(path, BadFile::Foreign));
+        }
         let migrator = migrator();
         let migrated = match &self.db {
             Db::Lite { writer, .. } => match writer.hold().await {
@@ -105,6 +122,16 @@ impl Store {
                 sqlx::Error::Migrate(Box::new(error)),
             )
         })
+    }
+
+    /// Tells whether SQLite's file holds any table besides the one of its migrations.
+    async fn has_tables(&self) -> Result<bool, StoreError> {
+        let text = "SELECT COUNT(*) FROM sqlite_master WHERE name <> '_sqlx_migrations'";
+        let rows = self
+            .db
+            .read(Sql::new(self.db.dialect(), "look for tables", text))
+            .await?;
+        Ok(rows.first().map(|row| row.cells().int()).transpose()? > Some(0))
     }
 
     /// Tells whether calls can be written down here: not with rights to read only, and not on a standby.
@@ -151,6 +178,44 @@ impl Store {
             "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations",
         )
         .await
+    }
+}
+
+fn bad(path: &Path, what: BadFile) -> StoreError {
+    StoreError::BadFile {
+        path: path.to_owned(),
+        what,
+    }
+}
+
+/// Says of a file that could not be opened what is the matter with it, where that can be seen.
+fn of_file(path: &Path, options: OpenOptions, error: StoreError) -> StoreError {
+    if error.is_damaged() {
+        return bad(path, BadFile::Damaged);
+    }
+    match error {
+        StoreError::OlderSchema { found: 0, .. } => {
+            let is_empty = path.metadata().is_ok_and(|file| file.len() == 0);
+            let what = if is_empty {
+                BadFile::Empty
+            } else {
+                BadFile::Foreign
+            };
+            bad(path, what)
+        }
+        error if error.is_of_rights() && !options.is_read_only => {
+            let tried = File::options().read(true).write(true).open(path);
+            let unwritable = || io::Error::from(io::ErrorKind::PermissionDenied);
+            StoreError::File {
+                // The file itself can be written: its folder cannot, where SQLite keeps its log.
+                path: match &tried {
+                    Ok(_) => path.parent().unwrap_or(path).to_owned(),
+                    Err(_) => path.to_owned(),
+                },
+                source: tried.err().unwrap_or_else(unwritable),
+            }
+        }
+        other => other,
     }
 }
 
@@ -259,6 +324,67 @@ async fn open_lite(file: &Path, options: OpenOptions) -> Result<Db, StoreError> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    async fn refused(path: &Path, is_read_only: bool) -> StoreError {
+        let url = path.display().to_string();
+        Store::open(&url, OpenOptions { is_read_only }).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_database_of_ours_is_told_and_left_as_it_is() {
+        let folder = schakel_testkit::tempdir();
+        let path = folder.path().join("hub.db");
+        let is = |error: &StoreError, wanted: BadFile| {
+            let StoreError::BadFile { path: told, what } = error else {
+                panic!("{error:?}");
+            };
+            assert_eq!((told, *what), (&path, wanted));
+        };
+        for is_read_only in [true, false] {
+            std::fs::write(&path, "no database, but a letter to somebody").unwrap();
+            is(&refused(&path, is_read_only).await, BadFile::Damaged);
+        }
+        std::fs::write(&path, "").unwrap();
+        is(&refused(&path, true).await, BadFile::Empty);
+        std::fs::remove_file(&path).unwrap();
+        let other = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true);
+        let mut other = other.connect().await.unwrap();
+        sqlx::raw_sql("CREATE TABLE cat (name TEXT)")
+            .execute(&mut other)
+            .await
+            .unwrap();
+        sqlx::Connection::close(other).await.unwrap();
+        for is_read_only in [true, false] {
+            is(&refused(&path, is_read_only).await, BadFile::Foreign);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_database_whose_pages_are_damaged_is_told() {
+        let folder = schakel_testkit::tempdir();
+        let path = folder.path().join("hub.db");
+        let url = path.display().to_string();
+        let store = Store::open(&url, OpenOptions::default()).await.unwrap();
+        store.close().await;
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[100..4096].fill(0xff);
+        std::fs::write(&path, bytes).unwrap();
+        for is_read_only in [true, false] {
+            assert!(refused(&path, is_read_only).await.is_damaged());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_written_is_named() {
+        let folder = schakel_testkit::tempdir();
+        let error = refused(folder.path(), false).await;
+        assert!(
+            matches!(&error, StoreError::File { path, .. } if path == folder.path()),
+            "{error:?}"
+        );
+    }
 
     #[test]
     fn addresses_name_a_file_or_a_server() {

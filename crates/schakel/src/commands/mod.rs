@@ -26,7 +26,7 @@ mod walks;
 use std::path::PathBuf;
 
 use schakel_core::id::ConnectionId;
-use schakel_store::{OpenOptions, Store, StoreError};
+use schakel_store::{BadFile, OpenOptions, Store, StoreError};
 
 use crate::cli::{Cli, Command};
 use crate::config::{Config, Layers};
@@ -157,8 +157,10 @@ const READ_ONLY: &str = "this user may not write into the database, so the calls
 fn without(error: &StoreError) -> Option<&'static str> {
     match error {
         error if error.is_of_rights() => Some(READ_ONLY),
-        // A PostgreSQL database or an empty file.
-        StoreError::OlderSchema { found: 0, .. } => Some(""),
+        StoreError::OlderSchema { found: 0, .. }
+        | StoreError::BadFile {
+            what: BadFile::Empty, ..
+        } => Some(""),
         StoreError::OlderSchema { .. } => Some(
             "the database was made by an older version, so the calls of this command are not counted in the budget; `schakel serve` brings it up to date",
         ),
