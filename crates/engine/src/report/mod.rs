@@ -37,7 +37,7 @@ pub use history::{
 pub use moments::Moment;
 pub use nobody::{CheckoutView, NobodysCart, nobodys_carts};
 pub use presets::Presets;
-pub use preview::{Change, KindPreview, Preview, Rejected, Sample, preview};
+pub use preview::{Change, KindPreview, Preview, Rejected, Sample, Waiting, preview};
 pub use probe::Probe;
 pub use reader::Reader;
 pub use status::{InboxLine, Latency, LeftWaiting, QuarantineLine, SinkLine, Status, status};

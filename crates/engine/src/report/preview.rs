@@ -57,6 +57,8 @@ pub struct KindPreview {
 /// What a delivery would do now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Preview {
+    /// Events that wait to be applied, and things that wait to be fetched: what follows from them is not counted here.
+    pub waiting: Waiting,
     /// By sink, kind and change; what would not happen is left out.
     pub changes: Vec<KindPreview>,
     /// Objects that the sinks hold as they shall.
@@ -67,6 +69,15 @@ pub struct Preview {
     pub rejected: Vec<Rejected>,
     /// Objects that can't be made as long as the one above them is given up, such as the orders of a person.
     pub held_back: u64,
+}
+
+/// What stands before the outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Waiting {
+    /// Events that are not applied yet.
+    pub events: i64,
+    /// Things that shall be fetched from a source.
+    pub fetches: i64,
 }
 
 /// Deliveries that the sink rejected for one reason.
@@ -139,7 +150,12 @@ pub async fn preview(
             samples,
         });
     let rejected = rejected(store, tenant, presets, samples_max, name).await?;
+    let waiting = Waiting {
+        events: store.inbox_counts(tenant, None, None).await?.waiting,
+        fetches: store.fetch_count(tenant).await?,
+    };
     Ok(Preview {
+        waiting,
         rejected,
         held_back: counted.held_back,
         changes: changes.collect(),

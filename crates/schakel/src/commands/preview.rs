@@ -1,6 +1,6 @@
 //! `schakel preview`: what a delivery would do now; nothing is sent.
 
-use schakel_engine::report::{self, Change, Preview};
+use schakel_engine::report::{self, Change, Preview, Waiting};
 use schakel_store::{OpenOptions, Store};
 use serde::Serialize;
 
@@ -47,6 +47,9 @@ pub(crate) async fn run(config: &Config, args: &PreviewArgs, output: Output) -> 
         "{total} objects would be touched, {} are in the sinks as they shall be, {} were given up",
         preview.unchanged, preview.given_up
     ));
+    if let Some(said) = incomplete(preview.waiting) {
+        output.line(said);
+    }
     let rows = preview.changes.iter().map(|change| {
         let word = match change.change {
             Change::Create => "create",
@@ -79,6 +82,15 @@ pub(crate) async fn run(config: &Config, args: &PreviewArgs, output: Output) -> 
     }
     let is_good = preview.given_up == 0 && waiting.count() == 0;
     Ok(if is_good { Exit::Good } else { Exit::Findings })
+}
+
+/// Says what may still change the answer; `None` when nothing does.
+fn incomplete(Waiting { events, fetches }: Waiting) -> Option<String> {
+    (events + fetches > 0).then(|| {
+        format!(
+            "not counted: what follows from {events} events that wait to be applied and {fetches} things that wait to be fetched"
+        )
+    })
 }
 
 fn say_rejected(preview: &Preview, output: Output) {
@@ -123,4 +135,17 @@ async fn routes(config: &Config, store: &Store) -> Result<Vec<Route>, Failure> {
         });
     }
     Ok(routes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_makes_the_answer_incomplete() {
+        let said = |events, fetches| incomplete(Waiting { events, fetches });
+        assert_eq!(said(0, 0), None);
+        assert!(said(3, 0).is_some_and(|said| said.contains("3 events that wait")));
+        assert!(said(0, 2).is_some_and(|said| said.contains("2 things that wait")));
+    }
 }
