@@ -98,7 +98,7 @@ fn say(shop: &Shop, output: Output) {
     let at = shop.saved_at.as_deref().unwrap_or_default();
     output.line(format!("{}: calls as of {at}", shop.connection));
     if usage.windows.is_empty() {
-        output.line("no limits");
+        output.line("no limits: a hub without them keeps no account of its calls, the days below are those of commands");
     }
     let head = [
         "window",

@@ -37,6 +37,7 @@ const APP_SECRET: &str = "f0e1d2c3b4a5968778695a4b3c2d1e0f";
 
 /// Runs the simulators and prints where they are and what lets one in.
 pub(crate) async fn run(args: &SandboxArgs, output: Output) -> anyhow::Result<Exit> {
+    without_shop(args)?;
     let mut doors = Doors::of(args)?;
     if let (SandboxSystem::All, Some(folder)) = (args.system, &args.data) {
         std::fs::create_dir_all(folder).map_err(|error| cannot_save(folder, error))?;
@@ -65,6 +66,23 @@ pub(crate) async fn run(args: &SandboxArgs, output: Output) -> anyhow::Result<Ex
     end?;
     saved?;
     Ok(Exit::Good)
+}
+
+/// Refuses options of the shop where none runs: they would change nothing.
+fn without_shop(args: &SandboxArgs) -> Result<(), Failure> {
+    let options = [
+        ("--traffic", args.traffic.is_some()),
+        ("--limits", args.limits.is_some()),
+        ("--app-url", args.app_url.is_some()),
+    ];
+    match options.iter().find(|(_, is_given)| *is_given) {
+        Some((option, _)) if args.system == SandboxSystem::Copernica => {
+            let text = format!("`{option}` is about the shop, and `sandbox copernica` runs none");
+            Err(Failure::usage("SCH-0106", text)
+                .hint("leave it out, or run `schakel sandbox all` for both systems"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// One of the two simulated systems.
@@ -390,15 +408,28 @@ mod tests {
     use crate::cli::{Cli, Command};
     use crate::config::DEFAULT_FILE;
 
+    fn args(line: &str) -> SandboxArgs {
+        let line = ["schakel", "sandbox"].into_iter().chain(line.split(' '));
+        match Cli::try_parse_from(line).unwrap().command {
+            Command::Sandbox(args) => args,
+            other => panic!("no sandbox: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn options_of_the_shop_are_refused_where_none_runs() {
+        for option in ["--traffic 5", "--limits 1,2,3", "--app-url http://127.0.0.1:1/"] {
+            let refused = without_shop(&args(&format!("copernica {option}"))).unwrap_err();
+            let name = option.split(' ').next().unwrap();
+            assert!(refused.text().contains(name), "{}", refused.text());
+            assert!(without_shop(&args(&format!("all {option}"))).is_ok());
+        }
+        assert!(without_shop(&args("copernica --seed 2")).is_ok());
+    }
+
     #[test]
     fn a_sandbox_and_a_hub_share_no_port_by_default() {
-        let command = Cli::try_parse_from(["schakel", "sandbox", "all"])
-            .unwrap()
-            .command;
-        let Command::Sandbox(args) = command else {
-            panic!("no sandbox: {command:?}")
-        };
-        let doors = Doors::of(&args).unwrap();
+        let doors = Doors::of(&args("all")).unwrap();
         let first = [doors.api.port(), doors.control.port()];
         for port in first.into_iter().flat_map(|port| [port, port + 1]) {
             assert!(!DEFAULT_FILE.contains(&format!(":{port}\"")), "{port}");

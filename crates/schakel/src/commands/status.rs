@@ -189,7 +189,7 @@ fn say_watch(status: &Status, output: Output) {
         "webhooks of",
         "last webhook",
         "registrations in order",
-        "mended",
+        "mended after the first time",
         "suspicious silences",
     ];
     output.table(&head, &rows.collect::<Vec<_>>());

@@ -14,7 +14,11 @@ pub(super) fn combinations(config: &Config) -> Vec<Complaint> {
     let mut found = Vec::new();
     let hub = &config.sections.hub;
     let (hooks, pages) = (&config.hub.hooks_listen, &config.hub.pages_listen);
-    if hooks == pages {
+    // Port 0 is any that is free, another one each time.
+    let is_any = hooks
+        .parse()
+        .is_ok_and(|address: std::net::SocketAddr| address.port() == 0);
+    if hooks == pages && !is_any {
         let text = format!(
             "hub: `hooks_listen` and `pages_listen` are both {hooks}; webhooks need a port of their own"
         );

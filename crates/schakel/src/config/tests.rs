@@ -187,6 +187,9 @@ fn combinations_that_hurt_are_refused_with_both_numbers() {
         said.contains("line 3, column 16: hub: `hooks_listen` and `pages_listen` are both 127.0.0.1:8480"),
         "{said}"
     );
+    let any = "hooks_listen = \"127.0.0.1:0\"\npages_listen = \"127.0.0.1:0\"\nlog =";
+    let any = read(&GOOD.replace("log =", any), &[], &[]).unwrap();
+    assert_eq!(any.hub.hooks_listen, any.hub.pages_listen);
     let said = complaints(&GOOD.replace("from = \"my-shop\"", "from = \"mail\""));
     assert!(
         said.contains("route 1: `from` names \"mail\", which is no connection that gives data"),
