@@ -95,7 +95,9 @@ pub(super) async fn send(cx: &Cx, settings: &Settings, call: Call<'_>) -> Result
         Err(Failure::Other(ConnectorError::Unauthorised(_))) if !is_about_key => {
             let own = Call::get(PERMISSIONS, "GET account/permissions", "settings");
             exchange(cx, settings, own).await?;
-            let why = format!("the key has no permission: section `{section}` (status 401, the key itself is good)");
+            let why = format!(
+                "the key has no permission: section `{section}` (status 401, the key itself is good)"
+            );
             Err(Failure::Other(ConnectorError::Rejected(why)))
         }
         answered => answered,

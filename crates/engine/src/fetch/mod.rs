@@ -27,6 +27,10 @@ use crate::admit::admit;
 use crate::hub::{Hub, SourceConnection};
 use crate::normalise::stream_of;
 
+/// How long live calls must be without room before that is told, in microseconds: the windows of a busy shop are full for
+/// seconds all the time.
+const SPENT_TOLD_US: i64 = 60_000_000;
+
 /// How long a claim on a fetch holds, in milliseconds; longer than any call takes.
 const CLAIM_MS: i64 = 120_000;
 /// The reasons of wishes for what is missing only.
@@ -185,7 +189,7 @@ impl Loop {
     /// Asks for what was claimed until `until`.
     async fn begin(&mut self, claimed: Vec<ClaimedFetch>, until: Timestamp) -> Result<(), StoreError> {
         if claimed.is_empty() {
-            return Ok(());
+            return self.tell_spent().await;
         }
         let hub = self.hub.clone();
         // Before the calls begin: an answer is newer than all that is known now.
@@ -325,6 +329,21 @@ impl Loop {
             let next_at = hub.clock.now().plus_ms(self.breaker.closed_us(now_us) / 1000);
             hub.note_ill(self.connection, error, next_at).await;
         }
+    }
+
+    /// Writes down that the calls of the shop are used up for longer than anybody expects, while things wait to be fetched:
+    /// what a webhook refers to comes late then.
+    async fn tell_spent(&self) -> Result<(), StoreError> {
+        let (hub, wait_us) = (&self.hub, self.wait_us());
+        if wait_us < SPENT_TOLD_US || hub.store.fetch_count(hub.tenant).await? == 0 {
+            return Ok(());
+        }
+        let error = ConnectorError::RateLimited {
+            retry_after_ms: Some(wait_us / 1_000),
+        };
+        let next_at = hub.clock.now().plus_ms(wait_us / 1_000);
+        hub.note_ill(self.connection, &error, next_at).await;
+        Ok(())
     }
 
     /// Decides what an answer is worth and what follows.

@@ -263,6 +263,8 @@ pub struct WalkLine {
     pub history_expected: i64,
     /// Its states, each with the number of its parts.
     pub history_states: BTreeMap<&'static str, usize>,
+    /// Whether a part of it goes on by itself.
+    pub is_history_open: bool,
     /// When the last sweep that came to its end began, of the list for which that is longest ago; in RFC 3339.
     pub swept_at: Option<String>,
     /// Which list that is.
@@ -346,6 +348,7 @@ fn walk_line(
         history_seen: history().next().map(|_| history().map(|walk| walk.known()).sum()),
         history_expected: history().filter_map(|walk| walk.expected).sum(),
         history_states: states,
+        is_history_open: history().any(|walk| walk.is_open()),
         swept_at,
         swept_part,
         reconciled_at,

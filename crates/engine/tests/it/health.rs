@@ -14,6 +14,7 @@ use schakel_core::walk::{Job, WalkState};
 use schakel_engine::hub::Hub;
 use schakel_engine::supervise;
 use schakel_sandbox::copernica::{FaultKind, Faults};
+use schakel_sandbox::lightspeed::{Kind, Window};
 use schakel_store::HealthRow;
 use schakel_testkit::wait_until;
 use serde_json::json;
@@ -203,6 +204,8 @@ async fn a_walk_tells_of_a_refused_key_at_once_and_of_an_outage_when_it_lasts() 
     for (status, times, ailment) in [(401, 1, Ailment::Credentials), (503, 3, Ailment::Unreachable)] {
         let mut world = walking().await;
         world.answer("/customers", times, (status, "{}"));
+        // A key that is refused is refused everywhere.
+        world.answer("/account/permissions", times, (status, "{}"));
         for time in 0..times {
             assert_eq!(ailing(&world.hub).await, [], "after {time} times {status}");
             // Over every wait: for the budget, and after a failure.
@@ -219,14 +222,32 @@ async fn a_walk_tells_of_a_refused_key_at_once_and_of_an_outage_when_it_lasts() 
 }
 
 /// A section that the key may not read stops its list, which its walk tells; the shop itself works.
+/// An hour whose calls are used up is news while something waits to be fetched, and over with the first call after it.
 #[tokio::test]
-async fn a_list_that_stops_ails_nothing_else() {
+async fn calls_that_are_used_up_are_told_while_something_waits_to_be_fetched() {
     let mut world = walking().await;
-    world.answer("/customers", 9, (403, "{}"));
+    world.run(STEPS).await;
+    let known = world.shop.ids(Kind::Customer)[0];
+    world.shop.use_up(Window::Hour);
+    world.want(RecordKind::Customer, known).await;
+    world.step().await;
+    world.step().await;
+    assert_eq!(ailing(&world.hub).await, [(SOURCE, Ailment::Busy)]);
     world.run(STEPS).await;
     assert_eq!(ailing(&world.hub).await, []);
-    let walk = world.walk(Job::Backfill, Part::Customers).await;
-    assert_eq!(walk.state, WalkState::Stopped, "{walk:?}");
+}
+
+#[tokio::test]
+async fn a_list_that_stops_ails_nothing_else() {
+    for status in [401, 403] {
+        let mut world = walking().await;
+        world.answer("/customers", 9, (status, "{}"));
+        world.run(STEPS).await;
+        assert_eq!(ailing(&world.hub).await, []);
+        let walk = world.walk(Job::Backfill, Part::Customers).await;
+        assert_eq!(walk.state, WalkState::Stopped, "{walk:?}");
+        assert!(walk.note.contains("section `customers`"), "{walk:?}");
+    }
 }
 
 #[tokio::test]
@@ -237,6 +258,7 @@ async fn the_watch_tells_of_a_refused_key_at_once_and_of_an_outage_at_the_second
     };
     let mut world = shop(1, 1, setting).await;
     world.answer("/webhooks", 1, (401, "{}"));
+    world.answer("/account/permissions", 1, (401, "{}"));
     world.watching.step().await.unwrap();
     assert_eq!(ailing(&world.hub).await, [(SOURCE, Ailment::Credentials)]);
     world.clock.advance_ms(600_000);

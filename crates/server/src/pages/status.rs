@@ -81,7 +81,9 @@ pub(super) fn fragment(status: &Status, words: &Words) -> Html {
         .add(&quarantine(status, words))
         .add(&calls(status, words))
         .element("p", &[("class", "quiet")], |p| {
-            p.say(words.read_at).say(" ").add(&Html::text("time", &status.at))
+            p.say(words.read_at)
+                .say(" ")
+                .add(&Html::text("time", moment(&status.at)))
         })
 }
 
@@ -114,9 +116,10 @@ fn sentence(status: &Status, words: &Words) -> Html {
             "{events}: {}, {deliveries}: {open}.",
             status.inbox.waiting
         ));
-    } else if ailing.is_empty() && stopped == 0 {
+    } else if ailing.is_empty() && stopped == 0 && !is_reading(status) {
         said.push(words.all_well.to_owned());
     }
+    said.extend(reading(status, words));
     if for_person > 0 {
         said.push(format!("{}: {for_person}.", words.needs_person));
     }
@@ -132,6 +135,36 @@ fn sentence(status: &Status, words: &Words) -> Html {
     })
 }
 
+/// Whether something is still to be read from a shop.
+fn is_reading(status: &Status) -> bool {
+    status.fetches_waiting > 0 || status.walks.iter().any(|line| line.is_history_open)
+}
+
+/// Says what is still to be read from shops: histories, and things that are to be fetched.
+fn reading(status: &Status, words: &Words) -> Vec<String> {
+    let open = || status.walks.iter().filter(|line| line.is_history_open);
+    let mut said = Vec::new();
+    if open().next().is_some() {
+        let seen: i64 = open().filter_map(|line| line.history_seen).sum();
+        let expected: i64 = open().map(|line| line.history_expected).sum();
+        said.push(format!(
+            "{}: {seen} / {}.",
+            words.history_open,
+            expected.max(seen)
+        ));
+    }
+    if status.fetches_waiting > 0 {
+        said.push(format!("{}: {}.", words.fetches_open, status.fetches_waiting));
+    }
+    said
+}
+
+/// Writes a time of RFC 3339 in UTC for people: without parts of a second.
+fn moment(time: &str) -> String {
+    let second = time.split(['.', 'Z']).next().unwrap_or(time);
+    format!("{} UTC", second.replace('T', " "))
+}
+
 /// Says of each connection through which nothing goes why, since when, and when it is tried again.
 fn ailing(lines: &[HealthLine], words: &Words) -> Html {
     lines.iter().fold(Html::default(), |html, line| {
@@ -144,10 +177,12 @@ fn ailing(lines: &[HealthLine], words: &Words) -> Html {
             ..
         } = line;
         let text = format!(
-            "{connection} {}, {} {since}; {} {next_at}. ({detail})",
+            "{connection} {}, {} {}; {} {}. ({detail})",
             reason.text(words.language),
             words.since,
-            words.next_attempt
+            moment(since),
+            words.next_attempt,
+            moment(next_at)
         );
         html.element("p", &[("class", "say bad")], |p| p.say(&text))
     })
@@ -336,7 +371,7 @@ fn walks(status: &Status, words: &Words) -> Html {
             .fold(inner.add(&table(&head, &rows)), |inner, line| {
                 let at = |at: &Option<String>, part: Option<&str>| {
                     let list = part.map_or_else(String::new, |part| format!(" ({part})"));
-                    at.as_deref().unwrap_or(words.never).to_owned() + &list
+                    at.as_deref().map_or_else(|| words.never.to_owned(), moment) + &list
                 };
                 let text = format!(
                     "{}: {} {}, {} {}",
@@ -362,7 +397,7 @@ fn watch(status: &Status, words: &Words) -> Html {
         .map(|line| (line.connection.clone(), vec![line.mended, line.silences]))
         .collect();
     let head = [words.connection, words.mended, words.silences];
-    let at = |at: &Option<String>| at.clone().unwrap_or_else(|| words.never.to_owned());
+    let at = |at: &Option<String>| at.as_deref().map_or_else(|| words.never.to_owned(), moment);
     section(words.webhooks, |inner| {
         let table = inner.add(&table(&head, &rows));
         status.watch.iter().fold(table, |inner, line| {

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use schakel_core::connector::{Part, Span};
+use schakel_core::connector::{Class, Part, Span};
 use schakel_core::delivery::Flow;
 use schakel_core::health::Ailment;
 use schakel_core::id::ConnectionId;
 use schakel_core::problem::Language;
+use schakel_core::record::{RecordKey, RecordKind};
 use schakel_core::rhythm::Watched;
 use schakel_core::walk::{Job, Walk, WalkState};
 use schakel_engine::deliver::{Gauge, Reading};
 use schakel_engine::intake;
 use schakel_engine::report::{self, InboxLine, LeftWaiting, Probe};
+use schakel_store::rows::FetchRow;
 use schakel_store::{HealthRow, InboxCounts};
 use schakel_testkit::{browser, tempdir};
 use tokio::net::TcpListener;
@@ -255,6 +257,7 @@ async fn the_page_says_how_far_a_history_is() {
     assert!(!page.contains("Alles is bijgewerkt."), "a list stopped: {page}");
     for said in [
         "Lijsten van winkels die niet verder gelezen worden: 1.",
+        "De geschiedenis wordt nog gelezen: 1234 / 8642.",
         "Geschiedenis en controle",
         "<td>1234</td><td>8642</td><td>1</td><td>0</td>",
         "nooit",
@@ -265,6 +268,50 @@ async fn the_page_says_how_far_a_history_is() {
     let stopped =
         serde_json::json!([{ "job": "backfill", "part": "quotes", "note": "the shop counts 4321" }]);
     assert_eq!(status["walks"][0]["stopped"], stopped);
+}
+
+/// Nobody is told that all is well while something is still to be read from a shop.
+#[tokio::test]
+async fn the_page_says_what_is_still_to_be_read() {
+    let (hub, _folder) = hub("shop").await;
+    let router = router(hub.clone(), Probe::default());
+    let page = text(&router, "/", "de").await;
+    assert!(page.contains("Alles ist auf dem neuesten Stand."), "{page}");
+    let mut walk = Walk::new(
+        SOURCE,
+        Job::Backfill,
+        Part::Orders,
+        Span::default(),
+        hub.clock.now(),
+    );
+    let all_well = "Everything is up to date.";
+    hub.store
+        .begin_walks(hub.tenant, std::slice::from_ref(&walk))
+        .await
+        .unwrap();
+    let page = text(&router, "/", "en").await;
+    assert!(
+        page.contains("The history is still being read: 0 / 0.") && !page.contains(all_well),
+        "{page}"
+    );
+    walk.state = WalkState::Done;
+    hub.store.begin_walks(hub.tenant, &[walk]).await.unwrap();
+    let wish = FetchRow {
+        class: Class::Live,
+        key: RecordKey::new(SOURCE, RecordKind::Order, 7),
+        reason: "hint".to_owned(),
+        due_at: hub.clock.now(),
+        attempts: 0,
+        wanted: 0,
+    };
+    let mut tx = hub.store.write().await.unwrap();
+    tx.want_fetches(hub.tenant, &[wish]).await.unwrap();
+    tx.commit().await.unwrap();
+    let page = text(&router, "/", "en").await;
+    assert!(
+        page.contains("Still to be fetched from shops: 1.") && !page.contains(all_well),
+        "{page}"
+    );
 }
 
 /// Silence and mended registrations stand on the page, in three languages; a source that is polled has no such line.

@@ -205,19 +205,26 @@ fn each_answer_has_its_meaning() {
         let (result, _) = fetch(RecordKind::Customer, 42, vec![given]);
         assert_eq!(result.unwrap_err(), expected);
     }
-    // A 401 may be about one section: the key is asked about itself.
+    assert_eq!(
+        noon(),
+        Timestamp::parse_http_date("Wed, 13 May 2026 10:00:00 GMT").unwrap()
+    );
+}
+
+/// A 401 may be about one section, so the key is asked about itself.
+#[test]
+fn a_refused_key_is_told_from_a_refused_section() {
     let refused = || error("error-401.json");
     let (result, calls) = fetch(RecordKind::Customer, 42, vec![refused(), refused()]);
-    assert!(matches!(result, Err(ConnectorError::Unauthorised(_))), "{result:?}");
+    assert!(
+        matches!(result, Err(ConnectorError::Unauthorised(_))),
+        "{result:?}"
+    );
     assert!(calls[1].contains("/account/permissions.json"), "{calls:?}");
     let good = answer(200, fixture("account-permissions.json"));
     let (result, _) = fetch(RecordKind::Customer, 42, vec![refused(), good]);
     let section = "the key has no permission: section `customers` (status 401, the key itself is good)";
     assert_eq!(result.unwrap_err(), ConnectorError::Rejected(section.to_owned()));
-    assert_eq!(
-        noon(),
-        Timestamp::parse_http_date("Wed, 13 May 2026 10:00:00 GMT").unwrap()
-    );
 }
 
 #[test]

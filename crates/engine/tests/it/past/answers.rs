@@ -40,6 +40,8 @@ async fn a_page_that_is_answered_with_anything_but_a_refused_section_is_waited_f
             2,
             (*status, r#"{"error":{"message":"of the shop"}}"#),
         );
+        // A key that is refused is refused everywhere, else it is the section.
+        world.answer("/account/permissions", u32::from(*status == 401) * 2, (401, "{}"));
         let walk = world.run_until((Job::Backfill, Part::Orders), said).await;
         assert!(walk.is_open() && walk.failures == 1, "{status}: {walk:?}");
         assert!(walk.due_at > walk.updated_at, "{status}: it waits");
