@@ -40,13 +40,15 @@ pub enum Why {
     Gap,
     /// A webhook should have told of it and did not come.
     Missed,
+    /// The source gives no time for it, so nobody can tell whether a webhook should have told of it.
+    Untimed,
     /// Nothing explains it.
     Unexplained,
 }
 
 words!(Why {
     BeforeStart => "before_start", Underway => "underway", Untold => "untold", SameSecond => "same_second",
-    Gap => "gap", Missed => "missed", Unexplained => "unexplained",
+    Gap => "gap", Missed => "missed", Untimed => "untimed", Unexplained => "unexplained",
 });
 
 /// One difference between a source and the hub, found by a walk.
@@ -90,13 +92,13 @@ pub struct Told {
 }
 
 impl Told {
-    /// Explains a thing that was last changed at `changed` (`None`: the list has no times) and found at `now`.
+    /// Explains a thing that was last changed at `changed` (`None`: the source gives no time for it) and found at `now`.
     #[must_use]
     pub fn explain(&self, changed: Option<Timestamp>, now: Timestamp) -> Why {
         let Some(since) = self.since.filter(|_| self.has_webhook) else {
             return Why::Untold;
         };
-        changed.map_or(Why::Unexplained, |changed| {
+        changed.map_or(Why::Untimed, |changed| {
             self.why_untold((since, changed), changed, now)
         })
     }
@@ -167,7 +169,7 @@ mod tests {
         for (changed, why) in cases {
             assert_eq!(told.explain(Some(at(changed)), now), why, "{changed}");
         }
-        assert_eq!(told.explain(None, now), Why::Unexplained);
+        assert_eq!(told.explain(None, now), Why::Untimed);
         assert_eq!(
             told.explain(Some(at(20_500)), at(20_600)),
             Why::Gap,

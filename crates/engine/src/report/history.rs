@@ -190,8 +190,11 @@ fn parts_of(walks: &[Walk], all: &[Walk]) -> Vec<PartProgress> {
     walks.iter().map(one).collect()
 }
 
+/// So short a time says nothing of a pace, in milliseconds: a list of two pages is read in a moment.
+const PACE_MS: i64 = 10_000;
+
 fn per_minute(seen: i64, (begun, last): (Timestamp, Timestamp)) -> Option<f64> {
-    (seen > 0 && last > begun)
+    (seen > 0 && last >= begun.plus_ms(PACE_MS))
         .then(|| ratio(seen, 1) * 60_000_000.0 / ratio(last.as_micros() - begun.as_micros(), 1))
 }
 

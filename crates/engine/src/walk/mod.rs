@@ -122,7 +122,7 @@ impl Loop {
             walks = self.read_walks().await?;
         }
         let next_due_us = schedule::begin_due(&self.hub, source, &walks).await?;
-        if lookup::look(&self.hub, source, &walks).await? {
+        if lookup::look(&self.hub, source, &walks).await? || rows::settle(&self.hub, source, &walks).await? {
             return Ok(Stepped::Went);
         }
         let Some(walk) = choose(&walks, now) else {

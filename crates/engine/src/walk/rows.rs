@@ -8,12 +8,13 @@ use schakel_core::connector::{ConnectorError, Fetched, Part, Span};
 use schakel_core::event::Event;
 use schakel_core::id::EventId;
 use schakel_core::record::{RecordKey, RecordKind};
-use schakel_core::walk::{Walk, WalkState};
+use schakel_core::walk::{Job, Walk, WalkState};
 use schakel_store::{StoreError, WalkPage};
 
 use super::Trip;
 use super::applied::Inbox;
 use super::page::count;
+use crate::hub::{Hub, SourceConnection};
 
 /// Passes in a row without any progress after which what has no rows is left.
 const EMPTY_PASSES: i64 = 4;
@@ -33,6 +34,9 @@ const SETTLED_MS: i64 = 3_600_000;
 
 /// How many of what is left at the end of a pass are looked at one by one; more are never all new.
 const LOOKED_AT: usize = 100;
+
+/// How many of the things that give no rows are named.
+const IDS_NAMED: usize = 5;
 
 /// What the answer for the rows of one thing leads to.
 enum Rows {
@@ -278,7 +282,11 @@ impl Trip<'_> {
             after.cursor.clear();
             after.listed = 0;
             after.state = WalkState::Stopped;
-            after.note = without_rows(kind, left);
+            let newest = store
+                .rows_due(tenant, self.source.id, kind, None, IDS_NAMED)
+                .await?;
+            let newest: Vec<i64> = newest.into_iter().map(|(id, _)| id).collect();
+            after.note = without_rows(kind, left, &newest);
         }
         Ok(WalkPage::bare(before.clone(), after))
     }
@@ -340,16 +348,47 @@ impl Pass {
 /// How a place says that its pass had things asked for.
 const WISHES: &str = "wishes";
 
-/// Says how many things of `kind` are left without rows.
-fn without_rows(kind: RecordKind, left: i64) -> String {
+/// Says how many things of `kind` are left without rows, and the ids of the `newest`.
+fn without_rows(kind: RecordKind, left: i64, newest: &[i64]) -> String {
     let word = match kind {
         RecordKind::Quote => "cart",
         _ => "order",
     };
-    match left {
-        1 => format!("1 {word} gives no rows; it is asked for again when it changes"),
-        _ => format!("{left} {word}s give no rows; they are asked for again when they change"),
+    let ids: Vec<String> = newest.iter().map(i64::to_string).collect();
+    let ids = ids.join(", ");
+    match left - count(newest.len()) {
+        ..=0 if left == 1 => format!("1 {word} gives no rows ({ids}); it is asked for again when it changes"),
+        ..=0 => format!("{left} {word}s give no rows ({ids}); they are asked for again when they change"),
+        more => {
+            format!(
+                "{left} {word}s give no rows ({ids} and {more} more); they are asked for again when they change"
+            )
+        }
     }
+}
+
+/// Lets a history of rows go on to its end that stopped because some things gave none, when none lacks them any more: they
+/// changed, a webhook brought their rows, or they are gone. Tells whether any does.
+pub(super) async fn settle(hub: &Hub, source: &SourceConnection, walks: &[Walk]) -> Result<bool, StoreError> {
+    let is_left = |walk: &&Walk| {
+        walk.job == Job::Backfill && walk.state == WalkState::Stopped && walk.part.is_per_thing()
+    };
+    for walk in walks.iter().filter(is_left) {
+        let due = hub
+            .store
+            .rows_due(hub.tenant, source.id, walk.part.kind(), None, 1)
+            .await?;
+        if !due.is_empty() {
+            continue;
+        }
+        // It goes on where it was, and finds nothing more to read.
+        let change = (&[WalkState::Stopped][..], WalkState::Waiting);
+        hub.store
+            .set_walks(hub.tenant, source.id, Job::Backfill, &[walk.part], change)
+            .await?;
+        return Ok(true);
+    }
+    Ok(false)
 }
 
 /// Tells whether an error lies at the source, whatever was asked for: a refused section, a language that is off or a spent

@@ -85,8 +85,14 @@ impl Compared {
         }
         said.extend(self.periods());
         if !self.unread.is_empty() {
+            let nothing = if parts.is_empty() {
+                "nothing is compared: "
+            } else {
+                ""
+            };
             said.push(format!(
-                "not compared, since no history read it yet: {}; `schakel backfill start` does",
+                "{nothing}no history read {} yet, so all that the shop lists would be new, and be asked for one by one; \
+                 `schakel backfill start` reads it, `schakel plan` says what that costs; what changes meanwhile comes by webhooks and sweeps",
                 names(&self.unread)
             ));
         }

@@ -44,7 +44,10 @@ async fn fetch(
     let key = RecordKey::new(connection, RecordKind::Checkout, number);
     want(store, key, now).await?;
     Ok(Begun {
-        said: format!("checkout {number} is fetched by the running hub"),
+        said: format!(
+            "the running hub asks the shop for checkout {number}; when there is none nothing comes of it, and it is asked for \
+             once more some minutes later"
+        ),
         value: json!({ "checkout": number }),
         parts: Vec::new(),
         since: now,
@@ -58,10 +61,18 @@ async fn sweep(
     args: &SyncArgs,
     now: Timestamp,
 ) -> Result<Begun, Failure> {
+    if let Some(since) = args.since.filter(|since| *since > now) {
+        let text = format!(
+            "`--since` lies in the future: nothing changed at {} or later yet",
+            to_the_second(since)
+        );
+        let hint = "without it the sweep goes on where the last one came to, with an overlap";
+        return Err(Failure::usage("SCH-0106", text).hint(hint));
+    }
     let parts = shop.parts(Job::Sweep, &args.which)?;
     let walks = begin(store, connection, &parts, (args.since, now)).await?;
     let from = walks.iter().filter_map(|walk| walk.span.updated_from).min();
-    let from = from.map_or_else(String::new, |from| format!(" since {from}"));
+    let from = from.map_or_else(String::new, |from| format!(" since {}", to_the_second(from)));
     Ok(Begun {
         said: format!("the running hub asks what changed{from}: {}", names(&parts)),
         value: json!({ "walks": walks }),
@@ -69,6 +80,11 @@ async fn sweep(
         since: now,
         exit: Exit::Good,
     })
+}
+
+/// Writes a time without the part of its second.
+fn to_the_second(at: Timestamp) -> Timestamp {
+    Timestamp::from_micros(at.as_micros().div_euclid(1_000_000) * 1_000_000)
 }
 
 /// Begins a sweep of `parts`, where the one before came to, or at `since` if that is earlier.

@@ -316,6 +316,7 @@ const fn why_in_words(why: Why) -> &'static str {
         Why::SameSecond => "webhooks of one second differed",
         Why::Gap => "webhooks stayed away then",
         Why::Missed => "its webhook never came",
+        Why::Untimed => "the shop gives no time for it",
         Why::Unexplained => "nothing explains it",
     }
 }

@@ -220,6 +220,13 @@ async fn sweeps_and_reconciliations_wait_for_the_hub_and_leave_no_gap() {
         );
         assert_eq!(from(&["sync", "--part", "orders"]), long_ago);
 
+        let (said, exit) = outside.ask(&["sync", "--since", "2099-01-01"]);
+        assert_eq!(
+            (said["error"]["code"].as_str(), exit),
+            (Some("SCH-0106"), 2),
+            "{said}"
+        );
+
         let (said, exit) = outside.ask(&["sync", "--checkout", "123"]);
         assert_eq!((&said["sweeps"][0]["checkout"], exit), (&123.into(), 0));
         assert_eq!(outside.ask(&["status"]).0["fetches_waiting"], 1);

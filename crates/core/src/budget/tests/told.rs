@@ -53,7 +53,8 @@ fn a_call_of_others_of_ours_that_was_in_the_number_is_taken_off_once() {
         heard_us: 0,
     };
     // Counted after an answer that had it in its number, before it, or before one that was asked too late to doubt it.
-    for (asked_at, seen, left_then) in [(-1, 42, 42), (0, 42, 42), (36, 42, 42), (0, 44, 43)] {
+    // One that is no lower proves nothing of the call.
+    for (asked_at, seen, left_then) in [(-1, 42, 42), (0, 42, 42), (36, 42, 42), (0, 44, 43), (0, 43, 42)] {
         let mut budget = granted(&one(100, 300, 35));
         if asked_at < 0 {
             let ticket = budget.take(Class::Live, 0).unwrap();
@@ -74,6 +75,36 @@ fn a_call_of_others_of_ours_that_was_in_the_number_is_taken_off_once() {
         budget.answered_elsewhere(elsewhere, &told(100, 43, 200));
         assert_eq!(left(&budget, 0), Some(left_then));
     }
+}
+
+/// An answer that was asked when the call was no longer doubted did not take it off; what it lacks since is another call.
+#[test]
+fn what_was_not_taken_off_is_not_given_back() {
+    let mut budget = granted(&one(100, 300, 35));
+    budget.started_elsewhere(Class::Live, 1, 0);
+    let ticket = budget.take(Class::Live, 36 * SECOND).unwrap();
+    budget.answered(&ticket, &told(100, 42, 200), 36 * SECOND);
+    budget.take(Class::Live, 36 * SECOND).unwrap();
+    assert_eq!(left(&budget, 36 * SECOND), Some(41));
+    let elsewhere = Elsewhere {
+        counted_us: Some(0),
+        started_us: 0,
+        heard_us: 36 * SECOND,
+    };
+    budget.answered_elsewhere(elsewhere, &told(100, 43, 200));
+    assert_eq!(left(&budget, 36 * SECOND), Some(41));
+}
+
+/// An answer that was long on its way may tell of the window before.
+#[test]
+fn a_late_answer_of_the_window_before_ends_the_one_of_now_no_earlier() {
+    let mut budget = granted(&one(100, 300, 35));
+    let late = budget.take(Class::Live, 0).unwrap();
+    let ticket = budget.take(Class::Live, SECOND).unwrap();
+    budget.answered(&ticket, &told(100, 30, 290), SECOND);
+    budget.answered(&late, &told(100, 80, 2), 2 * SECOND);
+    assert_eq!(left(&budget, 10 * SECOND), left(&budget, 2 * SECOND));
+    assert!(left(&budget, 290 * SECOND).is_some());
 }
 
 #[test]

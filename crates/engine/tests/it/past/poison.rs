@@ -75,6 +75,32 @@ async fn orders_whose_rows_cannot_be_read_are_set_aside_and_end_the_history_with
     world.assert_nothing_deleted();
 }
 
+/// Nobody has to begin a history anew for what is solved.
+#[tokio::test]
+async fn orders_that_gave_no_rows_are_named_and_no_longer_told_once_none_lacks_them() {
+    let mut world = begun(10, 30, Setting::default()).await;
+    let orders = world.shop.ids(Kind::Order);
+    let poison = [orders[3], orders[20]];
+    for id in poison {
+        // As often as the passes ask, and never after that.
+        world.answer(&rows_of(id), 1 + 4, UNREADABLE);
+    }
+    let walk = world.run_until((Job::Backfill, Part::OrderRows), NEVER).await;
+    let named = format!("2 orders give no rows ({}, {});", poison[1], poison[0]);
+    assert!(walk.note.starts_with(&named), "{}", walk.note);
+    world.run(STEPS).await;
+    let walk = world.walk(Job::Backfill, Part::OrderRows).await;
+    assert_eq!(walk.state, WalkState::Stopped, "nothing changed yet");
+    world.clock.advance_ms(3_600_000);
+    // A sweep of what changed meets them all.
+    world.shop.cancel_order(poison[0]);
+    world.begin(Job::Sweep, &[Part::Orders]).await;
+    world.run(STEPS).await;
+    let walk = world.walk(Job::Backfill, Part::OrderRows).await;
+    assert_eq!((walk.state, walk.note.as_str()), (WalkState::Done, ""));
+    assert_eq!(with_rows(&world).len(), 30);
+}
+
 #[tokio::test]
 async fn every_order_less_gives_the_others_four_more_passes() {
     let mut world = begun(20, 40, Setting::default()).await;
