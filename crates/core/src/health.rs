@@ -20,6 +20,8 @@ pub enum Ailment {
     Structure,
     /// It is another shop or account than the configured one.
     NotOurs,
+    /// It is another place than the one that was filled.
+    Moved,
     /// It takes no more calls for now.
     Busy,
     /// Its answers cannot be used.
@@ -55,12 +57,13 @@ impl Concern {
 
 impl Ailment {
     /// Every ailment.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Unreachable,
         Self::Language,
         Self::Credentials,
         Self::Structure,
         Self::NotOurs,
+        Self::Moved,
         Self::Busy,
         Self::Unusable,
         Self::Webhooks,
@@ -88,6 +91,7 @@ impl Ailment {
             ConnectorError::Unauthorised(_) => Self::Credentials,
             ConnectorError::Structure(_) => Self::Structure,
             ConnectorError::NotOurs(_) => Self::NotOurs,
+            ConnectorError::Moved(_) => Self::Moved,
             ConnectorError::RateLimited { .. } => Self::Busy,
             ConnectorError::Rejected(_)
             | ConnectorError::Missing(_)
@@ -105,6 +109,7 @@ impl Ailment {
             Self::Credentials => "credentials",
             Self::Structure => "structure",
             Self::NotOurs => "not_ours",
+            Self::Moved => "moved",
             Self::Busy => "busy",
             Self::Unusable => "unusable",
             Self::Webhooks => "webhooks",
@@ -128,7 +133,10 @@ impl Ailment {
     /// know it of all calls.
     #[must_use]
     pub const fn is_of_access(self) -> bool {
-        matches!(self, Self::Credentials | Self::NotOurs | Self::Language)
+        matches!(
+            self,
+            Self::Credentials | Self::NotOurs | Self::Moved | Self::Language
+        )
     }
 
     /// The code under which it is described, for a shop and for a mailing tool. What ails only one kind of them has the
@@ -141,6 +149,7 @@ impl Ailment {
             Self::Busy => ("SCH-0403", "SCH-0503"),
             Self::Structure | Self::Places => ("SCH-0404", "SCH-0504"),
             Self::NotOurs => ("SCH-0406", "SCH-0506"),
+            Self::Moved => ("SCH-0406", "SCH-0507"),
             Self::Unusable | Self::Webhooks => ("SCH-0405", "SCH-0505"),
             Self::Language => ("SCH-0408", "SCH-0505"),
         }
@@ -175,6 +184,15 @@ impl Ailment {
             (Self::NotOurs, Language::Nl) => "is niet de winkel of het account dat is ingesteld",
             (Self::NotOurs, Language::En) => "is not the shop or account that is configured",
             (Self::NotOurs, Language::De) => "ist nicht der Shop oder das Konto, das eingerichtet ist",
+            (Self::Moved, Language::Nl) => {
+                "is een ander account of een andere database dan die is gevuld, dus er wordt niets geleverd; stel de vorige weer in, of laat alles opnieuw leveren met schakel setup --move (SCH-0507)"
+            }
+            (Self::Moved, Language::En) => {
+                "is another account or database than the one that was filled, so nothing is delivered; configure the former one again, or let everything be delivered anew by schakel setup --move (SCH-0507)"
+            }
+            (Self::Moved, Language::De) => {
+                "ist ein anderes Konto oder eine andere Datenbank als die gefüllte, also wird nichts geliefert; stellen Sie die vorige wieder ein, oder lassen Sie mit schakel setup --move alles neu liefern (SCH-0507)"
+            }
             (Self::Busy, Language::Nl) => "neemt nu geen aanroepen meer aan",
             (Self::Busy, Language::En) => "takes no more calls for now",
             (Self::Busy, Language::De) => "nimmt zurzeit keine Aufrufe mehr an",

@@ -175,6 +175,10 @@ pub(crate) struct SetupArgs {
     /// have them are left alone for good, and everybody gets a new one beside them; see docs/errors/SCH-0506.md first
     #[arg(long, value_name = "CONNECTION")]
     pub adopt: Option<String>,
+    /// Deliver everything anew into the account and database that this connection names now, after another one was filled
+    /// before. Nobody may stand there yet, and the hub must be stopped; see docs/errors/SCH-0507.md first
+    #[arg(long = "move", value_name = "CONNECTION")]
+    pub move_to: Option<String>,
 }
 
 /// Arguments of `explain`.

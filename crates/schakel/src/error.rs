@@ -236,6 +236,9 @@ impl Failure {
             Ailment::NotOurs => {
                 "a shop: compare `shop_id` and the key in the configuration; an account: its profiles come from another database, and `schakel check` names the ways out (docs/errors/SCH-0506.md)"
             }
+            Ailment::Moved => {
+                "configure the account and `database` of before again, or let everything be delivered anew into this one: stop the hub, run `schakel setup --move CONNECTION` and start it (docs/errors/SCH-0507.md)"
+            }
             Ailment::Webhooks => {
                 "let the key read and write the settings of the shop, where webhooks are kept, or set `webhooks = false` to have it asked every five minutes instead"
             }
@@ -260,6 +263,9 @@ impl Failure {
                 format!("the structure of \"{name}\" is not the one that is needed")
             }
             (Ailment::NotOurs, _) => format!("\"{name}\" is not the one that it should be"),
+            (Ailment::Moved, _) => {
+                format!("\"{name}\" is another account or database than the one that was filled")
+            }
             (Ailment::Unusable | Ailment::Webhooks, _) => {
                 format!("\"{name}\" gave an answer that cannot be used")
             }

@@ -9,7 +9,7 @@ use crate::db::{Conn, Row};
 use crate::error::StoreError;
 use crate::outbox::{is_blocked, of_objects};
 use crate::setting;
-use crate::sql::{Sql, key_chunks};
+use crate::sql::{Sql, key_chunks, limit_of};
 
 impl Store {
     /// Returns which of these persons shall stand in `sink` and are remembered there under another id than the one given
@@ -107,6 +107,73 @@ impl Store {
         let kind = ObjectKind::Relation.as_str();
         let rows = self.db.read(sql.arg(tenant.0).arg(sink.0).arg(kind)).await?;
         rows.first().map_or(Ok(0), |row| row.cells().int())
+    }
+}
+
+/// Takes from a row all that is known of it in the sink. What shall be gone is gone in a new place; what shall be there is to
+/// be delivered, parents first.
+macro_rules! start_anew {
+    ($state:literal) => {
+        concat!(
+            "UPDATE delivery SET
+                 confirmed_version = CASE WHEN wish = 'absent' THEN desired_version ELSE 0 END,
+                 confirmed_digest = CASE WHEN wish = 'absent' THEN desired_digest ELSE NULL END,
+                 remote_id = NULL, remote_parent = NULL, is_uncertain = FALSE, is_forgotten = FALSE, settle_at = 0,
+                 attempts = 0, faults = 0, next_state = NULL, attempt_id = NULL, owner = NULL, lease_until = NULL,
+                 since = CASE WHEN state = 'clean' THEN $3 ELSE since END,
+                 due_at = CASE WHEN state = 'clean' THEN $3 ELSE due_at END,
+                 state = CASE WHEN wish = 'absent' THEN 'clean'
+                     WHEN state IN ('clean', 'parent', 'ready', 'claimed') THEN '",
+            $state,
+            "' ELSE state END
+             WHERE tenant_id = $1 AND "
+        )
+    };
+}
+
+impl Store {
+    /// Forgets all that is known of the next `limit` persons behind number `after` in `sink`, and of what stands under them, in
+    /// one transaction: it is delivered as if nothing ever was. Returns the last of these numbers; `None` when there are no
+    /// more. No process may deliver there meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`]; nothing was changed then.
+    pub async fn start_anew(
+        &self,
+        (tenant, sink): (TenantId, ConnectionId),
+        after: i64,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Option<i64>, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let mut conn = tx.conn();
+        let sql = conn.sql(
+            "read a page of persons in a sink",
+            "SELECT id, object FROM delivery
+             WHERE tenant_id = $1 AND sink_id = $2 AND kind = $3 AND object > $4 ORDER BY object LIMIT $5",
+        );
+        let kind = ObjectKind::Relation.as_str();
+        let sql = sql
+            .arg(tenant.0)
+            .arg(sink.0)
+            .arg(kind)
+            .arg(after)
+            .arg(limit_of(limit));
+        let mut last = None;
+        for row in conn.fetch(sql).await? {
+            let mut cells = row.cells();
+            let (root, number) = (cells.int()?, cells.int()?);
+            last = Some(number);
+            for text in [
+                concat!(start_anew!("ready"), "id = $2"),
+                concat!(start_anew!("parent"), "root_id IS NOT NULL AND root_id = $2"),
+            ] {
+                let sql = conn.sql("start anew in a sink", text);
+                conn.execute(sql.arg(tenant.0).arg(root).arg(now)).await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(last)
     }
 }
 

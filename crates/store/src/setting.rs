@@ -53,6 +53,25 @@ impl Store {
         tx.commit().await
     }
 
+    /// Writes the setting `name` and removes the settings `gone`, at once.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`]; nothing was changed then.
+    pub async fn replace_settings(
+        &self,
+        (name, value): (&str, &[u8]),
+        gone: &[String],
+    ) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        let mut conn = tx.conn();
+        put(&mut conn, name, value).await?;
+        for name in gone {
+            let sql = conn.sql("remove a setting", "DELETE FROM setting WHERE name = $1");
+            conn.execute(sql.arg(name.as_str())).await?;
+        }
+        tx.commit().await
+    }
+
     /// Writes a little and makes it durable, to learn whether the database takes anything: a disk that is full can be read.
     ///
     /// # Errors

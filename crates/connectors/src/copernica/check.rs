@@ -16,10 +16,7 @@ impl Copernica {
     /// # Errors
     /// When the account can't be reached or refuses the token.
     pub(crate) async fn report(&self, cx: &Cx) -> Result<CheckReport, ConnectorError> {
-        let response = self
-            .send(cx, &Call::new(Method::Get, "identity", "GET identity"))
-            .await?;
-        let identity: Identity = outcome::document(&response)?;
+        let identity = self.identity(cx).await?;
         let mut lines = vec![line("token", true, true, "")];
         lines.push(self.check_databases(cx).await?);
         lines.extend(self.check_database(cx).await?);
@@ -39,6 +36,25 @@ impl Copernica {
             identity: format!("{} (account {})", identity.name, identity.id),
             lines,
         })
+    }
+
+    async fn identity(&self, cx: &Cx) -> Result<Identity, ConnectorError> {
+        let call = Call::new(Method::Get, "identity", "GET identity");
+        outcome::document(&self.send(cx, &call).await?)
+    }
+
+    /// Gives the number of the account that the token belongs to; asks once.
+    ///
+    /// # Errors
+    /// Any [`ConnectorError`].
+    pub(super) async fn account(&self, cx: &Cx) -> Result<i64, ConnectorError> {
+        match self.account.get() {
+            Some(account) => Ok(*account),
+            None => {
+                let account = self.identity(cx).await?.id;
+                Ok(*self.account.get_or_init(|| account))
+            }
+        }
     }
 
     async fn check_databases(&self, cx: &Cx) -> Result<CheckLine, ConnectorError> {

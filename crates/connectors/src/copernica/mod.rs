@@ -24,7 +24,7 @@ mod sink;
 
 pub use config::{ApiVersion, Settings};
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use schakel_core::connector::{
     BoxFuture, CheckReport, ConnectorError, Cx, Lack, Newcomers, Receipt, RemoteState, SetupStep, Sink, Work,
@@ -44,6 +44,8 @@ pub struct Copernica {
     auth: Auth,
     known: Mutex<Option<Arc<Known>>>,
     alive: Alive,
+    /// The number of the account, once it was asked for.
+    account: OnceLock<i64>,
 }
 
 impl Copernica {
@@ -56,6 +58,7 @@ impl Copernica {
             auth: Auth::default(),
             known: Mutex::new(None),
             alive: Alive::default(),
+            account: OnceLock::new(),
         }
     }
 
@@ -86,6 +89,14 @@ impl Sink for Copernica {
     fn lacking(&self) -> Vec<Lack> {
         self.known()
             .map_or_else(|_| Vec::new(), |known| known.lacking.clone())
+    }
+
+    fn location<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<String, ConnectorError>> {
+        Box::pin(async move {
+            let database = self.known()?.database;
+            let account = self.account(cx).await?;
+            Ok(format!("account {account}, database {database}"))
+        })
     }
 
     fn deliver<'a>(&'a self, cx: &'a Cx, work: &'a Work) -> BoxFuture<'a, Result<Receipt, ConnectorError>> {

@@ -42,6 +42,9 @@ pub enum ConnectorError {
     /// The other side is not the one that it should be: another shop, or an account that another database filled.
     #[error("not ours: {0}")]
     NotOurs(String),
+    /// It is another place of the other side than the one that was filled: another account or database there.
+    #[error("another place: {0}")]
+    Moved(String),
     /// The connector does not offer this.
     #[error("not supported: {0}")]
     Unsupported(&'static str),

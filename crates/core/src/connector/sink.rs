@@ -137,6 +137,13 @@ pub trait Sink: Send + Sync {
         Vec::new()
     }
 
+    /// Tells which place of the other side is filled, such as account and database there, in words that stay the same as long
+    /// as it does: by one call at most. Needs [`Sink::connect`] first.
+    ///
+    /// # Errors
+    /// Any [`ConnectorError`] of the call.
+    fn location<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<String, ConnectorError>>;
+
     /// Brings one object to its desired state. Called only when no other attempt for the object can still be
     /// executing (I11, I14).
     ///

@@ -39,6 +39,7 @@ impl Signal {
                 ConnectorError::Unauthorised(_)
                 | ConnectorError::Structure(_)
                 | ConnectorError::NotOurs(_)
+                | ConnectorError::Moved(_)
                 | ConnectorError::Unsupported(_),
             ) => None,
         }

@@ -49,7 +49,8 @@ pub fn decide(error: &ConnectorError, attempt: u32, faults: u32, dice: u64) -> D
         ConnectorError::Unauthorised(_)
         | ConnectorError::SwitchedOff(_)
         | ConnectorError::Structure(_)
-        | ConnectorError::NotOurs(_) => Decision::Block,
+        | ConnectorError::NotOurs(_)
+        | ConnectorError::Moved(_) => Decision::Block,
         ConnectorError::Unsupported(_) => Decision::Dead,
     }
 }
@@ -69,13 +70,16 @@ pub fn block_wait_ms(blocks: u32) -> i64 {
 /// Gives how long to wait before a sink whose structure could not be read is asked for it again, in milliseconds, after the
 /// `attempt`-th failure in a row (from 1); `dice` is a random number.
 ///
-/// Refused credentials, an account that is not ours and a language that is off wait like any block. All else waits as an
+/// Refused credentials, an account that is not ours or not the one that was filled and a language that is off wait like any block. All else waits as an
 /// object waits for a sink that is down, so that the hub goes on soon after the sink came back or a person mended it.
 #[must_use]
 pub fn connect_wait_ms(error: &ConnectorError, attempt: u32, dice: u64) -> i64 {
     match (error, decide(error, attempt, 0, dice)) {
         (
-            ConnectorError::Unauthorised(_) | ConnectorError::NotOurs(_) | ConnectorError::SwitchedOff(_),
+            ConnectorError::Unauthorised(_)
+            | ConnectorError::NotOurs(_)
+            | ConnectorError::Moved(_)
+            | ConnectorError::SwitchedOff(_),
             _,
         ) => block_wait_ms(attempt),
         (_, Decision::Again { wait_ms }) => wait_ms,
@@ -130,6 +134,7 @@ mod tests {
             Decision::Block
         );
         assert_eq!(decide(&ConnectorError::NotOurs(text()), 1, 0, 5), Decision::Block);
+        assert_eq!(decide(&ConnectorError::Moved(text()), 1, 0, 5), Decision::Block);
         assert!(matches!(
             decide(&ConnectorError::Rejected(text()), 1, 0, 5),
             Decision::Fault { .. }

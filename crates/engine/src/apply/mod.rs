@@ -19,10 +19,10 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt;
 use schakel_core::connector::Class;
 use schakel_core::event::{Event, EventState};
-use schakel_core::id::{ConnectionId, EventId};
+use schakel_core::id::{ConnectionId, EventId, TenantId};
 use schakel_core::limits;
 use schakel_core::problem::{Code, Problem};
-use schakel_store::{Bound, Finished, StoreError, Waiting, WriteTx};
+use schakel_store::{Bound, Finished, Store, StoreError, Waiting, WriteTx};
 
 use crate::hub::Hub;
 
@@ -58,7 +58,19 @@ pub enum Fence {
 /// Gives the name of the lease that the applying process holds.
 #[must_use]
 pub fn lease_name(hub: &Hub) -> String {
-    format!("apply/{}", hub.tenant)
+    lease_of(hub.tenant)
+}
+
+fn lease_of(tenant: TenantId) -> String {
+    format!("apply/{tenant}")
+}
+
+/// Tells whether a hub works on `store` now.
+///
+/// # Errors
+/// When the store fails.
+pub async fn is_served(store: &Store, tenant: TenantId) -> Result<bool, StoreError> {
+    store.is_served(&lease_of(tenant)).await
 }
 
 /// Applies the next waiting events, at most [`limits::APPLY_BATCH`] and [`limits::APPLY_BATCH_BYTES`]; returns what was

@@ -48,13 +48,24 @@ impl Place<'_> {
         Ok(tried.max(adopted))
     }
 
+    /// Returns the place that was filled; `None` before the first delivery.
+    pub(super) async fn filled(&self) -> Result<Option<String>, StoreError> {
+        let filled = self.store.setting(&filled(self.name)).await?;
+        Ok(filled.and_then(|bytes| String::from_utf8(bytes).ok()))
+    }
+
     async fn given(&self) -> Result<i64, StoreError> {
         self.store.number_given(self.tenant, NUMBERS).await
     }
 }
 
+/// The setting that says which place the sink `name` filled.
+pub(super) fn filled(name: &str) -> String {
+    format!("into/{name}")
+}
+
 /// The setting that says up to which number the profiles of a sink were left to themselves.
-fn adopted(name: &str) -> String {
+pub(super) fn adopted(name: &str) -> String {
     format!("adopted/{name}")
 }
 
@@ -114,12 +125,16 @@ impl From<ConnectorError> for LookError {
     }
 }
 
-/// Looks for numbers in a sink that this database did not give, by one call; `None` when there are none. The sink must be
-/// connected.
+/// Looks whether a sink is the place that was filled, and for numbers in it that this database did not give, by a call each;
+/// `None` when there are none. The sink must be connected.
 ///
 /// # Errors
-/// [`LookError`].
+/// [`LookError`]; [`ConnectorError::Moved`] when it is another place.
 pub async fn look(place: &Place<'_>, sink: &dyn Sink, cx: &Cx) -> Result<Option<Strange>, LookError> {
+    let here = sink.location(cx).await?;
+    if let Some(filled) = place.filled().await?.filter(|filled| *filled != here) {
+        return Err(moved(&filled, &here).into());
+    }
     let above = place.known().await?;
     let Some(highest) = sink.highest(cx, above).await? else {
         return Ok(None);
@@ -131,6 +146,26 @@ pub async fn look(place: &Place<'_>, sink: &dyn Sink, cx: &Cx) -> Result<Option<
         known,
         given,
     }))
+}
+
+fn moved(filled: &str, here: &str) -> ConnectorError {
+    ConnectorError::Moved(format!(
+        "this is {here}, and what was delivered stands in {filled}. Nothing is delivered, as new orders would stand under \
+         profiles that are not there (SCH-0507)"
+    ))
+}
+
+/// Writes down which place is filled, at the first delivery there.
+///
+/// # Errors
+/// [`LookError`].
+pub(super) async fn note_filled(place: &Place<'_>, sink: &dyn Sink, cx: &Cx) -> Result<(), LookError> {
+    if place.filled().await?.is_none() {
+        let here = sink.location(cx).await?;
+        let setting = filled(place.name);
+        place.store.setting_or_insert(&setting, here.as_bytes()).await?;
+    }
+    Ok(())
 }
 
 /// What became of a wish to go on above the numbers that stand in a sink.

@@ -6,6 +6,7 @@
 
 mod gauge;
 pub mod guard;
+pub mod moved;
 mod newcomers;
 mod place;
 mod send;
@@ -41,6 +42,8 @@ pub struct Loop {
     is_reconnect_due: bool,
     /// What just closed the sink and until when, to be written down.
     ailing: Option<(ConnectorError, Timestamp)>,
+    /// Whether it is written down which place is filled.
+    is_filled_noted: bool,
     /// Whether the numbers that stand in the sink are known to be ours.
     is_looked: bool,
     /// How often looking at them failed in a row.
@@ -82,6 +85,7 @@ impl Loop {
             is_ending: false,
             is_reconnect_due: false,
             ailing: None,
+            is_filled_noted: false,
             is_looked: false,
             looks_failed: 0,
             places: Places::default(),
@@ -156,6 +160,7 @@ impl Loop {
         }
         let did_something = is_placed || !settles.is_empty() || !claimed.is_empty();
         self.send(claimed);
+        self.note_filled(sink, &settles).await?;
         self.show();
         // Last: it writes too, and neither this turn nor what was claimed may wait for that.
         self.tell_health(&settled).await;
@@ -290,13 +295,7 @@ impl Loop {
 
     /// Looks whether numbers stand in the sink that this database did not give; returns whether it is free of them.
     async fn look(&mut self, sink: &SinkConnection) -> Result<bool, StoreError> {
-        let place = Place {
-            store: &self.hub.store,
-            tenant: self.hub.tenant,
-            name: &sink.name,
-            id: Some(sink.id),
-        };
-        let looked = guard::look(&place, sink.sink.as_ref(), &sink.cx).await;
+        let looked = guard::look(&self.place(sink), sink.sink.as_ref(), &sink.cx).await;
         let looked = match looked {
             Ok(None) => newcomers::start(&self.hub, sink).await.map(|at| {
                 self.watch.looked(at);
@@ -324,6 +323,31 @@ impl Loop {
             }
         }
         Ok(self.is_looked)
+    }
+
+    /// Writes down at the first delivery of this process which place is filled.
+    async fn note_filled(&mut self, sink: &SinkConnection, settles: &[Settle]) -> Result<(), StoreError> {
+        let is_confirmed = |settle: &Settle| matches!(settle.outcome, Outcome::Confirmed { .. });
+        if self.is_filled_noted || !settles.iter().any(is_confirmed) {
+            return Ok(());
+        }
+        match guard::note_filled(&self.place(sink), sink.sink.as_ref(), &sink.cx).await {
+            Ok(()) => self.is_filled_noted = true,
+            Err(LookError::Store(error)) => return Err(error),
+            Err(LookError::Sink(error)) => {
+                tracing::debug!(%error, "which place is filled is not written down yet");
+            }
+        }
+        Ok(())
+    }
+
+    fn place<'a>(&'a self, sink: &'a SinkConnection) -> Place<'a> {
+        Place {
+            store: &self.hub.store,
+            tenant: self.hub.tenant,
+            name: &sink.name,
+            id: Some(sink.id),
+        }
     }
 
     /// Looks now and then who was put back in the sink by hand; it takes the place of one call.

@@ -150,7 +150,7 @@ impl Seen {
 }
 
 /// The setting that says how far the ids in the sink `name` are known.
-fn seen_of(name: &str) -> String {
+pub(super) fn seen_of(name: &str) -> String {
     format!("seen/{name}")
 }
 

@@ -52,8 +52,8 @@ async fn what_never_reached_the_sink_says_nothing_of_it() {
     worker.step().await.unwrap();
     assert_eq!(
         world.copernica.counts().calls - calls,
-        2,
-        "a new worker looks at the numbers and ids there, and that is all"
+        3,
+        "a new worker looks at the account, the numbers and the ids there, and that is all"
     );
     assert_eq!(
         gauge.reading().limit,

@@ -3,7 +3,10 @@
 use schakel_connectors::copernica::Copernica;
 use schakel_core::connector::{CheckLine, ConnectorError, Cx, Sink};
 use schakel_core::delivery::ObjectKind;
+use schakel_core::health::Ailment;
+use schakel_engine::apply;
 use schakel_engine::deliver::guard::{self, Adopted, LookError, Place, Strange};
+use schakel_engine::deliver::moved::{self, Moving};
 use schakel_store::Store;
 
 use crate::error::{Failure, Side};
@@ -32,8 +35,10 @@ pub(super) async fn line(
         Err(error) => return Err(failed(error)),
     }
     let place = place(store, name).await?;
-    let looked = guard::look(&place, sink, cx).await;
-    let found = looked.map_err(|error| of_look(name, error))?;
+    let found = match guard::look(&place, sink, cx).await {
+        Err(LookError::Sink(error @ ConnectorError::Moved(_))) => return Ok(Some(moved_line(&error))),
+        looked => looked.map_err(|error| of_look(name, error))?,
+    };
     let note = match found {
         None => String::new(),
         Some(strange) => match former_name(store, name, strange).await? {
@@ -48,6 +53,55 @@ pub(super) async fn line(
         is_granted: found.is_none(),
         note,
     }))
+}
+
+/// The line about an account or database that is not the one that was filled.
+fn moved_line(error: &ConnectorError) -> CheckLine {
+    CheckLine {
+        subject: "place: the one that was filled".to_owned(),
+        is_required: true,
+        is_tested: true,
+        is_granted: false,
+        note: format!("{error}. Way out: {}", Failure::hint_of(Ailment::Moved)),
+    }
+}
+
+/// Lets everything be delivered anew into the place that the account `name` is now; says what became of it.
+///
+/// # Errors
+/// `SCH-0201` or `SCH-0507` when a hub works on the database, `SCH-0507` when persons stand there; those of [`line`].
+pub(super) async fn start_anew(
+    store: &Store,
+    name: &str,
+    sink: &Copernica,
+    cx: &Cx,
+) -> Result<String, Failure> {
+    sink.connect(cx)
+        .await
+        .map_err(|error| Failure::of_call(name, Side::Sink, error))?;
+    // A hub that was started with the former configuration would go on delivering there.
+    if apply::is_served(store, TENANT).await? {
+        let text = "a hub works on this database: what it delivers meanwhile would count for the new place";
+        return Err(Failure::new("SCH-0507", text).hint("stop it, run this again, and start it"));
+    }
+    let _lock = store.lock()?;
+    let place = place(store, name).await?;
+    let moving = moved::start_anew(&place, sink, cx).await;
+    match moving.map_err(|error| of_look(name, error))? {
+        Moving::Nothing => Ok("moved: nothing, this is the place that was filled".to_owned()),
+        Moving::Anew { from, to } => Ok(format!(
+            "moved: everything is delivered anew into {to} when the hub runs. What stands in {from} stays as it is, and is \
+             not kept up to date any more"
+        )),
+        Moving::Taken(highest) => {
+            let text = format!(
+                "nothing can be delivered anew into \"{name}\": profiles with RelationIDs up to {highest} stand there, and each \
+                 number would overwrite another person"
+            );
+            let hint = "let `database` name an empty or a new database in Copernica; setup creates it";
+            Err(Failure::new("SCH-0507", text).hint(hint))
+        }
+    }
 }
 
 /// Gives the name under which this database wrote the numbers that stand there, when that is another than `name`.

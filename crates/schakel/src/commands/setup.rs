@@ -32,6 +32,9 @@ struct Done {
     /// What was decided about RelationIDs that stood there.
     #[serde(skip_serializing_if = "Option::is_none")]
     adopted: Option<String>,
+    /// What was decided about another place that was filled before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started_anew: Option<String>,
     webhooks: Option<Registration>,
     /// Webhooks to a path that was replaced, which were removed.
     moved: usize,
@@ -53,7 +56,10 @@ pub(crate) async fn run(config: &Config, args: &SetupArgs, output: Output) -> an
         is_shop(config, name, "--remove-old-hooks")?;
     }
     if let Some(name) = &args.adopt {
-        is_account(config, name)?;
+        is_account(config, name, "--adopt")?;
+    }
+    if let Some(name) = &args.move_to {
+        is_account(config, name, "--move")?;
     }
     let store = open(config, OpenOptions::default()).await?;
     renamed::refuse(config, &store).await?;
@@ -76,6 +82,7 @@ pub(crate) async fn run(config: &Config, args: &SetupArgs, output: Output) -> an
             sink,
             store: &store,
             is_adopted: args.adopt.as_deref() == Some(name),
+            is_moved: args.move_to.as_deref() == Some(name),
         };
         let end = prepare_sink(&account, &cx, &mut done, output).await;
         note(&store, &cx, name, &end).await?;
@@ -175,12 +182,12 @@ fn is_shop(config: &Config, name: &str, option: &str) -> Result<(), Failure> {
     Err(Failure::usage("SCH-0106", text).hint("`schakel config show` lists the connections with their names"))
 }
 
-/// Refuses to adopt what stands in no account.
-fn is_account(config: &Config, name: &str) -> Result<(), Failure> {
+/// Refuses an `option` about what stands in an account for a connection that has none.
+fn is_account(config: &Config, name: &str, option: &str) -> Result<(), Failure> {
     if matches!(config.connection(name), Some(ConnectionConfig::Copernica(_))) {
         return Ok(());
     }
-    let text = format!("`--adopt {name}` names no connection that takes data");
+    let text = format!("`{option} {name}` names no connection that takes data");
     Err(Failure::usage("SCH-0106", text).hint("`schakel config show` lists the connections with their names"))
 }
 
@@ -239,6 +246,8 @@ struct Account<'a> {
     store: &'a Store,
     /// The RelationIDs that stand there are adopted.
     is_adopted: bool,
+    /// All is delivered anew there.
+    is_moved: bool,
 }
 
 async fn prepare_sink(
@@ -294,6 +303,11 @@ async fn compare_numbers(
     let Account {
         name, sink, store, ..
     } = *account;
+    if account.is_moved {
+        let said = numbers::start_anew(store, name, sink, cx).await?;
+        output.line(format!("  {said}"));
+        done.started_anew = Some(said);
+    }
     if account.is_adopted {
         let said = numbers::adopt(store, name, sink, cx).await?;
         output.line(format!("  {said}"));

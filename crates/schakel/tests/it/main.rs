@@ -16,6 +16,7 @@ mod hooks;
 mod kill;
 mod kill_history;
 mod lost;
+mod moved;
 mod outage;
 mod periods;
 mod process;

@@ -23,6 +23,7 @@ on_both! {
     a_split_after_a_merge_leaves_nothing_behind,
     profiles_under_other_ids_are_forgotten_with_what_stood_there,
     a_write_that_is_out_does_not_bring_a_forgotten_id_back,
+    in_a_new_place_all_is_delivered_as_if_nothing_ever_was,
 }
 
 async fn states(store: &Store, objects: &[(ObjectKind, i64)]) -> Vec<DeliveryState> {
@@ -453,4 +454,47 @@ async fn a_write_that_is_out_does_not_bring_a_forgotten_id_back(store: Store) {
         let row = read(&store, *kind, *object).await;
         assert_eq!((row.state, row.remote_parent), (DeliveryState::Clean, Some(555)));
     }
+}
+
+async fn in_a_new_place_all_is_delivered_as_if_nothing_ever_was(store: Store) {
+    write(&store, &family()).await;
+    write(&store, &[profile(7), profile(8)]).await;
+    deliver_all(&store, 9).await;
+    let gone = DeliveryRow {
+        wish: Wish::Absent,
+        ..changed(&profile(7))
+    };
+    write(&store, &[gone]).await;
+    let of = (TENANT, SINK);
+    let mut pages = Vec::new();
+    let mut after = i64::MIN;
+    while let Some(last) = store.start_anew(of, after, 2, at(30)).await.unwrap() {
+        pages.push(last);
+        after = last;
+    }
+    assert_eq!(pages, [7, 8]);
+    use DeliveryState::{Clean, Parent, Ready};
+    assert_eq!(states(&store, &FAMILY).await, [Ready, Parent, Parent]);
+    let gone = read(&store, ObjectKind::Relation, 7).await;
+    assert_eq!(
+        (gone.state, gone.remote_id),
+        (Clean, None),
+        "it is in no new place"
+    );
+    let order = read(&store, ObjectKind::Order, 2).await;
+    assert_eq!((order.remote_id, order.remote_parent), (None, None));
+    assert_eq!((order.confirmed_version, order.confirmed_digest), (0, None));
+    assert_eq!((order.since, order.due_at), (at(30), at(30)));
+    let claimed = take(&store, 30, 9).await;
+    assert_eq!(claimed.len(), 2, "parents before children");
+    assert!(claimed.iter().all(|one| !one.is_known && !one.is_uncertain));
+    let settles: Vec<_> = claimed
+        .iter()
+        .map(|one| settle(one, 31, confirmed(900 + one.object, None)))
+        .collect();
+    end(&store, &settles).await;
+    deliver_all(&store, 31).await;
+    assert_eq!(states(&store, &FAMILY).await, [Clean; 3]);
+    let row = read(&store, ObjectKind::OrderRow, 3).await;
+    assert_eq!(row.remote_parent, Some(901));
 }

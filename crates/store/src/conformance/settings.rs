@@ -9,6 +9,7 @@ use crate::Store;
 on_both! {
     a_setting_keeps_its_first_value,
     a_setting_is_changed,
+    settings_are_replaced_at_once,
     a_connection_keeps_its_id,
     a_checkpoint_moves_with_its_items,
     a_lease_has_one_holder_and_rising_epochs,
@@ -27,6 +28,24 @@ async fn a_setting_is_changed(store: Store) {
     for value in [b"one", b"two"] {
         store.put_setting("place", value).await.unwrap();
         assert_eq!(store.setting("place").await.unwrap(), Some(value.to_vec()));
+    }
+}
+
+async fn settings_are_replaced_at_once(store: Store) {
+    for name in ["into/mail", "seen/mail", "seen/other"] {
+        store.put_setting(name, b"before").await.unwrap();
+    }
+    let gone = ["seen/mail".to_owned(), "adopted/mail".to_owned()];
+    store
+        .replace_settings(("into/mail", b"now"), &gone)
+        .await
+        .unwrap();
+    for (name, value) in [
+        ("into/mail", Some(b"now".to_vec())),
+        ("seen/mail", None),
+        ("seen/other", Some(b"before".to_vec())),
+    ] {
+        assert_eq!(store.setting(name).await.unwrap(), value, "{name}");
     }
 }
 

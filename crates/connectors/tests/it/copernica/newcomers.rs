@@ -66,6 +66,32 @@ async fn who_was_made_since_a_look_is_one_list() {
     }
 }
 
+/// Another database is another place, and so is another account; the account is asked for once.
+#[tokio::test]
+async fn the_place_is_account_and_database() {
+    let world = World::usual().await;
+    let before = world.account.counts().calls;
+    for _ in 0..2 {
+        assert_eq!(
+            world.sink.location(&world.cx).await.unwrap(),
+            "account 1, database 1"
+        );
+    }
+    assert_eq!(world.account.counts().calls - before, 1);
+    let other = World::ready(
+        Options {
+            account_id: 2,
+            ..Options::default()
+        },
+        ApiVersion::V3,
+    )
+    .await;
+    assert_eq!(
+        other.sink.location(&other.cx).await.unwrap(),
+        "account 2, database 1"
+    );
+}
+
 #[tokio::test]
 async fn a_full_page_says_that_there_is_more_and_the_next_begins_behind_it() {
     let world = World::usual().await;
