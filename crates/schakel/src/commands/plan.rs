@@ -231,7 +231,9 @@ const SWEPT_PERCENT: f64 = 50.0;
 fn say_days(plan: &Plan, output: Output) {
     let [live, sweep, reconcile] = plan.per_day;
     let ties = match plan.ties_per_day {
-        ties if ties >= 0.5 => format!(" (about {ties:.0} since two webhooks of one second differ)"),
+        ties if ties >= 0.5 => format!(
+            " (about {ties:.0} since two webhooks of one second differ, which is assumed, not measured)"
+        ),
         _ => String::new(),
     };
     output.line(format!(

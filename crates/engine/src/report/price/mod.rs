@@ -97,7 +97,7 @@ pub struct Plan {
     pub room_per_day: Option<f64>,
     /// How much of that sweeps and reconciliations take, in percent; at 100 a history hardly moves.
     pub swept_percent: Option<f64>,
-    /// Calls per day, among the live ones, for payloads of one second that differ.
+    /// Calls per day, among the live ones, for payloads of one second that differ: assumed, since nothing counts them.
     pub ties_per_day: f64,
     /// When the history ends if it begins now.
     pub end: End,
