@@ -324,6 +324,7 @@ CREATE TABLE merge_log (
 );
 CREATE INDEX merge_log_relation ON merge_log (tenant_id, relation_id);
 CREATE INDEX merge_log_other ON merge_log (tenant_id, other_id);
+CREATE INDEX merge_log_key ON merge_log (tenant_id, match_key) WHERE match_key <> '';
 
 -- What was repaired in the record that is held. Owner: problem. Replaced with the record.
 CREATE TABLE problem (

@@ -1,5 +1,7 @@
 //! Nodes: the source records of persons, and the keys by which they join.
 
+use std::collections::BTreeSet;
+
 use schakel_core::id::{RelationId, TenantId};
 use schakel_core::identity::{MatchKey, Node, SourceClass};
 use schakel_core::record::RecordKey;
@@ -63,6 +65,51 @@ impl Store {
         );
         let rows = self.db.read(sql.arg(tenant.0).arg(key.0.as_str())).await?;
         rows.iter().map(|row| row.cells().int().map(RelationId)).collect()
+    }
+
+    /// Returns the relations of records, each named with its scope; each relation once.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn find_relations_of(
+        &self,
+        tenant: TenantId,
+        records: &[(i64, RecordKey)],
+    ) -> Result<Vec<RelationId>, StoreError> {
+        let mut found = BTreeSet::new();
+        for chunk in key_chunks(records) {
+            let text = "SELECT relation_id FROM node WHERE relation_id IS NOT NULL
+                 AND (tenant_id, scope, connection_id, kind, remote_id) IN (VALUES ";
+            let sql = Sql::new(self.db.dialect(), "find relations of records", text)
+                .key_rows(chunk, |(scope, key), values| {
+                    values.put(tenant.0).put(*scope);
+                    put_key(key, values);
+                })
+                .push(")");
+            for row in self.db.read(sql).await? {
+                found.insert(RelationId(row.cells().int()?));
+            }
+        }
+        Ok(found.into_iter().collect())
+    }
+
+    /// Returns the relations that went on when `key` joined two, in any scope, each once: also where no record has that key
+    /// any more.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn find_relations_merged_by(
+        &self,
+        tenant: TenantId,
+        key: &MatchKey,
+    ) -> Result<Vec<RelationId>, StoreError> {
+        let text =
+            "SELECT relation_id FROM merge_log WHERE match_key <> '' AND tenant_id = $1 AND match_key = $2";
+        let sql = Sql::new(self.db.dialect(), "find relations merged by a key", text);
+        let rows = self.db.read(sql.arg(tenant.0).arg(key.0.as_str())).await?;
+        let found: Result<BTreeSet<RelationId>, StoreError> =
+            rows.iter().map(|row| row.cells().int().map(RelationId)).collect();
+        Ok(found?.into_iter().collect())
     }
 }
 

@@ -154,7 +154,8 @@ pub struct Try {
     pub error: String,
 }
 
-/// Explains whom `who` names: an e-mail address, a number of a person, a number or id of an order, or an id of a cart.
+/// Explains whom `who` names: an e-mail address, also a former one by which persons were joined; a number of a person; a
+/// number or id of an order; an id of a customer or of a cart. `customer 12` means the customer alone.
 ///
 /// Several persons may have one address or order number (in several shops); nobody is found as an empty list.
 /// `events_max` bounds the events of each.
@@ -181,9 +182,20 @@ pub async fn explain(reader: Reader<'_>, who: &str, events_max: usize) -> Result
 async fn find(reader: Reader<'_>, who: &str, names: &Names) -> Result<Vec<RelationId>, StoreError> {
     let Reader { store, tenant, .. } = reader;
     if who.contains('@') {
-        return match MatchKey::email(who) {
-            Some(key) => store.find_relation_by_key(tenant, &key).await,
-            None => Ok(Vec::new()),
+        let Some(key) = MatchKey::email(who) else {
+            return Ok(Vec::new());
+        };
+        let found = store.find_relation_by_key(tenant, &key).await?;
+        return if found.is_empty() {
+            store.find_relations_merged_by(tenant, &key).await
+        } else {
+            Ok(found)
+        };
+    }
+    if let Some(number) = who.strip_prefix("customer ") {
+        return match number.trim().parse() {
+            Ok(number) => customers_called(reader, names, number).await,
+            Err(_) => Ok(Vec::new()),
         };
     }
     let number: Option<i64> = who.parse().ok();
@@ -203,12 +215,30 @@ async fn find(reader: Reader<'_>, who: &str, names: &Names) -> Result<Vec<Relati
     }
     let things = store.read_things(tenant, &orders).await?;
     let mut found: Vec<RelationId> = things.iter().map(|order| order.relation).collect();
+    if let Some(number) = number {
+        found.extend(customers_called(reader, names, number).await?);
+    }
     if let (Some(number), true) = (number, found.is_empty()) {
         for cart in nobody::carts_called(reader, names, number).await? {
             found.extend(nobody::holder(reader, cart.held.key).await?);
         }
     }
     Ok(found)
+}
+
+/// Finds the persons of the customers that have this number in their shops.
+async fn customers_called(
+    reader: Reader<'_>,
+    names: &Names,
+    number: i64,
+) -> Result<Vec<RelationId>, StoreError> {
+    let customers = names.keys().flat_map(|connection| {
+        let key = RecordKey::new(*connection, RecordKind::Customer, number);
+        // Persons are joined within a shop, whose scope has its number, or across all shops of the account, scope 0.
+        [connection.0, 0].map(|scope| (scope, key))
+    });
+    let customers: Vec<(i64, RecordKey)> = customers.collect();
+    reader.store.find_relations_of(reader.tenant, &customers).await
 }
 
 /// Names an order as the hub's thing.

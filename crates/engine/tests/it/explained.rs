@@ -56,3 +56,40 @@ async fn an_order_that_was_set_aside_is_told() {
     world.run_until_idle().await;
     assert_eq!(found(&world, "71").await, (vec![], vec!["quarantined"]));
 }
+
+#[tokio::test]
+async fn a_person_is_found_by_the_number_of_the_customer_and_by_a_former_address() {
+    let mut world = named().await;
+    // The shop has two accounts with one address, which both change later. Their numbers are no numbers of persons here.
+    let both = async |world: &World, event: &str, email: &str, updated: u32| {
+        for id in [4_711, 4_712] {
+            let account = customer(id, "registered", email, updated);
+            world.shop_has(
+                &format!("/nl/customers/{id}.json"),
+                json!({ "customer": account }),
+            );
+            world.webhook(event, id, &account).await;
+        }
+    };
+    for (id, email) in [(4_711, "j@example.org"), (4_712, "piet@example.org")] {
+        world.customer(id, "registered", email, 4).await;
+    }
+    world.run_until_idle().await;
+    both(&world, "customers/updated", "jan@example.org", 5).await;
+    world.customer(4_713, "registered", "eva@example.org", 5).await;
+    world.run_until_idle().await;
+    let jan = found(&world, "jan@example.org").await.0;
+    assert_eq!(jan.len(), 1);
+    assert_eq!(found(&world, "4712").await.0, jan);
+    assert_eq!(found(&world, "customer 4711").await.0, jan);
+    assert_ne!(found(&world, "4713").await.0, jan);
+    assert!(found(&world, "customer 4714").await.0.is_empty());
+    both(&world, "customers/updated", "new@example.org", 7).await;
+    world.run_until_idle().await;
+    assert_eq!(found(&world, "new@example.org").await.0, jan);
+    assert_eq!(
+        found(&world, "jan@example.org").await.0,
+        jan,
+        "by what joined them"
+    );
+}

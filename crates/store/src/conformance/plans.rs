@@ -117,6 +117,7 @@ async fn every_statement_runs_on_an_index() {
     run_apply(&store).await;
     run_delivery(&store).await;
     run_reads(&store).await;
+    run_finds(&store).await;
     let noted = NOTED.take();
     assert!(noted.len() > 60, "only {} statements ran", noted.len());
     let mut complaints = Vec::new();
@@ -343,6 +344,18 @@ async fn run_moves(store: &Store) {
     }
 }
 
+/// Whom `explain` finds.
+async fn run_finds(store: &Store) {
+    let t = TENANT;
+    store
+        .find_relation_by_key(t, &key("jan@example.org"))
+        .await
+        .unwrap();
+    let merged = store.find_relations_merged_by(t, &key("jan@example.org")).await;
+    merged.unwrap();
+    store.find_relations_of(t, &[(0, order(1))]).await.unwrap();
+}
+
 async fn run_reads(store: &Store) {
     let t = TENANT;
     store
@@ -379,10 +392,6 @@ async fn run_reads(store: &Store) {
         .unwrap();
     store.count_nobodys_carts(t, SHOP, at(9)).await.unwrap();
     store.read_nodes_of(t, RelationId(1)).await.unwrap();
-    store
-        .find_relation_by_key(t, &key("jan@example.org"))
-        .await
-        .unwrap();
     store.relation_row(t, RelationId(1)).await.unwrap();
     store.merges_of(t, RelationId(1)).await.unwrap();
     store.read_entities_of(t, RelationId(1)).await.unwrap();
