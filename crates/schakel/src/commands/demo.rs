@@ -8,6 +8,7 @@ mod world;
 
 use std::time::Duration;
 
+use indicatif::ProgressBar;
 use schakel_core::delivery::DeliveryState;
 use schakel_sandbox::copernica::Counts;
 use schakel_sandbox::door::Seed;
@@ -119,7 +120,15 @@ async fn finite(world: &World, args: &DemoArgs, output: Output) -> anyhow::Resul
     }
     bar.finish_and_clear();
     world.shop.webhooks_idle().await;
-    let waited_us = wait_for_rest(world, args.faults > 0).await?;
+    if args.faults > 0 {
+        output.line(
+            "all orders are placed; the rest takes a minute or more: what failed is tried again after a pause that grows, and where an answer was lost it is looked first whether the write was done",
+        );
+    }
+    let bar = output.progress(0, "delivered");
+    let waited_us = wait_for_rest(world, args.faults > 0, &bar).await;
+    bar.finish_and_clear();
+    let waited_us = waited_us?;
     let elapsed_s = (clock.monotonic_us() - started_us - waited_us) as f64 / 1e6;
     let account = world.account.counts();
     let needed = |counts: &Counts| counts.rows_created + counts.rows_changed + counts.rows_removed;
@@ -134,12 +143,17 @@ async fn finite(world: &World, args: &DemoArgs, output: Output) -> anyhow::Resul
 }
 
 /// Waits until nothing is waiting, wanted or on its way; returns the time it took to notice, in microseconds.
-async fn wait_for_rest(world: &World, has_faults: bool) -> anyhow::Result<i64> {
+async fn wait_for_rest(world: &World, has_faults: bool, bar: &ProgressBar) -> anyhow::Result<i64> {
     let patience = if has_faults { PATIENCE_FAULTS } else { PATIENCE };
     let mut last = (i64::MAX, i64::MAX, i64::MAX, u64::MAX);
     let mut looks_without_change = 0;
+    let mut most = 0;
     loop {
         let (waiting, wanted, open) = left(world).await?;
+        let left_now = u64::try_from(waiting + wanted + open).unwrap_or(0);
+        most = left_now.max(most);
+        bar.set_length(most);
+        bar.set_position(most - left_now);
         // What the account does late would be missed.
         let is_late = has_faults && world.account.counts().waiting > 0;
         // Looked at twice: what was applied between two of these counts may have wanted something.
