@@ -5,7 +5,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
@@ -39,6 +39,8 @@ pub(crate) struct Server {
 #[derive(Debug, Default)]
 struct Gate {
     is_away: AtomicBool,
+    /// How often it answered.
+    answers: AtomicU64,
     /// Who looks whether it answers again; one at a time.
     probe: Mutex<()>,
 }
@@ -50,6 +52,10 @@ impl Gate {
 
     fn set(&self, is_away: bool) {
         self.is_away.store(is_away, Ordering::Release);
+    }
+
+    fn answers(&self) -> u64 {
+        self.answers.load(Ordering::Relaxed)
     }
 }
 
@@ -72,14 +78,20 @@ impl Server {
     ///
     /// # Errors
     /// [`sqlx::Error::PoolTimedOut`] at once while the server is known to be away and somebody looks already; what the
-    /// driver says, after [`WAIT_MAX`] at the latest.
+    /// driver says, after [`WAIT_MAX`] at the latest, or twice that where the server answers others.
     pub(crate) async fn link(&self) -> Result<Link, sqlx::Error> {
         if self.gate.is_away() {
             return self.probe().await;
         }
-        let taken = self.pool.acquire().await;
-        if taken.is_err() {
-            // Refused, or none became free in all that time: the next one looks closer.
+        let mut answers = self.gate.answers();
+        let mut taken = self.pool.acquire().await;
+        if taken.is_err() && self.gate.answers() != answers {
+            // The wait began while it was away, or all connections are busy: it answered others meanwhile.
+            answers = self.gate.answers();
+            taken = self.pool.acquire().await;
+        }
+        if taken.is_err() && self.gate.answers() == answers {
+            // Refused, or nobody was answered in all that time: the next one looks closer.
             self.gate.set(true);
         }
         Ok(self.linked(taken?))
@@ -158,6 +170,9 @@ impl Link {
         does: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, sqlx::Error> {
         if let Ok(said) = tokio::time::timeout(self.limit, does(&mut self.connection)).await {
+            if said.is_ok() {
+                self.gate.answers.fetch_add(1, Ordering::Relaxed);
+            }
             return said;
         }
         self.is_late = true;

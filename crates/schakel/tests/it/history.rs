@@ -161,7 +161,7 @@ async fn a_plan_goes_on_without_a_database_only_where_none_is_there() {
         )
         .unwrap();
         let (exit, said) = planned(&outside, "");
-        assert!(exit == 1 && said.contains("SCH-0205"), "{exit}: {said}");
+        assert!(exit == 1 && said.contains("SCH-0211"), "{exit}: {said}");
     });
 }
 

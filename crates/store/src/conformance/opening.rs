@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use super::on_both;
 use crate::sql::Sql;
-use crate::{OpenOptions, Store, StoreError};
+use crate::{BadFile, OpenOptions, Store, StoreError};
 
 on_both! {
     a_newer_schema_is_refused,
@@ -230,7 +230,10 @@ async fn an_empty_file_is_not_opened_for_reading() {
     std::fs::write(&file, "").unwrap();
     assert!(matches!(
         open().await,
-        Err(StoreError::OlderSchema { found: 0, known: 1 })
+        Err(StoreError::BadFile {
+            what: BadFile::Empty,
+            ..
+        })
     ));
 }
 
