@@ -275,9 +275,13 @@ impl Failure {
             Side::Source => source,
             Side::Sink => sink,
         };
-        Self::new(code, message)
-            .caused_by(error)
-            .hint(Self::hint_of(ailment))
+        let hint = match (ailment, side) {
+            (Ailment::NotOurs, Side::Source) => {
+                "compare `shop_id` and the key in the configuration: one of them is of another shop"
+            }
+            _ => Self::hint_of(ailment),
+        };
+        Self::new(code, message).caused_by(error).hint(hint)
     }
 }
 

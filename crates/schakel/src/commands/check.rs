@@ -97,10 +97,11 @@ fn say(name: &str, report: Result<CheckReport, Failure>, exit: &mut Exit, output
     }
 }
 
-/// Prints what a connection said about itself, one line per test.
+/// Prints what a connection said about itself, one line per test: first what is missing, since nothing goes without it.
 pub(super) fn say_report(name: &str, report: &CheckReport, output: Output) {
     output.line(format!("{name}: {}", report.identity));
-    for line in &report.lines {
+    let (missing, others): (Vec<_>, Vec<_>) = report.lines.iter().partition(|line| word_of(line) == MISSING);
+    for line in missing.into_iter().chain(others) {
         say_line(line, output);
     }
 }
@@ -116,12 +117,15 @@ pub(super) fn say_line(line: &CheckLine, output: Output) {
     output.line(format!("  {word:<8} {}{note}", line.subject));
 }
 
+/// The word for what is required and refused.
+const MISSING: &str = "MISSING";
+
 /// Gives the word for how a test went: what merely was not tested is neither granted nor off.
 const fn word_of(line: &CheckLine) -> &'static str {
     match (line.is_tested, line.is_granted, line.is_required) {
         (false, ..) => "untested",
         (true, true, _) => "ok",
-        (true, false, true) => "MISSING",
+        (true, false, true) => MISSING,
         (true, false, false) => "off",
     }
 }
@@ -144,7 +148,7 @@ mod tests {
         };
         assert_eq!(word(false, false, false), "untested");
         assert_eq!(word(true, false, false), "off");
-        assert_eq!(word(true, false, true), "MISSING");
+        assert_eq!(word(true, false, true), MISSING);
         assert_eq!((word(true, true, true), word(true, true, false)), ("ok", "ok"));
     }
 }
