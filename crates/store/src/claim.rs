@@ -7,7 +7,7 @@ use schakel_core::time::Timestamp;
 use crate::Store;
 use crate::db::{Conn, Row};
 use crate::error::StoreError;
-use crate::outbox::{has_children, is_blocked, wish_of, wish_word};
+use crate::outbox::{has_children, is_blocked, of_due, wish_of, wish_word};
 use crate::place;
 use crate::rows::{Claim, Claimed, DeadFilter};
 use crate::sql::{insert_chunks, key_chunks, limit_of};
@@ -87,17 +87,9 @@ async fn read_due(conn: &mut Conn<'_>, claim: &Claim) -> Result<Vec<Claimed>, St
             "read due deliveries",
             "SELECT d.id, d.kind, d.object, d.wish, d.desired_version, d.desired_digest, d.desired, d.remote_id,
                  d.remote_parent, r.remote_id, d.confirmed_version, d.is_uncertain, d.attempts, d.faults, d.since
-             FROM delivery AS d LEFT JOIN delivery AS r ON r.tenant_id = d.tenant_id + 0 AND r.id = d.root_id
-             WHERE d.state = 'ready' AND d.tenant_id = ",
-        )
-        .bind(claim.tenant.0)
-        .push(" AND d.sink_id = ")
-        .bind(claim.sink.0)
-        .push(" AND d.due_at <= ")
-        .bind(claim.now)
-        .push(" ORDER BY d.due_at, d.id LIMIT ")
-        .bind(limit_of(claim.limit))
-        .push(conn.dialect().for_update_of_d_skip_locked());
+             FROM delivery AS d LEFT JOIN delivery AS r ON r.tenant_id = d.tenant_id + 0 AND r.id = d.root_id",
+        );
+    let sql = of_due(sql, claim, limit_of(claim.limit), conn.dialect());
     conn.fetch(sql).await?.iter().map(claimed_row).collect()
 }
 

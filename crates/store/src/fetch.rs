@@ -188,8 +188,12 @@ impl Store {
         Ok(open)
     }
 
-    /// Looks without a lock, so that an idle worker writes nothing.
-    async fn has_due_fetch(
+    /// Tells whether anything of `connection` is due for `class`, by an index and without a lock, so that an idle worker
+    /// writes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn has_due_fetch(
         &self,
         tenant: TenantId,
         connection: ConnectionId,

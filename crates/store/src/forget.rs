@@ -1,6 +1,6 @@
 //! What stood in a sink and is not there any more, or stands under another id: it is forgotten, and so delivered again.
 
-use schakel_core::delivery::ObjectKind;
+use schakel_core::delivery::{DeliveryState, ObjectKind};
 use schakel_core::id::{ConnectionId, TenantId};
 use schakel_core::time::Timestamp;
 
@@ -110,26 +110,14 @@ impl Store {
     }
 }
 
-/// Takes from a row all that is known of it in the sink. What shall be gone is gone in a new place; what shall be there is to
-/// be delivered, parents first.
-macro_rules! start_anew {
-    ($state:literal) => {
-        concat!(
-            "UPDATE delivery SET
-                 confirmed_version = CASE WHEN wish = 'absent' THEN desired_version ELSE 0 END,
-                 confirmed_digest = CASE WHEN wish = 'absent' THEN desired_digest ELSE NULL END,
-                 remote_id = NULL, remote_parent = NULL, is_uncertain = FALSE, is_forgotten = FALSE, settle_at = 0,
-                 attempts = 0, faults = 0, next_state = NULL, attempt_id = NULL, owner = NULL, lease_until = NULL,
-                 since = CASE WHEN state = 'clean' THEN $3 ELSE since END,
-                 due_at = CASE WHEN state = 'clean' THEN $3 ELSE due_at END,
-                 state = CASE WHEN wish = 'absent' THEN 'clean'
-                     WHEN state IN ('clean', 'parent', 'ready', 'claimed') THEN '",
-            $state,
-            "' ELSE state END
-             WHERE tenant_id = $1 AND "
-        )
-    };
-}
+/// Takes from rows all that is known of them in the sink. What shall be gone is gone in a new place; what shall be there is
+/// to be delivered, parents first.
+const START_ANEW: &str = "UPDATE delivery SET
+     confirmed_version = CASE WHEN wish = 'absent' THEN desired_version ELSE 0 END,
+     confirmed_digest = CASE WHEN wish = 'absent' THEN desired_digest ELSE NULL END,
+     remote_id = NULL, remote_parent = NULL, is_uncertain = FALSE, is_forgotten = FALSE, settle_at = 0,
+     attempts = 0, faults = 0, next_state = NULL, attempt_id = NULL, owner = NULL, lease_until = NULL,
+     since = CASE WHEN state = 'clean' THEN ";
 
 impl Store {
     /// Forgets all that is known of the next `limit` persons behind number `after` in `sink`, and of what stands under them, in
@@ -159,17 +147,38 @@ impl Store {
             .arg(kind)
             .arg(after)
             .arg(limit_of(limit));
-        let mut last = None;
+        let (mut last, mut roots) = (None, Vec::new());
         for row in conn.fetch(sql).await? {
             let mut cells = row.cells();
-            let (root, number) = (cells.int()?, cells.int()?);
-            last = Some(number);
-            for text in [
-                concat!(start_anew!("ready"), "id = $2"),
-                concat!(start_anew!("parent"), "root_id IS NOT NULL AND root_id = $2"),
+            roots.push(cells.int()?);
+            last = Some(cells.int()?);
+        }
+        for chunk in key_chunks(&roots) {
+            for (state, which) in [
+                (DeliveryState::Ready, "(tenant_id, id)"),
+                (
+                    DeliveryState::Parent,
+                    "root_id IS NOT NULL AND (tenant_id, root_id)",
+                ),
             ] {
-                let sql = conn.sql("start anew in a sink", text);
-                conn.execute(sql.arg(tenant.0).arg(root).arg(now)).await?;
+                let sql = conn
+                    .sql("start anew in a sink", START_ANEW)
+                    .bind(now)
+                    .push(" ELSE since END, due_at = CASE WHEN state = 'clean' THEN ")
+                    .bind(now)
+                    .push(
+                        " ELSE due_at END, state = CASE WHEN wish = 'absent' THEN 'clean'
+                             WHEN state IN ('clean', 'parent', 'ready', 'claimed') THEN ",
+                    )
+                    .bind(state.as_str())
+                    .push(" ELSE state END WHERE ")
+                    .push(which)
+                    .push(" IN (VALUES ")
+                    .key_rows(chunk, |id, values| {
+                        values.put(tenant.0).put(*id);
+                    })
+                    .push(")");
+                conn.execute(sql).await?;
             }
         }
         tx.commit().await?;

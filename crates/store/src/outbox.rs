@@ -5,8 +5,9 @@ use schakel_core::id::{ConnectionId, DeliveryId, TenantId};
 
 use crate::counter::Totals;
 use crate::db::{Cells, Conn, Row};
+use crate::dialect::Dialect;
 use crate::error::StoreError;
-use crate::rows::DeliveryRow;
+use crate::rows::{Claim, DeliveryRow};
 use crate::sql::{RowValues, Sql, insert_chunks, key_chunks, last_of_each};
 
 /// True for a row of `delivery` that must wait: its parent or its root was never confirmed, or the root is not there.
@@ -56,6 +57,20 @@ pub(crate) async fn read_locked(
         }
     }
     Ok(found)
+}
+
+/// Ends a statement that reads what is due for `claim` from `delivery AS d`, earliest first: at most `limit` rows, which are
+/// locked.
+pub(crate) fn of_due(sql: Sql, claim: &Claim, limit: i64, dialect: Dialect) -> Sql {
+    sql.push(" WHERE d.state = 'ready' AND d.tenant_id = ")
+        .bind(claim.tenant.0)
+        .push(" AND d.sink_id = ")
+        .bind(claim.sink.0)
+        .push(" AND d.due_at <= ")
+        .bind(claim.now)
+        .push(" ORDER BY d.due_at, d.id LIMIT ")
+        .bind(limit)
+        .push(dialect.for_update_of_d_skip_locked())
 }
 
 /// Adds the condition that names objects of one sink.

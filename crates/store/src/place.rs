@@ -6,7 +6,7 @@ use schakel_core::id::{ConnectionId, TenantId};
 use crate::Store;
 use crate::db::Conn;
 use crate::error::StoreError;
-use crate::outbox::is_blocked;
+use crate::outbox::{is_blocked, of_due};
 use crate::rows::Claim;
 use crate::sql::{Sql, key_chunks};
 
@@ -18,19 +18,11 @@ pub(crate) async fn put_aside(conn: &mut Conn<'_>, claim: &Claim) -> Result<(), 
     if claim.unplaced.is_empty() {
         return Ok(());
     }
-    let sql = conn
-        .sql(
-            "look for due deliveries without a place",
-            "SELECT d.id, d.kind FROM delivery AS d WHERE d.state = 'ready' AND d.tenant_id = ",
-        )
-        .bind(claim.tenant.0)
-        .push(" AND d.sink_id = ")
-        .bind(claim.sink.0)
-        .push(" AND d.due_at <= ")
-        .bind(claim.now)
-        .push(" ORDER BY d.due_at, d.id LIMIT ")
-        .bind(ROWS_MAX)
-        .push(conn.dialect().for_update_of_d_skip_locked());
+    let sql = conn.sql(
+        "look for due deliveries without a place",
+        "SELECT d.id, d.kind FROM delivery AS d",
+    );
+    let sql = of_due(sql, claim, ROWS_MAX, conn.dialect());
     let mut ids = Vec::new();
     for row in conn.fetch(sql).await? {
         let mut cells = row.cells();

@@ -55,7 +55,8 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// A watch that begins with a look, since an earlier process may have delivered.
+    /// A watch whose first look waits for no delivery, since an earlier process may have delivered, but as long as any after
+    /// the last one ([`Watch::looked`]).
     pub(super) const fn new() -> Self {
         Self {
             due_at: Timestamp::ZERO,

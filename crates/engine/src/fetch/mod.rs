@@ -335,13 +335,21 @@ impl Loop {
     /// what a webhook refers to comes late then.
     async fn tell_spent(&self) -> Result<(), StoreError> {
         let (hub, wait_us) = (&self.hub, self.wait_us());
-        if wait_us < SPENT_TOLD_US || hub.store.fetch_count(hub.tenant).await? == 0 {
+        if wait_us < SPENT_TOLD_US {
+            return Ok(());
+        }
+        let next_at = hub.clock.now().plus_ms(wait_us / 1_000);
+        // What was throttled is put off until there is room again; a second for what both times leave out.
+        let (tenant, until) = (hub.tenant, next_at.plus_ms(1_000));
+        let has_due = hub
+            .store
+            .has_due_fetch(tenant, self.connection, until, Class::Live);
+        if !has_due.await? {
             return Ok(());
         }
         let error = ConnectorError::RateLimited {
             retry_after_ms: Some(wait_us / 1_000),
         };
-        let next_at = hub.clock.now().plus_ms(wait_us / 1_000);
         hub.note_ill(self.connection, &error, next_at).await;
         Ok(())
     }

@@ -146,11 +146,7 @@ async fn a_renamed_shop_is_refused_before_anything_is_read() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_renamed_account_is_told_the_name_that_it_had() {
     let outside = Outside::start(34, "").await;
-    block_in_place(|| outside.run(&["setup"]));
-    let hub = block_in_place(|| outside.serve());
-    let mut generator = Generator::new(&outside.shop, Seed::new(5), Mix::default());
-    generator.run(5).await;
-    outside.shop.webhooks_idle().await;
+    let hub = outside.serve_with_orders().await;
     block_in_place(|| {
         assert!(wait_until(END, || left(&outside) == (0, 0)));
         hub.kill();

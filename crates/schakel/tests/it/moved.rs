@@ -102,11 +102,7 @@ async fn another_database_gets_nothing_until_somebody_lets_all_be_delivered_anew
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_former_database_goes_on_as_if_nothing_was() {
     let outside = Outside::start(37, "").await;
-    block_in_place(|| outside.run(&["setup"]));
-    let hub = block_in_place(|| outside.serve());
-    let mut generator = Generator::new(&outside.shop, Seed::new(5), Mix::default());
-    generator.run(5).await;
-    outside.shop.webhooks_idle().await;
+    let hub = outside.serve_with_orders().await;
     block_in_place(|| {
         assert!(wait_until(END, || {
             stands(&outside, DATABASE) > 0 && now(&outside) == (0, false)

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use schakel_sandbox::door::{self, MachineClock, Seed, Served};
+use schakel_sandbox::lightspeed::traffic::{Generator, Mix};
 use schakel_sandbox::{copernica, lightspeed};
 use schakel_testkit::{TempDir, tempdir, wait_until};
 use tokio::net::TcpListener;
+use tokio::task::block_in_place;
 
 /// The database in the simulated account.
 pub const DATABASE: &str = "Schakel";
@@ -131,6 +133,16 @@ impl Outside {
     /// Starts the hub and waits until it listens.
     pub fn serve(&self) -> Hub {
         self.serve_with("ready", &[])
+    }
+
+    /// Sets everything up, starts a hub, and has the shop tell it of five orders.
+    pub async fn serve_with_orders(&self) -> Hub {
+        block_in_place(|| self.run(&["setup"]));
+        let hub = block_in_place(|| self.serve());
+        let mut generator = Generator::new(&self.shop, Seed::new(5), Mix::default());
+        generator.run(5).await;
+        self.shop.webhooks_idle().await;
+        hub
     }
 
     /// Starts a hub with further arguments, which says in the file `ready` that it listens.
