@@ -16,6 +16,7 @@ use schakel_core::id::ConnectionId;
 use schakel_core::limits;
 use schakel_core::time::Timestamp;
 use schakel_store::StoreError;
+use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
@@ -340,6 +341,8 @@ async fn fetch_task(
     }
     let mut fetching = fetch::Loop::new(hub.clone(), connection);
     while !*stopped.borrow() {
+        // Made before the step, so that a wish that comes while it runs is not waited past.
+        let wanted = hub.wake.fetch.notified();
         match fetching.step().await {
             Ok(0) => {
                 let wait = Duration::from_micros(u64::try_from(fetching.wait_us()).unwrap_or(0));
@@ -349,11 +352,13 @@ async fn fetch_task(
                     wait.clamp(PAUSE, POLL)
                 };
                 tokio::select! {
-                    () = pause(&hub.wake.fetch, longest, &mut stopped) => {}
-                    () = fetching.until_answer() => {}
+                    () = wanted => {}
+                    () = tokio::time::sleep(longest) => {}
+                    _ = stopped.changed() => {}
+                    () = fetching.until_answer() => tokio::time::sleep(GATHER).await,
                 }
             }
-            Ok(_) => {}
+            Ok(_) => tokio::time::sleep(GATHER).await,
             Err(error) => store_failed(&hub, "fetch", &error, &mut stopped).await,
         }
     }
@@ -411,10 +416,12 @@ async fn deliver_task(
     until_connected(&hub, sink, &gauge, &mut stopped).await;
     let mut last_recovery_us = hub.clock.monotonic_us();
     while !*stopped.borrow() {
+        // Made before the step, so that work that comes while it runs is not waited past.
+        let work = hub.wake.outbox.notified();
         match delivery.step().await {
             Ok(true) => tokio::time::sleep(GATHER).await,
             Ok(false) => {
-                idle(&hub, sink, &mut delivery, &mut stopped).await;
+                idle(&hub, sink, &mut delivery, work, &mut stopped).await;
             }
             Err(error) => {
                 store_failed(&hub, "deliver", &error, &mut stopped).await;
@@ -433,15 +440,21 @@ async fn deliver_task(
     }
 }
 
-/// Waits for an answer, new work, or the next due time.
-async fn idle(hub: &Hub, sink: ConnectionId, delivery: &mut Loop, stopped: &mut watch::Receiver<bool>) {
+/// Waits for an answer, new `work`, or the next due time.
+async fn idle(
+    hub: &Hub,
+    sink: ConnectionId,
+    delivery: &mut Loop,
+    work: Notified<'_>,
+    stopped: &mut watch::Receiver<bool>,
+) {
     let due = hub.store.next_due(hub.tenant, sink).await.ok().flatten();
     let wait_ms = due.map_or(i64::MAX, |at| {
         (at.as_micros() - hub.clock.now().as_micros()) / 1000
     });
     let wait = idle_wait(wait_ms, delivery.closed_us());
     tokio::select! {
-        () = hub.wake.outbox.notified() => {}
+        () = work => {}
         () = delivery.until_answer() => {}
         () = tokio::time::sleep(wait) => {}
         _ = stopped.changed() => {}
