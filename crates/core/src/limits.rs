@@ -26,6 +26,10 @@ pub const JSON_STRING_BYTES: usize = 64 * 1024;
 /// Most events in one commit of the intake (reliability.md §4, T0).
 pub const INTAKE_BATCH: usize = 200;
 
+/// Longest wait of a webhook for the commit that holds it, in milliseconds: its sender hangs up then, and sends it again
+/// either way.
+pub const INTAKE_WAIT_MS: u64 = 5_000;
+
 /// Webhooks that may wait for a commit before the entrance answers 503 (reliability.md, I25).
 pub const INTAKE_QUEUE: usize = 2_000;
 

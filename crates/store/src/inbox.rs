@@ -63,7 +63,8 @@ impl Store {
         tenant: TenantId,
         refusals: &[(ConnectionId, &str, i64)],
     ) -> Result<(), StoreError> {
-        let mut tx = self.db.begin().await?;
+        // Whoever counts them writes webhooks down, too: those wait meanwhile.
+        let mut tx = self.db.begin_within(Some(ANSWER_MAX_INTAKE)).await?;
         let mut totals = Totals::default();
         for (connection, reason, n) in refusals {
             let name = format!("{REJECTED}{reason}");

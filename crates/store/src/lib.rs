@@ -24,6 +24,7 @@ mod sql;
 mod statistics;
 #[macro_use]
 mod db;
+mod patience;
 mod writer;
 
 mod lock;
@@ -79,6 +80,7 @@ pub use forget::Elsewhere;
 pub use inbox::IntakeTx;
 pub use lock::{Durability, ProcessLock};
 pub use open::OpenOptions;
+pub use patience::within;
 pub use rows::{
     AfterFetch, AsideRow, AttemptRow, Bound, BudgetDay, BudgetRow, Claim, Claimed, ClaimedFetch,
     ConnectionRow, DeadFilter, DeadLetter, DeliveryCount, DeliveryRow, EndedFetch, EntityKey, EntityRow,

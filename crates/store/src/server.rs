@@ -3,7 +3,6 @@
 //! A server that is cut off refuses connections; one that froze keeps them open and says nothing more. Either way the first
 //! to find out waits, and all others are refused at once until one of them, who looks while the others do not, was answered.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,6 +15,7 @@ use tokio::sync::Mutex;
 
 use crate::dialect::Dialect;
 use crate::open_pg::{CONNECTIONS, WAIT_MAX};
+use crate::patience::late;
 
 /// Longest wait for the answer to one statement of a hub. Each reads or writes a bounded number of rows by their keys; none
 /// that is answered at all takes nearly so long.
@@ -125,6 +125,7 @@ impl Server {
             gate: self.gate.clone(),
             limit: self.answer_max,
             is_late: false,
+            is_asking: false,
         }
     }
 
@@ -158,18 +159,23 @@ pub(crate) struct Link {
     limit: Duration,
     /// Whether an answer did not come in time: what comes on this connection now is the answer to an older question.
     is_late: bool,
+    /// Whether a question is out.
+    is_asking: bool,
 }
 
 impl Link {
     /// Does what the server has to answer.
     ///
     /// # Errors
-    /// What the driver says; [`io::ErrorKind::TimedOut`] when no answer comes in time, which is noted for all others.
+    /// What the driver says; [`std::io::ErrorKind::TimedOut`] when no answer comes in time, which is noted for all others.
     pub(crate) async fn answer<T>(
         &mut self,
         does: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, sqlx::Error> {
-        if let Ok(said) = tokio::time::timeout(self.limit, does(&mut self.connection)).await {
+        self.is_asking = true;
+        let asked = tokio::time::timeout(self.limit, does(&mut self.connection)).await;
+        self.is_asking = false;
+        if let Ok(said) = asked {
             if said.is_ok() {
                 self.gate.answers.fetch_add(1, Ordering::Relaxed);
             }
@@ -178,8 +184,17 @@ impl Link {
         self.is_late = true;
         self.connection.close_on_drop();
         self.gate.set(true);
-        let text = format!("no answer within {} s", self.limit.as_secs());
-        Err(io::Error::new(io::ErrorKind::TimedOut, text).into())
+        Err(late(self.limit))
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if self.is_asking {
+            // Whoever asked gave up. The pool would wait for the answer before it gives the connection to anybody else, and
+            // of a server that stands still there is none: soon all of them would be waited for.
+            self.connection.close_on_drop();
+        }
     }
 }
 

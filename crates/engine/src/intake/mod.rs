@@ -1,7 +1,7 @@
 //! Intake: a genuine webhook becomes a durable inbox row before it is answered (I1, T0).
 //!
 //! Invariants: a 2xx is given only after the commit that holds the event; many requests share one commit; when
-//! the queue is full or the store fails, the sender hears 503 and keeps the event. A request that is refused costs no
+//! the queue is full, the store fails or takes too long, the sender hears 503 and keeps the event. A request that is refused costs no
 //! commit: refusals are counted in memory and written together.
 
 mod refusals;
@@ -106,7 +106,10 @@ impl Entrance {
         self.queue
             .try_send(Waiting { event, answer })
             .map_err(|_| NotAccepted::Busy)?;
-        stored.await.ok().flatten().ok_or(NotAccepted::Busy)
+        let wait = Duration::from_millis(limits::INTAKE_WAIT_MS);
+        // What is stored later all the same is known again when it comes a second time.
+        let stored = tokio::time::timeout(wait, stored).await.ok();
+        stored.and_then(Result::ok).flatten().ok_or(NotAccepted::Busy)
     }
 
     /// Counts a webhook for `connection` whose body could not be read, so that somebody hears of it.

@@ -306,6 +306,20 @@ async fn a_hub_that_cannot_store_asks_the_sender_to_come_back() {
 }
 
 #[tokio::test]
+async fn a_webhook_that_is_not_stored_in_time_hears_that_it_shall_come_back() {
+    let (hub, _folder) = hub("shop").await;
+    // Nobody writes, as behind a store that stands still.
+    let (entrance, _writer) = intake::open(&hub);
+    let door = router(entrance, paths(), hub.clock.clone());
+    tokio::time::pause();
+    let started = Instant::now();
+    let (status, headers, _) = ask(&door, webhook(BODY)).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(headers.contains_key("retry-after"));
+    assert_eq!(started.elapsed().as_secs(), 5, "of the clock of the test");
+}
+
+#[tokio::test]
 async fn refusals_cost_no_commit_of_their_own() {
     let (hub, _folder) = hub("shop").await;
     let (entrance, writer) = intake::open(&hub);

@@ -11,6 +11,7 @@ mod status;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Query, State};
 use axum::http::header::{
@@ -24,7 +25,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use schakel_engine::hub::Hub;
 use schakel_engine::report::{self, Probe, Status};
-use schakel_store::StoreError;
+use schakel_store::{StoreError, within};
 use serde::Deserialize;
 
 use language::Words;
@@ -34,6 +35,12 @@ const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
+
+/// Longest wait for the store of who asks whether it works: a watchdog takes silence for death after a few seconds.
+const HEALTH_MAX: Duration = Duration::from_secs(2);
+
+/// Longest wait for the store of who looks at a page.
+const PAGE_MAX: Duration = Duration::from_secs(5);
 
 struct Shown {
     hub: Arc<Hub>,
@@ -96,13 +103,16 @@ async fn api(State(shown): SharedShown) -> Result<Json<Status>, Unavailable> {
 
 /// Says whether the hub can read its database and write into it; for load balancers and watchdogs.
 async fn health(State(shown): SharedShown) -> Result<Json<serde_json::Value>, Unavailable> {
-    let unavailable = |error| Unavailable::of(&shown.hub, &error);
     let store = &shown.hub.store;
-    let durability = store.durability().await.map_err(unavailable)?;
-    store
-        .try_writing(shown.hub.clock.now())
-        .await
-        .map_err(unavailable)?;
+    let tried = async {
+        let durability = store.durability().await?;
+        store.try_writing(shown.hub.clock.now()).await?;
+        Ok(durability)
+    };
+    // Late is no failure: where it goes on, whoever works tells the log.
+    let tried = tokio::time::timeout(HEALTH_MAX, tried).await;
+    let durability = tried.map_err(|_| Unavailable)?;
+    let durability = durability.map_err(|error| Unavailable::of(&shown.hub, &error))?;
     Ok(Json(serde_json::json!({
         "status": "ok",
         "version": env!("CARGO_PKG_VERSION"),
@@ -113,8 +123,10 @@ async fn health(State(shown): SharedShown) -> Result<Json<serde_json::Value>, Un
 
 async fn read(shown: &Shown) -> Result<Status, Unavailable> {
     let hub = &shown.hub;
-    let status = report::status(&hub.store, hub.tenant, &shown.probe, hub.clock.now()).await;
-    status.map_err(|error| Unavailable::of(hub, &error))
+    let status = report::status(&hub.store, hub.tenant, &shown.probe, hub.clock.now());
+    within(PAGE_MAX, status)
+        .await
+        .map_err(|error| Unavailable::of(hub, &error))
 }
 
 fn words(asked: &Asked, headers: &HeaderMap) -> &'static Words {

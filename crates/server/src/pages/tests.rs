@@ -21,6 +21,7 @@ use schakel_testkit::{browser, tempdir};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::language::Words;
 use super::{router, status};
@@ -363,6 +364,24 @@ async fn the_api_gives_the_numbers_of_the_page() {
         (&health["status"], &health["database"]),
         (&"ok".into(), &"SQLite".into())
     );
+}
+
+#[tokio::test]
+async fn who_asks_whether_the_hub_works_is_answered_while_the_store_stands_still() {
+    let (hub, _folder) = hub("shop").await;
+    let router = router(hub.clone(), Probe::default());
+    let _others = hub.store.write().await.unwrap();
+    tokio::time::pause();
+    let started = Instant::now();
+    let (code, _, body) = ask(&router, get("/health", "")).await;
+    assert_eq!(
+        (code, body.as_ref()),
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            &br#"{"status":"unavailable"}"#[..]
+        )
+    );
+    assert_eq!(started.elapsed().as_secs(), 2, "of the clock of the test");
 }
 
 #[tokio::test(flavor = "multi_thread")]
