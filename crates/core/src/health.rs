@@ -30,6 +30,8 @@ pub enum Ailment {
     Webhooks,
     /// It has no place for a part of what it shall hold; all else goes there.
     Places,
+    /// It cannot be looked who was removed there and imported again by hand; deliveries work.
+    Look,
 }
 
 /// What of a connection ails: each is written down, and struck out, on its own.
@@ -41,6 +43,8 @@ pub enum Concern {
     Webhooks,
     /// That it has a place for everything.
     Places,
+    /// Looking who was imported there by hand.
+    Look,
 }
 
 impl Concern {
@@ -51,13 +55,14 @@ impl Concern {
             Self::Calls => "calls",
             Self::Webhooks => "webhooks",
             Self::Places => "places",
+            Self::Look => "look",
         }
     }
 }
 
 impl Ailment {
     /// Every ailment.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Unreachable,
         Self::Language,
         Self::Credentials,
@@ -68,6 +73,7 @@ impl Ailment {
         Self::Unusable,
         Self::Webhooks,
         Self::Places,
+        Self::Look,
     ];
 
     /// What of the connection ails.
@@ -76,6 +82,7 @@ impl Ailment {
         match self {
             Self::Webhooks => Concern::Webhooks,
             Self::Places => Concern::Places,
+            Self::Look => Concern::Look,
             _ => Concern::Calls,
         }
     }
@@ -114,6 +121,7 @@ impl Ailment {
             Self::Unusable => "unusable",
             Self::Webhooks => "webhooks",
             Self::Places => "places",
+            Self::Look => "look",
         }
     }
 
@@ -150,7 +158,7 @@ impl Ailment {
             Self::Structure | Self::Places => ("SCH-0404", "SCH-0504"),
             Self::NotOurs => ("SCH-0406", "SCH-0506"),
             Self::Moved => ("SCH-0406", "SCH-0507"),
-            Self::Unusable | Self::Webhooks => ("SCH-0405", "SCH-0505"),
+            Self::Unusable | Self::Webhooks | Self::Look => ("SCH-0405", "SCH-0505"),
             Self::Language => ("SCH-0408", "SCH-0505"),
         }
     }
@@ -216,6 +224,15 @@ impl Ailment {
             }
             (Self::Places, Language::De) => {
                 "hat noch keinen Platz für einen Teil der Daten, der wartet; der Rest wird geliefert; schakel setup legt an, was fehlt (SCH-0504)"
+            }
+            (Self::Look, Language::Nl) => {
+                "laat niet zien welke profielen met de hand zijn verwijderd en weer geïmporteerd; bestellingen daarvan staan zolang mogelijk onder het oude profiel; de rest wordt geleverd (SCH-0505)"
+            }
+            (Self::Look, Language::En) => {
+                "does not show which profiles were removed and imported again by hand; their orders may stand under the former profile until it does; the rest is delivered (SCH-0505)"
+            }
+            (Self::Look, Language::De) => {
+                "zeigt nicht, welche Profile von Hand entfernt und wieder importiert wurden; deren Bestellungen stehen so lange womöglich unter dem früheren Profil; der Rest wird geliefert (SCH-0505)"
             }
         }
     }

@@ -80,6 +80,18 @@ impl Hub {
         }
     }
 
+    /// Writes down that it cannot be looked who was imported by hand in a sink, until the next look; or that it was.
+    pub(crate) async fn note_look(
+        &self,
+        connection: ConnectionId,
+        failed: Option<(ConnectorError, Timestamp)>,
+    ) {
+        match failed {
+            Some((error, next_at)) => self.note(connection, (Ailment::Look, &error), next_at).await,
+            None => self.strike(connection, Concern::Look).await,
+        }
+    }
+
     async fn note(
         &self,
         connection: ConnectionId,
@@ -117,6 +129,9 @@ impl Hub {
             }
             Ailment::Places => {
                 tracing::error!(connection, reason, code = "SCH-0504", %error, "a part of what \"{connection}\" shall hold has no place there and waits until `schakel setup` makes one, it is looked for again at {next_at}; the rest is delivered");
+            }
+            Ailment::Look => {
+                tracing::warn!(connection, reason, code = "SCH-0505", %error, "it cannot be looked who was removed and imported by hand in \"{connection}\", so orders of such persons may stand where nobody sees them; it is tried again at {next_at}, and the rest is delivered");
             }
             _ if ailment.is_passing() => {
                 tracing::warn!(connection, reason, %error, "nothing goes through \"{connection}\", it is tried again at {next_at}");

@@ -242,6 +242,9 @@ impl Failure {
             Ailment::Webhooks => {
                 "let the key read and write the settings of the shop, where webhooks are kept, or set `webhooks = false` to have it asked every five minutes instead"
             }
+            Ailment::Look => {
+                "the cause says what failed; when it lasts, `schakel reconcile --profiles` looks once more, and `schakel check` tests the token"
+            }
             Ailment::Unusable => "check that `base_url` leads to the right system; else report this",
         }
     }
@@ -266,7 +269,7 @@ impl Failure {
             (Ailment::Moved, _) => {
                 format!("\"{name}\" is another account or database than the one that was filled")
             }
-            (Ailment::Unusable | Ailment::Webhooks, _) => {
+            (Ailment::Unusable | Ailment::Webhooks | Ailment::Look, _) => {
                 format!("\"{name}\" gave an answer that cannot be used")
             }
         };

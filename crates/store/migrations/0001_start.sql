@@ -24,7 +24,7 @@ CREATE UNIQUE INDEX connection_name ON connection (tenant_id, name);
 CREATE TABLE health (
     tenant_id BIGINT NOT NULL,
     connection_id BIGINT NOT NULL,
-    -- What of it ails: calls, or its webhooks.
+    -- What of it ails: calls, its webhooks, its places, or looking who was imported there by hand.
     concern TEXT NOT NULL,
     ailment TEXT NOT NULL,
     -- What the connector said.

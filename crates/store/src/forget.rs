@@ -1,5 +1,7 @@
 //! What stood in a sink and is not there any more, or stands under another id: it is forgotten, and so delivered again.
 
+use std::collections::BTreeMap;
+
 use schakel_core::delivery::{DeliveryState, ObjectKind};
 use schakel_core::id::{ConnectionId, TenantId};
 use schakel_core::time::Timestamp;
@@ -90,6 +92,48 @@ impl Store {
         setting::put(&mut conn, name, value).await?;
         tx.commit().await?;
         Ok(forgotten)
+    }
+
+    /// Counts by state what shall stand in `sink` of these persons: themselves and all that stands under them.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`]; [`StoreError::Contradiction`].
+    pub async fn states_under(
+        &self,
+        tenant: TenantId,
+        sink: ConnectionId,
+        numbers: &[i64],
+    ) -> Result<Vec<(DeliveryState, i64)>, StoreError> {
+        let mut counts: BTreeMap<&'static str, (DeliveryState, i64)> = BTreeMap::new();
+        let numbers: Vec<(i64, i64)> = numbers.iter().map(|number| (*number, 0)).collect();
+        for chunk in key_chunks(&numbers) {
+            let sql = Sql::new(self.db.dialect(), "find profiles", STANDING);
+            let rows = self
+                .db
+                .read(of_objects(sql, tenant, sink, &objects(chunk)))
+                .await?;
+            let roots: Result<Vec<i64>, StoreError> = rows.iter().map(|row| Ok(standing(row)?.0)).collect();
+            let roots = roots?;
+            if roots.is_empty() {
+                continue;
+            }
+            for which in ["(tenant_id, id)", "root_id IS NOT NULL AND (tenant_id, root_id)"] {
+                let text = "SELECT state, COUNT(*) FROM delivery WHERE wish = 'present' AND ";
+                let sql = Sql::new(self.db.dialect(), "count what stands under profiles", text)
+                    .push(which)
+                    .push(" IN (VALUES ")
+                    .key_rows(&roots, |id, values| {
+                        values.put(tenant.0).put(*id);
+                    })
+                    .push(") GROUP BY state");
+                for row in self.db.read(sql).await? {
+                    let mut cells = row.cells();
+                    let state = cells.word("delivery", "state", DeliveryState::parse)?;
+                    counts.entry(state.as_str()).or_insert((state, 0)).1 += cells.int()?;
+                }
+            }
+        }
+        Ok(counts.into_values().collect())
     }
 
     /// Returns the id in `sink` of the person with the highest number of those who have one there; 0 when nobody has.

@@ -7,7 +7,7 @@
 mod gauge;
 pub mod guard;
 pub mod moved;
-mod newcomers;
+pub mod newcomers;
 mod place;
 mod send;
 
@@ -25,7 +25,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::hub::{Hub, SinkConnection};
 use guard::{LookError, Place};
-use newcomers::{Looked, Watch};
+use newcomers::{Failed, Looked, Watch};
 use place::Places;
 use send::Sent;
 
@@ -52,6 +52,8 @@ pub struct Loop {
     places: Places,
     /// When it is looked next who was put back in the sink by hand.
     watch: Watch,
+    /// How the last look ended, to be written down.
+    looked: Option<Result<(), Failed>>,
     /// What came back and is not decided yet.
     back: Vec<Sent>,
     /// What was decided and is not settled yet. Decided once: an answer says no more of the sink because the store failed.
@@ -90,6 +92,7 @@ impl Loop {
             looks_failed: 0,
             places: Places::default(),
             watch: Watch::new(),
+            looked: None,
             back: Vec::new(),
             decided: Vec::new(),
         }
@@ -177,6 +180,14 @@ impl Loop {
     /// Writes down that the sink was closed, or that it works.
     async fn tell_health(&mut self, settled: &[(Sent, Settle)]) {
         let hub = &self.hub;
+        match self.looked.take() {
+            Some(Ok(())) => hub.note_look(self.sink, None).await,
+            Some(Err(failed)) if failed.is_told => {
+                let Failed { error, next_at, .. } = failed;
+                hub.note_look(self.sink, Some((error, next_at))).await;
+            }
+            _ => {}
+        }
         if let Some((error, until)) = self.ailing.take() {
             return hub.note_ill(self.sink, &error, until).await;
         }
@@ -242,7 +253,7 @@ impl Loop {
     fn take(&mut self, done: Result<Back, JoinError>) {
         match done {
             Ok(Back::Sent(sent)) => self.back.push(*sent),
-            Ok(Back::Looked(ended)) => self.watch.ended(&self.hub, ended),
+            Ok(Back::Looked(ended)) => self.looked = self.watch.ended(&self.hub, ended),
             // Its claim ends by itself; then `recover` makes the attempt uncertain.
             Err(error) => tracing::error!(sink.id = %self.sink, %error, "an attempt failed on our side"),
         }
@@ -297,8 +308,8 @@ impl Loop {
     async fn look(&mut self, sink: &SinkConnection) -> Result<bool, StoreError> {
         let looked = guard::look(&self.place(sink), sink.sink.as_ref(), &sink.cx).await;
         let looked = match looked {
-            Ok(None) => newcomers::start(&self.hub, sink).await.map(|at| {
-                self.watch.looked(at);
+            Ok(None) => newcomers::start(&self.hub, sink).await.map(|started| {
+                self.watch.started(started);
                 None
             }),
             other => other,
@@ -355,10 +366,10 @@ impl Loop {
         if !is_open || !self.gauge.is_open(self.hub.clock.monotonic_us()) {
             return;
         }
-        if let Some(overlap) = self.watch.begin(self.hub.clock.now()) {
+        if let Some(how) = self.watch.begin(self.hub.clock.now()) {
             let (hub, sink) = (self.hub.clone(), self.sink);
             self.calls
-                .spawn(async move { Back::Looked(newcomers::step(&hub, sink, overlap).await) });
+                .spawn(async move { Back::Looked(newcomers::step(&hub, sink, how).await) });
         }
     }
 

@@ -1,12 +1,17 @@
 //! A profile that somebody removed in Copernica and imported again: the same number under another id.
 
 use axum::body::Body;
+use schakel_core::connector::ConnectorError;
+use schakel_core::health::Ailment;
+use schakel_core::time::{Clock, Timestamp};
+use schakel_engine::deliver::guard::{LookError, Place};
+use schakel_engine::deliver::newcomers::{self, Account};
 use schakel_sandbox::copernica::FaultKind;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use crate::payloads::{customer, plain_order};
-use crate::world::World;
+use crate::world::{SINK, World};
 
 /// One person with one order of two rows, delivered; returns the id of the profile.
 async fn one_person(world: &mut World) -> u64 {
@@ -67,6 +72,34 @@ fn lists(world: &World) -> u64 {
     counts.get("GET database/profiles").copied().unwrap_or(0)
 }
 
+/// Looks as a command does.
+async fn look_now(world: &World) -> Result<Vec<i64>, LookError> {
+    let (hub, sink) = (&world.hub, &world.hub.sinks[&SINK]);
+    let account = Account {
+        place: Place {
+            store: &hub.store,
+            tenant: hub.tenant,
+            name: &sink.name,
+            id: Some(SINK),
+        },
+        sink: sink.sink.as_ref(),
+        cx: &sink.cx,
+        preset: Some(&hub.routes[0].preset),
+    };
+    newcomers::look_now(&account).await
+}
+
+async fn last_look(world: &World) -> Option<Timestamp> {
+    let sink = &world.hub.sinks[&SINK];
+    newcomers::last_look(&world.hub.store, &sink.name).await.unwrap()
+}
+
+/// What ails connections.
+async fn ailments(world: &World) -> Vec<Ailment> {
+    let rows = world.hub.store.health(world.hub.tenant).await.unwrap();
+    rows.iter().map(|row| row.ailment).collect()
+}
+
 /// Everything stands once, under the living profile.
 fn assert_all_stand_under(world: &World, living: u64) {
     assert_eq!(
@@ -119,15 +152,42 @@ async fn an_import_without_any_order_after_it_brings_the_orders_back() {
     assert_all_stand_under(&world, living);
 }
 
+/// Every start looks, however short ago the last look was and however little was delivered since.
 #[tokio::test]
 async fn an_order_finds_the_imported_profile_after_a_restart() {
     let mut world = World::new().await;
     let former = one_person(&mut world).await;
-    let living = import_again(&world, former).await;
-    let mut world = world.restarted(Some).await;
     order_again(&world, 901, &customer(11, "registered", "jan@example.org", 5)).await;
     a_look_later(&mut world).await;
+    let living = import_again(&world, former).await;
+    let mut world = world.restarted(Some).await;
+    world.run_until_idle().await;
     assert_all_stand_under(&world, living);
+}
+
+/// A hub that is started over and over asks once a minute; one that begins anew knows from where on without a list.
+#[tokio::test]
+async fn starts_in_a_row_cost_one_list_a_minute() {
+    let mut world = World::new().await;
+    one_person(&mut world).await;
+    world.clock.advance_ms(60_000);
+    world.run_until_idle().await;
+    assert_eq!(lists(&world), 2, "the highest number, and the highest id");
+    for _ in 0..3 {
+        world.crash_delivery().await;
+        world.run_until_idle().await;
+    }
+    let before = lists(&world);
+    for _ in 0..6 {
+        world.clock.advance_ms(20_000);
+        world.crash_delivery().await;
+        world.run_until_idle().await;
+    }
+    assert_eq!(
+        lists(&world) - before,
+        6 + 2,
+        "each start looks at the numbers, each minute at the ids"
+    );
 }
 
 /// What was imported while no process ran is found at the start.
@@ -206,6 +266,58 @@ async fn a_look_that_fails_holds_up_nothing_and_is_tried_again() {
     }
     assert!(lists(&world) > before);
     assert_all_stand_under(&world, living);
+}
+
+/// Who asks for it needs no patience: a look at once, beside a hub, which delivers what it finds.
+#[tokio::test]
+async fn whoever_asks_for_a_look_gets_one_at_once() {
+    let mut world = World::new().await;
+    let former = one_person(&mut world).await;
+    order_again(&world, 901, &customer(11, "registered", "jan@example.org", 5)).await;
+    a_look_later(&mut world).await;
+    assert!(look_now(&world).await.unwrap().is_empty());
+    let living = import_again(&world, former).await;
+    assert_eq!(look_now(&world).await.unwrap(), [1]);
+    assert!(look_now(&world).await.unwrap().is_empty(), "told once");
+    world.run_until_idle().await;
+    assert_all_stand_under(&world, living);
+    assert_eq!(last_look(&world).await, Some(world.clock.now()));
+}
+
+/// Looking into another account would find nobody, and forget everybody.
+#[tokio::test]
+async fn in_a_place_that_was_not_filled_nobody_is_looked_for() {
+    let mut world = World::new().await;
+    one_person(&mut world).await;
+    let (setting, hub) = (b"elsewhere".as_slice(), &world.hub);
+    hub.store.put_setting("into/copernica", setting).await.unwrap();
+    let refused = look_now(&world).await.unwrap_err();
+    assert!(
+        matches!(refused, LookError::Sink(ConnectorError::Moved(_))),
+        "{refused:?}"
+    );
+}
+
+/// It is told where other ailments are, as long as it lasts; one failure alone is not.
+#[tokio::test]
+async fn looks_that_fail_again_and_again_are_told() {
+    let mut world = World::new().await;
+    one_person(&mut world).await;
+    a_look_later(&mut world).await;
+    let person = customer(11, "registered", "jan@example.org", 5);
+    order_again(&world, 901, &person).await;
+    world.run_until_idle().await;
+    world.clock.advance_ms(12 * 3_600_000);
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        world.fail_call(FaultKind::Overload503, 0);
+        world.run_until_idle().await;
+        told.push(ailments(&world).await);
+        world.clock.advance_ms(120_000);
+    }
+    assert_eq!(told, [vec![], vec![], vec![Ailment::Look]]);
+    world.run_until_idle().await;
+    assert_eq!(ailments(&world).await, []);
 }
 
 #[tokio::test]

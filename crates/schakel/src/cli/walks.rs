@@ -141,6 +141,10 @@ pub(crate) struct ReconcileArgs {
     /// Ask about everything that is missing, however much it is: for reconciliations that stopped for that reason
     #[arg(long)]
     pub accept_deletions: bool,
+    /// Look in the mailing tools instead, for profiles that somebody removed and imported again by hand; what stood under
+    /// them is delivered again. `--connection` names an account then
+    #[arg(long, conflicts_with_all = ["part", "accept_deletions"])]
+    pub profiles: bool,
     /// Wait for its end and show what it found
     #[arg(long)]
     pub wait: bool,

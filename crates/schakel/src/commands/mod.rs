@@ -12,6 +12,7 @@ mod explain;
 mod numbers;
 mod plan;
 mod preview;
+mod profiles;
 mod quarantine;
 mod reconcile;
 mod renamed;

@@ -177,7 +177,11 @@ fn too_late(
     Failure::new("SCH-0506", text).hint(hint)
 }
 
-async fn place<'a>(store: &'a Store, name: &'a str) -> Result<Place<'a>, Failure> {
+/// Names the sink `name` as the database knows it.
+///
+/// # Errors
+/// When the store fails.
+pub(super) async fn place<'a>(store: &'a Store, name: &'a str) -> Result<Place<'a>, Failure> {
     let rows = store.connections(TENANT).await?;
     let id = rows.iter().find(|row| row.name == name).map(|row| row.id);
     Ok(Place {
@@ -188,7 +192,8 @@ async fn place<'a>(store: &'a Store, name: &'a str) -> Result<Place<'a>, Failure
     })
 }
 
-fn of_look(name: &str, error: LookError) -> Failure {
+/// Makes the failure of a look into the account `name`.
+pub(super) fn of_look(name: &str, error: LookError) -> Failure {
     match error {
         LookError::Store(error) => error.into(),
         LookError::Sink(error) => Failure::of_call(name, Side::Sink, error),

@@ -9,6 +9,7 @@ use schakel_store::Store;
 use serde_json::json;
 
 use super::begin::{Begun, Task, at_each_shop};
+use super::profiles;
 use super::walks::{Shop, names, period_in_words};
 use crate::cli::ReconcileArgs;
 use crate::config::Config;
@@ -18,6 +19,9 @@ use crate::wiring::TENANT;
 
 /// Begins a reconciliation of each shop, or lets those go on that wait for consent; with `--wait` shows what they found.
 pub(crate) async fn run(config: &Config, args: &ReconcileArgs, output: Output) -> anyhow::Result<Exit> {
+    if args.profiles {
+        return profiles::run(config, args, output).await;
+    }
     let task = Task {
         which: &args.which,
         job: Job::Reconcile,

@@ -17,16 +17,16 @@ use crate::output::Output;
 use crate::wiring::TENANT;
 
 /// How often a command that waits looks again.
-const LOOK: Duration = Duration::from_millis(250);
+pub(super) const LOOK: Duration = Duration::from_millis(250);
 
 /// How often it looks whether a hub runs, in looks: every five seconds.
-const LOOKS_PER_HUB: u32 = 20;
+pub(super) const LOOKS_PER_HUB: u32 = 20;
 
 /// How often it says how far it is where there is no bar, in looks: every half minute, if that changed.
-const LOOKS_PER_LINE: u32 = 120;
+pub(super) const LOOKS_PER_LINE: u32 = 120;
 
 /// After how many looks for a hub without one it gives up: a minute.
-const HUB_LOOKS_MAX: u32 = 12;
+pub(super) const HUB_LOOKS_MAX: u32 = 12;
 
 /// How long a command that waits leaves a database alone that was away.
 pub(super) const AWAY: Duration = Duration::from_secs(5);

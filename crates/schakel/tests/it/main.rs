@@ -13,6 +13,7 @@ mod faulty;
 mod health;
 mod history;
 mod hooks;
+mod imported;
 mod kill;
 mod kill_history;
 mod lost;

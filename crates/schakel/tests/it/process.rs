@@ -130,6 +130,11 @@ impl Outside {
         self.served.0.addr
     }
 
+    /// The simulated account's socket.
+    pub fn account_at(&self) -> SocketAddr {
+        self.served.1.addr
+    }
+
     /// Starts the hub and waits until it listens.
     pub fn serve(&self) -> Hub {
         self.serve_with("ready", &[])

@@ -416,6 +416,10 @@ async fn profiles_under_other_ids_are_forgotten_with_what_stood_there(store: Sto
     use DeliveryState::{Clean, Parent, Ready};
     assert_eq!(states(&store, &FAMILY).await, [Ready, Parent, Parent]);
     assert_eq!(read(&store, ObjectKind::Relation, 8).await.state, Clean);
+    let under = async |numbers: &[i64]| store.states_under(TENANT, SINK, numbers).await.unwrap();
+    assert_eq!(under(&[1, 9]).await, [(Parent, 2), (Ready, 1)]);
+    assert_eq!(under(&[8, 1]).await, [(Clean, 1), (Parent, 2), (Ready, 1)]);
+    assert!(under(&[]).await.is_empty());
     let claimed = take(&store, 21, 9).await;
     assert_eq!(claimed.len(), 1, "parents before children");
     assert!(claimed[0].remote_id.is_none() && claimed[0].is_uncertain);

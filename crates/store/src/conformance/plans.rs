@@ -281,6 +281,7 @@ async fn run_delivery(store: &Store) {
     let seen = ("seen/mail", b"1 1".as_slice());
     let forgotten = store.forget_profiles((t, SINK), &lost, seen, at(301)).await;
     assert_eq!(forgotten.unwrap(), lost.len());
+    store.states_under(t, SINK, &[1, 2]).await.unwrap();
     store.start_anew((t, SINK), 0, 9, at(302)).await.unwrap();
     store.last_remembered(t, SINK).await.unwrap();
     let hold = hold("worker", 39);
