@@ -29,7 +29,12 @@ impl Hub {
     pub fn note_store_failed(&self, stage: &'static str, error: &StoreError) {
         let now_us = self.clock.monotonic_us();
         let mut failing = self.health.failing();
-        if error.is_outage() {
+        if error.is_damaged() {
+            self.health.note_damage();
+            if failing.is_damage_told(now_us) {
+                tracing::error!(code = "SCH-0211", stage, %error, "the file of the database is damaged: webhooks are refused with 503, so that shops send them again; stop Schakel, keep the file as it is, put the newest copy of it in its place and start again");
+            }
+        } else if error.is_outage() {
             if failing.is_away_told(now_us) {
                 tracing::error!(code = "SCH-0205", %error, "the database does not answer: webhooks are refused with 503, so that shops send them again, and all else waits; it goes on by itself when the database is back");
             }

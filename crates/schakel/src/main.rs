@@ -24,6 +24,7 @@ use clap::Parser;
 use cli::Cli;
 use error::{Exit, Failure};
 use output::Output;
+use schakel_store::StoreError;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -44,9 +45,29 @@ fn run(cli: Cli, output: Output) -> anyhow::Result<Exit> {
     runtime.block_on(commands::run(cli, output))
 }
 
-/// Wraps a failure that nobody foresaw.
+/// Tells of a failure of the database what is known of it, and wraps one that nobody foresaw.
 fn unexpected(error: anyhow::Error) -> Failure {
-    Failure::new("SCH-0104", "this did not work")
-        .caused_by(error)
-        .hint("if the cause does not help, report it with what you did before")
+    match error.downcast::<StoreError>() {
+        Ok(error) => error.into(),
+        Err(error) => Failure::new("SCH-0104", "this did not work")
+            .caused_by(error)
+            .hint("if the cause does not help, report it with what you did before"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_fails_in_any_command_is_told_by_its_own_code() {
+        let damaged = StoreError::BadFile {
+            path: "schakel.db".into(),
+            what: schakel_store::BadFile::Damaged,
+        };
+        let failure = unexpected(anyhow::Error::from(damaged).context("read the connections"));
+        assert!(failure.lines().last().unwrap().contains("SCH-0211"));
+        let failure = unexpected(anyhow::anyhow!("nobody foresaw this"));
+        assert!(failure.lines().last().unwrap().contains("SCH-0104"));
+    }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
+use sqlx::migrate::MigrateError;
+
 /// A failure of the store, named by what the caller can do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -166,10 +168,7 @@ impl StoreError {
     pub fn is_damaged(&self) -> bool {
         match self {
             Self::BadFile { what, .. } => *what == BadFile::Damaged,
-            Self::Driver {
-                cause: sqlx::Error::Database(error),
-                ..
-            } => error.code().is_some_and(|code| is_about_damage(&code)),
+            Self::Driver { cause, .. } => is_of_damage(cause),
             _ => false,
         }
     }
@@ -238,6 +237,18 @@ fn is_about_rights(code: &str) -> bool {
             .parse::<i64>()
             .is_ok_and(|number| matches!(number & 0xff, SQLITE_READONLY | SQLITE_CANTOPEN));
     is_lite || matches!(code, "25006" | "42501")
+}
+
+/// Whether the driver met a damaged page, also while it brought the schema up to date.
+fn is_of_damage(cause: &sqlx::Error) -> bool {
+    match cause {
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| is_about_damage(&code)),
+        sqlx::Error::Migrate(error) => match error.as_ref() {
+            MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => is_of_damage(cause),
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 /// Codes of SQLite for pages that make no sense and for a file that does not begin like a database.

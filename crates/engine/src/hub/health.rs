@@ -2,12 +2,13 @@
 //! each thing once.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use schakel_core::health::{Ailment, Concern};
 use schakel_core::id::ConnectionId;
 
-/// How often the log is told of a database that stays away, in microseconds.
+/// How often the log is told of a database that stays away or is damaged, in microseconds.
 const AWAY_US: i64 = 5 * 60_000_000;
 
 /// How often the log is told that a stage goes on failing because of the store, in microseconds.
@@ -18,12 +19,14 @@ const FAILING_US: i64 = 60_000_000;
 pub struct Health {
     known: Mutex<BTreeMap<(ConnectionId, Concern), Known>>,
     failing: Mutex<Failing>,
+    is_damaged: AtomicBool,
 }
 
 /// How the store failed, and when the log was told last, by the monotonic clock.
 #[derive(Debug, Default)]
 pub(crate) struct Failing {
     pub(crate) away: Option<Away>,
+    damage_told_us: Option<i64>,
     stages: BTreeMap<&'static str, Told>,
 }
 
@@ -55,6 +58,17 @@ impl Failing {
         is_due
     }
 
+    /// Whether the log is told now that the file of the database is damaged.
+    pub(crate) fn is_damage_told(&mut self, now_us: i64) -> bool {
+        let is_due = self
+            .damage_told_us
+            .is_none_or(|told_us| now_us - told_us >= AWAY_US);
+        if is_due {
+            self.damage_told_us = Some(now_us);
+        }
+        is_due
+    }
+
     /// Whether the log is told now that `stage` failed with `text`.
     pub(crate) fn is_stage_told(&mut self, stage: &'static str, text: String, now_us: i64) -> bool {
         let told = self.stages.get(stage);
@@ -81,6 +95,17 @@ impl Health {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Tells whether this process met a damaged page of the database's file. That does not pass: whoever mends it puts a copy
+    /// in its place, in which nothing stands that came in since.
+    pub fn is_damaged(&self) -> bool {
+        self.is_damaged.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a page is damaged.
+    pub(crate) fn note_damage(&self) {
+        self.is_damaged.store(true, Ordering::Relaxed);
+    }
+
     /// How the store failed.
     pub(crate) fn failing(&self) -> MutexGuard<'_, Failing> {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner)
@@ -100,6 +125,8 @@ mod tests {
             .collect();
         assert_eq!(told, [0, AWAY_US]);
         assert_eq!(failing.away.unwrap().since_us, 0);
+        let mut of_damage = |now_us| failing.is_damage_told(now_us);
+        assert!(of_damage(0) && !of_damage(AWAY_US - 1) && of_damage(AWAY_US));
     }
 
     #[test]

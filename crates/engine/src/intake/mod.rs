@@ -1,7 +1,7 @@
 //! Intake: a genuine webhook becomes a durable inbox row before it is answered (I1, T0).
 //!
 //! Invariants: a 2xx is given only after the commit that holds the event; many requests share one commit; when
-//! the queue is full, the store fails or takes too long, the sender hears 503 and keeps the event. A request that is refused costs no
+//! the queue is full, the store fails, takes too long or is known to be damaged, the sender hears 503 and keeps the event. A request that is refused costs no
 //! commit: refusals are counted in memory and written together.
 
 mod refusals;
@@ -101,6 +101,10 @@ impl Entrance {
                 return Err(NotAccepted::Refused(refused));
             }
         };
+        if self.hub.health.is_damaged() {
+            // It could be stored, perhaps, and would be gone with the file.
+            return Err(NotAccepted::Busy);
+        }
         let event = NewEvent::from(self.event(connection, received, body, received_at));
         let (answer, stored) = oneshot::channel();
         self.queue

@@ -51,6 +51,8 @@ const STATISTICS_MIN: Duration = Duration::from_millis(500);
 const STATISTICS_MAX: Duration = Duration::from_secs(60);
 /// Pause after the store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// Pause after the store met a damaged page, which no waiting mends: other work of the stage may still be possible.
+const DAMAGE_PAUSE: Duration = Duration::from_secs(60);
 
 /// A hub whose tasks run.
 pub struct Running {
@@ -528,7 +530,13 @@ async fn store_failed(
         tracing::debug!(stage, %error, "the store asks to try again");
     }
     let is_passing = error.is_retryable() && !error.is_outage();
-    let wait = if is_passing { PAUSE } else { STORE_PAUSE };
+    let wait = if error.is_damaged() {
+        DAMAGE_PAUSE
+    } else if is_passing {
+        PAUSE
+    } else {
+        STORE_PAUSE
+    };
     tokio::select! {
         () = tokio::time::sleep(wait) => {}
         _ = stopped.changed() => {}

@@ -27,7 +27,7 @@ mod walks;
 use std::path::PathBuf;
 
 use schakel_core::id::ConnectionId;
-use schakel_store::{BadFile, OpenOptions, Store, StoreError};
+use schakel_store::{OpenOptions, Store, StoreError};
 
 use crate::cli::{Cli, Command};
 use crate::config::{Config, Layers};
@@ -158,10 +158,7 @@ const READ_ONLY: &str = "this user may not write into the database, so the calls
 fn without(error: &StoreError) -> Option<&'static str> {
     match error {
         error if error.is_of_rights() => Some(READ_ONLY),
-        StoreError::OlderSchema { found: 0, .. }
-        | StoreError::BadFile {
-            what: BadFile::Empty, ..
-        } => Some(""),
+        StoreError::OlderSchema { found: 0, .. } => Some(""),
         StoreError::OlderSchema { .. } => Some(
             "the database was made by an older version, so the calls of this command are not counted in the budget; `schakel serve` brings it up to date",
         ),
@@ -190,6 +187,8 @@ async fn open(config: &Config, options: OpenOptions) -> Result<Store, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use schakel_store::BadFile;
+
     use super::*;
 
     #[test]
@@ -199,5 +198,10 @@ mod tests {
         assert!(without(&older(1)).is_some_and(|said| said.contains("older version")));
         assert_eq!(without(&StoreError::NewerSchema { found: 3, known: 2 }), None);
         assert_eq!(without(&StoreError::BadUrl(String::new())), None);
+        let emptied = StoreError::BadFile {
+            path: "schakel.db".into(),
+            what: BadFile::Empty,
+        };
+        assert_eq!(without(&emptied), None, "it may have held everything");
     }
 }

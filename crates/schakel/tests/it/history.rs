@@ -142,7 +142,7 @@ fn planned(outside: &Outside, address: &str) -> (i32, String) {
     (output.status.code().unwrap(), said)
 }
 
-/// A file that is no database is an error; an empty one is one that no hub has used yet.
+/// A file that is no database is an error, and so is an empty one: every command says so.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_goes_on_without_a_database_only_where_none_is_there() {
     let outside = filled(14).await;
@@ -154,7 +154,8 @@ async fn a_plan_goes_on_without_a_database_only_where_none_is_there() {
         assert_eq!(named, (0, String::new()), "none there either");
         assert!(!elsewhere.exists());
         std::fs::write(&file, "").unwrap();
-        assert_eq!(planned(&outside, ""), (0, String::new()));
+        let (exit, said) = planned(&outside, "");
+        assert!(exit == 1 && said.contains("SCH-0211"), "{exit}: {said}");
         std::fs::write(
             file,
             "this is no database, and long enough to have a head of one".repeat(100),

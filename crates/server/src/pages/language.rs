@@ -27,6 +27,8 @@ words! {
     all_well: "Alles is bijgewerkt.", "Everything is up to date.", "Alles ist auf dem neuesten Stand.";
     /// The database does not answer.
     unavailable: "De database antwoordt niet. Webhooks worden geweigerd en komen later opnieuw; alles gaat vanzelf verder zodra de database er weer is.", "The database does not answer. Webhooks are refused and come again later; everything goes on by itself once the database is back.", "Die Datenbank antwortet nicht. Webhooks werden abgewiesen und kommen später wieder; alles geht von selbst weiter, sobald die Datenbank wieder da ist.";
+    /// The file of the database is damaged.
+    damaged: "Het bestand van de database is beschadigd (SCH-0211). Webhooks worden geweigerd en komen later opnieuw. Stop Schakel, bewaar het bestand zoals het is, zet de nieuwste kopie op zijn plaats en start opnieuw.", "The file of the database is damaged (SCH-0211). Webhooks are refused and come again later. Stop Schakel, keep the file as it is, put the newest copy in its place and start again.", "Die Datei der Datenbank ist beschädigt (SCH-0211). Webhooks werden abgewiesen und kommen später wieder. Beenden Sie Schakel, behalten Sie die Datei, wie sie ist, legen Sie die neueste Kopie an ihre Stelle und starten Sie wieder.";
     /// Before the names of connections.
     ailing: "Er is iets mis met", "Something is wrong with", "Etwas stimmt nicht mit";
     /// Before a time.

@@ -28,6 +28,7 @@ use schakel_engine::report::{self, Probe, Status};
 use schakel_store::{StoreError, within};
 use serde::Deserialize;
 
+use html::Html as Part;
 use language::Words;
 
 /// Nothing but our own files, no frame around us, no form to elsewhere.
@@ -81,8 +82,9 @@ struct Asked {
 async fn page(State(shown): SharedShown, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
     let words = words(&asked, &headers);
     let (code, shown) = match read(&shown).await {
-        Ok(status) => (StatusCode::OK, status::fragment(&status, words)),
-        Err(Unavailable) => (StatusCode::SERVICE_UNAVAILABLE, status::unavailable(words)),
+        Ok(status) => (StatusCode::OK, told(&shown, &status, words)),
+        Err(Unavailable::Damaged) => (StatusCode::SERVICE_UNAVAILABLE, status::damaged(words)),
+        Err(Unavailable::Away) => (StatusCode::SERVICE_UNAVAILABLE, status::unavailable(words)),
     };
     (code, Html(status::page(&shown, words, asked.renew))).into_response()
 }
@@ -94,7 +96,16 @@ async fn fragment(
 ) -> Result<Html<String>, Unavailable> {
     let words = words(&asked, &headers);
     let status = read(&shown).await?;
-    Ok(Html(status::fragment(&status, words).into_string()))
+    Ok(Html(told(&shown, &status, words).into_string()))
+}
+
+/// Gives the numbers, behind what makes them doubtful.
+fn told(shown: &Shown, status: &Status, words: &Words) -> Part {
+    let numbers = status::fragment(status, words);
+    if shown.hub.health.is_damaged() {
+        return status::damaged(words).add(&numbers);
+    }
+    numbers
 }
 
 async fn api(State(shown): SharedShown) -> Result<Json<Status>, Unavailable> {
@@ -111,8 +122,11 @@ async fn health(State(shown): SharedShown) -> Result<Json<serde_json::Value>, Un
     };
     // Late is no failure: where it goes on, whoever works tells the log.
     let tried = tokio::time::timeout(HEALTH_MAX, tried).await;
-    let durability = tried.map_err(|_| Unavailable)?;
+    let durability = tried.map_err(|_| Unavailable::Away)?;
     let durability = durability.map_err(|error| Unavailable::of(&shown.hub, &error))?;
+    if shown.hub.health.is_damaged() {
+        return Err(Unavailable::Damaged);
+    }
     Ok(Json(serde_json::json!({
         "status": "ok",
         "version": env!("CARGO_PKG_VERSION"),
@@ -156,19 +170,32 @@ async fn with_policy(mut response: Response) -> Response {
     response
 }
 
-/// The database does not answer; the reason is in the log, not on the page.
-struct Unavailable;
+/// Why there are no numbers; what the store said is in the log, not on the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unavailable {
+    /// The database does not answer.
+    Away,
+    /// Its file is damaged.
+    Damaged,
+}
 
 impl Unavailable {
     fn of(hub: &Hub, error: &StoreError) -> Self {
         hub.note_store_failed("pages", error);
-        Self
+        if error.is_damaged() {
+            Self::Damaged
+        } else {
+            Self::Away
+        }
     }
 }
 
 impl IntoResponse for Unavailable {
     fn into_response(self) -> Response {
-        let body = serde_json::json!({ "status": "unavailable" });
+        let body = match self {
+            Self::Away => serde_json::json!({ "status": "unavailable" }),
+            Self::Damaged => serde_json::json!({ "status": "unavailable", "code": "SCH-0211" }),
+        };
         (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
     }
 }

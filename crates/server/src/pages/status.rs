@@ -68,6 +68,11 @@ pub(super) fn unavailable(words: &Words) -> Html {
     Html::default().element("p", &[("class", "say bad")], |p| p.say(words.unavailable))
 }
 
+/// Says that the file of the database is damaged, and what is to be done.
+pub(super) fn damaged(words: &Words) -> Html {
+    Html::default().element("p", &[("class", "say bad")], |p| p.say(words.damaged))
+}
+
 /// Makes the part that the script renews.
 pub(super) fn fragment(status: &Status, words: &Words) -> Html {
     Html::default()

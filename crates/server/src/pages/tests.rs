@@ -16,7 +16,7 @@ use schakel_engine::deliver::{Gauge, Reading};
 use schakel_engine::intake;
 use schakel_engine::report::{self, InboxLine, LeftWaiting, Probe};
 use schakel_store::rows::FetchRow;
-use schakel_store::{HealthRow, InboxCounts};
+use schakel_store::{BadFile, HealthRow, InboxCounts, StoreError};
 use schakel_testkit::{browser, tempdir};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -382,6 +382,30 @@ async fn who_asks_whether_the_hub_works_is_answered_while_the_store_stands_still
         )
     );
     assert_eq!(started.elapsed().as_secs(), 2, "of the clock of the test");
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_told_and_nothing_more_is_taken_into_it() {
+    let (hub, _folder) = hub("shop").await;
+    let (entrance, _writer) = intake::open(&hub);
+    let door = hooks::router(entrance, paths(), hub.clock.clone());
+    let router = router(hub.clone(), Probe::default());
+    let damaged = StoreError::BadFile {
+        path: "schakel.db".into(),
+        what: BadFile::Damaged,
+    };
+    hub.note_store_failed("apply", &damaged);
+    assert_eq!(ask(&door, webhook("{}")).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    let (code, _, body) = ask(&router, get("/health", "")).await;
+    let health: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(
+        (code, &health["code"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &"SCH-0211".into())
+    );
+    for (language, said) in [("nl", "beschadigd"), ("en", "damaged"), ("de", "beschädigt")] {
+        let page = text(&router, "/", language).await;
+        assert!(page.contains(said) && page.contains("SCH-0211"), "{page}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
