@@ -3,16 +3,32 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
 
 use super::{is_default, is_false};
 use crate::time::Timestamp;
 
-/// Folds an e-mail address for comparison: blanks off, lower case.
+/// Folds an e-mail address for comparison: blanks off, lower case, one way of writing for letters with marks (Unicode NFC)
+/// and for international domains (the `xn--` form, IDNA). The result is never stored as the address itself.
 ///
 /// Dots and plus-tags stay: whether they name one mailbox is the provider's business.
 #[must_use]
 pub fn fold_email(email: &str) -> String {
-    email.trim().to_lowercase()
+    let email = email.trim();
+    if email.is_ascii() {
+        return email.to_ascii_lowercase();
+    }
+    let Some((local, domain)) = email.rsplit_once('@') else {
+        return fold_letters(email);
+    };
+    // What is no domain by the rules is compared as a text.
+    let domain = idna::domain_to_ascii(domain).unwrap_or_else(|_| fold_letters(domain));
+    format!("{}@{domain}", fold_letters(local))
+}
+
+fn fold_letters(text: &str) -> String {
+    let composed: String = text.nfc().collect();
+    composed.to_lowercase().nfc().collect()
 }
 
 /// A postal address.
@@ -237,7 +253,36 @@ mod tests {
         proptest::collection::vec(proptest::collection::btree_map(1i64..5, 1i64..9, 0..4), 1..6)
     }
 
+    #[test]
+    fn addresses_that_look_the_same_are_the_same() {
+        let same = [
+            (" Jan@Example.org ", "jan@example.org"),
+            ("pl\u{fc}s@example.org", "PLU\u{308}S@example.org"),
+            ("x@b\u{fc}cher.example", "X@XN--bcher-kva.EXAMPLE"),
+            ("\u{212a}k@example.org", "kK@example.org"),
+            ("zo\u{eb}@b\u{fc}cher.example", "ZOE\u{308}@xn--bcher-kva.example"),
+        ];
+        for (one, other) in same {
+            assert_eq!(fold_email(one), fold_email(other), "{one} and {other}");
+        }
+        let two = [
+            ("plus@example.org", "pl\u{fc}s@example.org"),
+            ("j.an@example.org", "jan@example.org"),
+            ("jan+a@example.org", "jan@example.org"),
+            ("x@bucher.example", "x@b\u{fc}cher.example"),
+        ];
+        for (one, other) in two {
+            assert_ne!(fold_email(one), fold_email(other), "{one} and {other}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn folding_twice_is_folding_once(email in prop_oneof![any::<String>(), "\\PC{0,5}@\\PC{0,6}(\\.[a-z]{2})?"]) {
+            let once = fold_email(&email);
+            prop_assert_eq!(fold_email(&once), once);
+        }
+
         #[test]
         fn groups_that_were_ever_seen_stay_with_their_lowest_number(
             (listings, seen) in listings().prop_flat_map(|all| {

@@ -102,7 +102,10 @@ impl Reader<'_> {
 
     /// Reads an e-mail address: MAIL; what is none is left out.
     pub(super) fn email(&mut self, name: &str, raw: Raw<'_>) -> String {
-        let address = self.text(name, raw);
+        let (address, is_changed) = text::clean_address(self.text(name, raw));
+        if is_changed {
+            self.note(Code::ControlCharacters, name);
+        }
         if address.is_empty() || text::is_email(&address) {
             return address;
         }

@@ -22,6 +22,20 @@ pub(super) fn clean(text: &str) -> (String, bool) {
     (kept.trim().to_owned(), true)
 }
 
+/// Takes characters out of a cleaned address that nobody sees there and no mail server takes; in names some of them have a
+/// meaning. Also tells whether there were any.
+pub(super) fn clean_address(text: String) -> (String, bool) {
+    if text.is_ascii() || !text.contains(is_unseen) {
+        return (text, false);
+    }
+    (text.replace(is_unseen, ""), true)
+}
+
+/// Soft hyphens, and joiners and separators without a width.
+fn is_unseen(character: char) -> bool {
+    matches!(character, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}')
+}
+
 /// Control characters, and those that turn the direction of writing and so hide what stands there.
 fn is_unwanted(character: char) -> bool {
     character.is_control()
@@ -65,6 +79,16 @@ mod tests {
         for (text, expected, is_changed) in cases {
             assert_eq!(clean(text), (expected.to_owned(), is_changed), "{text:?}");
         }
+    }
+
+    #[test]
+    fn nothing_unseen_stands_in_an_address() {
+        let (address, is_changed) = clean_address("a\u{200b}\u{ad}@b\u{2060}.example".to_owned());
+        assert_eq!((address.as_str(), is_changed), ("a@b.example", true));
+        assert_eq!(
+            clean_address("zo\u{eb}@b".to_owned()),
+            ("zo\u{eb}@b".to_owned(), false)
+        );
     }
 
     #[test]
