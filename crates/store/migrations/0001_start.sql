@@ -168,6 +168,19 @@ CREATE TABLE match_key (
     PRIMARY KEY (tenant_id, match_key, scope, connection_id, kind, remote_id)
 );
 
+-- Which nodes had which key before, so that a person is found by a former address. It joins nobody. Owner: node. Kept as
+-- long as the node: who is forgotten takes former addresses along.
+CREATE TABLE former_key (
+    tenant_id BIGINT NOT NULL,
+    scope BIGINT NOT NULL,
+    match_key TEXT NOT NULL,
+    connection_id BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    remote_id BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, match_key, scope, connection_id, kind, remote_id)
+);
+CREATE INDEX former_key_node ON former_key (tenant_id, scope, connection_id, kind, remote_id);
+
 -- The numbers of persons and where they lead. Owner: relation. Kept for ever: a number is never reused.
 CREATE TABLE relation (
     tenant_id BIGINT NOT NULL,
@@ -324,7 +337,6 @@ CREATE TABLE merge_log (
 );
 CREATE INDEX merge_log_relation ON merge_log (tenant_id, relation_id);
 CREATE INDEX merge_log_other ON merge_log (tenant_id, other_id);
-CREATE INDEX merge_log_key ON merge_log (tenant_id, match_key) WHERE match_key <> '';
 
 -- What was repaired in the record that is held. Owner: problem. Replaced with the record.
 CREATE TABLE problem (

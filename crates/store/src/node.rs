@@ -1,6 +1,6 @@
 //! Nodes: the source records of persons, and the keys by which they join.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schakel_core::id::{RelationId, TenantId};
 use schakel_core::identity::{MatchKey, Node, SourceClass};
@@ -93,23 +93,26 @@ impl Store {
         Ok(found.into_iter().collect())
     }
 
-    /// Returns the relations that went on when `key` joined two, in any scope, each once: also where no record has that key
-    /// any more.
+    /// Returns the relations whose records had `key` before, in any scope, each once.
     ///
     /// # Errors
     /// [`StoreError::Driver`].
-    pub async fn find_relations_merged_by(
+    pub async fn find_relations_by_former_key(
         &self,
         tenant: TenantId,
         key: &MatchKey,
     ) -> Result<Vec<RelationId>, StoreError> {
-        let text =
-            "SELECT relation_id FROM merge_log WHERE match_key <> '' AND tenant_id = $1 AND match_key = $2";
-        let sql = Sql::new(self.db.dialect(), "find relations merged by a key", text);
+        let sql = Sql::new(
+            self.db.dialect(),
+            "find relations by former key",
+            "SELECT DISTINCT n.relation_id FROM former_key AS f
+             JOIN node AS n ON n.tenant_id = f.tenant_id AND n.scope = f.scope
+                 AND n.connection_id = f.connection_id AND n.kind = f.kind AND n.remote_id = f.remote_id
+             WHERE f.tenant_id = $1 AND f.match_key = $2 AND n.relation_id IS NOT NULL
+             ORDER BY n.relation_id",
+        );
         let rows = self.db.read(sql.arg(tenant.0).arg(key.0.as_str())).await?;
-        let found: Result<BTreeSet<RelationId>, StoreError> =
-            rows.iter().map(|row| row.cells().int().map(RelationId)).collect();
-        Ok(found?.into_iter().collect())
+        rows.iter().map(|row| row.cells().int().map(RelationId)).collect()
     }
 }
 
@@ -235,7 +238,8 @@ pub(crate) async fn put(
         .map(|put| &put.node)
         .collect();
     let changed_keys: Vec<RecordKey> = changed.iter().map(|node| node.key).collect();
-    remove_match_keys(conn, tenant, scope, &changed_keys).await?;
+    let old = remove_match_keys(conn, tenant, scope, &changed_keys).await?;
+    keep_former_keys(conn, tenant, scope, (&old, &changed)).await?;
     for chunk in insert_chunks(&nodes, 12) {
         let sql = conn
             .sql(
@@ -295,15 +299,46 @@ async fn insert_match_keys(
     Ok(())
 }
 
-/// Removes the match keys that are stored of `nodes`; they stand in the nodes themselves.
+/// Keeps the keys that nodes had before and have no more.
+async fn keep_former_keys(
+    conn: &mut Conn<'_>,
+    tenant: TenantId,
+    scope: i64,
+    (old, new): (&[Node], &[&Node]),
+) -> Result<(), StoreError> {
+    let new: BTreeMap<RecordKey, &Node> = new.iter().map(|node| (node.key, *node)).collect();
+    let mut former: Vec<(&MatchKey, RecordKey)> = Vec::new();
+    for node in old {
+        let is_kept = |key: &&MatchKey| new.get(&node.key).is_some_and(|new| new.keys.contains(key));
+        let lost = node.keys.iter().filter(|key| !is_kept(key));
+        former.extend(lost.map(|key| (key, node.key)));
+    }
+    former.sort_unstable();
+    for chunk in insert_chunks(&former, 6) {
+        let sql = conn
+            .sql(
+                "write former keys",
+                "INSERT INTO former_key (tenant_id, scope, match_key, connection_id, kind, remote_id) VALUES ",
+            )
+            .rows(chunk, |(key, node), values| {
+                values.put(tenant.0).put(scope).put(key.0.as_str());
+                put_key(node, values);
+            })
+            .push(" ON CONFLICT DO NOTHING");
+        conn.execute(sql).await?;
+    }
+    Ok(())
+}
+
+/// Removes the match keys that are stored of `nodes`, which stand in the nodes themselves; returns these as they are stored.
 async fn remove_match_keys(
     conn: &mut Conn<'_>,
     tenant: TenantId,
     scope: i64,
     nodes: &[RecordKey],
-) -> Result<(), StoreError> {
-    let old = read(conn, tenant, scope, nodes).await?;
-    let old: Vec<(&MatchKey, RecordKey)> = old
+) -> Result<Vec<Node>, StoreError> {
+    let nodes = read(conn, tenant, scope, nodes).await?;
+    let old: Vec<(&MatchKey, RecordKey)> = nodes
         .iter()
         .flat_map(|node| node.keys.iter().map(|key| (key, node.key)))
         .collect();
@@ -321,7 +356,7 @@ async fn remove_match_keys(
             .push(")");
         conn.execute(sql).await?;
     }
-    Ok(())
+    Ok(nodes)
 }
 
 pub(crate) async fn remove(
@@ -332,17 +367,20 @@ pub(crate) async fn remove(
 ) -> Result<(), StoreError> {
     remove_match_keys(conn, tenant, scope, keys).await?;
     for chunk in key_chunks(keys) {
-        let sql = conn
-            .sql(
-                "remove nodes",
-                "DELETE FROM node WHERE (tenant_id, scope, connection_id, kind, remote_id) IN (VALUES ",
-            )
-            .key_rows(chunk, |key, values| {
-                values.put(tenant.0).put(scope);
-                put_key(key, values);
-            })
-            .push(")");
-        conn.execute(sql).await?;
+        for (what, text) in [
+            ("remove nodes", "DELETE FROM node WHERE "),
+            ("remove former keys", "DELETE FROM former_key WHERE "),
+        ] {
+            let sql = conn
+                .sql(what, text)
+                .push("(tenant_id, scope, connection_id, kind, remote_id) IN (VALUES ")
+                .key_rows(chunk, |key, values| {
+                    values.put(tenant.0).put(scope);
+                    put_key(key, values);
+                })
+                .push(")");
+            conn.execute(sql).await?;
+        }
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use schakel_core::identity::{MatchKey, Node, SourceClass};
 use schakel_core::record::{Content, Held, RecordKey, RecordKind};
 use schakel_core::time::Timestamp;
 use schakel_store::StoreError;
-use schakel_store::rows::{DeliveryRow, EntityKey, EntityRow, RelationRow};
+use schakel_store::rows::{AttemptRow, DeliveryRow, EntityKey, EntityRow, RelationRow};
 use serde::Serialize;
 
 use super::Presets;
@@ -18,9 +18,19 @@ use super::moments::{Moment, moments};
 use super::names::{Names, name_of, names};
 use super::nobody;
 use super::reader::Reader;
+use crate::deliver::newcomers;
 
 /// Longest chain of numbers that lead to each other; longer ones would be a fault of ours.
 const ALIASES_MAX: usize = 16;
+
+/// Attempts among which the last confirmation is looked for.
+const TRIES: usize = 50;
+
+/// Attempts that are shown.
+const TRIES_SHOWN: usize = 3;
+
+/// The word for an attempt that the sink confirmed.
+const CONFIRMED: &str = "confirmed";
 
 /// One person with the reasons. Times are in RFC 3339.
 #[derive(Debug, Clone, Serialize)]
@@ -29,6 +39,8 @@ pub struct Explained {
     pub relation: i64,
     /// The number that was asked for, when it leads to this one.
     pub asked_number: Option<i64>,
+    /// Whether what was asked for is an address that a record of this person had before, and none has now.
+    pub is_former_address: bool,
     /// Surviving e-mail address.
     pub email: String,
     /// Surviving name.
@@ -135,6 +147,10 @@ pub struct SinkView {
     pub wish: Wish,
     /// Whether the sink confirmed what it shall hold.
     pub is_confirmed: bool,
+    /// When the sink last confirmed what it should hold then: what happens there by hand afterwards, it does not tell.
+    pub confirmed_at: Option<String>,
+    /// When it was last looked who was removed and imported there by hand; `None` when it never was.
+    pub looked_at: Option<String>,
     /// The fields that the profile shall hold.
     pub fields: BTreeMap<String, Value>,
     /// The last attempts, newest first, when the profile is not confirmed.
@@ -154,8 +170,8 @@ pub struct Try {
     pub error: String,
 }
 
-/// Explains whom `who` names: an e-mail address, also a former one by which persons were joined; a number of a person; a
-/// number or id of an order; an id of a customer or of a cart. `customer 12` means the customer alone.
+/// Explains whom `who` names: an e-mail address, also a former one, whose persons stand last; a number of a person; a number or
+/// id of an order; an id of a customer or of a cart. `customer 12` means the customer alone.
 ///
 /// Several persons may have one address or order number (in several shops); nobody is found as an empty list.
 /// `events_max` bounds the events of each.
@@ -165,17 +181,38 @@ pub struct Try {
 pub async fn explain(reader: Reader<'_>, who: &str, events_max: usize) -> Result<Vec<Explained>, StoreError> {
     let names = names(reader.store, reader.tenant).await?;
     let mut explained: Vec<Explained> = Vec::new();
-    for asked in find(reader, who.trim(), &names).await? {
+    let who = who.trim();
+    let present = find(reader, who, &names).await?.into_iter();
+    let former = formerly(reader, who).await?.into_iter();
+    let present = present.map(|asked| (asked, false));
+    for (asked, is_former_address) in present.chain(former.map(|asked| (asked, true))) {
         let Some(row) = living(reader, asked).await? else {
             continue;
         };
         if explained.iter().all(|known| known.relation != row.id.0) {
             let asked_number = (row.id != asked).then_some(asked.0);
             let one = one(reader, &names, &row, events_max).await?;
-            explained.push(Explained { asked_number, ..one });
+            explained.push(Explained {
+                asked_number,
+                is_former_address,
+                ..one
+            });
         }
     }
     Ok(explained)
+}
+
+/// Finds the persons who had an address before.
+async fn formerly(reader: Reader<'_>, who: &str) -> Result<Vec<RelationId>, StoreError> {
+    match MatchKey::email(who).filter(|_| who.contains('@')) {
+        Some(key) => {
+            reader
+                .store
+                .find_relations_by_former_key(reader.tenant, &key)
+                .await
+        }
+        None => Ok(Vec::new()),
+    }
 }
 
 /// Finds numbers of persons; a number is tried as a person's first.
@@ -185,12 +222,7 @@ async fn find(reader: Reader<'_>, who: &str, names: &Names) -> Result<Vec<Relati
         let Some(key) = MatchKey::email(who) else {
             return Ok(Vec::new());
         };
-        let found = store.find_relation_by_key(tenant, &key).await?;
-        return if found.is_empty() {
-            store.find_relations_merged_by(tenant, &key).await
-        } else {
-            Ok(found)
-        };
+        return store.find_relation_by_key(tenant, &key).await;
     }
     if let Some(number) = who.strip_prefix("customer ") {
         return match number.trim().parse() {
@@ -287,6 +319,7 @@ async fn one(
     Ok(Explained {
         relation: row.id.0,
         asked_number: None,
+        is_former_address: false,
         email: person.email.clone(),
         name: parts
             .into_iter()
@@ -388,36 +421,37 @@ async fn sinks(
             .await?;
         let Some(profile) = profile.first() else { continue };
         let is_confirmed = profile.state == DeliveryState::Clean;
+        let connection = name_of(names, *sink);
+        let tries = store.attempts_of(tenant, profile.id, TRIES).await?;
+        let confirmed = tries.iter().find(|row| row.outcome == CONFIRMED);
+        let looked_at = newcomers::last_look(store, &connection).await?;
         let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
         for row in store.deliveries_of(tenant, *sink, &below).await? {
             *counts.entry(row.state.as_str()).or_default() += 1;
         }
         views.push(SinkView {
-            connection: name_of(names, *sink),
+            connection,
             remote_id: profile.remote_id,
             state: profile.state.as_str(),
             wish: profile.wish,
             is_confirmed,
+            confirmed_at: confirmed.and_then(|row| Some(row.ended_at?.to_string())),
+            looked_at: looked_at.map(|at| at.to_string()),
             fields: fields(reader.presets, profile),
-            attempts: if is_confirmed {
-                Vec::new()
-            } else {
-                attempts(reader, profile).await?
-            },
+            attempts: if is_confirmed { Vec::new() } else { shown(tries) },
             below: counts,
         });
     }
     Ok(views)
 }
 
-async fn attempts(reader: Reader<'_>, row: &DeliveryRow) -> Result<Vec<Try>, StoreError> {
-    let rows = reader.store.attempts_of(reader.tenant, row.id, 3).await?;
-    let tries = rows.into_iter().map(|row| Try {
+fn shown(tries: Vec<AttemptRow>) -> Vec<Try> {
+    let shown = tries.into_iter().take(TRIES_SHOWN).map(|row| Try {
         at: row.started_at.to_string(),
         outcome: row.outcome,
         error: row.error,
     });
-    Ok(tries.collect())
+    shown.collect()
 }
 
 /// Puts names to the values of a delivery; nothing when it was planned with another preset.

@@ -1,10 +1,11 @@
 //! Whom and what `explain` finds by the number of an order.
 
+use schakel_core::time::Clock;
 use schakel_engine::report::{self, Presets, Reader};
 use serde_json::json;
 
 use crate::payloads::{customer, plain_order};
-use crate::world::{SOURCE, World};
+use crate::world::{SINK, SOURCE, World};
 
 /// A world whose connections have names, as those of a process do.
 async fn named() -> World {
@@ -91,5 +92,68 @@ async fn a_person_is_found_by_the_number_of_the_customer_and_by_a_former_address
         found(&world, "jan@example.org").await.0,
         jan,
         "by what joined them"
+    );
+}
+
+#[tokio::test]
+async fn a_former_address_that_joined_nobody_leads_to_its_person() {
+    let mut world = named().await;
+    world.customer(11, "registered", "jan@example.org", 5).await;
+    world.run_until_idle().await;
+    let jan = found(&world, "jan@example.org").await.0;
+    world.customer(11, "registered", "new@example.org", 6).await;
+    world.run_until_idle().await;
+    let of = async |world: &World, who: &str| {
+        let reader = Reader {
+            store: &world.hub.store,
+            tenant: world.hub.tenant,
+            presets: &Presets::default(),
+            is_unconfirmed_enough: false,
+        };
+        let people = report::explain(reader, who, 9).await.unwrap();
+        let people = people.iter().map(|one| (one.relation, one.is_former_address));
+        people.collect::<Vec<_>>()
+    };
+    assert_eq!(of(&world, "JAN@example.org").await, [(jan[0], true)]);
+    assert_eq!(of(&world, "new@example.org").await, [(jan[0], false)]);
+    // Somebody else has it now: both are meant, the present one first.
+    world.customer(12, "registered", "jan@example.org", 7).await;
+    world.run_until_idle().await;
+    let [(piet, false), former] = of(&world, "jan@example.org").await[..] else {
+        panic!("two have or had it");
+    };
+    assert_ne!(piet, jan[0]);
+    assert_eq!(former, (jan[0], true));
+}
+
+/// What a sink holds is known by what it confirmed, and by the last look for what was done there by hand.
+#[tokio::test]
+async fn of_a_sink_is_said_when_it_was_last_known_what_it_holds() {
+    let mut world = named().await;
+    let sink = &world.hub.sinks[&SINK];
+    let ensured = world
+        .hub
+        .store
+        .ensure_connection(world.hub.tenant, &sink.name, "copernica", SINK);
+    ensured.await.unwrap();
+    world.customer(11, "registered", "jan@example.org", 5).await;
+    world.run_until_idle().await;
+    let at = world.clock.now();
+    world.clock.advance_ms(86_400_000);
+    let reader = Reader {
+        store: &world.hub.store,
+        tenant: world.hub.tenant,
+        presets: &Presets::default(),
+        is_unconfirmed_enough: false,
+    };
+    let people = report::explain(reader, "jan@example.org", 9).await.unwrap();
+    let view = &people[0].sinks[0];
+    let (confirmed, looked) = (
+        view.confirmed_at.clone().unwrap(),
+        view.looked_at.clone().unwrap(),
+    );
+    assert!(
+        view.is_confirmed && confirmed <= at.to_string() && looked <= confirmed,
+        "{view:?}"
     );
 }

@@ -259,6 +259,11 @@ fn sentence(person: &Explained) -> String {
         .filter(|same| same.len() > 1)
         .map(|same| same[0])
         .collect();
+    let former = if person.is_former_address {
+        " (who had that address before)"
+    } else {
+        ""
+    };
     let why = match (person.members.len(), shared.is_empty()) {
         (1, _) => "one record speaks of this person".to_owned(),
         (records, false) => format!("{records} records share {}", shared.join(" and ")),
@@ -275,7 +280,7 @@ fn sentence(person: &Explained) -> String {
         things.join(", ")
     };
     format!(
-        "Relation {}{led} is {name}, {email}: {why}. It has {things}.",
+        "Relation {}{led}{former} is {name}, {email}: {why}. It has {things}.",
         person.relation
     )
 }
@@ -314,7 +319,10 @@ fn of_sink(sink: &SinkView) -> String {
         .remote_id
         .map_or_else(|| "no profile yet".to_owned(), |id| format!("profile {id}"));
     let shall = match (sink.wish, sink.is_confirmed) {
-        (Wish::Present, true) => "holds what it shall".to_owned(),
+        (Wish::Present, true) => match &sink.confirmed_at {
+            Some(at) => format!("held what it shall when that was last confirmed, at {at}"),
+            None => "holds what it shall, as far as the hub knows".to_owned(),
+        },
         (Wish::Present, false) => format!("is to be brought up to date ({})", sink.state),
         (Wish::Absent, true) => "is gone, as it shall".to_owned(),
         (Wish::Absent, false) => format!("is to be removed ({})", sink.state),
@@ -335,8 +343,16 @@ fn of_sink(sink: &SinkView) -> String {
             attempt.at, attempt.outcome, attempt.error
         )
     });
+    let looked = match (&sink.looked_at, sink.remote_id) {
+        (_, None) => String::new(),
+        (Some(at), _) => format!(
+            " What was removed and imported there by hand after {at} is not known yet (`schakel reconcile --profiles` looks)."
+        ),
+        (None, _) => " It was never looked what was removed and imported there by hand (`schakel reconcile --profiles` does)."
+            .to_owned(),
+    };
     format!(
-        "{}: {profile} {shall}{below}{}.",
+        "{}: {profile} {shall}{below}{}.{looked}",
         sink.connection,
         last.unwrap_or_default().trim_end()
     )

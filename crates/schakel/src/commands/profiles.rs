@@ -213,9 +213,10 @@ fn said(found: &Found) -> String {
     } else {
         ""
     };
+    let verb = if found.relations.len() == 1 { "was" } else { "were" };
     format!(
-        "{name}: {} stood under another id, as somebody removed and imported what was there {before} (RelationID {}{more}); \
-         they and what belongs under them are delivered again, {}",
+        "{name}: {} {verb} removed and imported again by hand {before} (RelationID {}{more}); with what belongs under them, {} \
+         to be made again",
         counted(found.relations.len(), "profile"),
         numbers.join(", "),
         deliveries(found.deliveries.all),
@@ -248,7 +249,7 @@ fn ended(found: &Found) -> String {
         ..
     } = found.deliveries;
     let mut said = format!(
-        "{}: {delivered} of {} delivered again",
+        "{}: {delivered} of {} made again",
         found.connection,
         deliveries(all)
     );
@@ -305,10 +306,7 @@ async fn wait(store: &Store, all: &mut [Found], output: Output) -> Result<(), Fa
             return Ok(());
         }
         if bar.is_hidden() && looks.is_multiple_of(LOOKS_PER_LINE) && shown != delivered {
-            output.line(format!(
-                "so far {delivered} of {} delivered again",
-                deliveries(total)
-            ));
+            output.line(format!("so far {delivered} of {} made again", deliveries(total)));
             shown = delivered;
         }
         looks = looks.wrapping_add(1);
@@ -348,11 +346,11 @@ mod tests {
         use DeliveryState::{Clean, Dead, Parent};
         assert!(said(&found(Vec::new(), &[])).contains("no profile was imported again"));
         let good = found(vec![3], &[(Clean, 4)]);
-        assert!(said(&good).contains("RelationID 3)") && said(&good).contains("4 deliveries"));
-        assert_eq!(ended(&good), "mail: 4 of 4 deliveries delivered again");
+        assert!(said(&good).contains("1 profile was") && said(&good).contains("RelationID 3)"));
+        assert_eq!(ended(&good), "mail: 4 of 4 deliveries made again");
         assert_eq!(exit_of(&good), Exit::Good);
         let stuck = found((1..=30).collect(), &[(Clean, 1), (Dead, 1), (Parent, 2)]);
-        assert!(said(&stuck).contains("20, and more"));
+        assert!(said(&stuck).contains("20, and more") && said(&stuck).contains("4 deliveries"));
         assert!(ended(&stuck).contains("1 given up") && ended(&stuck).contains("2 wait behind"));
         assert_eq!(exit_of(&stuck), Exit::Findings);
     }

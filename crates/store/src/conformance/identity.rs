@@ -11,6 +11,7 @@ use crate::rows::{MergeRow, PutNode, RelationRow};
 on_both! {
     nodes_are_found_by_record_key_and_relation,
     changed_keys_replace_the_old_ones,
+    a_former_key_leads_to_its_person_and_goes_with_the_record,
     unchanged_keys_are_left_alone,
     removed_nodes_take_their_keys_along,
     counting_stops_at_a_hundred,
@@ -105,6 +106,42 @@ async fn changed_keys_replace_the_old_ones(store: Store) {
         .await
         .unwrap();
     assert_eq!(new, [node(1, &["new@example.org"], 1)]);
+}
+
+/// Whoever changes an address is found by the former one, which joins nobody, until the record is forgotten.
+async fn a_former_key_leads_to_its_person_and_goes_with_the_record(store: Store) {
+    let former = async |email: &str| {
+        let found = store.find_relations_by_former_key(TENANT, &key(email)).await;
+        found.unwrap().into_iter().map(|id| id.0).collect::<Vec<i64>>()
+    };
+    let write = async |nodes: &[Node]| {
+        let mut tx = store.write().await.unwrap();
+        let puts: Vec<PutNode> = nodes.iter().cloned().map(put).collect();
+        tx.put_nodes(TENANT, SCOPE, &puts).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    write(&[
+        node(1, &["a@example.org", "b@example.org"], 1),
+        node(2, &["d@example.org"], 2),
+    ])
+    .await;
+    assert!(former("a@example.org").await.is_empty());
+    // Twice, as a change that is applied again.
+    for _ in 0..2 {
+        write(&[node(1, &["b@example.org", "c@example.org"], 1)]).await;
+    }
+    write(&[node(2, &["a@example.org"], 2)]).await;
+    assert_eq!(former("a@example.org").await, [1]);
+    assert!(former("b@example.org").await.is_empty(), "still the present one");
+    write(&[node(2, &["b@example.org"], 2), node(1, &["a@example.org"], 3)]).await;
+    assert_eq!(former("a@example.org").await, [2, 3], "under the number of now");
+    let mut tx = store.write().await.unwrap();
+    tx.remove_nodes(TENANT, SCOPE, &[customer(1)]).await.unwrap();
+    tx.put_nodes(TENANT, SCOPE, &[put(node(1, &["e@example.org"], 9))])
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(former("a@example.org").await, [2], "nothing of it comes back");
 }
 
 async fn unchanged_keys_are_left_alone(store: Store) {

@@ -169,6 +169,9 @@ async fn run_apply(store: &Store) {
     let jan = node(1, &["jan@example.org"], 1);
     tx.put_nodes(t, SCOPE, &[put(jan.clone())]).await.unwrap();
     tx.put_nodes(t, SCOPE, &[put(jan)]).await.unwrap();
+    tx.put_nodes(t, SCOPE, &[put(node(1, &["new@example.org"], 1))])
+        .await
+        .unwrap();
     tx.remove_nodes(t, SCOPE, &[customer(1)]).await.unwrap();
     tx.next_numbers(t, "relation", 1).await.unwrap();
     tx.put_relations(t, &[relation(1)]).await.unwrap();
@@ -352,7 +355,9 @@ async fn run_finds(store: &Store) {
         .find_relation_by_key(t, &key("jan@example.org"))
         .await
         .unwrap();
-    let merged = store.find_relations_merged_by(t, &key("jan@example.org")).await;
+    let merged = store
+        .find_relations_by_former_key(t, &key("jan@example.org"))
+        .await;
     merged.unwrap();
     store.find_relations_of(t, &[(0, order(1))]).await.unwrap();
 }
