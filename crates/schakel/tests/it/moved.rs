@@ -6,6 +6,7 @@ use schakel_testkit::wait_until;
 use serde_json::Value;
 use tokio::task::block_in_place;
 
+use crate::hooks::send;
 use crate::process::{DATABASE, END, Outside};
 
 /// The database that takes the place of the first one.
@@ -72,6 +73,14 @@ async fn another_database_gets_nothing_until_somebody_lets_all_be_delivered_anew
             "taken in, and told"
         );
         assert_eq!(stands(&outside, "Tweede"), 0);
+        let page = send(outside.pages_at("ready"), "GET / HTTP/1.1", "");
+        assert!(page.contains("SCH-0507"), "the page: {page}");
+        let (said, exit) = with(&["doctor"]);
+        let findings = said.as_array().unwrap();
+        let is_told = findings.iter().any(|finding| {
+            finding["subject"] == "connection" && finding["advice"].to_string().contains("SCH-0507")
+        });
+        assert!(exit == 3 && is_told, "the doctor: {said}");
         hub.kill();
         let (said, exit) = with(&["setup", "--move", "mail"]);
         assert_eq!(exit, 0, "{said}");
