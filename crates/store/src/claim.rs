@@ -194,6 +194,51 @@ impl Store {
         Ok(recovered)
     }
 
+    /// Makes deliveries ready again whose open attempt is one of `unsent`, and ends those attempts; returns how many.
+    ///
+    /// For a worker that never heard that its claim was committed, and so sent nothing of it: unlike after
+    /// [`Store::recover_claims`] nothing is uncertain. An attempt of which a single byte may have left must never be
+    /// among them (I14). One that the server commits only after this is recovered when its lease ends.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn free_unsent(
+        &self,
+        tenant: TenantId,
+        unsent: &[AttemptId],
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let mut conn = tx.conn();
+        let mut freed = 0;
+        for chunk in key_chunks(unsent) {
+            let sql = conn
+                .sql(
+                    "free claims that were never sent",
+                    "WITH v (tenant, row_id) AS (VALUES ",
+                )
+                .key_rows(chunk, |attempt, values| {
+                    values.put(tenant.0).put(attempt.0);
+                })
+                .push(FREE);
+            freed += conn.execute(sql).await?;
+            let sql = conn
+                .sql(
+                    "end attempts that were never sent",
+                    "UPDATE attempt SET ended_at = ",
+                )
+                .bind(now)
+                .push(", outcome = 'unsent' WHERE outcome = '' AND (tenant_id, id) IN (VALUES ")
+                .key_rows(chunk, |attempt, values| {
+                    values.put(tenant.0).put(attempt.0);
+                })
+                .push(")");
+            conn.execute(sql).await?;
+        }
+        tx.commit().await?;
+        Ok(freed)
+    }
+
     /// Lets dead letters be delivered again, with no faults counted against them; returns how many.
     ///
     /// # Errors
@@ -219,6 +264,20 @@ impl Store {
         Ok(redriven)
     }
 }
+
+/// Due as it was before it was claimed.
+const FREE: &str = concat!(
+    ") UPDATE delivery SET
+         state = CASE
+             WHEN next_state = 'held' OR (delivery.wish = 'absent' AND kind = 'relation') THEN 'held'
+             WHEN ",
+    is_blocked!(),
+    " THEN 'parent' ELSE 'ready' END,
+         next_state = NULL, is_forgotten = FALSE, attempt_id = NULL, owner = NULL, lease_until = NULL
+     FROM v JOIN attempt AS a ON a.tenant_id = v.tenant AND a.id = v.row_id
+     WHERE delivery.tenant_id = v.tenant AND delivery.id = a.delivery_id AND delivery.attempt_id = a.id
+         AND delivery.state = 'claimed'"
+);
 
 /// The settle time is counted from the lease's end or from now, whichever was first.
 const RECOVER: &str = concat!(

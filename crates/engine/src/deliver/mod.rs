@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use schakel_core::connector::{ConnectorError, Receipt};
 use schakel_core::delivery::{Aimd, Decision, Pressure, Signal, block_wait_ms, connect_wait_ms, decide};
-use schakel_core::id::ConnectionId;
+use schakel_core::id::{AttemptId, ConnectionId};
 use schakel_core::limits;
 use schakel_core::time::Timestamp;
 use schakel_store::{Claim, Claimed, Outcome, Settle, StoreError};
@@ -58,6 +58,11 @@ pub struct Loop {
     back: Vec<Sent>,
     /// What was decided and is not settled yet. Decided once: an answer says no more of the sink because the store failed.
     decided: Vec<(Sent, Settle)>,
+    /// Attempts that a step which failed may have recorded all the same. It never heard of them, so nothing of them was sent.
+    /// With the end of their claims.
+    unsent: Vec<(AttemptId, Timestamp)>,
+    /// When those are freed next: a server that stood still may commit them later.
+    free_at: Timestamp,
 }
 
 /// The end of what was out.
@@ -68,6 +73,9 @@ enum Back {
 
 /// Margin of a claim over the longest attempt, in milliseconds.
 const LEASE_MARGIN_MS: i64 = 5_000;
+
+/// How often claims of which nobody heard are looked for until they end, in milliseconds.
+const FREE_MS: i64 = 5_000;
 
 impl Loop {
     /// Makes the loop of `sink`; readings go to `gauge`.
@@ -95,6 +103,8 @@ impl Loop {
             looked: None,
             back: Vec::new(),
             decided: Vec::new(),
+            unsent: Vec::new(),
+            free_at: Timestamp::ZERO,
         }
     }
 
@@ -129,6 +139,7 @@ impl Loop {
             return Ok(false);
         };
         self.take_back();
+        self.free_unsent().await?;
         let is_open = self.is_open(sink).await?;
         let is_placed = is_open && self.look_for_places(sink).await?;
         let turn = if self.back.is_empty() && self.decided.is_empty() {
@@ -143,7 +154,12 @@ impl Loop {
         self.look_for_newcomers(is_open);
         let claim = self.claim(sink, is_open);
         self.show();
-        let mut ids = || hub.new_id();
+        let mut recorded = Vec::new();
+        let mut ids = || {
+            let id = hub.new_id();
+            recorded.push(AttemptId(id));
+            id
+        };
         let (tenant, claim) = (hub.tenant, claim.as_ref());
         let stepped = match turn {
             Some(turn) => turn.step((tenant, self.sink), &settles, claim, &mut ids).await,
@@ -153,7 +169,7 @@ impl Loop {
                     .await
             }
         };
-        let claimed = stepped?;
+        let claimed = stepped.inspect_err(|_| self.doubt(recorded, claim))?;
         let settled = std::mem::take(&mut self.decided);
         for (sent, settle) in &settled {
             if matches!(settle.outcome, Outcome::Confirmed { .. }) {
@@ -168,6 +184,32 @@ impl Loop {
         // Last: it writes too, and neither this turn nor what was claimed may wait for that.
         self.tell_health(&settled).await;
         Ok(did_something)
+    }
+
+    /// Notes what a step that failed may have recorded.
+    fn doubt(&mut self, recorded: Vec<AttemptId>, claim: Option<&Claim>) {
+        if let Some(claim) = claim {
+            let doubted = recorded.into_iter().map(|attempt| (attempt, claim.lease_until));
+            self.unsent.extend(doubted);
+            self.free_at = Timestamp::ZERO;
+        }
+    }
+
+    /// Frees what a step claimed that failed, where its commit happened although the answer was lost.
+    async fn free_unsent(&mut self) -> Result<(), StoreError> {
+        let hub = &self.hub;
+        let now = hub.clock.now();
+        self.unsent.retain(|(_, until)| *until > now);
+        if self.unsent.is_empty() || now < self.free_at {
+            return Ok(());
+        }
+        let unsent: Vec<AttemptId> = self.unsent.iter().map(|(attempt, _)| *attempt).collect();
+        let freed = hub.store.free_unsent(hub.tenant, &unsent, now).await?;
+        self.free_at = now.plus_ms(FREE_MS);
+        if freed > 0 {
+            tracing::debug!(sink.id = %self.sink, freed, "claims of which nothing was known are free again");
+        }
+        Ok(())
     }
 
     /// Takes what came back by now.

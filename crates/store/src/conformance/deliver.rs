@@ -23,6 +23,7 @@ on_both! {
     a_repeated_settlement_changes_nothing,
     claims_of_the_gone_become_uncertain,
     a_living_claim_is_left_alone,
+    a_claim_of_which_nobody_heard_is_free_at_once,
     dead_letters_are_redriven,
     an_idle_step_does_nothing,
     many_are_claimed_and_settled_in_one_step,
@@ -238,6 +239,40 @@ async fn a_living_claim_is_left_alone(store: Store) {
     assert_eq!(take(&store, 40, 9).await.len(), 2);
     assert_eq!(recover(69, "worker", true).await, 0);
     assert_eq!(recover(70, "worker", true).await, 2);
+}
+
+async fn a_claim_of_which_nobody_heard_is_free_at_once(store: Store) {
+    write(&store, &[profile(1), profile(2), profile(3)]).await;
+    let before = read(&store, ObjectKind::Relation, 1).await;
+    let claimed = take(&store, 50, 3).await;
+    let [first, second, third] = [0, 1, 2].map(|at| claimed[at].attempt);
+    // One came back meanwhile, and of another the content changed.
+    end(&store, &[settle(&claimed[1], 51, confirmed(72, None))]).await;
+    write(&store, &[changed(&profile(3))]).await;
+    let settled = read(&store, ObjectKind::Relation, 2).await;
+    let unsent = [first, second, NO_ATTEMPT];
+    assert_eq!(store.free_unsent(TENANT, &unsent, at(60)).await.unwrap(), 1);
+    assert_eq!(
+        read(&store, ObjectKind::Relation, 1).await,
+        before,
+        "as if never claimed"
+    );
+    assert_eq!(read(&store, ObjectKind::Relation, 2).await, settled);
+    assert_eq!(
+        read(&store, ObjectKind::Relation, 3).await.state,
+        DeliveryState::Claimed,
+        "it may have been sent"
+    );
+    assert_eq!(store.free_unsent(TENANT, &[third], at(60)).await.unwrap(), 1);
+    let again = take(&store, 60, 9).await;
+    let seen: Vec<_> = again
+        .iter()
+        .map(|row| (row.object, row.version, row.attempts, row.is_uncertain))
+        .collect();
+    assert_eq!(seen, [(1, 1, 0, false), (3, 2, 0, false)]);
+    let attempts = store.attempts_of(TENANT, claimed[0].id, 10).await.unwrap();
+    let outcomes: Vec<_> = attempts.iter().map(|attempt| attempt.outcome.as_str()).collect();
+    assert_eq!(outcomes, ["", "unsent"]);
 }
 
 async fn dead_letters_are_redriven(store: Store) {

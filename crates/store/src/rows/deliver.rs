@@ -204,7 +204,8 @@ pub struct AttemptRow {
     pub started_at: Timestamp,
     /// When it ended; `None` while it is open.
     pub ended_at: Option<Timestamp>,
-    /// How it ended: `confirmed`, `again`, `uncertain`, `fault`, `dead`, `lost` (its worker went away); empty while
+    /// How it ended: `confirmed`, `again`, `uncertain`, `fault`, `dead`, `lost` (its worker went away), `unsent` (its worker never
+    /// heard of it); empty while
     /// it is open.
     pub outcome: String,
     /// What the other side said; empty for a confirmation.
