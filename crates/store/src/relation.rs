@@ -35,6 +35,28 @@ impl Store {
         rows.first().map(relation_row).transpose()
     }
 
+    /// Returns the highest number above the first and up to the second of `within` that a relation has, merged ones too.
+    ///
+    /// # Errors
+    /// [`StoreError::Driver`].
+    pub async fn highest_relation(
+        &self,
+        tenant: TenantId,
+        within: (i64, i64),
+    ) -> Result<Option<RelationId>, StoreError> {
+        let sql = Sql::new(
+            self.db.dialect(),
+            "look for the highest relation",
+            "SELECT id FROM relation WHERE tenant_id = $1 AND id > $2 AND id <= $3 ORDER BY id DESC LIMIT 1",
+        );
+        let rows = self
+            .db
+            .read(sql.arg(tenant.0).arg(within.0).arg(within.1))
+            .await?;
+        let first = rows.first().map(|row| row.cells().int()).transpose()?;
+        Ok(first.map(RelationId))
+    }
+
     /// Returns how many relations there are; counts them all.
     ///
     /// # Errors

@@ -57,6 +57,12 @@ impl Place<'_> {
     async fn given(&self) -> Result<i64, StoreError> {
         self.store.number_given(self.tenant, NUMBERS).await
     }
+
+    /// Returns the highest number above `known` and up to `highest` that somebody of this database has; 0 when nobody does.
+    async fn taken(&self, known: i64, highest: i64) -> Result<i64, StoreError> {
+        let taken = self.store.highest_relation(self.tenant, (known, highest)).await?;
+        Ok(taken.map_or(0, |relation| relation.0))
+    }
 }
 
 /// The setting that says which place the sink `name` filled.
@@ -76,15 +82,23 @@ pub struct Strange {
     pub highest: i64,
     /// The highest number that this database may have written there; 0 when it never wrote.
     pub known: i64,
-    /// The highest number that this database gave to anybody.
+    /// The highest number up to which this database gave or skipped numbers.
     pub given: i64,
+    /// The highest of the numbers above `known` and up to `highest` that somebody of this database has; 0 when nobody does.
+    pub taken: i64,
 }
 
 impl Strange {
-    /// Tells whether every number that this database gave is known there, so that it can go on above the strange ones.
+    /// Tells whether nobody of this database has one of the strange numbers, so that it can go on above them.
     #[must_use]
     pub const fn is_adoptable(&self) -> bool {
-        self.given <= self.known
+        self.taken == 0
+    }
+
+    /// Tells whether a number that is given next may be one of the strange ones, which would make adopting impossible. Once
+    /// the numbers went on above those of one account, those of another may be below already.
+    const fn is_ahead(&self) -> bool {
+        self.is_adoptable() && self.given < self.highest
     }
 }
 
@@ -140,11 +154,15 @@ pub async fn look(place: &Place<'_>, sink: &dyn Sink, cx: &Cx) -> Result<Option<
         return Ok(None);
     };
     // Read again: another process may have delivered meanwhile.
-    let (known, given) = (place.known().await?, place.given().await?);
-    Ok((highest > known).then_some(Strange {
+    let known = place.known().await?;
+    if highest <= known {
+        return Ok(None);
+    }
+    Ok(Some(Strange {
         highest,
         known,
-        given,
+        given: place.given().await?,
+        taken: place.taken(known, highest).await?,
     }))
 }
 
@@ -199,6 +217,9 @@ pub async fn adopt(place: &Place<'_>, sink: &dyn Sink, cx: &Cx) -> Result<Adopte
             Some(higher) => strange.highest = higher,
         }
     }
+    // Whatever is given from here on is noticed by the counter.
+    strange.given = place.given().await?;
+    strange.taken = place.taken(strange.known, strange.highest).await?;
     if !strange.is_adoptable() {
         return Ok(Adopted::TooLate(strange));
     }
@@ -222,7 +243,7 @@ pub enum Giving {
     Free,
     /// Some sink was not looked at yet.
     Unknown,
-    /// Strange numbers stand in a sink, and the numbers could still go on above them.
+    /// Strange numbers stand in a sink, and the numbers can still go on above them.
     Held,
 }
 
@@ -239,7 +260,7 @@ impl Looks {
         let mut giving = Giving::Free;
         for sink in sinks {
             match looks.get(&sink) {
-                Some(Some(strange)) if strange.is_adoptable() => return Giving::Held,
+                Some(Some(strange)) if strange.is_ahead() => return Giving::Held,
                 Some(_) => {}
                 None => giving = Giving::Unknown,
             }

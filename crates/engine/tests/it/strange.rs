@@ -157,6 +157,7 @@ async fn an_adopted_account_keeps_its_profiles_and_new_ones_come_above() {
         highest: 3,
         known: 0,
         given: 0,
+        taken: 0,
     };
     assert_eq!(adopt(&world).await, Adopted::Above(found));
     for id in [13, 12, 14] {
@@ -198,6 +199,7 @@ async fn adopting_is_refused_once_somebody_has_a_number_of_another() {
         highest: 3,
         known: 0,
         given: 1,
+        taken: 1,
     };
     assert_eq!(adopt(&world).await, Adopted::TooLate(found));
     let given = world
@@ -233,6 +235,7 @@ async fn an_older_copy_writes_over_nobody_who_came_after_it() {
         highest: 3,
         known: 2,
         given: 2,
+        taken: 0,
     };
     assert_eq!(adopt(&world).await, Adopted::Above(found));
     order_of(&world, 14).await;
@@ -244,8 +247,38 @@ async fn an_older_copy_writes_over_nobody_who_came_after_it() {
     world.assert_nothing_double();
 }
 
+/// Two accounts, an older copy: once the numbers went on above those of the first, the second is decided on as before.
 #[tokio::test]
-async fn a_good_account_costs_one_call_for_each_start() {
+async fn adopting_one_account_leaves_the_way_open_for_the_next() {
+    let world = filled([11, 12, 13, 14]).await;
+    let before = account(&world);
+    let mut world = world.restarted(|_| None).await;
+    let (store, tenant) = (&world.hub.store, world.hub.tenant);
+    let above_the_first = store.skip_numbers(tenant, guard::NUMBERS, (0, 6), "adopted/other");
+    above_the_first.await.unwrap();
+    order_of(&world, 15).await;
+    world.apply().await;
+    world.delivery.step().await.unwrap();
+    assert_eq!(
+        giving(&world),
+        Giving::Free,
+        "new numbers are above the strange ones"
+    );
+    let found = Strange {
+        highest: 4,
+        known: 0,
+        given: 7,
+        taken: 0,
+    };
+    assert_eq!(adopt(&world).await, Adopted::Above(found));
+    half_an_hour(&mut world).await;
+    let profiles = world.profiles();
+    assert_eq!(profiles[..4], before.0);
+    assert_eq!((profiles[4].0, profiles[4].1.as_str()), (7, "p15@example.org"));
+}
+
+#[tokio::test]
+async fn a_good_account_costs_two_calls_for_each_start() {
     let world = filled([11, 12]).await;
     assert_eq!(looks(&world), 2, "the highest number, and once the highest id");
     let mut other = world.second_worker();
@@ -254,10 +287,12 @@ async fn a_good_account_costs_one_call_for_each_start() {
     let mut world = world.restarted(Some).await;
     order_of(&world, 13).await;
     world.run_until_idle().await;
-    assert_eq!((looks(&world), giving(&world)), (4, Giving::Free));
+    assert_eq!(
+        (looks(&world), giving(&world)),
+        (5, Giving::Free),
+        "the highest number, and who was made there meanwhile"
+    );
     assert_eq!(world.profiles().len(), 3);
-    half_an_hour(&mut world).await;
-    assert_eq!(looks(&world), 5, "a list of who was made there meanwhile");
     half_an_hour(&mut world).await;
     assert_eq!(looks(&world), 5);
 }

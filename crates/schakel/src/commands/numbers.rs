@@ -164,11 +164,12 @@ fn too_late(
     Strange {
         highest,
         known,
-        given,
+        taken,
+        ..
     }: Strange,
 ) -> Failure {
     let text = format!(
-        "the RelationIDs of \"{name}\" cannot be adopted: this database gave the numbers {} to {given} to persons already, and \
+        "the RelationIDs of \"{name}\" cannot be adopted: this database gave numbers from {} to {taken} to persons already, and \
          profiles up to {highest} stand there",
         known + 1
     );

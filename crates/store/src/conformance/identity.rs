@@ -1,6 +1,6 @@
 //! Nodes, match keys, relations and their log.
 
-use schakel_core::id::{EventId, RelationId};
+use schakel_core::id::{EventId, RelationId, TenantId};
 use schakel_core::identity::Node;
 
 use super::make::{SCOPE, TENANT, at, customer, key, node, put, relation};
@@ -262,6 +262,18 @@ async fn relations_lead_on_and_are_counted(store: Store) {
     assert_eq!((counts.living, counts.aliases, counts.unconfirmed), (2, 1, 1));
     let row = store.relation_row(TENANT, RelationId(2)).await.unwrap();
     assert_eq!(row, Some(alias));
+    for (within, expected) in [
+        ((0, 9), Some(3)),
+        ((0, 2), Some(2)),
+        ((2, 3), Some(3)),
+        ((3, 9), None),
+        ((0, 0), None),
+    ] {
+        let found = store.highest_relation(TENANT, within).await.unwrap();
+        assert_eq!(found, expected.map(RelationId), "{within:?}, merged ones too");
+    }
+    let other = store.highest_relation(TenantId(2), (0, 9)).await.unwrap();
+    assert_eq!(other, None, "of another tenant");
 }
 
 async fn merges_are_found_from_both_sides(store: Store) {
