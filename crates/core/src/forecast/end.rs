@@ -3,16 +3,13 @@
 use serde::Serialize;
 
 use super::price::real;
-use crate::budget::{Limits, Usage};
+use super::window::Window;
 
 /// Parts of a window in which starts are counted together: what started in one of them counts until its last did
 /// (reliability.md §7).
 const BUCKETS: i64 = 60;
 
-/// A history never gives way to more than this part of a window, so that a forecast of an overloaded key still ends.
-const LEAST_PERCENT: i64 = 1;
-
-const DAY_US: f64 = 86_400_000_000.0;
+pub(super) const DAY_US: f64 = 86_400_000_000.0;
 
 /// What the hub itself and the network take beside the windows, in percent of the time.
 const SLOW_PERCENT: f64 = 2.0;
@@ -61,58 +58,6 @@ impl Range {
             low: self.low + other.low,
             high: self.high + other.high,
         }
-    }
-}
-
-/// One window, as far as a history waits for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
-    /// Its length in microseconds.
-    pub window_us: i64,
-    /// How much longer than its length a call counts, in microseconds.
-    pub travel_us: i64,
-    /// The limit in force.
-    pub calls: i64,
-    /// Kept for live calls: those take it first.
-    pub reserve_live: i64,
-    /// Kept for other programs, or what they are known to spend if that is more.
-    pub others: i64,
-    /// What counts at the start, by anybody of ours.
-    pub spent: i64,
-}
-
-impl Window {
-    /// Gives the windows of `limits`, with what is known of them from `usage`.
-    #[must_use]
-    pub fn all(limits: &Limits, usage: Option<&Usage>) -> Vec<Self> {
-        let windows = limits.windows.iter().map(|limit| {
-            let used = usage.and_then(|usage| {
-                usage
-                    .windows
-                    .iter()
-                    .find(|used| used.window_us == limit.window_us)
-            });
-            let calls = used.map_or(i64::from(limit.calls), |used| i64::from(used.limit));
-            let kept = |percent: u8| (calls * i64::from(percent) + 99) / 100;
-            let others = used.and_then(|used| used.others).unwrap_or(0);
-            Self {
-                window_us: limit.window_us,
-                travel_us: limit.travel_us,
-                calls,
-                reserve_live: kept(limits.reserves.live_percent),
-                others: others.max(kept(limits.reserves.others_percent)),
-                spent: used.map_or(0, |used| used.spent.iter().copied().map(i64::from).sum()),
-            }
-        });
-        windows.collect()
-    }
-
-    /// How many calls a history may make in one window while live calls and sweeps make so many per day.
-    fn room(&self, live_per_day: f64, sweep_per_day: f64) -> i64 {
-        let days = real(self.window_us + self.travel_us) / DAY_US;
-        let live = (live_per_day * days).max(real(self.reserve_live));
-        let room = real(self.calls - self.others) - live - sweep_per_day * days;
-        whole(room).max(self.calls * LEAST_PERCENT / 100).max(1)
     }
 }
 
@@ -173,24 +118,28 @@ pub struct Forecast {
 #[must_use]
 pub fn forecast(windows: &[Window], load: &Load) -> Forecast {
     let Load { live, sweep, .. } = load;
-    let room = |window: &Window, (live, sweep): (f64, f64), deviations: f64| {
+    let room = |window: &Window, others: i64, (live, sweep): (f64, f64), deviations: f64| {
         let of = |per_day| swing(per_day, window.window_us, deviations);
-        window.room(of(live), of(sweep))
+        window.room(others, of(live), of(sweep))
     };
     let fast = windows.iter().map(|window| {
-        let calls = room(window, (live.low, sweep.low), -3.0);
+        // At best other programs are content with what is kept for them.
+        let calls = room(window, window.reserve_others, (live.low, sweep.low), -3.0);
         Step {
             calls,
             period_us: window.window_us + window.travel_us,
-            // At best nothing of the others counts yet, and their part of the first one is free too.
-            before: calls - window.room(0.0, 0.0),
+            // At best nothing of our own counts yet, and its part of the first one is free too.
+            before: calls - window.room(window.reserve_others, 0.0, 0.0),
         }
     });
-    let slow = windows.iter().map(|window| Step {
-        calls: room(window, (live.high, sweep.high), 3.0),
-        period_us: window.window_us + window.travel_us + window.window_us / BUCKETS,
-        // At worst all that counts now was made just now.
-        before: window.spent,
+    let slow = windows.iter().map(|window| {
+        let calls = room(window, window.others, (live.high, sweep.high), 3.0);
+        Step {
+            calls,
+            period_us: window.window_us + window.travel_us + window.window_us / BUCKETS,
+            // At worst all that counts now was made just now, by whomever; after a period nothing of it counts.
+            before: window.counting().min(calls),
+        }
     });
     let (fast, slow) = (ordered(fast.collect()), ordered(slow.collect()));
     let (least, most) = (whole(load.calls.low), whole(load.calls.high).max(1));
@@ -216,11 +165,11 @@ struct Step {
 /// The window that lets the fewest calls through in the long run, among those that so many calls do not fit into.
 fn binding(windows: &[Window], load: &Load, calls: i64) -> Option<i64> {
     let middle = |range: Range| f64::midpoint(range.low, range.high);
-    let room = |window: &Window| window.room(middle(load.live), middle(load.sweep));
+    let room = |window: &Window| window.room(window.others, middle(load.live), middle(load.sweep));
     let pace = |window: &Window| real(room(window)) / real(window.window_us + window.travel_us);
     let full = windows
         .iter()
-        .filter(|window| room(window) < calls.saturating_add(window.spent));
+        .filter(|window| room(window) < calls.saturating_add(window.counting()));
     full.min_by(|one, other| pace(one).total_cmp(&pace(other)))
         .map(|window| window.window_us)
 }
@@ -258,6 +207,6 @@ fn chain(calls: i64, steps: &[Step]) -> i64 {
     clippy::cast_possible_truncation,
     reason = "a cast from a float stops at the ends of the range"
 )]
-const fn whole(number: f64) -> i64 {
+pub(super) const fn whole(number: f64) -> i64 {
     number as i64
 }

@@ -6,13 +6,15 @@
 mod end;
 mod price;
 mod progress;
+mod window;
 
 #[cfg(test)]
 mod tests;
 
-pub use end::{Forecast, Load, Range, Window, forecast, room_per_day};
+pub use end::{Forecast, Load, Range, forecast, room_per_day};
 pub use price::{
     PAGE, Pace, Traffic, Wants, history_calls, least_calls, live_calls, pages, reconcile_calls, sweep_calls,
     swept_rows, tie_calls,
 };
 pub use progress::{calls_left, drifting, part_left, still_us};
+pub use window::Window;

@@ -1,101 +1,16 @@
 //! The forecast against the budget itself, on a clock that only jumps.
 
+mod model;
+mod others;
+
 use proptest::prelude::*;
 
+use self::model::Model;
 use super::*;
-use crate::budget::{Budget, Denied, Heard, Limit, Limits, Reserves};
+use crate::budget::{Limit, Limits, Reserves};
 use crate::connector::{Class, Part};
 
 const DAY_US: i64 = 86_400_000_000;
-
-/// A hub that reads a history as fast as its budget allows, beside live calls at random moments.
-struct Model {
-    budget: Budget,
-    now_us: i64,
-    next_live_us: i64,
-    /// Live calls that wait for room.
-    waiting: u32,
-    live_gap_us: f64,
-    seed: u64,
-}
-
-impl Model {
-    fn new(limits: &Limits, live_per_day: f64, seed: u64) -> Self {
-        let mut model = Self {
-            budget: Budget::new(limits),
-            now_us: 0,
-            next_live_us: 0,
-            waiting: 0,
-            live_gap_us: 86_400_000_000.0 / live_per_day.max(0.001),
-            seed,
-        };
-        model.next_live_us = model.gap();
-        model
-    }
-
-    /// The time between two independent calls.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_precision_loss,
-        reason = "a model of chance"
-    )]
-    fn gap(&mut self) -> i64 {
-        self.seed = self
-            .seed
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let chance = ((self.seed >> 11) as f64 + 1.0) / (1_u64 << 53) as f64;
-        (-chance.ln() * self.live_gap_us) as i64 + 1
-    }
-
-    fn call(&mut self, class: Class) -> bool {
-        loop {
-            match self.budget.take(class, self.now_us) {
-                Ok(ticket) => {
-                    self.budget.answered(&ticket, &Heard::default(), self.now_us);
-                    return true;
-                }
-                Err(Denied::Spent { .. }) => return false,
-                Err(Denied::Unsaved) => {
-                    let block = self.budget.block();
-                    let _ = self.budget.save(block, self.now_us);
-                    self.budget.granted(block);
-                }
-            }
-        }
-    }
-
-    /// Goes to the next moment at which something can happen.
-    fn wait(&mut self) {
-        let mut next_us = self
-            .next_live_us
-            .min(self.budget.ready_us(Class::Backfill, self.now_us));
-        if self.waiting > 0 {
-            next_us = next_us.min(self.budget.ready_us(Class::Live, self.now_us));
-        }
-        self.now_us = next_us.max(self.now_us + 1_000);
-    }
-
-    /// Makes so many calls of a history; returns when the last one started.
-    fn read(&mut self, calls: i64) -> i64 {
-        let mut made = 0;
-        while made < calls {
-            if self.next_live_us <= self.now_us {
-                self.waiting += 1;
-                self.next_live_us = self.now_us + self.gap();
-            }
-            while self.waiting > 0 && self.call(Class::Live) {
-                self.waiting -= 1;
-            }
-            if self.call(Class::Backfill) {
-                made += 1;
-            } else {
-                self.wait();
-            }
-        }
-        self.now_us
-    }
-}
 
 fn limits(day: u32) -> Limits {
     Limits {
@@ -143,7 +58,7 @@ proptest! {
         let live = f64::from(day) / 10.0;
         let mut model = Model::new(&limits, live, seed);
         let begun_us = model.read(before);
-        let usage = model.budget.usage(begun_us);
+        let usage = model.usage();
         let load = Load { wait_us: usage.wait_us[Class::Backfill.index()], ..load(calls, live) };
         let said = forecast(&Window::all(&limits, Some(&usage)), &load);
         let took_us = model.read(calls) - begun_us;
@@ -346,7 +261,9 @@ fn the_tightest_window_says_how_much_a_day_has() {
         travel_us: 0,
         calls,
         reserve_live: calls / 5,
+        reserve_others: calls / 10,
         others: calls / 10,
+        burst: 0,
         spent: 9,
     };
     assert_eq!(room_per_day(&[]), None);
