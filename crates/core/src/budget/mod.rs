@@ -380,6 +380,8 @@ impl Budget {
     fn hear(&mut self, heard: &Heard, started_us: i64, now_us: i64) -> bool {
         for (window, told) in self.windows.iter_mut().zip(heard.limits.iter().flatten()) {
             if *told > 0 {
+                // Not with the next block: in a limit that was lowered there may be no room for one for long.
+                self.is_dirty |= window.told != Some(*told);
                 window.told = Some(*told);
             }
         }
@@ -396,12 +398,16 @@ impl Budget {
         let oldest_us = now_us.saturating_sub(self.travel_us().saturating_mul(2));
         self.silent.retain(|(until_us, _)| *until_us >= oldest_us);
         let doubtful = self.doubtful(started_us);
+        let block = i64::from(self.block());
         for (window, (remaining, reset_s)) in self.windows.iter_mut().zip(remaining.iter().zip(reset_s)) {
             // Whole seconds, rounded either way.
             let reset_us = reset_s.saturating_add(1).saturating_mul(1_000_000);
             let reset_us = reset_us.clamp(1_000_000, window.limit.window_us.saturating_add(1_000_000));
             let until_us = now_us.saturating_add(reset_us);
+            let expected = window.left(now_us);
             window.hear((*remaining, started_us), doubtful, until_us, now_us);
+            // Others used more than a block: whoever reads what is written down expects too much.
+            self.is_dirty |= window.limit.is_long() && expected.saturating_sub(window.left(now_us)) > block;
         }
         true
     }

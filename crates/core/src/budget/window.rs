@@ -200,6 +200,13 @@ impl Window {
         (self.calls() - cap.left - self.started_since(since_us)).max(0)
     }
 
+    /// What is left of the limit at `now_us`, by our own count or the other side's, whichever is lower; reserves are in it.
+    pub(super) fn left(&self, now_us: i64) -> i64 {
+        let spent: i64 = self.spent(now_us).iter().copied().map(i64::from).sum();
+        let told = self.cap.filter(|cap| now_us < cap.until_us);
+        told.map_or(i64::MAX, |cap| cap.left).min(self.calls() - spent)
+    }
+
     /// How many calls started after `since_us`.
     pub(super) fn started_since(&self, since_us: i64) -> i64 {
         let calls = sum(self.buckets.iter().filter(|bucket| bucket.last_us > since_us));

@@ -115,6 +115,13 @@ impl Told {
         self.why_untold((since, seen.max(since)), now, now)
     }
 
+    /// Tells whether a webhook about a thing that ended just before `now` may still come: as long as that is so, nobody can
+    /// say of what is not listed that its webhook never came, whenever it was last seen.
+    #[must_use]
+    pub fn may_yet_tell_of_end(&self, now: Timestamp) -> bool {
+        self.explain_end(now, now) == Why::Underway
+    }
+
     /// Says why no webhook told of what happened between `from` and `to`.
     fn why_untold(&self, (since, from): (Timestamp, Timestamp), to: Timestamp, now: Timestamp) -> Why {
         let underway_ms = UNDERWAY_US / 1_000;

@@ -322,23 +322,28 @@ impl Taken {
         for (key, (at, received_at)) in std::mem::take(&mut self.ties) {
             let live = self.held(&key).and_then(|held| held.live.as_ref());
             let is_newest = live.is_some_and(|(version, ..)| version.at == at);
-            let source = hub.sources.get(&key.connection);
-            let is_read = source.is_some_and(|source| {
-                let mut parts = hub.parts_of(source).into_iter();
-                parts.any(|part| part.kind() == key.kind)
-            });
-            if is_newest && is_read {
+            if is_newest {
                 let due_at = received_at.plus_ms(limits::TIE_MS);
-                self.want_at(due_at, key, "tie", Class::Live);
+                self.want_at(hub, due_at, (key, Class::Live), "tie");
             }
         }
     }
 
     fn want(&mut self, hub: &Hub, key: RecordKey, reason: &str, class: Class) {
-        self.want_at(hub.clock.now(), key, reason, class);
+        self.want_at(hub, hub.clock.now(), (key, class), reason);
     }
 
-    fn want_at(&mut self, due_at: Timestamp, key: RecordKey, reason: &str, class: Class) {
+    /// Wants a thing, unless nothing is done with its kind: that an invoice, or a product without pictures, is gone changes
+    /// nothing anywhere, and costs no calls (A9).
+    fn want_at(&mut self, hub: &Hub, due_at: Timestamp, (key, class): (RecordKey, Class), reason: &str) {
+        let source = hub.sources.get(&key.connection);
+        let is_read = source.is_some_and(|source| {
+            let mut parts = hub.parts_of(source).into_iter();
+            parts.any(|part| part.kind() == key.kind)
+        });
+        if !is_read {
+            return;
+        }
         self.wanted.push(FetchRow {
             key,
             reason: reason.to_owned(),

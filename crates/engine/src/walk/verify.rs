@@ -9,7 +9,8 @@ use schakel_core::id::made_at;
 use schakel_core::record::{Held, RecordKey};
 use schakel_core::time::Timestamp;
 use schakel_core::walk::{
-    COUNT_WAIT_MS, COUNTS_AGAIN, Job, Phase, Walk, WalkState, What, do_counts_agree, is_mass_deletion,
+    COUNT_WAIT_MS, COUNTS_AGAIN, Job, Phase, UNDERWAY_US, Walk, WalkState, What, do_counts_agree,
+    is_mass_deletion,
 };
 use schakel_store::{Piece, StoreError, WalkPage};
 
@@ -308,6 +309,15 @@ impl Trip<'_> {
             last: i64::MIN,
             counted: (!do_agree).then_some(counted),
         };
+        let now = self.hub.clock.now();
+        if missing > 0 && self.told(before).await?.may_yet_tell_of_end(now) {
+            after.due_at = now.plus_ms(UNDERWAY_US / 1_000);
+            after.note = format!(
+                "{missing} are not listed any more; what no webhook tells of within ten minutes is asked about then"
+            );
+            after.cursor = asking.write();
+            return Ok(Ok(WalkPage::bare(before.clone(), after)));
+        }
         self.ask_missing(before, after, asking).await.map(Ok)
     }
 
@@ -323,7 +333,6 @@ impl Trip<'_> {
             .pieces(tenant, self.source.id, (before.job, before.part), MISSING)
             .await?;
         let last = missing.last().map_or(asking.last, |piece| piece.remote_id);
-        after.doubted += count(missing.len());
         if missing.len() >= MISSING {
             after.phase = Phase::Accept;
             after.cursor = Asking { last, ..asking }.write();
@@ -339,12 +348,15 @@ impl Trip<'_> {
         let asked = self.asked_for(&keys).await?;
         let held = self.held(before, keys.iter().map(|key| key.remote_id)).await?;
         let mut page = WalkPage::bare(before.clone(), after);
-        for key in keys {
+        // A webhook told of some meanwhile, and that they are gone is settled.
+        let is_open = |key: &RecordKey| !held.get(key).is_some_and(Held::is_deleted);
+        for key in keys.into_iter().filter(is_open) {
             page.wanted.push(self.wish(key, now));
             let why = told.explain_end(last_seen(before, held.get(&key)), now);
             let found = self.finding(before, key.remote_id, What::Missing, why);
             page.findings.extend(found.filter(|_| !asked.contains(&key)));
         }
+        page.after.doubted += count(page.wanted.len());
         page.gathered = vec![(i64::MIN, last)];
         Ok(page)
     }

@@ -302,6 +302,49 @@ async fn headers_lower_and_raise_the_limits() {
     }
 }
 
+// The store went on showing the limits of before for as long as there was no room for a block.
+#[tokio::test]
+async fn limits_that_were_lowered_are_written_down_although_no_block_fits_into_them() {
+    let (store, _folder) = lite().await;
+    let shop = Arc::new(Shop::default());
+    let clock = Hands::at(DAY_S, 0);
+    let node = Node::new(&store, &shop, &clock, plan());
+    let tells = |limits, left| {
+        let reset = ("x-ratelimit-reset", "200/2000/20000");
+        shop.answer(
+            200,
+            &[
+                ("x-ratelimit-limit", limits),
+                ("x-ratelimit-remaining", left),
+                reset,
+            ],
+        );
+    };
+    let shown = async || {
+        let held = stored(&store, TENANT, SHOP, &plan().limits(), clock.now()).await;
+        let windows = held.unwrap().unwrap().usage.windows;
+        [0, 1, 2].map(|at| (windows[at].limit, windows[at].left.unwrap()))
+    };
+    tells("600/20000/100000", "599/19999/99999");
+    node.calls(Class::Backfill, 1).await;
+    assert_eq!(shown().await[1].0, 20_000);
+    tells("200/1000/3000", "150/10/900");
+    node.calls(Class::Backfill, 1).await;
+    assert!(node.call(Class::Backfill).await.is_err());
+    let now = shown().await;
+    assert_eq!(now.map(|(limit, _)| limit), [200, 1_000, 3_000]);
+    assert!(now[1].1 <= 10, "{now:?}");
+    // What others use beside the hub is known to whoever starts after it as well.
+    tells("200/1000/3000", "140/2/800");
+    node.calls(Class::Live, 1).await;
+    let now = shown().await;
+    assert!(now[1].1 <= 2, "{now:?}");
+    drop(node);
+    let again = Node::new(&store, &shop, &clock, plan());
+    assert!(again.call(Class::Backfill).await.is_err());
+    store.close().await;
+}
+
 #[tokio::test]
 async fn a_429_stops_all_calls_for_as_long_as_it_asks_also_after_a_restart() {
     let told = [

@@ -1,11 +1,11 @@
 //! Reconciliation: what went without a word is found, asked about twice and marked; much of it waits for a person.
 
 use schakel_core::connector::Part;
-use schakel_core::walk::{Job, Phase, Walk, WalkState, What};
+use schakel_core::walk::{Job, Phase, Walk, WalkState, What, Why};
 use schakel_engine::walk::Stepped;
 use schakel_sandbox::door::Seed;
 use schakel_sandbox::lightspeed::traffic::{Generator, Mix};
-use schakel_sandbox::lightspeed::{Kind, RestFault, RestFaults};
+use schakel_sandbox::lightspeed::{Kind, RestFault, RestFaults, WebhookFaults};
 
 use super::history::{STEPS, known, shop};
 use super::world::{Past, SOURCE, Setting, TENANT};
@@ -124,6 +124,57 @@ async fn what_came_and_changed_without_a_word_is_asked_for_with_its_rows_and_del
     };
     assert_eq!(of(What::New), new);
     assert_eq!(of(What::Changed), old[10..12]);
+}
+
+// Of an order that was deleted a second ago it was told that its webhook never came.
+#[tokio::test]
+async fn a_deletion_counts_as_missed_only_when_its_webhook_had_time_to_come() {
+    for is_lost in [false, true] {
+        let setting = Setting {
+            has_hooks: true,
+            ..Setting::default()
+        };
+        let mut world = known(20, 30, setting).await;
+        let orders = world.shop.ids(Kind::Order);
+        // A webhook tells that the shop has some, and the watch notes it.
+        world.shop.cancel_order(orders[3]);
+        world.run(STEPS).await;
+        world.watching.step().await.unwrap();
+        world.clock.advance_ms(3_600_000);
+        world.shop.set_webhook_faults(WebhookFaults {
+            lost_percent: if is_lost { 100 } else { 0 },
+            delayed_percent: if is_lost { 0 } else { 100 },
+            delay_ms_max: 8 * 60_000,
+            ..WebhookFaults::default()
+        });
+        world.shop.delete_order(orders[7]);
+        world.begin(Job::Reconcile, &[Part::Orders]).await;
+        world
+            .run_until((Job::Reconcile, Part::Orders), "1 are not listed any more")
+            .await;
+        world.run(STEPS).await;
+        world.assert_all_done().await;
+        assert_eq!(gone(&world)[1], [orders[7].to_string()]);
+        let found = world.hub.store.findings(TENANT, SOURCE, 1_000).await.unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .filter(|one| one.job == Job::Reconcile)
+            .map(|one| (one.remote_id, one.what, one.why))
+            .collect();
+        let missed = (i64::try_from(orders[7]).unwrap(), What::Missing, Why::Missed);
+        assert_eq!(found, if is_lost { vec![missed] } else { vec![] });
+        let asked = world.asked();
+        let calls = if is_lost { 2 } else { 1 };
+        assert_eq!(
+            asked["GET orders/{id}"], calls,
+            "a webhook is a witness, one 404 is none"
+        );
+        assert_eq!(
+            asked.get("GET invoices/{id}"),
+            None,
+            "nothing is made of invoices"
+        );
+    }
 }
 
 #[tokio::test]
