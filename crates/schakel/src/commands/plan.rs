@@ -1,6 +1,9 @@
 //! `schakel plan`: what a history costs in calls and when it ends, before anything is read. Asks for counts only.
 
+use std::time::Duration;
+
 use schakel_core::connector::{Class, Cx, Part, Source, Span};
+use schakel_core::forecast::Pace;
 use schakel_core::lists::Lists;
 use schakel_core::time::{Clock, Timestamp};
 use schakel_core::walk::Job;
@@ -176,7 +179,7 @@ fn say(shop: &Shop<'_>, plan: &Plan, now: Timestamp, output: Output) {
         output.warning("the sums and the end are those of the other parts alone; let the key read the rest, then plan again");
     }
     say_end(plan, now, output);
-    say_days(plan, output);
+    say_days(plan, shop.pace(), output);
     if let Some(thousand) = plan.per_thousand {
         output.line(format!(
             "calls per 1,000 orders: {:.0} for history (least {:.0}), {:.0} live",
@@ -204,7 +207,7 @@ fn say_options(plan: &Plan, output: Output) {
             "is",
             "calls a day",
             "calls of history",
-            "history takes longer by",
+            "history takes longer by up to",
         ],
         &rows.collect::<Vec<_>>(),
     );
@@ -228,7 +231,7 @@ fn say_end(plan: &Plan, now: Timestamp, output: Output) {
 /// long as it could.
 const SWEPT_PERCENT: f64 = 50.0;
 
-fn say_days(plan: &Plan, output: Output) {
+fn say_days(plan: &Plan, pace: Pace, output: Output) {
     let [live, sweep, reconcile] = plan.per_day;
     let ties = match plan.ties_per_day {
         ties if ties >= 0.5 => format!(
@@ -244,9 +247,26 @@ fn say_days(plan: &Plan, output: Output) {
         && percent >= SWEPT_PERCENT
     {
         output.warning(&format!(
-            "sweeps and reconciliations take {percent:.0}% of the {room:.0} calls a day that the limits leave for them and the history; a longer sweep_interval, checkout_interval or reconcile_interval of the connection takes fewer"
+            "sweeps and reconciliations take {percent:.0}% of the {room:.0} calls a day that the limits leave for them and the history; a longer sweep_interval, checkout_interval or reconcile_interval of the connection takes fewer{}",
+            fitting(plan.per_day, room, pace)
         ));
     }
+}
+
+/// Names the interval that takes most of the `room` per day, where that is more than there is, and one with which about half
+/// of the room is taken; nothing where the other interval takes half of it already.
+fn fitting([_, sweep, reconcile]: [f64; 3], room: f64, pace: Pace) -> String {
+    let (name, every_ms, own, other) = if sweep >= reconcile {
+        ("sweep_interval", pace.sweep_ms, sweep, reconcile)
+    } else {
+        ("reconcile_interval", pace.reconcile_ms, reconcile, sweep)
+    };
+    let free = room * SWEPT_PERCENT / 100.0 - other;
+    if own + other <= room || free <= 0.0 {
+        return String::new();
+    }
+    let minutes = (Duration::from_millis(every_ms.unsigned_abs()).as_secs_f64() * own / free / 60.0).ceil();
+    format!("; that is more than the key allows, {name} = \"{minutes:.0}m\" fits")
 }
 
 fn say_people(shop: &Shop<'_>, plan: &Plan, output: Output) {
@@ -262,5 +282,24 @@ fn say_people(shop: &Shop<'_>, plan: &Plan, output: Output) {
         output.line(format!(
             "{people} people come with the history: a campaign for new profiles would take all of them for new; `extras = [\"history\"]` in the route marks them"
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_that_takes_more_than_the_key_allows_is_named_with_one_that_fits() {
+        let pace = Pace {
+            sweep_ms: 20_000,
+            checkouts_ms: 900_000,
+            reconcile_ms: 120_000,
+        };
+        let said = |sweep, reconcile| fitting([9_000.0, sweep, reconcile], 8_000.0, pace);
+        assert!(said(36_000.0, 1_000.0).ends_with("sweep_interval = \"4m\" fits"));
+        assert!(said(1_000.0, 36_000.0).ends_with("reconcile_interval = \"24m\" fits"));
+        assert_eq!(said(5_000.0, 3_000.0), "", "it fits, if only just");
+        assert_eq!(said(36_000.0, 4_000.0), "", "one interval alone does not help");
     }
 }
