@@ -7,6 +7,7 @@ use std::time::Duration;
 use schakel_engine::hub::Hub;
 use schakel_engine::report::Probe;
 use schakel_engine::supervise::{self, Running};
+use schakel_server::pages::Hosts;
 use schakel_server::{hooks, pages, serve};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -38,6 +39,8 @@ pub(crate) struct Listeners {
     pub hooks: TcpListener,
     /// Where the pages are.
     pub pages: TcpListener,
+    /// Further names under which they answer.
+    pub pages_hosts: Vec<String>,
 }
 
 impl Listeners {
@@ -45,10 +48,15 @@ impl Listeners {
     ///
     /// # Errors
     /// `SCH-0301` and `SCH-0701` when a port is in use or the address is not this machine's.
-    pub(crate) async fn open(hooks: &str, pages: &str) -> Result<Self, Failure> {
+    pub(crate) async fn open(hooks: &str, pages: &str, pages_hosts: &[String]) -> Result<Self, Failure> {
         let hooks = bind(hooks, "SCH-0301", "hub.hooks_listen").await?;
         let pages = bind(pages, "SCH-0701", "hub.pages_listen").await?;
-        Ok(Self { hooks, pages })
+        let pages_hosts = pages_hosts.to_vec();
+        Ok(Self {
+            hooks,
+            pages,
+            pages_hosts,
+        })
     }
 }
 
@@ -113,7 +121,11 @@ impl Service {
     /// # Errors
     /// When a socket has no address.
     pub(crate) fn start(wired: &Wired, listeners: Listeners, is_alone: bool) -> std::io::Result<Self> {
-        let Listeners { hooks, pages } = listeners;
+        let Listeners {
+            hooks,
+            pages,
+            pages_hosts,
+        } = listeners;
         let (hooks_address, pages_address) = (hooks.local_addr()?, pages.local_addr()?);
         let running = supervise::start(&wired.hub, is_alone);
         let probe = Probe {
@@ -124,7 +136,8 @@ impl Service {
         let (stop, stopped) = watch::channel(false);
         let clock = wired.hub.clock.clone();
         let entrance = hooks::router(running.entrance.clone(), wired.ways.paths.clone(), clock);
-        let shown = pages::router(wired.hub.clone(), probe.clone());
+        let hosts = Hosts::new(pages_address, &pages_hosts);
+        let shown = pages::router(wired.hub.clone(), probe.clone(), hosts);
         let mut servers = JoinSet::new();
         servers.spawn(serve(hooks, entrance, stopped.clone()));
         servers.spawn(serve(pages, shown, stopped.clone()));

@@ -27,7 +27,8 @@ pub(crate) async fn run(config: &Config, args: &ServeArgs, output: Output) -> an
     let lock = store.lock().map_err(crate::error::Failure::from)?;
     // PostgreSQL takes several processes, so none may think that it is alone.
     let is_alone = store.engine_name() == "SQLite";
-    let listeners = Listeners::open(&config.hub.hooks_listen, &config.hub.pages_listen).await?;
+    let hub = &config.hub;
+    let listeners = Listeners::open(&hub.hooks_listen, &hub.pages_listen, &hub.pages_hosts).await?;
     renamed::refuse(config, &store).await?;
     skew::check(&store, &SystemClock::new()).await?;
     let key = HubKey::open(&store, &config.hub.key, &config.hub.data).await?;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schakel_core::preset::Preset;
 use schakel_core::time::Zone;
+use schakel_server::pages::is_host;
 
 use super::schema::any_of;
 use super::source::Section;
@@ -36,6 +37,13 @@ pub(super) fn combinations(config: &Config) -> Vec<Complaint> {
         }
     }
     found.extend(public_address(hub, &config.hub.hooks_address));
+    let others = config.hub.pages_hosts.iter().filter(|name| !is_host(name));
+    found.extend(others.map(|name| {
+        let text = format!(
+            "hub: `pages_hosts` must be names of hosts without scheme, port and path, such as hub.example.org, and one is {name}"
+        );
+        at(hub, "pages_hosts", text)
+    }));
     let mut names = BTreeSet::new();
     let mut shops = BTreeMap::new();
     for (section, connection) in config.sections.connections.iter().zip(&config.connections) {

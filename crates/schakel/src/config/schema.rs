@@ -81,6 +81,7 @@ pub(super) const HUB: &[Key] = &[
     key("hooks_listen", Text, "'127.0.0.1:8480'"),
     key("hooks_address", Text, "''"),
     key("pages_listen", Text, "'127.0.0.1:8481'"),
+    key("pages_hosts", Texts, "[]"),
     key(
         "log",
         Word(&["error", "warn", "info", "debug", "trace"]),

@@ -34,6 +34,8 @@ pub(crate) struct HubConfig {
     pub hooks_address: String,
     /// Where the pages are.
     pub pages_listen: String,
+    /// Further names under which the pages answer.
+    pub pages_hosts: Vec<String>,
     /// Least severity of log lines.
     pub log: String,
     /// `text` or `json`.

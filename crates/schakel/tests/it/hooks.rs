@@ -25,7 +25,7 @@ pub fn send(to: SocketAddr, head: &str, body: &str) -> String {
     let length = body.len();
     write!(
         stream,
-        "{head}\r\nHost: hub\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        "{head}\r\nHost: localhost\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     )
     .unwrap();
     let mut answer = String::new();

@@ -3,6 +3,7 @@
 //! Every page is whole without JavaScript; one small script of our own renews it. Nothing comes from elsewhere, and
 //! the content security policy says so to the browser.
 
+mod hosts;
 mod html;
 mod language;
 mod status;
@@ -19,7 +20,7 @@ use axum::http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -28,6 +29,7 @@ use schakel_engine::report::{self, Probe, Status};
 use schakel_store::{StoreError, within};
 use serde::Deserialize;
 
+pub use hosts::{Hosts, is_host};
 use html::Html as Part;
 use language::Words;
 
@@ -50,8 +52,9 @@ struct Shown {
 
 type SharedShown = State<Arc<Shown>>;
 
-/// Makes the router of the pages: `/`, `/status/fragment`, `/api/v1/status`, `/health` and two files.
-pub fn router(hub: Arc<Hub>, probe: Probe) -> Router {
+/// Makes the router of the pages: `/`, `/status/fragment`, `/api/v1/status`, `/health` and two files; all but `/health`
+/// answer under `hosts` only, others hear 421.
+pub fn router(hub: Arc<Hub>, probe: Probe, hosts: Hosts) -> Router {
     Router::new()
         .route("/", get(page))
         .route("/status/fragment", get(fragment))
@@ -65,6 +68,7 @@ pub fn router(hub: Arc<Hub>, probe: Probe) -> Router {
             "/live.js",
             get(|| async { file("text/javascript; charset=utf-8", include_str!("live.js")) }),
         )
+        .layer(from_fn_with_state(Arc::new(hosts), hosts::check))
         .layer(map_response(with_policy))
         .with_state(Arc::new(Shown { hub, probe }))
 }

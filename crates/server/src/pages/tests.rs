@@ -1,6 +1,7 @@
 //! The pages: escaping, languages, headers, and a real browser where there is one.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
@@ -13,6 +14,7 @@ use schakel_core::record::{RecordKey, RecordKind};
 use schakel_core::rhythm::Watched;
 use schakel_core::walk::{Job, Walk, WalkState};
 use schakel_engine::deliver::{Gauge, Reading};
+use schakel_engine::hub::Hub;
 use schakel_engine::intake;
 use schakel_engine::report::{self, InboxLine, LeftWaiting, Probe};
 use schakel_store::rows::FetchRow;
@@ -24,13 +26,18 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::language::Words;
-use super::{router, status};
+use super::{Hosts, status};
 use crate::hooks;
 use crate::serve;
 use crate::testing::{SOURCE, ask, hub, paths, webhook};
 
+fn router(hub: Arc<Hub>, probe: Probe) -> axum::Router {
+    super::router(hub, probe, Hosts::new(([127, 0, 0, 1], 8481).into(), &[]))
+}
+
 fn get(path: &str, languages: &str) -> Request<Body> {
     Request::get(path)
+        .header("host", "localhost")
         .header("accept-language", languages)
         .body(Body::empty())
         .unwrap()

@@ -82,7 +82,7 @@ impl World {
         } else {
             PAGES
         };
-        let listeners = Listeners::open(LOCAL, pages).await?;
+        let listeners = Listeners::open(LOCAL, pages, &[]).await?;
         let hooks = listeners.hooks.local_addr()?;
         set_up(&wired, &format!("http://{hooks}"), output).await?;
         let service = Service::start(&wired, listeners, true).context("the sockets cannot be used")?;
