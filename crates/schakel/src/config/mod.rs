@@ -50,6 +50,13 @@ pub(crate) enum Origin {
     Flag,
 }
 
+impl Origin {
+    /// Tells whether both were written in the file, both in the environment, or both on the command line.
+    fn is_same_place(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -192,8 +192,8 @@ impl Key {
                 .then(|| format!("must be {}, and is `{text}`", self.kind.in_words())),
             (Word(words), Value::String(word)) => {
                 let is_known = words.contains(&word.as_str());
-                (!is_known)
-                    .then(|| format!("must be {}, and is `{word}`{}", any_of(words), guess(word, words)))
+                // All of them stand there, so no guess is needed.
+                (!is_known).then(|| format!("must be {}, and is `{word}`", any_of(words)))
             }
             (kind, value) => Some(format!(
                 "must be {}, and is {}",

@@ -83,8 +83,35 @@ impl Section {
                 format!("{}: `{name}` {fault}", self.title),
             ));
         }
-        self.values.insert(key.name, Told { value, origin });
+        let told = Told { value, origin };
+        let other = self.other_form(key.name).filter(|_| told.is_given());
+        let before = other.and_then(|other| self.values.get(other).filter(|before| before.is_given()));
+        if let (Some(other), Some(before)) = (other, before) {
+            if before.origin.is_same_place(&told.origin) {
+                let text = format!(
+                    "{}: `{name}` and `{other}` ({}) are both given; keep one of the two, the file is the safer one",
+                    self.title, before.origin
+                );
+                return Err(Complaint::at(&told.origin, text));
+            }
+            // What comes over another place takes the place of both forms.
+            self.values.remove(other);
+        }
+        self.values.insert(key.name, told);
         Ok(())
+    }
+
+    /// Gives the key that holds the same secret in its other form: `…_file` for a secret, and the other way about.
+    fn other_form(&self, name: &str) -> Option<&'static str> {
+        let file = format!("{name}_file");
+        let other = name.strip_suffix("_file").unwrap_or(&file);
+        self.keys.iter().map(|key| key.name).find(|known| *known == other)
+    }
+}
+
+impl Told {
+    fn is_given(&self) -> bool {
+        self.value.as_str().is_some_and(|text| !text.is_empty())
     }
 }
 
@@ -163,12 +190,8 @@ impl Reader<'_> {
         let (name, connector) = (text("name").to_owned(), text("connector").to_owned());
         let Some(keys) = schema::connection_keys(&connector) else {
             let words = schema::any_of(schema::CONNECTORS);
-            let guess = schema::guess(&connector, schema::CONNECTORS);
             let at = table.get("connector").map_or(at, |value| value.span().start);
-            self.complain(
-                at,
-                format!("connection \"{name}\": `connector` must be {words}{guess}"),
-            );
+            self.complain(at, format!("connection \"{name}\": `connector` must be {words}"));
             return;
         };
         let title = format!("connection \"{name}\"");

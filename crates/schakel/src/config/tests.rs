@@ -67,12 +67,13 @@ fn a_typing_mistake_is_named_with_its_place_and_a_guess() {
     );
     let said = complaints(&GOOD.replace("\"copernica\"", "\"copernika\""));
     assert!(
-        said.contains("`connector` must be `lightspeed` or `copernica`, did you mean `copernica`?"),
+        said.contains("`connector` must be `lightspeed` or `copernica`"),
         "{said}"
     );
     let said = complaints(&GOOD.replace("log = \"warn\"", "log = \"wran\""));
     assert!(
-        said.contains("line 3, column 7: hub: `log` must be") && said.contains("did you mean `warn`?"),
+        said.contains("line 3, column 7: hub: `log` must be `error`, `warn`,")
+            && said.contains("is `wran`\n"),
         "{said}"
     );
 }
@@ -424,7 +425,66 @@ fn a_secret_comes_from_its_file_beside_the_configuration() {
     assert_eq!(shop.api_secret.expose(), "from-a-file");
     let both = text.replace("api_secret_file", "api_secret = \"x\"\napi_secret_file");
     std::fs::write(&file, both).unwrap();
-    assert!(Config::load(&layers).unwrap_err().lines()[0].contains("both given"));
+    let said = Config::load(&layers).unwrap_err().lines().join("\n");
+    assert!(
+        said.contains("are both given") && said.contains("(line 1"),
+        "{said}"
+    );
+    std::fs::write(&file, &text).unwrap();
+    std::fs::write(folder.path().join("shop.secret"), " \n").unwrap();
+    let said = Config::load(&layers).unwrap_err().lines().join("\n");
+    assert!(
+        said.contains("SCH-0103") && said.contains("shop.secret that `api_secret_file` names is empty"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_secret_of_the_environment_takes_the_place_of_the_file_and_of_what_it_names() {
+    let text = GOOD.replace(
+        "api_secret = \"s3cret-of-the-shop\"",
+        "api_secret_file = \"no.secret\"",
+    );
+    let own = ("SCHAKEL_CONNECTION__MY_SHOP__API_SECRET", "of-the-environment");
+    let secret = |config: &Config| match config.connection("my-shop") {
+        Some(ConnectionConfig::Lightspeed(shop)) => shop.api_secret.expose().to_owned(),
+        _ => panic!("no shop"),
+    };
+    assert_eq!(secret(&read(&text, &[own], &[]).unwrap()), "of-the-environment");
+    let flag = ("connection.my-shop.api_secret", "of-the-line");
+    assert_eq!(secret(&read(&text, &[own], &[flag]).unwrap()), "of-the-line");
+    let file = ("SCHAKEL_CONNECTION__MY_SHOP__API_SECRET_FILE", "other.secret");
+    let said = read(GOOD, &[file], &[]).unwrap_err().lines().join("\n");
+    assert!(
+        said.contains("SCH-0103") && said.contains("other.secret"),
+        "{said}"
+    );
+    let said = read(&text, &[own, file], &[]).unwrap_err().lines().join("\n");
+    for name in [own.0, file.0] {
+        assert!(said.contains(name), "{said}");
+    }
+    let empty = ("SCHAKEL_CONNECTION__MY_SHOP__API_SECRET", "");
+    assert_eq!(
+        secret(&read(GOOD, &[("SCHAKEL_CONNECTION__MY_SHOP__API_SECRET_FILE", "")], &[]).unwrap()),
+        "s3cret-of-the-shop"
+    );
+    let said = read(&text, &[empty], &[]).unwrap_err().lines().join("\n");
+    assert!(
+        said.contains("no.secret"),
+        "an empty text takes nobody's place: {said}"
+    );
+}
+
+#[test]
+fn names_of_the_pages_are_names_of_hosts() {
+    let said = complaints(&GOOD.replace(
+        "log =",
+        "pages_hosts = [\"hub\", \"https://hub.example.org\"]\nlog =",
+    ));
+    assert!(
+        said.contains("hub: `pages_hosts` must be names of hosts") && said.contains("one is https://hub"),
+        "{said}"
+    );
 }
 
 #[test]

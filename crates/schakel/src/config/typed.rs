@@ -364,10 +364,6 @@ fn fill(secret: &mut Secret, file: &Path, folder: &Path, title: &str, key: &str)
     if file.as_os_str().is_empty() {
         return Ok(());
     }
-    if !secret.is_empty() {
-        let text = format!("{title}: `{key}` and `{key}_file` are both given");
-        return Err(Failure::usage("SCH-0102", text).hint("keep one of the two; the file is the safer one"));
-    }
     let path = folder.join(file);
     let text = std::fs::read_to_string(&path).map_err(|error| {
         Failure::usage(
@@ -377,6 +373,13 @@ fn fill(secret: &mut Secret, file: &Path, folder: &Path, title: &str, key: &str)
         .caused_by(error)
         .hint("check the path and that the user who runs Schakel may read the file")
     })?;
+    if text.trim().is_empty() {
+        let text = format!(
+            "{title}: the file {} that `{key}_file` names is empty",
+            path.display()
+        );
+        return Err(Failure::usage("SCH-0103", text).hint("write the secret into it, on a line of its own"));
+    }
     *secret = Secret::new(text.trim());
     Ok(())
 }
