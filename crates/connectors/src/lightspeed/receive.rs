@@ -63,6 +63,9 @@ struct Kept<'a> {
 pub(super) fn receive(settings: &Settings, hook: &Webhook<'_>) -> Result<Received, Refused> {
     let signed_trust = trust(settings, hook)?;
     check_shop(settings, hook)?;
+    if hook.is_ambiguous("x-event") {
+        return Err(Refused::Headers);
+    }
     let event = hook.header("x-event").map(str::trim).ok_or(Refused::Headers)?;
     let (group, action) = event.split_once('/').ok_or(Refused::Headers)?;
     if !is_word(group) || !is_word(action) {
@@ -92,6 +95,9 @@ pub(super) fn receive(settings: &Settings, hook: &Webhook<'_>) -> Result<Receive
 
 /// Checks the signature; without one, where that is allowed, the content is not believed.
 fn trust(settings: &Settings, hook: &Webhook<'_>) -> Result<Trust, Refused> {
+    if hook.is_ambiguous("x-signature") {
+        return Err(Refused::Signature);
+    }
     let Some(signature) = hook.header("x-signature") else {
         return if settings.accept_unsigned {
             Ok(Trust::Hint)
@@ -124,7 +130,10 @@ fn check_shop(settings: &Settings, hook: &Webhook<'_>) -> Result<(), Refused> {
         .header("x-cluster-id")
         .and_then(|name| Cluster::parse(name.trim()))
         .is_none_or(|cluster| cluster == settings.cluster);
-    if is_ours && is_cluster {
+    let is_clear = !["x-shop-id", "x-cluster-id"]
+        .iter()
+        .any(|name| hook.is_ambiguous(name));
+    if is_ours && is_cluster && is_clear {
         Ok(())
     } else {
         Err(Refused::OtherShop)
@@ -177,6 +186,35 @@ mod tests {
             (Action::Deleted, 1_501_464_901)
         );
         assert_eq!(received.headers, r#"{"event":"quotes/deleted"}"#);
+    }
+
+    #[test]
+    fn a_header_that_guards_and_stands_there_twice_is_refused_as_a_wrong_one() {
+        let settings = Settings::new(7, Secret::new("k"), Secret::new("s"));
+        let good = [
+            ("x-signature", hex::encode(Md5::digest("s"))),
+            ("x-shop-id", "7".to_owned()),
+            ("x-cluster-id", "eu1".to_owned()),
+            ("x-event", "quotes/updated".to_owned()),
+            ("x-request-id", "1".to_owned()),
+        ];
+        let twice = |name: &str| {
+            let again = good.iter().filter(|(other, _)| *other == name);
+            let all = good.iter().chain(again);
+            let headers: Vec<_> = all
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect();
+            let hook = Webhook {
+                headers: &headers,
+                body: &Bytes::new(),
+            };
+            receive(&settings, &hook).map(|_| ())
+        };
+        assert_eq!(twice("x-signature"), Err(Refused::Signature));
+        assert_eq!(twice("x-shop-id"), Err(Refused::OtherShop));
+        assert_eq!(twice("x-cluster-id"), Err(Refused::OtherShop));
+        assert_eq!(twice("x-event"), Err(Refused::Headers));
+        assert_eq!(twice("x-request-id"), Ok(()));
     }
 
     #[test]

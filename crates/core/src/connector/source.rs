@@ -26,6 +26,12 @@ impl Webhook<'_> {
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.as_str())
     }
+
+    /// Tells whether the header `name` (lower case) stands there more than once, so that nobody can say which one counts.
+    #[must_use]
+    pub fn is_ambiguous(&self, name: &str) -> bool {
+        self.headers.iter().filter(|(key, _)| key == name).count() > 1
+    }
 }
 
 /// What a genuine webhook is about; body and times are added by the intake.
