@@ -189,9 +189,9 @@ impl Ailment {
             (Self::Structure, Language::De) => {
                 "ist nicht so eingerichtet wie nötig; schakel setup legt an, was fehlt"
             }
-            (Self::NotOurs, Language::Nl) => "is niet de winkel of het account dat is ingesteld",
-            (Self::NotOurs, Language::En) => "is not the shop or account that is configured",
-            (Self::NotOurs, Language::De) => "ist nicht der Shop oder das Konto, das eingerichtet ist",
+            (Self::NotOurs, Language::Nl) => "is een andere winkel, of bevat personen die hier ontbreken",
+            (Self::NotOurs, Language::En) => "is another shop, or holds persons unknown to this database",
+            (Self::NotOurs, Language::De) => "ist ein anderer Shop oder enthält hier fehlende Personen",
             (Self::Moved, Language::Nl) => {
                 "is een ander account of een andere database dan die is gevuld, dus er wordt niets geleverd; stel de vorige weer in, of laat alles opnieuw leveren met schakel setup --move (SCH-0507)"
             }

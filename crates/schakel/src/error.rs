@@ -153,7 +153,7 @@ impl From<StoreError> for Failure {
             StoreError::Locked { .. } => (
                 "SCH-0201",
                 "the database is in use",
-                "stop the other process, or give this one a database of its own with `--data DIR`",
+                "stop the other process, or give this one a folder of its own with `hub.data` (`--data DIR` of `demo` and `sandbox`)",
             ),
             StoreError::NewerSchema { .. } => (
                 "SCH-0202",
@@ -184,7 +184,7 @@ impl From<StoreError> for Failure {
                 BadFile::Foreign => (
                     "SCH-0211",
                     "the file is no database of Schakel",
-                    "give Schakel a folder of its own with `hub.data` or `--data DIR`; nothing was written into the file",
+                    "give Schakel a folder of its own with `hub.data`; nothing was written into the file",
                 ),
                 BadFile::Damaged => DAMAGED,
             },

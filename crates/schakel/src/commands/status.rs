@@ -163,8 +163,8 @@ fn say_walks(status: &Status, output: Output) {
         "source",
         "history read",
         "of",
-        "last sweep",
-        "last reconciliation",
+        "list swept longest ago",
+        "list compared longest ago",
         "missed by webhooks",
     ];
     output.table(&head, &rows.collect::<Vec<_>>());

@@ -161,9 +161,9 @@ words! {
     /// Column: what no webhook told.
     missed: "Gemist door webhooks", "Missed by webhooks", "Von Webhooks verpasst";
     /// Before a time.
-    last_sweep: "laatst nagevraagd", "last asked", "zuletzt nachgefragt";
+    last_sweep: "langst geleden nagevraagde lijst", "list asked longest ago", "am längsten nicht nachgefragte Liste";
     /// Before a time.
-    last_reconciliation: "laatst vergeleken", "last compared", "zuletzt abgeglichen";
+    last_reconciliation: "langst geleden vergeleken lijst", "list compared longest ago", "am längsten nicht abgeglichene Liste";
     /// Instead of a time.
     never: "nooit", "never", "nie";
     /// Heading of the watch over webhooks.
