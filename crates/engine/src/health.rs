@@ -24,6 +24,14 @@ const LOOK_US: i64 = 60_000_000;
 /// Longest text of a detail, in characters.
 const DETAIL_CHARS: usize = 300;
 
+/// How long calls may lack room, in milliseconds, without anybody being told: limits of a second are full all the time.
+const MOMENT_MS: i64 = 10_000;
+
+/// Tells whether `error` is a lack of room for calls that is over at `next_at`, in a moment from `now`.
+pub(crate) fn is_moment(error: &ConnectorError, now: Timestamp, next_at: Timestamp) -> bool {
+    matches!(error, ConnectorError::RateLimited { .. }) && next_at < now.plus_ms(MOMENT_MS)
+}
+
 impl Hub {
     /// Tells the log that `stage` failed because the store did; what was told a moment ago is a detail.
     pub fn note_store_failed(&self, stage: &'static str, error: &StoreError) {
@@ -53,13 +61,19 @@ impl Hub {
         tracing::info!(away_s, "the database answers again after {away_s} s");
     }
 
-    /// Writes down that nothing goes through `connection` because of `error`, and that it is tried again at `next_at`.
+    /// Writes down that nothing goes through `connection` because of `error`, and that it is tried again at `next_at`. What is
+    /// a moment only is none of a person's business.
     pub(crate) async fn note_ill(
         &self,
         connection: ConnectionId,
         error: &ConnectorError,
         next_at: Timestamp,
     ) {
+        if is_moment(error, self.clock.now(), next_at) {
+            let name = self.name_of(connection);
+            tracing::debug!(connection = name, %error, "no room for a call before {next_at}");
+            return;
+        }
         self.note(connection, (Ailment::of(error), error), next_at).await;
     }
 

@@ -27,6 +27,7 @@ use schakel_core::walk::{Job, Phase, Walk, WalkState};
 use schakel_store::{StoreError, WalkPage};
 
 use crate::admit::admit;
+use crate::health::is_moment;
 use crate::hub::{Hub, SourceConnection};
 
 /// Events that may wait to be applied before a walk reads on: a second or two of work, so that live events and the
@@ -393,8 +394,8 @@ impl Trip<'_> {
         after.due_at = known_at.unwrap_or_else(|| now.plus_ms(wait_ms));
         let (connection, until) = (&self.source.name, after.due_at);
         let (job, part) = (after.job.as_str(), after.part.as_str());
-        if is_known {
-            tracing::debug!(connection, job, part, %error, %until, "a list still could not be read");
+        if is_known || is_moment(error, now, until) {
+            tracing::debug!(connection, job, part, %error, %until, "a list could not be read");
         } else {
             tracing::warn!(connection, job, part, %error, %until, "a list could not be read");
         }
