@@ -192,7 +192,8 @@ impl Hub {
         }
     }
 
-    fn name_of(&self, connection: ConnectionId) -> &str {
+    /// Gives the name of `connection` for the log; empty for one that is not configured.
+    pub(crate) fn name_of(&self, connection: ConnectionId) -> &str {
         let source = self.sources.get(&connection).map(|source| source.name.as_str());
         let sink = || self.sinks.get(&connection).map(|sink| sink.name.as_str());
         source.or_else(sink).unwrap_or_default()

@@ -145,7 +145,8 @@ pub async fn tell_newer(
     if newer != said {
         for (connection, events) in &newer {
             tracing::error!(
-                connection.id = %connection, events,
+                connection = hub.name_of(*connection),
+                events,
                 "events wait that a newer version wrote: start that version, this one leaves them alone"
             );
         }

@@ -177,7 +177,7 @@ pub(super) async fn step(hub: &Hub, sink: ConnectionId, how: Step) -> Result<Loo
     let looked = one_step(&Account::of(hub, sink), sink.id, how).await?;
     if !looked.moved.is_empty() {
         let profiles = looked.moved.len();
-        tracing::warn!(sink.id = %sink.id, profiles, "profiles stand under other ids, as somebody removed and imported them: what stood under the former ones is delivered again");
+        tracing::warn!(sink = %sink.name, profiles, "profiles stand under other ids, as somebody removed and imported them: what stood under the former ones is delivered again");
         hub.wake.outbox.notify_waiters();
     }
     Ok(looked)

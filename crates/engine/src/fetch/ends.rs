@@ -48,7 +48,7 @@ impl Ends {
         } = error
         {
             // Nothing was wrong with it: it goes when there is room again.
-            tracing::debug!(connection.id = %id, kind, wait_ms, %error, "fetch put off");
+            tracing::debug!(connection = hub.name_of(id), kind, wait_ms, %error, "fetch put off");
             (*wait_ms, None)
         } else {
             // The long backoff, also for what may ail the whole shop: one record that always fails must not eat the calls
@@ -58,7 +58,7 @@ impl Ends {
                 ConnectorError::Unauthorised(_) | ConnectorError::Rejected(_) => backoff.max(REFUSED_WAIT_MS),
                 _ => backoff,
             };
-            tracing::warn!(connection.id = %id, kind, wait_ms, %error, "fetch failed, next attempt in {wait_ms} ms");
+            tracing::warn!(connection = hub.name_of(id), kind, wait_ms, %error, "fetch failed, next attempt in {wait_ms} ms");
             (wait_ms, Some(error.to_string()))
         };
         self.again.push(Again {

@@ -138,7 +138,7 @@ impl Loop {
             }
             // Its claim ends by itself.
             Err(error) => {
-                tracing::error!(connection.id = %self.connection, %error, "a fetch failed on our side");
+                tracing::error!(connection = self.hub.name_of(self.connection), %error, "a fetch failed on our side");
             }
         }
     }
@@ -169,7 +169,9 @@ impl Loop {
             Ok((after, event)) => self.ends.done(row, until, after, event),
             Err(ConnectorError::Unsupported(why)) => {
                 tracing::error!(
-                    connection.id = %self.connection, kind = row.key.kind.as_str(), why,
+                    connection = self.hub.name_of(self.connection),
+                    kind = row.key.kind.as_str(),
+                    why,
                     "the source does not offer this, it is not asked for again"
                 );
                 self.ends.done(row, until, AfterFetch::Done, None);
@@ -223,7 +225,11 @@ impl Loop {
             .await?;
         self.is_doubted = false;
         if freed > 0 {
-            tracing::debug!(connection.id = %self.connection, freed, "claims of which nothing was known are free again");
+            tracing::debug!(
+                connection = self.hub.name_of(self.connection),
+                freed,
+                "claims of which nothing was known are free again"
+            );
         }
         Ok(())
     }
@@ -307,7 +313,10 @@ impl Loop {
                 .answered(signal, about, question.started_us, now_us, roll);
         }
         if signal.is_some() && self.breaker.flow(now_us) == Flow::Paused {
-            tracing::warn!(connection.id = %self.connection, "the source asks for a pause and gets one");
+            tracing::warn!(
+                connection = self.hub.name_of(self.connection),
+                "the source asks for a pause and gets one"
+            );
         }
     }
 

@@ -75,7 +75,9 @@ impl Refusals {
         for ((connection, reason), webhooks) in &counted {
             if Unread::ALL.iter().any(|unread| unread.as_str() == *reason) {
                 tracing::warn!(
-                    connection.id = %connection, reason, webhooks,
+                    connection = hub.name_of(*connection),
+                    reason,
+                    webhooks,
                     "webhooks came whose body could not be read: the next sweep reads what they told of"
                 );
             }
