@@ -310,7 +310,9 @@ impl Trip<'_> {
             counted: (!do_agree).then_some(counted),
         };
         let now = self.hub.clock.now();
-        if missing > 0 && self.told(before).await?.may_yet_tell_of_end(now) {
+        // A history finds nothing by itself, and its end is forecast.
+        let is_compared = before.job == Job::Reconcile;
+        if missing > 0 && is_compared && self.told(before).await?.may_yet_tell_of_end(now) {
             after.due_at = now.plus_ms(UNDERWAY_US / 1_000);
             after.note = format!(
                 "{missing} are not listed any more; what no webhook tells of within ten minutes is asked about then"
