@@ -27,6 +27,10 @@ const DETAIL_CHARS: usize = 300;
 /// How long calls may lack room, in milliseconds, without anybody being told: limits of a second are full all the time.
 const MOMENT_MS: i64 = 10_000;
 
+/// How long live calls must be without room before that is told, in microseconds: the windows of a busy shop are full for
+/// seconds all the time.
+pub(crate) const SPENT_TOLD_US: i64 = 60_000_000;
+
 /// Tells whether `error` is a lack of room for calls that is over at `next_at`, in a moment from `now`.
 pub(crate) fn is_moment(error: &ConnectorError, now: Timestamp, next_at: Timestamp) -> bool {
     matches!(error, ConnectorError::RateLimited { .. }) && next_at < now.plus_ms(MOMENT_MS)
@@ -75,6 +79,21 @@ impl Hub {
             return;
         }
         self.note(connection, (Ailment::of(error), error), next_at).await;
+    }
+
+    /// Writes down that the calls of `connection` are used up for `wait_us` microseconds, also for live wishes, when that is
+    /// longer than anybody expects; tells whether it is.
+    pub(crate) async fn note_spent(&self, connection: ConnectionId, wait_us: i64) -> bool {
+        if wait_us < SPENT_TOLD_US {
+            return false;
+        }
+        let wait_ms = wait_us / 1_000;
+        let error = ConnectorError::RateLimited {
+            retry_after_ms: Some(wait_ms),
+        };
+        self.note_ill(connection, &error, self.clock.now().plus_ms(wait_ms))
+            .await;
+        true
     }
 
     /// Writes down that the webhooks of `connection` cannot be looked after because of `error`, until the next look.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use schakel_connectors::copernica::{self, ApiVersion, Copernica};
 use schakel_connectors::lightspeed::{self, Cluster, KeyLimits, Lightspeed};
+use schakel_core::budget::Usage;
 use schakel_core::connector::{Class, ConnectorError, Cx, Http};
 use schakel_core::event::Trust;
 use schakel_core::id::{ConnectionId, IdMaker, TenantId};
@@ -199,6 +200,7 @@ pub(crate) struct WayIn {
     /// The doors.
     pub cx: Cx,
     guest: Option<Arc<GuestDoor>>,
+    lone: Option<Arc<LoneDoor>>,
 }
 
 impl WayIn {
@@ -215,6 +217,7 @@ impl WayIn {
         let mut way = Self {
             cx: cx.clone(),
             guest: None,
+            lone: None,
         };
         let meter = match config.connection(name) {
             Some(ConnectionConfig::Lightspeed(shop)) => Arc::new(shop.key_limits().unwrap_or_default()),
@@ -230,7 +233,9 @@ impl WayIn {
             None => None,
         };
         let Some((store, connection)) = known else {
-            way.cx.http = Arc::new(LoneDoor::new(http, meter, clock));
+            let door = Arc::new(LoneDoor::new(http, meter, clock));
+            way.cx.http = door.clone();
+            way.lone = Some(door);
             return Ok(way);
         };
         let door = Arc::new(GuestDoor::new(
@@ -243,6 +248,11 @@ impl WayIn {
         way.cx.http = door.clone();
         way.guest = Some(door);
         Ok(way)
+    }
+
+    /// What the answers to calls on this way told of the limits, where no database keeps it.
+    pub(crate) fn usage(&self) -> Option<Usage> {
+        self.lone.as_ref().map(|door| door.usage())
     }
 
     /// Asks whether so many calls may follow each other now, so that none of them is refused half-way.

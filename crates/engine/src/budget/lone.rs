@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use schakel_core::budget::Budget;
+use schakel_core::budget::{Budget, Elsewhere, Usage};
 use schakel_core::connector::{BoxFuture, Class, Http, HttpError, Meter, Request, Response};
 use schakel_core::time::Clock;
 
@@ -35,20 +35,36 @@ impl LoneDoor {
         }
     }
 
-    /// Counts a call, or tells how long to wait for its room, in microseconds.
-    fn book(&self, class: Class) -> Result<(), i64> {
+    /// What is spent and left, as far as the answers told.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        let budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        budget.usage(self.clock.monotonic_us())
+    }
+
+    /// Counts a call and gives its start, or tells how long to wait for its room, in microseconds.
+    fn book(&self, class: Class) -> Result<i64, i64> {
         let now_us = self.clock.monotonic_us();
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
         if budget.room(class, now_us) == 0 {
             return Err(budget.ready_us(class, now_us).saturating_sub(now_us).max(1_000));
         }
         budget.started_elsewhere(class, 1, now_us);
-        Ok(())
+        Ok(now_us)
     }
 
-    /// Gives how long a refusal asks to wait, in microseconds; `None` when it is none.
-    fn refused_us(&self, answer: &Response) -> Option<i64> {
-        let wait_ms = self.meter.heard(answer).refused?;
+    /// Takes in what the answer to the call of `started_us` tells; gives how long a refusal asks to wait, in microseconds,
+    /// `None` when it is none.
+    fn hear(&self, answer: &Response, started_us: i64) -> Option<i64> {
+        let heard = self.meter.heard(answer);
+        let call = Elsewhere {
+            counted_us: Some(started_us),
+            started_us,
+            heard_us: self.clock.monotonic_us(),
+        };
+        let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        budget.answered_elsewhere(call, &heard);
+        let wait_ms = heard.refused?;
         Some(wait_ms.saturating_mul(1_000).max(1_000))
     }
 }
@@ -60,9 +76,9 @@ impl Http for LoneDoor {
                 let wait_us = match self.book(request.class) {
                     Err(wait_us) if wait_us > PACE_US => return Err(spent(wait_us)),
                     Err(wait_us) => wait_us,
-                    Ok(()) => {
+                    Ok(started_us) => {
                         let answer = self.inner.send(request.clone()).await?;
-                        match self.refused_us(&answer) {
+                        match self.hear(&answer, started_us) {
                             Some(wait_us) if wait_us <= PACE_US => wait_us,
                             _ => return Ok(answer),
                         }

@@ -24,12 +24,9 @@ use tokio::task::{JoinError, JoinSet};
 use self::call::{Answer, Question};
 use self::ends::Ends;
 use crate::admit::admit;
+use crate::health::SPENT_TOLD_US;
 use crate::hub::{Hub, SourceConnection};
 use crate::normalise::stream_of;
-
-/// How long live calls must be without room before that is told, in microseconds: the windows of a busy shop are full for
-/// seconds all the time.
-const SPENT_TOLD_US: i64 = 60_000_000;
 
 /// How long a claim on a fetch holds, in milliseconds; longer than any call takes.
 const CLAIM_MS: i64 = 120_000;
@@ -356,10 +353,7 @@ impl Loop {
         if !has_due.await? {
             return Ok(());
         }
-        let error = ConnectorError::RateLimited {
-            retry_after_ms: Some(wait_us / 1_000),
-        };
-        hub.note_ill(self.connection, &error, next_at).await;
+        hub.note_spent(self.connection, wait_us).await;
         Ok(())
     }
 

@@ -264,6 +264,8 @@ pub struct WalkLine {
     pub history_seen: Option<i64>,
     /// Things that it counted so far.
     pub history_expected: i64,
+    /// Lists of it that go on and were not counted yet: what they hold is not in `history_expected`.
+    pub history_uncounted: usize,
     /// Its states, each with the number of its parts.
     pub history_states: BTreeMap<&'static str, usize>,
     /// Whether a part of it goes on by itself.
@@ -350,6 +352,9 @@ fn walk_line(
         connection,
         history_seen: history().next().map(|_| history().map(|walk| walk.known()).sum()),
         history_expected: history().filter_map(|walk| walk.expected).sum(),
+        history_uncounted: history()
+            .filter(|walk| walk.is_open() && walk.expected.is_none())
+            .count(),
         history_states: states,
         is_history_open: history().any(|walk| walk.is_open()),
         swept_at,

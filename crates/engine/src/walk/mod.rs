@@ -191,8 +191,13 @@ impl Loop {
             return Ok(());
         };
         let until = self.hub.clock.now().plus_ms(wait_us / 1_000);
-        self.note(walk, spent_in_words(&usage, walk.job.class(), until))
-            .await
+        let note = spent_in_words(&usage, walk.job.class(), until);
+        if walk.note != note {
+            // That a history waits for its share is nothing unusual; that nobody may call is.
+            let live_us = source.ledger.wait_us(Class::Live);
+            self.hub.note_spent(source.id, live_us).await;
+        }
+        self.note(walk, note).await
     }
 
     /// Lets a walk that does not go on say why; nothing is written when it says that already.

@@ -120,7 +120,7 @@ async fn plan(
         None => None,
     };
     let subject = shop.subject(config, connection.unwrap_or(schakel_core::id::ConnectionId(0)));
-    let known = match store.filter(|_| connection.is_some()) {
+    let mut known = match store.filter(|_| connection.is_some()) {
         Some(store) => Known::read(store, TENANT, &subject, now)
             .await
             .map_err(Failure::from)?,
@@ -138,6 +138,8 @@ async fn plan(
     // The counts of another shop would be believed.
     shop.source.connect(&cx).await.map_err(failed)?;
     let counts = price::ask(&shop.source, &cx, &question).await.map_err(failed)?;
+    let heard = known.hear((store, TENANT), &subject, way.usage(), cx.clock.now());
+    heard.await.map_err(Failure::from)?;
     Ok(price::plan(&subject, &counts, (shop.wants, shop.pace()), &known))
 }
 

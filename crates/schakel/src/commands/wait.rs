@@ -156,7 +156,7 @@ fn show(bar: &ProgressBar, waiting: &mut [Waiting], looks: u32, output: Output) 
             continue;
         };
         let now_at = format!("{}: {}", one.name, place(walk));
-        if bar.is_hidden() && looks.is_multiple_of(LOOKS_PER_LINE) && one.said != now_at {
+        if looks > 0 && bar.is_hidden() && looks.is_multiple_of(LOOKS_PER_LINE) && one.said != now_at {
             output.line(format!("so far {now_at}"));
             one.said.clone_from(&now_at);
         }

@@ -41,6 +41,8 @@ words! {
     lists_stopped: "Lijsten van winkels die niet verder gelezen worden", "Lists of shops that are read no further", "Listen von Shops, die nicht weiter gelesen werden";
     /// Before how much of histories is read, and how much there is.
     history_open: "De geschiedenis wordt nog gelezen", "The history is still being read", "Die Vergangenheit wird noch gelesen";
+    /// Before a number of lists.
+    lists_uncounted: "lijsten nog niet geteld", "lists not counted yet", "Listen noch nicht gezählt";
     /// Before a number of things.
     fetches_open: "Nog op te halen bij winkels", "Still to be fetched from shops", "Noch von Shops zu holen";
     /// Work is under way.

@@ -152,11 +152,12 @@ fn reading(status: &Status, words: &Words) -> Vec<String> {
     if open().next().is_some() {
         let seen: i64 = open().filter_map(|line| line.history_seen).sum();
         let expected: i64 = open().map(|line| line.history_expected).sum();
-        said.push(format!(
-            "{}: {seen} / {}.",
-            words.history_open,
-            expected.max(seen)
-        ));
+        let uncounted: usize = open().map(|line| line.history_uncounted).sum();
+        let head = words.history_open;
+        said.push(match (expected.max(seen), uncounted) {
+            (counted, 0) => format!("{head}: {seen} / {counted}."),
+            (_, lists) => format!("{head}: {seen}; {}: {lists}.", words.lists_uncounted),
+        });
     }
     if status.fetches_waiting > 0 {
         said.push(format!("{}: {}.", words.fetches_open, status.fetches_waiting));

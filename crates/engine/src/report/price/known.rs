@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schakel_core::budget::Usage;
 use schakel_core::connector::{Part, Span};
 use schakel_core::id::TenantId;
 use schakel_core::time::Timestamp;
@@ -64,6 +65,31 @@ impl Known {
             known.rows_due.insert(rows, due);
         }
         Ok(known)
+    }
+
+    /// Takes in what the counts told of the limits: `usage` where nothing keeps it, otherwise what `store` keeps by now.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn hear(
+        &mut self,
+        (store, tenant): (Option<&Store>, TenantId),
+        subject: &Subject,
+        usage: Option<Usage>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.budget = match (usage, store) {
+            (Some(usage), _) => Some(StoredBudget {
+                usage,
+                saved_at: now,
+                days: Vec::new(),
+            }),
+            (None, Some(store)) => {
+                budget::stored(store, tenant, subject.connection, &subject.limits, now).await?
+            }
+            (None, None) => None,
+        };
+        Ok(())
     }
 
     /// How many things of the list of `part` are held alive.

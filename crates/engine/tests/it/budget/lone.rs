@@ -70,3 +70,22 @@ async fn a_window_that_is_used_up_is_told_at_once() {
     assert!(refused > 3_000, "{refused} ms");
     assert_eq!(begun.elapsed().as_micros(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_the_answers_tell_of_the_limits_is_known() {
+    let shop = Arc::new(Shop::default());
+    let (door, _) = door(&shop, 10_000);
+    let headers = [
+        ("x-ratelimit-limit", "200/1000/3000"),
+        ("x-ratelimit-remaining", "150/700/2500"),
+        ("x-ratelimit-reset", "200/2000/20000"),
+    ];
+    shop.answer(200, &headers);
+    assert_eq!(call(&door, Class::Live).await, Ok(200));
+    let windows = door.usage().windows;
+    let told: Vec<_> = windows.iter().filter(|window| window.is_told).collect();
+    let limits: Vec<u32> = told.iter().map(|window| window.limit).collect();
+    let left: Vec<Option<i64>> = told.iter().map(|window| window.left).collect();
+    assert_eq!(limits, [200, 1_000, 3_000]);
+    assert_eq!(left, [Some(150), Some(700), Some(2_500)]);
+}
