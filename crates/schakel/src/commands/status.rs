@@ -153,7 +153,10 @@ fn say_walks(status: &Status, output: Output) {
             line.connection.clone(),
             line.history_seen
                 .map_or_else(|| "never begun".to_owned(), |seen| seen.to_string()),
-            line.history_expected.to_string(),
+            match line.history_uncounted {
+                0 => line.history_expected.to_string(),
+                lists => format!("{} and {lists} lists not counted yet", line.history_expected),
+            },
             at(&line.swept_at, line.swept_part),
             at(&line.reconciled_at, line.reconciled_part),
             line.unexplained.to_string(),
