@@ -82,10 +82,10 @@ impl Hub {
     }
 
     /// Writes down that the calls of `connection` are used up for `wait_us` microseconds, also for live wishes, when that is
-    /// longer than anybody expects; tells whether it is.
-    pub(crate) async fn note_spent(&self, connection: ConnectionId, wait_us: i64) -> bool {
+    /// longer than anybody expects.
+    pub(crate) async fn note_spent(&self, connection: ConnectionId, wait_us: i64) {
         if wait_us < SPENT_TOLD_US {
-            return false;
+            return;
         }
         let wait_ms = wait_us / 1_000;
         let error = ConnectorError::RateLimited {
@@ -93,7 +93,6 @@ impl Hub {
         };
         self.note_ill(connection, &error, self.clock.now().plus_ms(wait_ms))
             .await;
-        true
     }
 
     /// Writes down that the webhooks of `connection` cannot be looked after because of `error`, until the next look.

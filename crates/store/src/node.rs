@@ -278,17 +278,25 @@ async fn insert_match_keys(
     scope: i64,
     nodes: &[&Node],
 ) -> Result<(), StoreError> {
-    let mut keys: Vec<(&MatchKey, RecordKey)> = nodes
+    let keys = nodes
         .iter()
         .flat_map(|node| node.keys.iter().map(|key| (key, node.key)))
         .collect();
+    let sql = "INSERT INTO match_key (tenant_id, scope, match_key, connection_id, kind, remote_id) VALUES ";
+    insert_keys(conn, (tenant, scope), ("write match keys", sql), keys).await
+}
+
+/// Writes which nodes have which key by `statement`, its name and its text up to the values.
+async fn insert_keys(
+    conn: &mut Conn<'_>,
+    (tenant, scope): (TenantId, i64),
+    statement: (&'static str, &'static str),
+    mut keys: Vec<(&MatchKey, RecordKey)>,
+) -> Result<(), StoreError> {
     keys.sort_unstable();
     for chunk in insert_chunks(&keys, 6) {
-        let sql = conn
-            .sql(
-                "write match keys",
-                "INSERT INTO match_key (tenant_id, scope, match_key, connection_id, kind, remote_id) VALUES ",
-            )
+        let sql = conn.sql(statement.0, statement.1);
+        let sql = sql
             .rows(chunk, |(key, node), values| {
                 values.put(tenant.0).put(scope).put(key.0.as_str());
                 put_key(node, values);
@@ -313,21 +321,8 @@ async fn keep_former_keys(
         let lost = node.keys.iter().filter(|key| !is_kept(key));
         former.extend(lost.map(|key| (key, node.key)));
     }
-    former.sort_unstable();
-    for chunk in insert_chunks(&former, 6) {
-        let sql = conn
-            .sql(
-                "write former keys",
-                "INSERT INTO former_key (tenant_id, scope, match_key, connection_id, kind, remote_id) VALUES ",
-            )
-            .rows(chunk, |(key, node), values| {
-                values.put(tenant.0).put(scope).put(key.0.as_str());
-                put_key(node, values);
-            })
-            .push(" ON CONFLICT DO NOTHING");
-        conn.execute(sql).await?;
-    }
-    Ok(())
+    let sql = "INSERT INTO former_key (tenant_id, scope, match_key, connection_id, kind, remote_id) VALUES ";
+    insert_keys(conn, (tenant, scope), ("write former keys", sql), former).await
 }
 
 /// Removes the match keys that are stored of `nodes`, which stand in the nodes themselves; returns these as they are stored.

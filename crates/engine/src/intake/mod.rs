@@ -1,8 +1,8 @@
 //! Intake: a genuine webhook becomes a durable inbox row before it is answered (I1, T0).
 //!
 //! Invariants: a 2xx is given only after the commit that holds the event; many requests share one commit; when
-//! the queue is full, the store fails, takes too long or is known to be damaged, the sender hears 503 and keeps the event. A request that is refused costs no
-//! commit: refusals are counted in memory and written together.
+//! the queue is full, the store fails, takes too long or is known to be damaged, the sender hears 503 and keeps the event. A
+//! request that is refused costs no commit: refusals are counted in memory and written together.
 
 mod refusals;
 

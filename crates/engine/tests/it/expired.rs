@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use schakel_core::limits;
 use schakel_engine::apply::{self, Fence, Stepped};
-use schakel_engine::report::{self, CartLine, NobodysCart, Presets, Probe, Reader};
+use schakel_engine::report::{self, CartLine, NobodysCart, Presets, Probe};
 use schakel_engine::supervise;
 use schakel_testkit::wait_until;
 use serde_json::{Value, json};
@@ -81,13 +81,9 @@ async fn carts_that_are_left_alone_end_by_the_clock_and_are_told_as_expired() {
     until(&world, &[["1", "70", "Expired", "No"]], (0, 2));
     let said = counted(&world).await[0].expired_until.clone().unwrap();
     assert!(said.starts_with("2026-05-12T12"), "{said}");
-    let reader = Reader {
-        store: &world.hub.store,
-        tenant: world.hub.tenant,
-        presets: &Presets::default(),
-        is_unconfirmed_enough: false,
-    };
-    let explained = report::explain(reader, "jan@example.org", 9).await.unwrap();
+    let explained = report::explain(world.reader(&Presets::default()), "jan@example.org", 9)
+        .await
+        .unwrap();
     let cart = &explained[0].carts[0];
     let since: Vec<&str> = cart.expired_at.values().map(String::as_str).collect();
     assert_eq!((cart.remote_id, since), (70, vec!["2026-05-13T10:00:05.000000Z"]));
@@ -120,15 +116,13 @@ fn now(world: &World, id: i64) -> Value {
 
 /// What `explain` says of the cart `id`: whose it is, or what nobody's is like.
 async fn explained(world: &World, id: i64) -> (Vec<i64>, Vec<NobodysCart>) {
-    let reader = Reader {
-        store: &world.hub.store,
-        tenant: world.hub.tenant,
-        presets: &Presets::default(),
-        is_unconfirmed_enough: false,
-    };
     let id = id.to_string();
-    let people = report::explain(reader, &id, 9).await.unwrap();
-    let carts = report::nobodys_carts(reader, &id, 9).await.unwrap();
+    let people = report::explain(world.reader(&Presets::default()), &id, 9)
+        .await
+        .unwrap();
+    let carts = report::nobodys_carts(world.reader(&Presets::default()), &id, 9)
+        .await
+        .unwrap();
     (people.iter().map(|person| person.relation).collect(), carts)
 }
 

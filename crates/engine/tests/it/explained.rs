@@ -1,7 +1,7 @@
 //! Whom and what `explain` finds by the number of an order.
 
 use schakel_core::time::Clock;
-use schakel_engine::report::{self, Presets, Reader};
+use schakel_engine::report::{self, Presets};
 use serde_json::json;
 
 use crate::payloads::{customer, plain_order};
@@ -20,14 +20,12 @@ async fn named() -> World {
 
 /// The persons whom `who` names, and the states of what was set aside about it.
 async fn found(world: &World, who: &str) -> (Vec<i64>, Vec<&'static str>) {
-    let reader = Reader {
-        store: &world.hub.store,
-        tenant: world.hub.tenant,
-        presets: &Presets::default(),
-        is_unconfirmed_enough: false,
-    };
-    let people = report::explain(reader, who, 9).await.unwrap();
-    let aside = report::set_aside(reader, who, 9).await.unwrap();
+    let people = report::explain(world.reader(&Presets::default()), who, 9)
+        .await
+        .unwrap();
+    let aside = report::set_aside(world.reader(&Presets::default()), who, 9)
+        .await
+        .unwrap();
     let people = people.iter().map(|person| person.relation).collect();
     (people, aside.iter().map(|event| event.state).collect())
 }
@@ -104,13 +102,9 @@ async fn a_former_address_that_joined_nobody_leads_to_its_person() {
     world.customer(11, "registered", "new@example.org", 6).await;
     world.run_until_idle().await;
     let of = async |world: &World, who: &str| {
-        let reader = Reader {
-            store: &world.hub.store,
-            tenant: world.hub.tenant,
-            presets: &Presets::default(),
-            is_unconfirmed_enough: false,
-        };
-        let people = report::explain(reader, who, 9).await.unwrap();
+        let people = report::explain(world.reader(&Presets::default()), who, 9)
+            .await
+            .unwrap();
         let people = people.iter().map(|one| (one.relation, one.is_former_address));
         people.collect::<Vec<_>>()
     };
@@ -140,13 +134,9 @@ async fn of_a_sink_is_said_when_it_was_last_known_what_it_holds() {
     world.run_until_idle().await;
     let at = world.clock.now();
     world.clock.advance_ms(86_400_000);
-    let reader = Reader {
-        store: &world.hub.store,
-        tenant: world.hub.tenant,
-        presets: &Presets::default(),
-        is_unconfirmed_enough: false,
-    };
-    let people = report::explain(reader, "jan@example.org", 9).await.unwrap();
+    let people = report::explain(world.reader(&Presets::default()), "jan@example.org", 9)
+        .await
+        .unwrap();
     let view = &people[0].sinks[0];
     let (confirmed, looked) = (
         view.confirmed_at.clone().unwrap(),

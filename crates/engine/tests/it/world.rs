@@ -17,6 +17,7 @@ use schakel_engine::deliver::{Gauge, Loop};
 use schakel_engine::fetch;
 use schakel_engine::hub::Hub;
 use schakel_engine::intake::{self, Entrance, NotAccepted};
+use schakel_engine::report::{Presets, Reader};
 use schakel_sandbox::copernica::{self as simulated, FaultKind};
 use schakel_sandbox::door::SimClock;
 use schakel_store::{FetchRow, InboxCounts, Inserted, OpenOptions, Store};
@@ -375,6 +376,16 @@ impl World {
             .filter(|count| !matches!(count.state.as_str(), "clean" | "dead"))
             .map(|count| count.count)
             .sum()
+    }
+
+    /// What `explain` reads this hub by.
+    pub fn reader<'a>(&'a self, presets: &'a Presets) -> Reader<'a> {
+        Reader {
+            store: &self.hub.store,
+            tenant: self.hub.tenant,
+            presets,
+            is_unconfirmed_enough: false,
+        }
     }
 
     /// Starts a second worker on the same store, as another process would.
