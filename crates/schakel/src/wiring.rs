@@ -194,8 +194,8 @@ pub(crate) struct Outside {
     pub cx: Cx,
 }
 
-/// The way to one shop for a command: what it spends is written down in the budget of the hub. Before a hub ever ran with
-/// this database there is no budget, and the few calls count as those of another program.
+/// The way to one shop for a command: what it spends is written down in the budget of the hub. Before the database knows the
+/// shop there is no budget, and the few calls count as those of another program.
 pub(crate) struct WayIn {
     /// The doors.
     pub cx: Cx,

@@ -1,4 +1,4 @@
-//! Calls of commands before a hub ever ran with a database: there is no budget to share yet.
+//! Calls of commands before a database knows the shop: there is no budget to share yet.
 //!
 //! What such a command spends it counts in memory, so that it stays below the limit of a second by itself. A command that
 //! ran a moment ago is not known: when the shop refuses for a second or two, that is waited out.

@@ -190,13 +190,12 @@ impl Loop {
         let Some(usage) = source.ledger.usage().filter(|_| wait_us >= NOTED_SPENT_US) else {
             return Ok(());
         };
+        // That a history waits for its share is nothing unusual; that nobody may call is. Not only when the note changes: the
+        // rest may be used up while the walk waits.
+        let live_us = source.ledger.wait_us(Class::Live);
+        self.hub.note_spent(source.id, live_us).await;
         let until = self.hub.clock.now().plus_ms(wait_us / 1_000);
         let note = spent_in_words(&usage, walk.job.class(), until);
-        if walk.note != note {
-            // That a history waits for its share is nothing unusual; that nobody may call is.
-            let live_us = source.ledger.wait_us(Class::Live);
-            self.hub.note_spent(source.id, live_us).await;
-        }
         self.note(walk, note).await
     }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use schakel_core::connector::{BoxFuture, Cx, Http, HttpError, Part, Request, Response};
+use schakel_core::connector::{BoxFuture, Class, Cx, Http, HttpError, Part, Request, Response};
 use schakel_core::health::Ailment;
 use schakel_core::id::ConnectionId;
 use schakel_core::limits;
@@ -13,6 +13,7 @@ use schakel_core::time::Clock;
 use schakel_core::walk::{Job, WalkState};
 use schakel_engine::hub::Hub;
 use schakel_engine::supervise;
+use schakel_engine::walk::Stepped;
 use schakel_sandbox::copernica::{FaultKind, Faults};
 use schakel_sandbox::lightspeed::{Kind, Window};
 use schakel_store::HealthRow;
@@ -221,7 +222,6 @@ async fn a_walk_tells_of_a_refused_key_at_once_and_of_an_outage_when_it_lasts() 
     }
 }
 
-/// A section that the key may not read stops its list, which its walk tells; the shop itself works.
 /// An hour whose calls are used up is news while something waits to be fetched, and over with the first call after it.
 #[tokio::test]
 async fn calls_that_are_used_up_are_told_while_something_waits_to_be_fetched() {
@@ -237,6 +237,33 @@ async fn calls_that_are_used_up_are_told_while_something_waits_to_be_fetched() {
     assert_eq!(ailing(&world.hub).await, []);
 }
 
+/// A history that waits for its share says nothing of the hub's calls; that others took the rest meanwhile is news, also when
+/// the note of the history stays what it was.
+#[tokio::test]
+async fn calls_that_are_used_up_are_told_while_only_a_history_waits() {
+    let setting = Setting {
+        limits: [100, 60, 6_000],
+        ..Setting::default()
+    };
+    let mut world = shop(3, 40, setting).await;
+    let parts = world.parts();
+    world.begin(Job::Backfill, &parts).await;
+    let rows = (Job::Backfill, Part::OrderRows);
+    let note = world
+        .run_until(rows, "the limit of an hour leaves it no call")
+        .await
+        .note;
+    assert_eq!(ailing(&world.hub).await, [], "live calls have room");
+    let source = &world.hub.sources[&SOURCE];
+    world.shop.use_up(Window::Hour);
+    let _last = source.source.connect(&source.cx.for_class(Class::Live)).await;
+    assert_eq!(source.ledger.room(Class::Live), 0);
+    assert!(matches!(world.walk_alone().await, Stepped::Waits(_)));
+    assert_eq!(world.walk(rows.0, rows.1).await.note, note);
+    assert_eq!(ailing(&world.hub).await, [(SOURCE, Ailment::Busy)]);
+}
+
+/// A section that the key may not read stops its list, which its walk tells; the shop itself works.
 #[tokio::test]
 async fn a_list_that_stops_ails_nothing_else() {
     for status in [401, 403] {

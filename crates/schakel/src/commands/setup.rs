@@ -14,7 +14,7 @@ use schakel_store::{OpenOptions, Store};
 use serde::Serialize;
 
 use super::check::{say_line, say_report};
-use super::{numbers, open, renamed};
+use super::{numbers, open, renamed, walks};
 use crate::cli::SetupArgs;
 use crate::config::{Config, ConnectionConfig};
 use crate::error::{Exit, Failure, Side};
@@ -105,6 +105,8 @@ pub(crate) async fn run(config: &Config, args: &SetupArgs, output: Output) -> an
             ways: &ways,
             is_tidied: args.remove_old_hooks.as_deref() == Some(name),
         };
+        // So that the calls stand in the budget of the hub that starts next.
+        walks::id_or_new(&store, name).await?;
         let way = WayIn::to(config, name, Some(&store), &cx).await?;
         let end = prepare_source(&shop, &way.cx, &mut done, output).await?;
         note(&store, &cx, name, &end).await?;

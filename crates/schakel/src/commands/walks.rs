@@ -163,14 +163,20 @@ impl<'a> Shop<'a> {
 
     /// Gives its id in the database, which may be a new one.
     pub(super) async fn id_or_new(&self, store: &Store) -> Result<ConnectionId, Failure> {
-        let started = store.next_number(TENANT, "process").await?;
-        let node = u16::try_from(started.rem_euclid(1024)).unwrap_or(0);
-        let new = ConnectionId(IdMaker::new(node).next(SystemClock::new().now()));
-        Ok(store
-            .ensure_connection(TENANT, self.name(), "lightspeed", new)
-            .await?
-            .id)
+        id_or_new(store, self.name()).await
     }
+}
+
+/// Gives the id of the shop `name` in the database, which may be a new one.
+///
+/// # Errors
+/// When the store fails.
+pub(super) async fn id_or_new(store: &Store, name: &str) -> Result<ConnectionId, Failure> {
+    let started = store.next_number(TENANT, "process").await?;
+    let node = u16::try_from(started.rem_euclid(1024)).unwrap_or(0);
+    let new = ConnectionId(IdMaker::new(node).next(SystemClock::new().now()));
+    let row = store.ensure_connection(TENANT, name, "lightspeed", new);
+    Ok(row.await?.id)
 }
 
 /// The word for a job.

@@ -54,18 +54,23 @@ async fn a_budget_is_shown_beside_a_hub_after_a_kill_and_when_the_shop_asks_for_
     });
     limited(&outside, "900/9000/36000");
     block_in_place(|| {
-        outside.run(&["setup"]);
+        outside.run(&["backfill", "start"]);
         let never = shop(&outside);
         assert_eq!(
             (&never["saved_at"], &never["usage"], &never["days"]),
             (&Value::Null, &Value::Null, &Value::Array(Vec::new()))
         );
         assert_eq!(text(&outside).trim_end(), "shop: no call was made yet");
-
+        // A hub that starts at once counts them.
         let before = outside.shop.calls();
-        outside.run(&["backfill", "start"]);
+        outside.run(&["setup"]);
+        let made = outside.shop.calls() - before;
+        let of_setup = shop(&outside);
+        let spent = &of_setup["usage"]["windows"][2]["spent"];
+        assert!(made > 0 && sum(spent) == made, "{made} calls: {of_setup}");
+
         let hub = outside.serve();
-        let is_read = || outside.shop.calls() >= before + ORDERS;
+        let is_read = || outside.shop.calls() >= before + made + ORDERS;
         assert!(wait_until(END, is_read), "the hub reads nothing");
         assert!(shop(&outside)["saved_at"].is_string(), "beside a running hub");
         hub.kill();
