@@ -293,6 +293,16 @@ impl Held {
         !is_seen && !self.is_deleted()
     }
 
+    /// Whether it is an order, or a checkout that became one: the cart that it refers to is closed for good
+    /// ([`crate::golden::is_closed`]).
+    #[must_use]
+    pub fn is_order(&self) -> bool {
+        match self.live.as_ref().map(|(.., content)| content) {
+            Some(Content::Checkout(checkout)) => checkout.order_id > 0,
+            _ => self.key.kind == RecordKind::Order,
+        }
+    }
+
     /// Gives the moment by which orders and carts of one person are compared ([`crate::golden::is_closed`]): when an
     /// order was placed, when a cart was last changed. `None` for other things, and when the source did not say.
     #[must_use]

@@ -206,15 +206,15 @@ pub struct Walk {
     pub calls: i64,
     /// Failures in a row.
     pub failures: i64,
-    /// Nothing is tried before.
+    /// Nothing is tried before. [`Timestamp::ZERO`] once a person let it go on: then nothing that failed before is waited out.
     pub due_at: Timestamp,
     /// What it waits for or why it stopped, in words without personal data; empty when all is well.
     pub note: String,
     /// When it began, by the hub's clock; together with its state it tells one beginning from the next.
     pub started_at: Timestamp,
     /// When its list began to be read, by the hub's clock or the source's, whichever shows less: what changed later may
-    /// be missing, so the next sweep goes on there. Of memberships, which have no times, when their first page was asked for,
-    /// by the hub's clock.
+    /// be missing, so the next sweep goes on there. Of memberships, which have no times, and of rows when the first were asked
+    /// for, by the hub's clock. Before that, when it began.
     pub asked_at: Timestamp,
     /// When it last went on.
     pub updated_at: Timestamp,

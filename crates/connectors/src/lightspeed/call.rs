@@ -23,6 +23,9 @@ const LANGUAGE_OFF: &str = "inactive language";
 /// What a key may do; any key that is good may ask it.
 pub(super) const PERMISSIONS: &str = "account/permissions";
 
+/// Where the owner of the shop switches permissions on.
+pub(super) const WHERE: &str = "switch it on in the back office: Settings, Store settings, Developers";
+
 /// What to call.
 pub(super) struct Call<'a> {
     /// Method.
@@ -96,7 +99,7 @@ pub(super) async fn send(cx: &Cx, settings: &Settings, call: Call<'_>) -> Result
             let own = Call::get(PERMISSIONS, "GET account/permissions", "settings");
             exchange(cx, settings, own).await?;
             let why = format!(
-                "the key has no permission: section `{section}` (status 401, the key itself is good)"
+                "the key has no permission: section `{section}` (status 401, the key itself is good); {WHERE}"
             );
             Err(Failure::Other(ConnectorError::Rejected(why)))
         }
@@ -198,7 +201,7 @@ fn judge(
             "the API key or its secret is wrong, switched off or withdrawn".to_owned(),
         )),
         403 => failed(ConnectorError::Rejected(format!(
-            "the key has no permission: {}",
+            "the key has no permission: {}; {WHERE}",
             message()
         ))),
         429 => failed(ConnectorError::RateLimited {

@@ -4,12 +4,9 @@ use schakel_core::connector::{CheckLine, CheckReport, ConnectorError, Cx};
 use schakel_core::entity::fold_email;
 use schakel_core::identity::{BlockList, MatchKey};
 
-use super::call::{self, Answer, Call, Failure};
+use super::call::{self, Answer, Call, Failure, WHERE};
 use super::config::Settings;
 use super::wire::answers::{Grant, LanguagesAnswer, Permissions, PermissionsAnswer, ShopAnswer};
-
-/// Where the owner of the shop switches permissions on.
-const WHERE: &str = "switch it on in the back office: Settings, Store settings, Developers";
 
 /// Tests the connection that `settings` describe.
 pub(super) async fn check(cx: &Cx, settings: &Settings) -> Result<CheckReport, ConnectorError> {

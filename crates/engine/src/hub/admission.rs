@@ -48,6 +48,14 @@ impl Admission {
         refused.map(|refused| refused.until)
     }
 
+    /// Lets the next caller ask, however long the last failure would be waited out: somebody says that it is mended.
+    pub(crate) fn ask_at_once(&self) {
+        let mut refused = self.0.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(refused) = refused.as_mut() {
+            refused.until = Timestamp::ZERO;
+        }
+    }
+
     /// How it last failed to.
     pub(crate) fn refused(&self) -> Option<Refused> {
         let refused = self.0.refused.lock().unwrap_or_else(PoisonError::into_inner);

@@ -334,7 +334,7 @@ async fn one(
         newsletter: golden.newsletter,
         newsletter_because: because(&held, golden.newsletter, golden.subscriber_id),
         things,
-        carts: carts::carts(reader, names, &entities).await?,
+        carts: carts::carts(reader, names, (&entities, row.ordered_at)).await?,
         sinks: sinks(reader, names, row.id, &entities).await?,
         events,
         unreadable,

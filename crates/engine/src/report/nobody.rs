@@ -74,14 +74,19 @@ pub async fn nobodys_carts(
     Ok(carts)
 }
 
-/// Gives the carts of all sources with this number.
+/// Gives the carts of all sources with this number, or with a checkout of this number.
 pub(super) async fn carts_called(
     reader: Reader<'_>,
     names: &Names,
     number: i64,
 ) -> Result<Vec<RecordRow>, StoreError> {
     let key = |connection: &ConnectionId| RecordKey::new(*connection, RecordKind::Quote, number);
-    let keys: Vec<RecordKey> = names.keys().map(key).collect();
+    let mut keys: Vec<RecordKey> = names.keys().map(key).collect();
+    let checkout = |connection: &ConnectionId| RecordKey::new(*connection, RecordKind::Checkout, number);
+    let checkouts: Vec<RecordKey> = names.keys().map(checkout).collect();
+    let checkouts = reader.store.read_records(reader.tenant, &checkouts).await?;
+    let of = |row: &RecordRow| RecordKey::new(row.held.key.connection, RecordKind::Quote, row.ref_id);
+    keys.extend(checkouts.iter().map(of));
     reader.store.read_records(reader.tenant, &keys).await
 }
 

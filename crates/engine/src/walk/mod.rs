@@ -279,6 +279,9 @@ impl Trip<'_> {
         after.note.clear();
         after.due_at = self.hub.clock.now();
         after.updated_at = after.due_at;
+        if before.due_at == Timestamp::ZERO {
+            self.source.admission.ask_at_once();
+        }
         let page = match admit(self.hub, self.source).await {
             Ok(()) => self.phase(before, after).await?,
             Err(error) => Err(error),
@@ -382,6 +385,9 @@ impl Trip<'_> {
             ConnectorError::RateLimited { retry_after_ms } => retry_after_ms.unwrap_or(backoff),
             ConnectorError::Unauthorised(_) | ConnectorError::NotOurs(_) => backoff.max(REFUSED_WAIT_MS),
             ConnectorError::Rejected(_) | ConnectorError::Unsupported(_) | ConnectorError::Missing(_) => {
+                if after.job == Job::Backfill && matches!(error, ConnectorError::Rejected(_)) {
+                    after.note += "; then `schakel backfill resume`";
+                }
                 after.state = WalkState::Stopped;
                 0
             }

@@ -20,13 +20,14 @@ impl Trip<'_> {
         };
         after.calls += 1;
         after.seen += count(page.items.len());
+        if before.cursor.is_empty() {
+            after.asked_at = asked_at;
+        }
+        // Memberships have no times: they are as old as the question by the hub's clock, like an answer to a fetch.
         if before.part != Part::Groups {
             // A source that does not say what time it is has changed nothing after its newest thing.
             let newest = || page.items.iter().filter_map(|item| item.updated_at).max();
             after.note_source_time(page.at.or_else(newest));
-        } else if before.cursor.is_empty() {
-            // Memberships have no times: they are as old as the question by the hub's clock, like an answer to a fetch.
-            after.asked_at = asked_at;
         }
         match &page.next {
             Some(next) => after.cursor.clone_from(next),

@@ -86,6 +86,9 @@ impl Trip<'_> {
             return self.end_pass(before, after, &pass).await.map(Ok);
         };
         let below = Some(*last);
+        if before.cursor.is_empty() {
+            after.asked_at = self.hub.clock.now();
+        }
         let Due {
             said,
             mute,

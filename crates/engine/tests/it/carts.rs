@@ -12,7 +12,7 @@ use schakel_core::preset::Preset;
 use schakel_core::record::RecordKind;
 use schakel_core::time::Timestamp;
 use schakel_engine::hub::Hub;
-use schakel_engine::report::{self, Presets, Reader};
+use schakel_engine::report::{self, CartView, Presets, Reader};
 use serde_json::{Value, json};
 
 use crate::payloads::{NewOrder, at, customer, order, plain_order, quote};
@@ -119,7 +119,31 @@ async fn carts_after(messages: &[&Message], is_slow: bool) -> Vec<Vec<String>> {
     }
     world.run_until_idle().await;
     world.assert_nothing_double();
-    without_owners(world.subprofiles("Quotes", &CART))
+    let carts = without_owners(world.subprofiles("Quotes", &CART));
+    for said in explained(&world).await {
+        assert!(
+            carts.contains(&said),
+            "`explain` says {said:?}, {carts:?} stand there"
+        );
+    }
+    carts
+}
+
+/// What `explain` says of the carts of everybody, as [`CART`] has it; of one whose a checkout says that it is only once it is
+/// closed.
+async fn explained(world: &World) -> Vec<Vec<String>> {
+    let (mut carts, presets) = (Vec::new(), Presets::default());
+    for (person, ..) in world.profiles() {
+        let reader = world.reader(&presets);
+        let found = report::explain(reader, &person.to_string(), 1).await.unwrap();
+        carts.extend(found.into_iter().flat_map(|one| one.carts));
+    }
+    let is_closed = |cart: &CartView| cart.is_ordered || cart.is_gone;
+    carts.retain(|cart| is_closed(cart) || !cart.is_by_checkout);
+    let closed = |cart| if is_closed(cart) { "Yes" } else { "No" };
+    let rows = carts.iter();
+    rows.map(|cart| vec![cart.remote_id.to_string(), closed(cart).to_owned()])
+        .collect()
 }
 
 /// Leaves the RelationIDs out, which depend on who came first.

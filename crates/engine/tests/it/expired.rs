@@ -159,6 +159,11 @@ async fn a_cart_of_nobody_is_explained_by_its_id() {
         !serde_json::to_string(&carts).unwrap().contains("els@"),
         "whom it names is not told"
     );
+    assert_eq!(
+        explained(&world, 500).await,
+        (vec![], carts),
+        "the checkout leads to it"
+    );
 
     world.clock.advance_ms(25 * HOUR_MS);
     apply::end_carts(&world.hub, Fence::Alone).await.unwrap();
@@ -170,6 +175,7 @@ async fn a_cart_of_nobody_is_explained_by_its_id() {
     world.run_until_idle().await;
     let (people, carts) = explained(&world, 72).await;
     assert_eq!((people, carts.len()), (vec![2], 0), "it is Els's now");
+    assert_eq!(explained(&world, 500).await, (vec![2], vec![]));
     let (people, carts) = explained(&world, 99).await;
     assert_eq!((people.len(), carts.len()), (0, 0), "no such cart");
 }

@@ -90,6 +90,9 @@ const RESUME: Change = Change {
     nothing: "nothing of the history is halted or stopped",
 };
 
+/// What a history that waits after failures does when it is told to go on.
+const TRIED: &str = "tried again now, with the running hub or at its next start";
+
 const CANCEL: Change = Change {
     from: &[
         WalkState::Waiting,
@@ -117,14 +120,21 @@ async fn change(
     let (mut changed, mut hubs) = (Vec::new(), Vec::new());
     for shop in &shops.all {
         let meant = shop.parts(Job::Backfill, which)?;
-        let (Changed { parts, already }, is_running) = match shop.id(&store).await? {
+        let (
+            Changed {
+                parts,
+                already,
+                tried,
+            },
+            is_running,
+        ) = match shop.id(&store).await? {
             Some(connection) => (
                 changed_parts(&store, connection, (which, &meant), change).await?,
                 is_served(&store, connection).await?,
             ),
             None => Default::default(),
         };
-        if change.to == WalkState::Waiting && !parts.is_empty() {
+        if change.to == WalkState::Waiting && !(parts.is_empty() && tried.is_empty()) {
             hubs.push(Hub {
                 shop: shop.name(),
                 is_running,
@@ -133,11 +143,12 @@ async fn change(
         }
         let said = match (parts.as_slice(), already.as_slice()) {
             ([], []) => change.nothing.to_owned(),
+            ([], _) if !tried.is_empty() => format!("{}: {TRIED}", names(&tried)),
             ([], already) => format!("{}: {}", names(already), change.already.1),
             (parts, _) => format!("{}: {}", names(parts), change.done),
         };
         output.line(format!("{}: {said}", shop.name()));
-        if parts.is_empty() {
+        if parts.is_empty() && tried.is_empty() {
             exit = gravest(exit, Exit::Findings);
         }
         let words = |parts: &[Part]| parts.iter().map(|part| part.as_str()).collect::<Vec<_>>();
@@ -145,6 +156,7 @@ async fn change(
             "connection": shop.name(),
             "parts": words(&parts),
             "already": words(&already),
+            "tried_again": words(&tried),
             "state": change.to,
             "is_hub_running": is_running,
         }));
@@ -164,6 +176,8 @@ struct Changed {
     parts: Vec<Part>,
     /// Those that were so before.
     already: Vec<Part>,
+    /// Those of them that waited after a failure, and do not any more.
+    tried: Vec<Part>,
 }
 
 /// Changes the parts that are in one of the states, and gives them. Without names all that ever began are meant, also
@@ -193,7 +207,22 @@ async fn changed_parts(
     store
         .set_walks(TENANT, connection, Job::Backfill, &parts, states)
         .await?;
-    Ok(Changed { parts, already })
+    let mut tried = Vec::new();
+    if change.to == WalkState::Waiting {
+        // Who says this has mended what failed. What is counted again later on has not failed, and waits for the shop.
+        let has_failed = |walk: &&Walk| walk.job == Job::Backfill && walk.failures > 0;
+        let failed: Vec<Part> = known.iter().filter(has_failed).map(|walk| walk.part).collect();
+        tried.extend(already.iter().filter(|part| failed.contains(part)));
+        let states = (change.already.0, change.to);
+        store
+            .set_walks(TENANT, connection, Job::Backfill, &tried, states)
+            .await?;
+    }
+    Ok(Changed {
+        parts,
+        already,
+        tried,
+    })
 }
 
 async fn status(

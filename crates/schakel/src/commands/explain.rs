@@ -1,7 +1,7 @@
 //! `schakel explain`: one person, a cart of nobody, or what was set aside, with the reasons. Shows personal data of that person only.
 
 use schakel_core::delivery::Wish;
-use schakel_engine::report::{self, Because, Explained, Moment, NobodysCart, Reader, SinkView};
+use schakel_engine::report::{self, Because, CartView, Explained, Moment, NobodysCart, Reader, SinkView};
 use schakel_store::OpenOptions;
 use serde::Serialize;
 
@@ -223,12 +223,24 @@ fn say_carts(person: &Explained, output: Output) {
             cart.connection.clone(),
             cart.remote_id.to_string(),
             cart.changed_at.clone().unwrap_or_default(),
+            state_of(cart).to_owned(),
             expired.join(", "),
         ]
     });
     output.line("\nCarts, newest first (one that an order closed is Ordered, however old):");
-    let head = ["connection", "cart", "last changed", "expired since"];
+    let head = ["connection", "cart", "last changed", "state", "expired since"];
     output.table(&head, &rows.collect::<Vec<_>>());
+}
+
+/// Says what became of a cart, in the words of `QuoteStatus`; for the sink where most became of it.
+fn state_of(cart: &CartView) -> &'static str {
+    match (cart.is_ordered, cart.is_gone) {
+        (true, _) => "Ordered",
+        (false, true) => "Expired: removed in the shop",
+        (false, false) if !cart.expired_at.is_empty() => "Expired",
+        (false, false) if cart.is_by_checkout => "Open while a checkout names this person",
+        (false, false) => "Open",
+    }
 }
 
 /// Says who it is and why it is one person.

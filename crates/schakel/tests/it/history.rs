@@ -335,6 +335,38 @@ async fn a_history_is_read_to_its_end_and_nothing_differs_afterwards() {
     });
 }
 
+/// Whoever mended what failed does not wait for the next try.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_that_waits_after_a_failure_is_tried_again_when_somebody_says_so() {
+    let outside = filled(17).await;
+    block_in_place(|| {
+        outside.run(&["setup"]);
+        outside.run(&["backfill", "start"]);
+        let resume = ["backfill", "resume"];
+        let (said, exit) = outside.ask(&resume);
+        assert_eq!(
+            (&said["histories"][0]["tried_again"], exit),
+            (&serde_json::json!([]), 3)
+        );
+        outside.shop.set_language_active("nl", false);
+        let _hub = outside.serve();
+        let has_failed = || {
+            let (said, _) = outside.ask(&["backfill", "status"]);
+            said.to_string().contains("switched off: ")
+        };
+        assert!(wait_until(END, has_failed), "the history does not fail");
+        let (said, exit) = outside.ask(&resume);
+        let tried = said["histories"][0]["tried_again"].as_array().unwrap();
+        assert_eq!((tried.len(), exit), (1, 0), "{said}");
+        outside.shop.set_language_active("nl", true);
+        let is_done = || {
+            outside.ask(&resume);
+            states(&outside).iter().all(|state| state == "done")
+        };
+        assert!(wait_until(END, is_done), "{:?}", states(&outside));
+    });
+}
+
 /// What a route switches on once the others are read is named before the start that begins its history.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_names_what_was_switched_on_later() {

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 
 use super::world::{Script, answer, answer_with, doors, fetched, fixture, noon, settings, shop};
 
+/// Where the owner of a shop switches permissions on.
+const WHERE: &str = "switch it on in the back office: Settings, Store settings, Developers";
+
 type Answer = Result<Response, HttpError>;
 
 /// Waits for a future that never waits.
@@ -178,7 +181,7 @@ fn each_answer_has_its_meaning() {
         ),
         (
             answer(403, "{}"),
-            ConnectorError::Rejected("the key has no permission: section `customers`".to_owned()),
+            ConnectorError::Rejected(format!("the key has no permission: section `customers`; {WHERE}")),
         ),
         (
             answer(500, "<html>"),
@@ -223,8 +226,10 @@ fn a_refused_key_is_told_from_a_refused_section() {
     assert!(calls[1].contains("/account/permissions.json"), "{calls:?}");
     let good = answer(200, fixture("account-permissions.json"));
     let (result, _) = fetch(RecordKind::Customer, 42, vec![refused(), good]);
-    let section = "the key has no permission: section `customers` (status 401, the key itself is good)";
-    assert_eq!(result.unwrap_err(), ConnectorError::Rejected(section.to_owned()));
+    let section = format!(
+        "the key has no permission: section `customers` (status 401, the key itself is good); {WHERE}"
+    );
+    assert_eq!(result.unwrap_err(), ConnectorError::Rejected(section));
 }
 
 #[test]

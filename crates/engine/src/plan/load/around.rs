@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schakel_core::id::ConnectionId;
-use schakel_core::record::{Content, RecordKey, RecordKind};
+use schakel_core::record::{RecordKey, RecordKind};
 use schakel_store::{StoreError, WriteTx};
 
 use super::Loaded;
@@ -68,13 +68,7 @@ impl Loaded {
                 self.keep(referring);
             }
         }
-        let ordered = self.records.values().flatten().filter(|row| {
-            let content = row.held.live.as_ref().map(|(.., content)| content);
-            match content {
-                Some(Content::Checkout(checkout)) => checkout.order_id > 0,
-                _ => row.held.key.kind == RecordKind::Order,
-            }
-        });
+        let ordered = self.records.values().flatten().filter(|row| row.held.is_order());
         let carts = ordered.filter_map(|row| near(&row.held.key, RecordKind::Quote, row.ref_id));
         self.ordered_quotes = carts.collect();
         Ok(())

@@ -1,14 +1,16 @@
 //! What each status of a shop means for a walk: it waits, one part of it stops, or one thing is left (reliability.md §6).
 
 use schakel_core::connector::Part;
+use schakel_core::time::Clock;
 use schakel_core::walk::{Job, WalkState};
 use schakel_engine::hub::WalkSettings;
+use schakel_engine::walk::Stepped;
 use schakel_sandbox::lightspeed::Kind;
 
 use super::bad_input::{NEVER, begun};
 use super::forecast::plan;
 use super::history::{STEPS, ends_like_the_shop};
-use super::world::Setting;
+use super::world::{SOURCE, Setting, TENANT};
 
 /// What the walk over orders shows after a page of it was answered with a status twice.
 const WAITS: &[(u16, &str)] = &[
@@ -82,6 +84,33 @@ async fn an_outage_stops_nothing() {
     world.assert_like_the_shop();
 }
 
+// Whoever had mended what a shop was refused for waited for minutes nevertheless.
+#[tokio::test]
+async fn a_history_that_a_person_lets_go_on_waits_for_nothing_that_failed_before() {
+    let setting = Setting {
+        is_admitted: false,
+        ..Setting::default()
+    };
+    let mut world = begun(3, 6, setting).await;
+    world.shop.set_language_active("nl", false);
+    let walk = world
+        .run_until((Job::Backfill, Part::Products), "switched off")
+        .await;
+    assert!(walk.failures > 0 && walk.due_at > world.clock.now(), "{walk:?}");
+    world.shop.set_language_active("nl", true);
+    assert!(
+        matches!(world.walk_alone().await, Stepped::Waits(_)),
+        "it is waited out"
+    );
+    let states = (&[WalkState::Waiting, WalkState::Running][..], WalkState::Waiting);
+    let store = &world.hub.store;
+    let set = store.set_walks(TENANT, SOURCE, Job::Backfill, &[Part::Products], states);
+    assert_eq!(set.await.unwrap(), 1);
+    assert_eq!(world.walk_alone().await, Stepped::Went);
+    let walk = world.walk(Job::Backfill, Part::Products).await;
+    assert_eq!((walk.failures, walk.note.as_str()), (0, ""), "{walk:?}");
+}
+
 #[tokio::test]
 async fn a_section_that_is_refused_stops_its_part_and_says_so() {
     let mut world = begun(3, 6, Setting::default()).await;
@@ -90,7 +119,8 @@ async fn a_section_that_is_refused_stops_its_part_and_says_so() {
     assert_eq!(walk.state, WalkState::Stopped);
     assert_eq!(
         walk.note,
-        "refused: the key has no permission: section `orders`, no"
+        "refused: the key has no permission: section `orders`, no; switch it on in the back office: Settings, Store settings, \
+         Developers; then `schakel backfill resume`"
     );
     world.run(STEPS).await;
     let shipments = world.walk(Job::Backfill, Part::Shipments).await;
