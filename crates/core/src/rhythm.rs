@@ -188,13 +188,14 @@ impl Watched {
         }
     }
 
-    /// Notes that a hub begins to watch at `now`: when none did for long, the time between is a gap.
-    pub fn note_start(&mut self, now: Timestamp) {
-        if let Some(at) = self.awake_at
-            && now.as_micros() - at.as_micros() >= Self::ASLEEP_US
-        {
-            self.gaps.note(at, now);
+    /// Notes that a hub begins to watch at `now`: when none did for long, the time between is a gap, and its begin is given.
+    pub fn note_start(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let at = self.awake_at?;
+        if now.as_micros() - at.as_micros() < Self::ASLEEP_US {
+            return None;
         }
+        self.gaps.note(at, now);
+        Some(at)
     }
 
     /// Tells whether silence is suspicious at `now`, and was not just before.
@@ -389,17 +390,17 @@ mod tests {
     #[test]
     fn a_time_without_a_hub_is_a_gap_and_a_restart_is_none() {
         let mut watched = Watched::default();
-        watched.note_start(at(1.0));
+        assert_eq!(watched.note_start(at(1.0)), None);
         watched.note_awake(at(1.0));
         watched.note_awake(at(1.05));
         assert_eq!(watched.awake_at, Some(at(1.0)), "it is kept to five minutes");
         watched.note_awake(at(2.0));
-        watched.note_start(at(2.16));
+        assert_eq!(watched.note_start(at(2.16)), None);
         assert_eq!(watched.gaps, Gaps::default(), "a restart");
-        watched.note_start(at(3.0));
+        assert_eq!(watched.note_start(at(3.0)), Some(at(2.0)));
         assert!(watched.gaps.touch(at(2.0), at(2.0)) && watched.gaps.touch(at(3.0), at(3.0)));
         watched.note(0, at(1.5));
-        watched.note_start(at(1.6));
+        assert_eq!(watched.note_start(at(1.6)), None);
         assert!(!watched.gaps.touch(at(1.5), at(1.6)), "the clock was set back");
     }
 }

@@ -1,8 +1,9 @@
 //! Watch: notices that webhooks stay away, mends their registrations, and has the gap read (F8).
 //!
-//! It stands outside the webhook handler, since one that is never called can't notice that. Two signs count: a
-//! registration that is missing or switched off, and silence where the source is usually heard
-//! (`schakel_core::rhythm`). Either way the sweep reads exactly what changed since webhooks last worked.
+//! It stands outside the webhook handler, since one that is never called can't notice that. Three signs count: a
+//! registration that is missing or switched off, silence where the source is usually heard
+//! (`schakel_core::rhythm`), and a time in which no hub ran. Each has the sweep read exactly what changed since webhooks
+//! last worked.
 
 use std::sync::Arc;
 
@@ -103,13 +104,16 @@ impl Watch {
             .await?;
         let before = Watched::read(text.as_deref());
         let mut watched = before.clone();
-        if !std::mem::replace(&mut self.has_begun, true) {
-            watched.note_start(now);
-        }
+        let asleep = match std::mem::replace(&mut self.has_begun, true) {
+            true => None,
+            false => watched.note_start(now),
+        };
         watched.note_awake(now);
         watched.note(store.webhooks_received(tenant, self.connection).await?, now);
         if let Some(address) = source.hook_address.get() {
-            self.watch(source, &address, &mut watched, now).await?;
+            // Before they were ever found registered no hub that slept missed any.
+            let missed = asleep.filter(|_| before.good_at.is_some());
+            self.watch((source, &address), &mut watched, missed, now).await?;
         } else {
             hub.note_webhooks_well(self.connection).await;
         }
@@ -127,12 +131,13 @@ impl Watch {
         })
     }
 
-    /// Looks at the registrations when it is time or silence is suspicious, and has the gap read when there was one.
+    /// Looks at the registrations when it is time or silence is suspicious, and has the gap read when there was one; no hub
+    /// ran since `asleep`.
     async fn watch(
         &mut self,
-        source: &SourceConnection,
-        address: &str,
+        (source, address): (&SourceConnection, &str),
         watched: &mut Watched,
+        asleep: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let is_silent = watched.is_silent(now);
@@ -148,7 +153,8 @@ impl Watch {
             .filter(|look| look.found.created > 0)
             .and_then(|look| look.was_good_at);
         // Silence is no less suspicious when the registrations can't be looked at.
-        let Some(from) = gap(watched, lost, is_silent) else {
+        let from = gap(watched, lost, is_silent).into_iter().chain(asleep).min();
+        let Some(from) = from else {
             return Ok(());
         };
         if is_silent {
@@ -337,6 +343,12 @@ fn tell(
             removed,
             from,
             "no webhook came for much longer than usual; what changed since is being read from the lists, {deletions}"
+        );
+    } else if *created == 0 {
+        tracing::info!(
+            connection,
+            from,
+            "no hub ran for a while, so webhooks may have been lost; what changed since is being read from the lists, {deletions}"
         );
     } else {
         tracing::error!(

@@ -147,6 +147,36 @@ async fn what_was_deleted_in_a_gap_is_looked_for_at_once_and_once_a_day() {
     }
 }
 
+/// Shops give a webhook up that nobody answered, and no list tells what was deleted.
+#[tokio::test]
+async fn what_happened_while_no_hub_ran_is_read_at_the_start_and_a_restart_costs_nothing() {
+    let mut world = hooked().await;
+    let lost = WebhookFaults {
+        lost_percent: 100,
+        ..WebhookFaults::default()
+    };
+    for (asleep_ms, has_gap) in [(5 * 60_000, false), (2 * 3_600_000, true)] {
+        world.shop.set_webhook_faults(lost);
+        let gone = world.shop.ids(Kind::Order)[0];
+        world.shop.delete_order(gone);
+        world.clock.advance_ms(asleep_ms);
+        let before = world.clock.now();
+        world = world.restarted().await;
+        world.watching.step().await.unwrap();
+        world.watching.step().await.unwrap();
+        let walks = world.walks().await;
+        let begun = |job| {
+            walks
+                .iter()
+                .any(|walk| walk.job == job && walk.started_at >= before)
+        };
+        assert_eq!((begun(Job::Sweep), begun(Job::Reconcile)), (has_gap, has_gap));
+        world.run(STEPS).await;
+        let marked = world.deleted("Orders", "OrderID", "BookerzOrderIsDeleted");
+        assert_eq!(marked.contains(&gone.to_string()), has_gap, "{marked:?}");
+    }
+}
+
 /// Lets the watch know two days of a shop that is busy around the clock.
 async fn busy(world: &mut Past) {
     let mut known = watched(world).await;
