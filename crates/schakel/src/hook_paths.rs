@@ -7,7 +7,7 @@
 use anyhow::Context;
 use schakel_core::id::ConnectionId;
 use schakel_core::time::Timestamp;
-use schakel_engine::hub::HookAddress;
+use schakel_engine::hub::{HookAddress, Prepared};
 use schakel_server::hooks::{self, HookPath, HookPaths};
 use schakel_store::Store;
 use serde::{Deserialize, Serialize};
@@ -138,6 +138,8 @@ pub(crate) struct Ways {
     pub paths: HookPaths,
     /// The source connections.
     pub sources: Vec<WayOf>,
+    /// The sink connections by name, each with where the running hub finds when it was prepared.
+    pub sinks: Vec<(String, Prepared)>,
     /// The address under which shops reach this hub, without a slash at its end; empty when nobody said so.
     pub public: String,
     /// The key of the hub.
@@ -147,7 +149,7 @@ pub(crate) struct Ways {
 }
 
 impl Ways {
-    /// Opens and closes ways as the database says now.
+    /// Opens and closes ways as the database says now, and notes which sinks were prepared.
     ///
     /// # Errors
     /// When the store fails; the ways stay as they were.
@@ -159,6 +161,9 @@ impl Ways {
             way.address.set(self.address(&way.name, &generations).await?);
         }
         self.paths.set(open);
+        for (name, noted) in &self.sinks {
+            noted.set(self.store.setting(&prepared(name)).await?.unwrap_or_default());
+        }
         Ok(())
     }
 

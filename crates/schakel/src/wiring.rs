@@ -21,7 +21,9 @@ use schakel_engine::deliver::guard::Looks;
 use schakel_engine::http::{CallCounts, CountingDoor, HyperDoor};
 use schakel_engine::hub::admission::Admission;
 use schakel_engine::hub::health::Health;
-use schakel_engine::hub::{HookAddress, Hub, Route, SinkConnection, SourceConnection, Wake, WalkSettings};
+use schakel_engine::hub::{
+    HookAddress, Hub, Prepared, Route, SinkConnection, SourceConnection, Wake, WalkSettings,
+};
 use schakel_engine::report;
 use schakel_server::hooks::HookPaths;
 use schakel_store::{Store, StoreError};
@@ -407,6 +409,7 @@ impl Wiring {
                 settle_ms,
                 attempt_ms,
                 concurrency,
+                prepared: Prepared::default(),
             },
         );
         Ok(())
@@ -472,9 +475,13 @@ impl Wiring {
     }
 
     fn finish(self) -> Wired {
+        let sinks = self.sinks.values();
         let ways = Ways {
             paths: HookPaths::default(),
             sources: self.ways,
+            sinks: sinks
+                .map(|sink| (sink.name.clone(), sink.prepared.clone()))
+                .collect(),
             key: self.key,
             store: self.store.clone(),
             public: self.public,

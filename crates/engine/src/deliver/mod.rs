@@ -36,6 +36,8 @@ pub struct Loop {
     aimd: Aimd,
     calls: JoinSet<Back>,
     blocked_until: Timestamp,
+    /// When the sink was last prepared, as far as this loop heard.
+    prepared: Option<Vec<u8>>,
     blocks: u32,
     gauge: Gauge,
     is_ending: bool,
@@ -90,6 +92,7 @@ impl Loop {
             aimd,
             calls: JoinSet::new(),
             blocked_until: Timestamp::ZERO,
+            prepared: None,
             blocks: 0,
             gauge,
             is_ending: false,
@@ -140,6 +143,7 @@ impl Loop {
         };
         self.take_back();
         self.free_unsent().await?;
+        self.hear_setup(sink);
         let is_open = self.is_open(sink).await?;
         let is_placed = is_open && self.look_for_places(sink).await?;
         let turn = if self.back.is_empty() && self.decided.is_empty() {
@@ -316,6 +320,16 @@ impl Loop {
             self.hear_places(sink).await;
         }
         Ok(self.is_looked || self.look(sink).await?)
+    }
+
+    /// Lets nothing wait any more for what `schakel setup` does, once that ran.
+    fn hear_setup(&mut self, sink: &SinkConnection) {
+        let prepared = sink.prepared.get();
+        let before = self.prepared.replace(prepared.clone());
+        if before.is_some_and(|before| before != prepared) {
+            self.places.look_at_once();
+            self.blocked_until = Timestamp::ZERO;
+        }
     }
 
     /// Learns for what the sink has no place; returns whether anything was let go that has one again.

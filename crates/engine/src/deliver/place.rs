@@ -1,8 +1,8 @@
 //! Places: what a sink has no place for waits by itself, and everything else goes on.
 //!
 //! A collection that is missing, because a route was switched on that needs more than setup made, or because somebody
-//! removed it, holds up what belongs there and what stands behind that. The structure is read again as after a block, so
-//! `schakel setup` beside a running hub is noticed within minutes.
+//! removed it, holds up what belongs there and what stands behind that. The structure is read again as after a block, and when
+//! `schakel setup` ran.
 
 use schakel_core::connector::{ConnectorError, Lack, Sink};
 use schakel_core::delivery::{ObjectKind, block_wait_ms};
@@ -32,6 +32,11 @@ impl Places {
     /// Tells whether the structure is to be read: to see whether there is a place by now.
     pub fn is_look_due(&self, now: Timestamp) -> bool {
         self.is_known && !self.kinds.is_empty() && now >= self.look_at
+    }
+
+    /// Has the structure read at the next step.
+    pub const fn look_at_once(&mut self) {
+        self.look_at = Timestamp::ZERO;
     }
 
     /// Puts the next look off.

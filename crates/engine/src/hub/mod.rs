@@ -98,6 +98,23 @@ impl HookAddress {
     }
 }
 
+/// When a sink was last prepared: whoever waits for a person to do that waits no longer.
+#[derive(Clone, Default)]
+pub struct Prepared(Arc<Mutex<Vec<u8>>>);
+
+impl Prepared {
+    /// Gives what was noted when it was last prepared; empty when it never was.
+    #[must_use]
+    pub fn get(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes that it was prepared; `noted` differs each time.
+    pub fn set(&self, noted: Vec<u8>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = noted;
+    }
+}
+
 /// A connection that takes data.
 pub struct SinkConnection {
     /// Its id.
@@ -114,6 +131,8 @@ pub struct SinkConnection {
     pub attempt_ms: i64,
     /// Most calls at once.
     pub concurrency: usize,
+    /// When it was last prepared.
+    pub prepared: Prepared,
 }
 
 /// How a route delivers carts (docs/spec/carts.md).

@@ -4,7 +4,7 @@ use schakel_core::delivery::{DeliveryState, ObjectKind};
 use schakel_core::health::Ailment;
 use schakel_core::id::{ConnectionId, DeliveryId};
 use schakel_sandbox::copernica::At;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::carts::{CART, placed, with_everything};
 use crate::payloads::{at, customer, quote};
@@ -64,21 +64,36 @@ async fn a_minute(world: &mut World) {
     world.run().await;
 }
 
-#[tokio::test]
-async fn rows_of_carts_without_a_collection_wait_and_the_rest_is_delivered() {
+/// A world in which setup was made before the rows of carts were switched on, and two of them wait: those of a cart of
+/// `person`.
+async fn without_rows(person: &Value) -> World {
     let mut world = World::with(with_everything).await;
-    // Setup was made before the rows of carts were switched on.
     world.copernica.delete(ROWS).unwrap();
-    let sink = world.hub.sinks[&SINK].sink.clone();
-    let cx = world.hub.sinks[&SINK].cx.clone();
-    sink.connect(&cx).await.unwrap();
-    let person = customer(11, "registered", "jan@example.org", 3);
-    world.webhook("customers/created", 11, &person).await;
+    let sink = &world.hub.sinks[&SINK];
+    sink.sink.connect(&sink.cx).await.unwrap();
+    world.webhook("customers/created", 11, person).await;
     cart(&world, 5).await;
     a_minute(&mut world).await;
     assert_eq!(world.profiles().len(), 1);
     assert_eq!(world.subprofiles("Quotes", &CART).len(), 1, "its cart is there");
     assert_eq!(rows(&world).await, (0, 2));
+    world
+}
+
+#[tokio::test]
+async fn what_waits_for_a_place_goes_on_as_soon_as_setup_was_heard_of() {
+    let mut world = without_rows(&customer(11, "registered", "jan@example.org", 3)).await;
+    let sink = &world.hub.sinks[&SINK];
+    sink.sink.setup(&sink.cx).await.unwrap();
+    world.hub.sinks[&SINK].prepared.set(b"now".to_vec());
+    world.run().await;
+    assert_eq!(rows(&world).await, (2, 0), "no time went by");
+}
+
+#[tokio::test]
+async fn rows_of_carts_without_a_collection_wait_and_the_rest_is_delivered() {
+    let person = customer(11, "registered", "jan@example.org", 3);
+    let mut world = without_rows(&person).await;
     let told = ailing(&world).await;
     assert_eq!((told.len(), told[0].0, told[0].1), (1, SINK, Ailment::Places));
     assert!(told[0].2.contains("collection QuoteRows"), "{told:?}");
@@ -98,7 +113,8 @@ async fn rows_of_carts_without_a_collection_wait_and_the_rest_is_delivered() {
     }
 
     // `schakel setup` is another process; the hub sees what it made by itself.
-    sink.setup(&cx).await.unwrap();
+    let sink = &world.hub.sinks[&SINK];
+    sink.sink.setup(&sink.cx).await.unwrap();
     world.clock.advance_ms(240_000);
     a_minute(&mut world).await;
     assert_eq!(rows(&world).await, (2, 0));

@@ -27,7 +27,7 @@ use schakel_engine::fetch;
 use schakel_engine::hub::admission::Admission;
 use schakel_engine::hub::health::Health;
 use schakel_engine::hub::{
-    CartRule, HookAddress, Hub, Route, SinkConnection, SourceConnection, Wake, WalkSettings,
+    CartRule, HookAddress, Hub, Prepared, Route, SinkConnection, SourceConnection, Wake, WalkSettings,
 };
 use schakel_engine::intake;
 use schakel_engine::walk::{self, Stepped};
@@ -574,5 +574,6 @@ fn sink(preset: Arc<Preset>, clock: &Own, doors: Arc<dyn Http>) -> SinkConnectio
         settle_ms: 30_000,
         attempt_ms: 20_000,
         concurrency: 8,
+        prepared: Prepared::default(),
     }
 }

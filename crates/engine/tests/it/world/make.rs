@@ -15,7 +15,9 @@ use schakel_engine::clock::Dice;
 use schakel_engine::deliver::guard::Looks;
 use schakel_engine::hub::admission::Admission;
 use schakel_engine::hub::health::Health;
-use schakel_engine::hub::{HookAddress, Hub, Route, SinkConnection, SourceConnection, Wake, WalkSettings};
+use schakel_engine::hub::{
+    HookAddress, Hub, Prepared, Route, SinkConnection, SourceConnection, Wake, WalkSettings,
+};
 use schakel_store::Store;
 use serde_json::{Value, json};
 
@@ -65,6 +67,7 @@ pub fn hub(store: Store, clock: &ManualClock, cx: Cx) -> Hub {
         settle_ms: SETTLE_MS,
         attempt_ms: 20_000,
         concurrency: 8,
+        prepared: Prepared::default(),
     };
     let route = Route {
         source: SOURCE,
