@@ -531,10 +531,9 @@ impl Loop {
                 Outcome::Dead
             }
             Decision::Block => {
+                // It goes with the others as soon as the block is over, which may be sooner than it was to be.
                 self.block(sent.at, error);
-                Outcome::Again {
-                    due_at: self.blocked_until,
-                }
+                Outcome::Again { due_at: sent.at }
             }
         }
     }
