@@ -77,6 +77,11 @@ impl Failure {
         self
     }
 
+    /// Gives what is wrong, without why.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Gives what is wrong and why, in one line.
     pub(crate) fn text(&self) -> String {
         let mut parts = vec![self.message.clone()];

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use schakel_core::connector::{Class, Cx, Part, Source, Span};
+use schakel_core::connector::{Class, ConnectorError, Cx, Part, Source, Span};
 use schakel_core::forecast::Pace;
 use schakel_core::lists::Lists;
 use schakel_core::time::{Clock, Timestamp};
 use schakel_core::walk::Job;
 use schakel_engine::clock::SystemClock;
-use schakel_engine::report::price::{self, Known, Plan, Question, Standing};
+use schakel_engine::report::price::{self, CountedBy, Counts, Known, Plan, Question, Standing};
 use schakel_store::Store;
 use serde_json::{Value, json};
 
@@ -34,11 +34,11 @@ pub(crate) async fn run(config: &Config, args: &PlanArgs, output: Output) -> any
     let mut plans = Vec::new();
     for shop in &shops.all {
         match plan(config, &order, (shop, &shops.cx, store.as_ref())).await {
-            Ok(plan) => {
-                if !plan.refused.is_empty() {
+            Ok(made) => {
+                if !made.plan.refused.is_empty() || lacks_counts(&made.plan) {
                     exit = gravest(exit, Exit::Findings);
                 }
-                plans.push(planned(shop, store.as_ref(), (&plan, now), output).await?);
+                plans.push(planned(shop, store.as_ref(), (&made, now), output).await?);
             }
             // One shop that does not answer says nothing of the others.
             Err(failure) if shops.all.len() > 1 && !failure.is_of_database() => {
@@ -66,14 +66,27 @@ struct Order<'a> {
     now: Timestamp,
 }
 
+/// A plan, and why it was not made of counts of its own.
+struct Made {
+    plan: Plan,
+    /// What the budget said; empty when there was room.
+    no_room: String,
+}
+
+/// Tells whether something that the plan is about was not counted by the history yet.
+fn lacks_counts(plan: &Plan) -> bool {
+    !plan.uncounted.is_empty() || !plan.outside_uncounted.is_empty()
+}
+
 /// Shows the plan of one shop, and gives it for programs.
 async fn planned(
     shop: &Shop<'_>,
     store: Option<&Store>,
-    (plan, now): (&Plan, Timestamp),
+    (made, now): (&Made, Timestamp),
     output: Output,
 ) -> Result<Value, Failure> {
-    say(shop, plan, now, output);
+    let plan = &made.plan;
+    say(shop, made, now, output);
     let switched_on = switched_on(shop, store).await?;
     if !switched_on.is_empty() {
         output.line(format!(
@@ -84,7 +97,7 @@ async fn planned(
     let mut value = json!(plan);
     value["switched_on"] = json!(switched_on);
     value["is_marked"] = json!(shop.is_marked);
-    value["mailed_as_new"] = json!(if shop.is_marked { 0 } else { plan.people });
+    value["mailed_as_new"] = json!(if shop.is_marked { Some(0) } else { plan.people });
     Ok(value)
 }
 
@@ -107,7 +120,7 @@ async fn plan(
     config: &Config,
     order: &Order<'_>,
     (shop, cx, store): (&Shop<'_>, &Cx, Option<&Store>),
-) -> Result<Plan, Failure> {
+) -> Result<Made, Failure> {
     let failed = |error| Failure::of_call(shop.name(), Side::Source, error);
     let Order { span, now, .. } = *order;
     let parts = if order.parts.is_empty() {
@@ -130,9 +143,22 @@ async fn plan(
     let way = WayIn::to(config, shop.name(), store, cx)
         .await
         .map_err(Failure::from)?;
-    way.ask_room(Class::Sweep, 1 + question.calls())
-        .await
-        .map_err(failed)?;
+    if let Err(error) = way.ask_room(Class::Sweep, 1 + question.calls()).await {
+        let is_spent = matches!(error, ConnectorError::RateLimited { .. });
+        let counts = Counts::known(&question, shop.wants, &known).filter(|_| is_spent);
+        let refused = failed(error);
+        let Some(counts) = counts else {
+            return Err(if known.has_counts() {
+                refused.hint(OTHER)
+            } else {
+                refused
+            });
+        };
+        return Ok(Made {
+            plan: price::plan(&subject, &counts, (shop.wants, shop.pace()), &known),
+            no_room: refused.message().to_owned(),
+        });
+    }
     // Somebody waits for the answer: it must not stand behind the sweeps of a hub in every second.
     let cx = way.cx.for_class(Class::Live);
     // The counts of another shop would be believed.
@@ -140,18 +166,59 @@ async fn plan(
     let counts = price::ask(&shop.source, &cx, &question).await.map_err(failed)?;
     let heard = known.hear((store, TENANT), &subject, way.usage(), cx.clock.now());
     heard.await.map_err(Failure::from)?;
-    Ok(price::plan(&subject, &counts, (shop.wants, shop.pace()), &known))
+    Ok(Made {
+        plan: price::plan(&subject, &counts, (shop.wants, shop.pace()), &known),
+        no_room: String::new(),
+    })
 }
 
-fn say(shop: &Shop<'_>, plan: &Plan, now: Timestamp, output: Output) {
-    output.line(format!(
-        "{}: asked for {} counts; nothing else was sent",
-        plan.connection, plan.asked
-    ));
+/// What to do where the budget has no room for counts, and the history counted something else.
+const OTHER: &str = "the history counted another period or other parts, which `schakel backfill status` shows; `schakel plan` with \
+                     the same `--from`, `--to` and `--part` needs no call";
+
+fn say(shop: &Shop<'_>, Made { plan, no_room }: &Made, now: Timestamp, output: Output) {
+    output.line(match plan.counted_by {
+        CountedBy::Shop => format!(
+            "{}: asked for {} counts; nothing else was sent",
+            plan.connection, plan.asked
+        ),
+        CountedBy::History => format!(
+            "{}: as its history counted so far; nothing was sent, since {no_room}",
+            plan.connection
+        ),
+    });
+    say_parts(plan, output);
+    if !plan.refused.is_empty() {
+        output.warning("the sums and the end are those of the other parts alone; let the key read the rest, then plan again");
+    }
+    say_end(plan, now, output);
+    say_days(plan, shop.pace(), output);
+    if let Some(thousand) = plan.per_thousand {
+        let live = thousand
+            .live
+            .map_or_else(String::new, |live| format!(", {live:.0} live"));
+        output.line(format!(
+            "calls per 1,000 orders: {:.0} for history (least {:.0}){live}",
+            thousand.history, thousand.history_least
+        ));
+    }
+    say_options(plan, output);
+    if let (Some(least), Some(most)) = (plan.people_least, plan.people) {
+        say_people(shop, (least, most), output);
+    }
+    if plan.counted_by == CountedBy::History {
+        output.line(
+            "what is new per day was not counted, so calls a day are not told; plan again when there is room",
+        );
+    }
+}
+
+/// Shows what each part costs, what is not counted, and what lies outside.
+fn say_parts(plan: &Plan, output: Output) {
     for (part, why) in &plan.refused {
         output.line(format!("  {part} cannot be counted and is left out: {why}"));
     }
-    let rows = plan.parts.iter().map(|part| {
+    let counted = plan.parts.iter().map(|part| {
         vec![
             part.part.to_owned(),
             part.things.to_string(),
@@ -167,9 +234,13 @@ fn say(shop: &Shop<'_>, plan: &Plan, now: Timestamp, output: Output) {
             .to_owned(),
         ]
     });
+    let unknown = plan.uncounted.iter().map(|part| {
+        let cells = [*part, "?", "?", "?", "?", "?", "not counted yet"];
+        cells.map(str::to_owned).to_vec()
+    });
     output.table(
         &["part", "things", "calls", "least", "%", "left", ""],
-        &rows.collect::<Vec<_>>(),
+        &counted.chain(unknown).collect::<Vec<_>>(),
     );
     for price in &plan.outside {
         output.line(format!(
@@ -177,28 +248,25 @@ fn say(shop: &Shop<'_>, plan: &Plan, now: Timestamp, output: Output) {
             price.part, price.things_most, price.calls_most
         ));
     }
-    if !plan.refused.is_empty() {
-        output.warning("the sums and the end are those of the other parts alone; let the key read the rest, then plan again");
-    }
-    say_end(plan, now, output);
-    say_days(plan, shop.pace(), output);
-    if let Some(thousand) = plan.per_thousand {
+    for part in &plan.outside_uncounted {
         output.line(format!(
-            "calls per 1,000 orders: {:.0} for history (least {:.0}), {:.0} live",
-            thousand.history, thousand.history_least, thousand.live
+            "  {part} that it refers to and does not list: not counted yet, and in none of the sums"
         ));
     }
-    say_options(plan, output);
-    say_people(shop, plan, output);
 }
 
 fn say_options(plan: &Plan, output: Output) {
+    if plan.options.is_empty() {
+        return;
+    }
     let rows = plan.options.iter().map(|option| {
         let known = |text: String| if option.is_counted { text } else { "?".to_owned() };
         vec![
             option.option.to_owned(),
             if option.is_on { "on" } else { "off" }.to_owned(),
-            known(format!("{:.0}", option.calls_per_day)),
+            option
+                .calls_per_day
+                .map_or_else(|| "?".to_owned(), |calls| known(format!("{calls:.0}"))),
             known(option.history_calls.to_string()),
             known(time_in_words(option.longer_us)),
         ]
@@ -217,7 +285,14 @@ fn say_options(plan: &Plan, output: Output) {
 }
 
 fn say_end(plan: &Plan, now: Timestamp, output: Output) {
-    let end = end_in_words(&plan.end, now);
+    let Some(end) = &plan.end else {
+        output.line(format!(
+            "the history takes {} calls and those of what is not counted yet; when it ends is told once all is counted",
+            plan.calls
+        ));
+        return;
+    };
+    let end = end_in_words(end, now);
     let end = match plan.calls_left {
         0 if plan.outside.is_empty() => "; nothing of it is left to be read".to_owned(),
         left if left == plan.calls => format!(" and ends {end}"),
@@ -234,9 +309,11 @@ fn say_end(plan: &Plan, now: Timestamp, output: Output) {
 const SWEPT_PERCENT: f64 = 50.0;
 
 fn say_days(plan: &Plan, pace: Pace, output: Output) {
-    let [live, sweep, reconcile] = plan.per_day;
+    let Some([live, sweep, reconcile]) = plan.per_day else {
+        return;
+    };
     let ties = match plan.ties_per_day {
-        ties if ties >= 0.5 => format!(
+        Some(ties) if ties >= 0.5 => format!(
             " (about {ties:.0} since two webhooks of one second differ, which is assumed, not measured)"
         ),
         _ => String::new(),
@@ -250,7 +327,7 @@ fn say_days(plan: &Plan, pace: Pace, output: Output) {
     {
         output.warning(&format!(
             "sweeps and reconciliations take {percent:.0}% of the {room:.0} calls a day that the limits leave for them and the history; a longer sweep_interval, checkout_interval or reconcile_interval of the connection takes fewer{}",
-            fitting(plan.per_day, room, pace)
+            fitting([live, sweep, reconcile], room, pace)
         ));
     }
 }
@@ -271,10 +348,11 @@ fn fitting([_, sweep, reconcile]: [f64; 3], room: f64, pace: Pace) -> String {
     format!("; that is more than the key allows, {name} = \"{minutes:.0}m\" fits")
 }
 
-fn say_people(shop: &Shop<'_>, plan: &Plan, output: Output) {
-    let people = match (plan.people_least, plan.people) {
-        (least, most) if least == most => most.to_string(),
-        (least, most) => format!("{least} to {most}"),
+fn say_people(shop: &Shop<'_>, (least, most): (i64, i64), output: Output) {
+    let people = if least == most {
+        most.to_string()
+    } else {
+        format!("{least} to {most}")
     };
     if shop.is_marked {
         output.line(format!(

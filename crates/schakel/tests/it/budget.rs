@@ -11,7 +11,7 @@ use crate::process::{END, Outside};
 /// What the shop holds.
 const ORDERS: u64 = 40;
 
-fn limited(outside: &Outside, limits: &str) {
+pub fn limited(outside: &Outside, limits: &str) {
     let text = std::fs::read_to_string(outside.config()).unwrap();
     let lines = text.lines().map(|line| {
         if line.starts_with("limits = ") {

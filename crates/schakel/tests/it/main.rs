@@ -20,6 +20,7 @@ mod lost;
 mod moved;
 mod outage;
 mod periods;
+mod planned;
 mod process;
 mod sandbox;
 mod sandbox_manual;

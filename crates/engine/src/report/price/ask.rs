@@ -106,10 +106,14 @@ pub struct Counts {
     pub things: BTreeMap<Part, i64>,
     /// Things of lists without the bounds of a period.
     pub wholes: BTreeMap<Part, i64>,
-    /// What happens per day.
-    pub traffic: Traffic,
+    /// What happens per day; `None` where a history counted, which does not ask what is new.
+    pub traffic: Option<Traffic>,
     /// Parts that cannot be counted, with the reason.
     pub refused: Vec<(Part, String)>,
+    /// Wanted parts that nothing has counted yet.
+    pub uncounted: Vec<Part>,
+    /// Lists that are referred to and that nothing has counted as a whole yet.
+    pub wholes_uncounted: Vec<Part>,
     /// Calls that the question cost.
     pub calls: i64,
 }
@@ -125,6 +129,7 @@ pub async fn ask(source: &dyn Source, cx: &Cx, question: &Question<'_>) -> Resul
         span,
         ..Counts::default()
     };
+    let mut traffic = Traffic::default();
     let recent = Span {
         created_from: Some(now.plus_ms(-RECENT_DAYS * DAY_MS)),
         ..Span::default()
@@ -139,10 +144,10 @@ pub async fn ask(source: &dyn Source, cx: &Cx, question: &Question<'_>) -> Resul
         {
             let per_day = ratio(things, RECENT_DAYS);
             match part {
-                Part::Products => counts.traffic.products = per_day,
-                Part::Customers => counts.traffic.customers = per_day,
-                Part::Quotes => counts.traffic.quotes = per_day,
-                _ => counts.traffic.orders = per_day,
+                Part::Products => traffic.products = per_day,
+                Part::Customers => traffic.customers = per_day,
+                Part::Quotes => traffic.quotes = per_day,
+                _ => traffic.orders = per_day,
             }
         }
     }
@@ -163,10 +168,36 @@ pub async fn ask(source: &dyn Source, cx: &Cx, question: &Question<'_>) -> Resul
             counts.wholes.insert(*part, things);
         }
     }
+    counts.traffic = Some(traffic);
     Ok(counts)
 }
 
 impl Counts {
+    /// Takes the counts that histories and reconciliations of the same things wrote down, where the source has no room for
+    /// `question`; `None` when there is none. Rows are as many as the things that have them.
+    #[must_use]
+    pub fn known(question: &Question<'_>, wants: Wants, known: &Known) -> Option<Self> {
+        let mut counts = Self {
+            span: question.span,
+            ..Self::default()
+        };
+        for part in question.parts.iter().copied() {
+            let list = if part.is_per_thing() { owner(part) } else { part };
+            if let Some(things) = known.counted(list, question.span) {
+                counts.things.insert(part, things);
+            } else if wants.includes(part) {
+                counts.uncounted.push(part);
+            }
+        }
+        for part in question.wholes.iter().copied() {
+            match known.counted(part, Span::default()) {
+                Some(things) => drop(counts.wholes.insert(part, things)),
+                None => counts.wholes_uncounted.push(part),
+            }
+        }
+        (!counts.things.is_empty()).then_some(counts)
+    }
+
     /// Counts one list; `None` when the key may not read it, which is noted once.
     async fn count(
         &mut self,

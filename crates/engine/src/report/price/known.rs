@@ -102,6 +102,24 @@ impl Known {
         self.walks.iter().find(of)
     }
 
+    /// Gives the newest count of the list of `part` that a walk over the same `span` wrote down.
+    pub(super) fn counted(&self, part: Part, span: Span) -> Option<i64> {
+        let same = |walk: &&Walk| walk.part == part && walk.span == span;
+        let counted = self
+            .walks
+            .iter()
+            .filter(same)
+            .filter(|walk| walk.expected.is_some());
+        counted.max_by_key(|walk| walk.updated_at)?.expected
+    }
+
+    /// Tells whether histories counted things of another period, or of other parts, than were asked for.
+    #[must_use]
+    pub fn has_counts(&self) -> bool {
+        let has = |walk: &Walk| walk.job == Job::Backfill && walk.expected.is_some();
+        self.walks.iter().any(has)
+    }
+
     /// Tells whether histories read all of a list.
     pub(super) fn is_whole(&self, part: Part) -> bool {
         self.history(part).is_some_and(|walk| walk.read.are_whole())

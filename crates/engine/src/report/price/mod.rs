@@ -51,8 +51,8 @@ pub struct OptionPrice {
     pub is_on: bool,
     /// Whether its things could be counted; without that its prices say nothing.
     pub is_counted: bool,
-    /// Calls per day that it costs or would cost.
-    pub calls_per_day: f64,
+    /// Calls per day that it costs or would cost; `None` while nobody counted what is new.
+    pub calls_per_day: Option<f64>,
     /// Calls that it adds to the history.
     pub history_calls: i64,
     /// How much longer the history takes with it, in microseconds, at the most.
@@ -66,8 +66,18 @@ pub struct PerThousand {
     pub history: f64,
     /// The least possible for that.
     pub history_least: f64,
-    /// Live traffic around as many new orders.
-    pub live: f64,
+    /// Live traffic around as many new orders; `None` while nobody counted what is new.
+    pub live: Option<f64>,
+}
+
+/// Who counted what a plan is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CountedBy {
+    /// The source, asked for this plan.
+    Shop,
+    /// The histories and reconciliations so far, since the source had no room for a question.
+    History,
 }
 
 /// What a history costs and when it ends.
@@ -77,6 +87,13 @@ pub struct Plan {
     pub connection: String,
     /// The parts that are read.
     pub parts: Vec<PartPrice>,
+    /// Who counted them.
+    pub counted_by: CountedBy,
+    /// Parts that nothing has counted yet. Their calls are in no sum, and no end can be told.
+    pub uncounted: Vec<&'static str>,
+    /// Lists that the history refers to and nothing has counted as a whole yet: they are in neither `outside`, nor the sums,
+    /// nor the end.
+    pub outside_uncounted: Vec<&'static str>,
     /// Parts that cannot be counted, with the reason. Their calls are in no sum, and the end is that of the others.
     pub refused: Vec<(&'static str, String)>,
     /// What the history refers to and does not list.
@@ -87,24 +104,27 @@ pub struct Plan {
     pub calls_least: i64,
     /// What is left of them, as much of the history was read already.
     pub calls_left: i64,
-    /// Calls per 1,000 orders; `None` without any order.
+    /// Calls per 1,000 orders; `None` without any order, and while a part is not counted.
     pub per_thousand: Option<PerThousand>,
-    /// Calls per day once the history is read: live traffic, sweeps, reconciliations.
-    pub per_day: [f64; 3],
-    /// Parts that are or could be options.
+    /// Calls per day once the history is read: live traffic, sweeps, reconciliations; `None` while nobody counted what is
+    /// new.
+    pub per_day: Option<[f64; 3]>,
+    /// Parts that are or could be options, as far as something counted them.
     pub options: Vec<OptionPrice>,
     /// Calls per day that the limits leave for sweeps and history together; `None` without limits.
     pub room_per_day: Option<f64>,
-    /// How much of that sweeps and reconciliations take, in percent; at 100 a history hardly moves.
+    /// How much of that sweeps and reconciliations take, in percent; at 100 a history hardly moves. `None` like `per_day`.
     pub swept_percent: Option<f64>,
-    /// Calls per day, among the live ones, for payloads of one second that differ: assumed, since nothing counts them.
-    pub ties_per_day: f64,
-    /// When the history ends if it begins now.
-    pub end: End,
-    /// Most persons that the history brings: they would be new to a campaign for new profiles.
-    pub people: i64,
+    /// Calls per day, among the live ones, for payloads of one second that differ: assumed, since nothing counts them;
+    /// `None` like `per_day`.
+    pub ties_per_day: Option<f64>,
+    /// When the history ends if it begins now; `None` while a part is not counted.
+    pub end: Option<End>,
+    /// Most persons that the history brings: they would be new to a campaign for new profiles. `None` while the customers
+    /// are not counted.
+    pub people: Option<i64>,
     /// As many at least; the others are customers who registered before the period and may have bought in it.
-    pub people_least: i64,
+    pub people_least: Option<i64>,
     /// Calls that this plan cost.
     pub asked: i64,
 }
@@ -137,11 +157,18 @@ pub fn plan(subject: &Subject, counts: &Counts, (wants, pace): (Wants, Pace), kn
     let per_day = desk.per_day(wants);
     let windows = Window::all(&subject.limits, known.budget.as_ref().map(|budget| &budget.usage));
     let room = room_per_day(&windows);
-    let swept = per_day[1] + per_day[2];
-    let people = people(counts, known, &outside);
+    let [people_least, people] = people(counts, known, &outside).map_or([None; 2], |both| both.map(Some));
+    let names = |parts: &[Part]| parts.iter().map(|part| part.as_str()).collect();
+    let is_counted = counts.uncounted.is_empty();
     Plan {
         connection: subject.name.clone(),
         parts: parts.collect(),
+        counted_by: match counts.traffic {
+            Some(_) => CountedBy::Shop,
+            None => CountedBy::History,
+        },
+        uncounted: names(&counts.uncounted),
+        outside_uncounted: names(&counts.wholes_uncounted),
         refused: counts
             .refused
             .iter()
@@ -151,23 +178,26 @@ pub fn plan(subject: &Subject, counts: &Counts, (wants, pace): (Wants, Pace), kn
         calls,
         calls_least: least,
         calls_left: desk.left(wants),
-        per_thousand: (orders > 0).then(|| PerThousand {
+        per_thousand: (orders > 0 && is_counted).then(|| PerThousand {
             history: ratio(calls * 1_000, orders),
             history_least: ratio(least * 1_000, orders),
-            live: if counts.traffic.orders > 0.0 {
-                per_day[0] * 1_000.0 / counts.traffic.orders
-            } else {
-                0.0
-            },
+            live: per_day
+                .zip(counts.traffic)
+                .map(|([live, ..], traffic)| match traffic.orders {
+                    orders if orders > 0.0 => live * 1_000.0 / orders,
+                    _ => 0.0,
+                }),
         }),
         per_day,
         options: desk.options(wants),
         room_per_day: room,
-        swept_percent: room.map(|room| swept * 100.0 / room.max(1.0)),
-        ties_per_day: tie_calls(wants, counts.traffic),
-        end: desk.end(&desk.bill(wants)),
-        people: people[1],
-        people_least: people[0],
+        swept_percent: room
+            .zip(per_day)
+            .map(|(room, [_, sweep, reconcile])| (sweep + reconcile) * 100.0 / room.max(1.0)),
+        ties_per_day: counts.traffic.map(|traffic| tie_calls(wants, traffic)),
+        end: is_counted.then(|| desk.end(&desk.bill(wants))),
+        people,
+        people_least,
         asked: counts.calls,
     }
 }
@@ -198,18 +228,18 @@ impl Desk<'_> {
         self.wanted(wants).map(left).sum()
     }
 
-    /// Calls per day: live traffic, sweeps, reconciliations.
-    fn per_day(&self, wants: Wants) -> [f64; 3] {
-        let traffic = self.counts.traffic;
+    /// Calls per day: live traffic, sweeps, reconciliations; `None` while nobody counted what is new.
+    fn per_day(&self, wants: Wants) -> Option<[f64; 3]> {
+        let traffic = self.counts.traffic?;
         let parts = self.wanted(wants).map(|(part, _)| part);
         let swept = parts.filter(|part| Job::Sweep.walks(*part));
         let listed = self.wanted(wants).filter(|(part, _)| Job::Reconcile.walks(*part));
         let things: Vec<i64> = listed.map(|(_, things)| things).collect();
-        [
+        Some([
             live_calls(wants, traffic),
             sweep_calls(wants, swept, self.pace, traffic),
             reconcile_calls(&things, self.pace.reconcile_ms),
-        ]
+        ])
     }
 
     fn bill(&self, wants: Wants) -> Bill {
@@ -227,15 +257,14 @@ impl Desk<'_> {
     }
 
     fn end(&self, bill: &Bill) -> End {
-        let [live, sweep, reconcile] = bill.per_day;
-        let subject = Subject {
-            sweep_per_day: sweep + reconcile,
-            ..self.subject.clone()
-        };
+        let mut subject = self.subject.clone();
+        if let Some([_, sweep, reconcile]) = bill.per_day {
+            subject.sweep_per_day = sweep + reconcile;
+        }
         let known = self.known.budget.as_ref();
         let ahead = Ahead {
             calls: bill.left,
-            live: Some(Range::around(live, 50.0)),
+            live: bill.per_day.map(|[live, ..]| Range::around(live, 50.0)),
             still_us: Range::default(),
         };
         end_with(&subject, known, &ahead)
@@ -258,7 +287,7 @@ impl Desk<'_> {
             ..rows(true)
         };
         let bill = |wants| self.bill(wants);
-        vec![
+        let all = [
             self.order_rows(wants),
             self.option(
                 ("pictures", Part::Products),
@@ -284,11 +313,12 @@ impl Desk<'_> {
                 &bill(cart_rows),
                 &bill(rows(false)),
             ),
-        ]
+        ];
+        all.into_iter().flatten().collect()
     }
 
     /// The rows of orders: part of every payload, a call for each order in a history and where lists tell of it.
-    fn order_rows(&self, wants: Wants) -> OptionPrice {
+    fn order_rows(&self, wants: Wants) -> Option<OptionPrice> {
         let with = self.bill(wants);
         let mut without = with;
         if let Some(things) = self.counts.things.get(&Part::OrderRows).copied() {
@@ -297,33 +327,44 @@ impl Desk<'_> {
             without.left.low = (without.left.low - left.low).max(0.0);
             without.left.high = (without.left.high - left.high).max(0.0);
         }
-        let orders = swept_rows(wants, self.counts.traffic);
-        if self.pace.sweep_ms > 0 {
-            without.per_day[1] -= orders;
+        if let (Some([_, sweep, _]), Some(traffic)) = (&mut without.per_day, self.counts.traffic)
+            && self.pace.sweep_ms > 0
+        {
+            *sweep -= swept_rows(wants, traffic);
         }
         self.option(("order_rows", Part::OrderRows), true, &with, &without)
     }
 
+    /// Tells whether what an option brings was counted; rows of carts bring the variants.
+    fn has_counts_of(&self, of: Part) -> bool {
+        let has = |part| self.counts.things.contains_key(&part);
+        has(of) && (of != Part::QuoteRows || has(Part::Variants))
+    }
+
+    /// Prices one option; `None` where histories counted and did not count its things.
     fn option(
         &self,
         (option, of): (&'static str, Part),
         is_on: bool,
         with: &Bill,
         without: &Bill,
-    ) -> OptionPrice {
-        let sum = |bill: &Bill| bill.per_day.iter().sum::<f64>();
+    ) -> Option<OptionPrice> {
+        if self.counts.traffic.is_none() && !self.has_counts_of(of) {
+            return None;
+        }
+        let sum = |bill: &Bill| Some(bill.per_day?.iter().sum::<f64>());
         let middle = |bill: &Bill| {
             let end = self.end(bill);
             i64::midpoint(end.earliest_us, end.latest_us)
         };
-        OptionPrice {
+        Some(OptionPrice {
             option,
             is_on,
             is_counted: !self.counts.refused.iter().any(|(part, _)| *part == of),
-            calls_per_day: sum(with) - sum(without),
+            calls_per_day: sum(with).zip(sum(without)).map(|(with, without)| with - without),
             history_calls: with.calls - without.calls,
             longer_us: (middle(with) - middle(without)).max(0),
-        }
+        })
     }
 }
 
@@ -334,6 +375,6 @@ struct Bill {
     calls: i64,
     /// Those that are left of them, with what lies outside it.
     left: Range,
-    /// Calls per day: live traffic, sweeps, reconciliations.
-    per_day: [f64; 3],
+    /// Calls per day: live traffic, sweeps, reconciliations; `None` while nobody counted what is new.
+    per_day: Option<[f64; 3]>,
 }

@@ -69,8 +69,13 @@ fn not_read(counts: &Counts, part: Part, whole: i64) -> i64 {
     }
 }
 
-/// Gives the least and the most people that the history brings and the hub does not hold yet.
-pub(super) fn people(counts: &Counts, known: &Known, outside: &[OutsidePrice]) -> [i64; 2] {
+/// Gives the least and the most people that the history brings and the hub does not hold yet; `None` while their list is
+/// not counted.
+pub(super) fn people(counts: &Counts, known: &Known, outside: &[OutsidePrice]) -> Option<[i64; 2]> {
+    let mut uncounted = counts.uncounted.iter().chain(&counts.wholes_uncounted);
+    if uncounted.any(|part| *part == Part::Customers) {
+        return None;
+    }
     let is_read = known.standing(Part::Customers, counts.span) == Standing::Read;
     let listed = counts.things.get(&Part::Customers).filter(|_| !is_read);
     let listed = listed.copied().unwrap_or(0);
@@ -78,5 +83,5 @@ pub(super) fn people(counts: &Counts, known: &Known, outside: &[OutsidePrice]) -
     let most = listed + of_people.map(|price| price.things_most).sum::<i64>();
     let held = known.alive(Part::Customers);
     let new = counts.whole(Part::Customers).map(|whole| (whole - held).max(0));
-    [(listed - held).max(0), new.map_or(most, |new| new.min(most))]
+    Some([(listed - held).max(0), new.map_or(most, |new| new.min(most))])
 }

@@ -23,12 +23,12 @@ fn counted() -> Counts {
     ];
     Counts {
         things: things.into_iter().collect(),
-        traffic: Traffic {
+        traffic: Some(Traffic {
             orders: 700.0,
             customers: 300.0,
             quotes: 900.0,
             products: 3.0,
-        },
+        }),
         calls: 12,
         ..Counts::default()
     }
@@ -78,23 +78,28 @@ fn a_plan_names_what_it_costs_and_what_it_would_cost() {
     let parts: Vec<&str> = plan.parts.iter().map(|part| part.part).collect();
     assert_eq!(parts, ["products", "customers", "quotes", "orders", "order_rows"]);
     assert_eq!(plan.calls, 43 + 403 + 1_203 + 1_003 + 250_000);
-    assert_eq!(plan.end.binding_us, Some(86_400_000_000));
+    assert_eq!(plan.end.unwrap().binding_us, Some(86_400_000_000));
     let rows = price(&plan, "quote_rows");
-    assert!(!rows.is_on && rows.history_calls == 300_000 && (rows.calls_per_day - 900.0).abs() < 1.0);
+    assert!(
+        !rows.is_on && rows.history_calls == 300_000 && (rows.calls_per_day.unwrap() - 900.0).abs() < 1.0
+    );
     assert!(
         rows.longer_us > 30 * 86_400_000_000,
         "more calls than all others together"
     );
     let groups = price(&plan, "customer_groups");
-    assert!(!groups.is_on && groups.history_calls == 403 && groups.calls_per_day > 1_000.0);
+    assert!(!groups.is_on && groups.history_calls == 403 && groups.calls_per_day.unwrap() > 1_000.0);
     assert!(price(&plan, "quotes").is_on);
     let rows = price(&plan, "order_rows");
-    assert!(rows.is_on && rows.history_calls == 250_000 && rows.calls_per_day == 0.0);
+    assert!(rows.is_on && rows.history_calls == 250_000 && rows.calls_per_day == Some(0.0));
     assert!(rows.longer_us > 20 * 86_400_000_000, "nearly all of the history");
     let pictures = price(&plan, "pictures");
     assert!(pictures.is_on && pictures.history_calls == 43);
     // A page of each sweep; payloads bring new products.
-    assert!((pictures.calls_per_day - 96.0).abs() < 1e-9, "{pictures:?}");
+    assert!(
+        (pictures.calls_per_day.unwrap() - 96.0).abs() < 1e-9,
+        "{pictures:?}"
+    );
     let thousand = plan.per_thousand.unwrap();
     assert!(thousand.history < 1.001 * thousand.history_least, "{thousand:?}");
 }
@@ -113,8 +118,11 @@ fn what_is_switched_on_is_in_the_plan() {
         price(&plan, "quotes").history_calls > 300_000,
         "rows go with their carts"
     );
-    let width = plan.end.latest_us - plan.end.earliest_us;
-    assert!(width * 5 <= plan.end.latest_us, "a fifth at most: {:?}", plan.end);
+    let end = plan.end.unwrap();
+    assert!(
+        (end.latest_us - end.earliest_us) * 5 <= end.latest_us,
+        "a fifth at most: {end:?}"
+    );
 }
 
 #[test]
@@ -131,7 +139,7 @@ fn an_option_costs_what_it_needs_as_well() {
     assert_eq!((quotes.history_calls, rows.history_calls), (1_203, 301_246));
     // Lists tell of orders without their rows: a call when one is new, and one for each of its two changes.
     let rows = price(&plan, "order_rows");
-    assert!((rows.calls_per_day - 2_100.0).abs() < 1e-9, "{rows:?}");
+    assert!((rows.calls_per_day.unwrap() - 2_100.0).abs() < 1e-9, "{rows:?}");
 }
 
 fn at(day: i64) -> Timestamp {
@@ -157,6 +165,7 @@ fn month() -> Counts {
         span: since(70),
         things: things.into_iter().collect(),
         wholes: [(Part::Products, 10_000), (Part::Customers, 100_000)].into(),
+        traffic: Some(Traffic::default()),
         ..Counts::default()
     }
 }
@@ -185,9 +194,9 @@ fn a_period_refers_to_people_and_products_outside_it() {
         outside,
         [("products", 9_900, 1 + 40), ("customers", 6_000, 1 + 393)]
     );
-    assert_eq!((plan.people_least, plan.people), (2_000, 8_000));
+    assert_eq!((plan.people_least, plan.people), (Some(2_000), Some(8_000)));
     assert_eq!(plan.calls, 3 + 11 + 27 + 6_000, "the lists of the month");
-    let left = plan.end.calls_left;
+    let left = plan.end.unwrap().calls_left;
     let (low, high) = (plan.calls as f64 * 0.98, (plan.calls + 41 + 394) as f64 * 1.02);
     assert!(
         (left.low - low).abs() < 1e-6 && (left.high - high).abs() < 1e-6,
@@ -201,6 +210,7 @@ fn single_parts_refer_to_lists_that_are_not_read_at_all() {
         span: Span::default(),
         things: [(Part::Orders, 300)].into(),
         wholes: [(Part::Customers, 100_000)].into(),
+        traffic: Some(Traffic::default()),
         ..Counts::default()
     };
     let plan = plan_of(&counts, Wants::default(), &Known::default());
@@ -209,14 +219,14 @@ fn single_parts_refer_to_lists_that_are_not_read_at_all() {
     };
     assert_eq!(customers.calls_most, lookup::calls(300, 100_000));
     assert_eq!(customers.calls_most, 301, "one by one is cheaper than 401 pages");
-    assert_eq!((plan.people_least, plan.people), (0, 300));
+    assert_eq!((plan.people_least, plan.people), (Some(0), Some(300)));
     let held = Known {
         alive: [(Part::Customers, 99_990)].into(),
         ..Known::default()
     };
     let plan = plan_of(&counts, Wants::default(), &held);
     assert_eq!(plan.outside[0].things_most, 10, "whoever is held is not missing");
-    assert_eq!(plan.people, 10);
+    assert_eq!(plan.people, Some(10));
 }
 
 #[test]
@@ -238,12 +248,16 @@ fn what_was_read_costs_nothing_more() {
         "webhooks brought the rest"
     );
     assert_eq!(plan.calls_left, 40_000);
-    let left = plan.end.calls_left;
+    let left = plan.end.unwrap().calls_left;
     assert!(
         left.low < 40_000.0 && 40_000.0 < left.high && left.high < 41_000.0,
         "{left:?}"
     );
-    assert_eq!((plan.people_least, plan.people), (0, 0), "they are there already");
+    assert_eq!(
+        (plan.people_least, plan.people),
+        (Some(0), Some(0)),
+        "they are there already"
+    );
 }
 
 #[test]
@@ -293,14 +307,97 @@ fn sweeps_are_held_against_what_the_limits_leave() {
     // 12,000 a day without a tenth and a fifth, over a day and the time that a call travels.
     let room = plan.room_per_day.unwrap();
     assert!((8_390.0..8_400.0).contains(&room), "{room}");
-    let [_, sweep, reconcile] = plan.per_day;
+    let [_, sweep, reconcile] = plan.per_day.unwrap();
     let percent = plan.swept_percent.unwrap();
     assert!(
         (percent - (sweep + reconcile) * 100.0 / room).abs() < 1e-6,
         "{percent}"
     );
     assert!(
-        (plan.ties_per_day - 56.0).abs() < 1e-9,
+        (plan.ties_per_day.unwrap() - 56.0).abs() < 1e-9,
         "28 of 700 orders, two calls each"
     );
+}
+
+/// A history of which the first lists were counted.
+fn under_way(counts: &[(Part, i64)]) -> Known {
+    let walk = |(part, things): &(Part, i64)| {
+        let mut walk = history(*part, Span::default(), WalkState::Running);
+        walk.expected = Some(*things);
+        walk
+    };
+    Known {
+        walks: counts.iter().map(walk).collect(),
+        ..Known::default()
+    }
+}
+
+fn known_counts(parts: &[Part], span: Span, known: &Known) -> Option<Counts> {
+    let question = Question::new((parts, span), Wants::default(), known, at(100));
+    Counts::known(&question, Wants::default(), known)
+}
+
+const ASKED: [Part; 5] = [
+    Part::Products,
+    Part::Customers,
+    Part::Quotes,
+    Part::Orders,
+    Part::OrderRows,
+];
+
+#[test]
+fn a_history_that_counted_everything_gives_the_plan_without_days() {
+    let known = under_way(&[
+        (Part::Products, 10_000),
+        (Part::Customers, 100_000),
+        (Part::Orders, 250_000),
+        // What still lacks rows is not how many there are.
+        (Part::OrderRows, 17),
+    ]);
+    let counts = known_counts(&ASKED, Span::default(), &known).unwrap();
+    let plan = plan_of(&counts, Wants::default(), &known);
+    assert_eq!((plan.counted_by, plan.asked), (CountedBy::History, 0));
+    assert!(plan.uncounted.is_empty(), "carts are not wanted: {plan:?}");
+    assert_eq!(part(&plan, "order_rows").things, 250_000);
+    assert!(plan.end.is_some() && plan.people == Some(100_000));
+    assert!(plan.per_day.is_none() && plan.swept_percent.is_none() && plan.ties_per_day.is_none());
+    let options: Vec<_> = plan
+        .options
+        .iter()
+        .map(|one| (one.option, one.calls_per_day))
+        .collect();
+    assert_eq!(options, [("order_rows", None), ("pictures", None)]);
+    assert!(plan.per_thousand.unwrap().live.is_none());
+}
+
+#[test]
+fn what_a_history_did_not_count_yet_is_named_and_has_no_end() {
+    let known = under_way(&[(Part::Products, 10_000)]);
+    let counts = known_counts(&ASKED, Span::default(), &known).unwrap();
+    let plan = plan_of(&counts, Wants::default(), &known);
+    assert_eq!(plan.uncounted, ["customers", "orders", "order_rows"]);
+    assert_eq!(plan.calls, 43);
+    assert!(plan.end.is_none() && plan.people.is_none() && plan.per_thousand.is_none());
+    assert_eq!(plan.options.len(), 1, "pictures: {:?}", plan.options);
+}
+
+#[test]
+fn counts_of_another_period_are_not_taken_and_of_two_the_newer() {
+    let mut known = under_way(&[(Part::Orders, 250_000)]);
+    assert!(known_counts(&ASKED, since(90), &known).is_none());
+    assert!(known_counts(&ASKED, Span::default(), &Known::default()).is_none());
+    let mut compared = known.walks[0].clone();
+    (compared.job, compared.expected) = (Job::Reconcile, Some(250_007));
+    compared.updated_at = at(101);
+    known.walks.push(compared);
+    let counts = known_counts(&[Part::OrderRows], Span::default(), &known).unwrap();
+    assert_eq!(counts.things[&Part::OrderRows], 250_007);
+    // Orders name customers, whose list nobody counted.
+    let counts = known_counts(&[Part::Orders], Span::default(), &known).unwrap();
+    let plan = plan_of(&counts, Wants::default(), &known);
+    assert_eq!(
+        (plan.outside_uncounted.as_slice(), plan.people),
+        (&["customers"][..], None)
+    );
+    assert!(plan.end.is_some(), "what lies outside is little");
 }

@@ -64,6 +64,7 @@ pub async fn tell(customers: u64, orders: u64, limits: [u32; 3], sweep_minutes: 
         seed: 5,
     });
     let plan = plan(&world, limits, walks).await;
+    let end = plan.end.unwrap();
     let parts = world.parts();
     world.begin(Job::Backfill, &parts).await;
     let begun = world.clock.now();
@@ -86,9 +87,9 @@ pub async fn tell(customers: u64, orders: u64, limits: [u32; 3], sweep_minutes: 
     let walks = world.walks().await;
     let read = walks.iter().filter(|walk| walk.job == Job::Backfill);
     Told {
-        earliest_us: plan.end.earliest_us,
-        latest_us: plan.end.latest_us,
-        binding_us: plan.end.binding_us,
+        earliest_us: end.earliest_us,
+        latest_us: end.latest_us,
+        binding_us: end.binding_us,
         end_us: world.clock.now().as_micros() - begun.as_micros(),
         calls: read.map(|walk| walk.calls).sum(),
         calls_least: plan.calls_least,
