@@ -81,7 +81,7 @@ pub(crate) enum BackfillCommand {
         /// Leave out this part, such as order_rows; may be repeated
         #[arg(long, value_name = "PART", value_parser = part)]
         without: Vec<Part>,
-        /// Begin parts that are done once more
+        /// Begin parts that are done once more: lists from their first page, rows where they are missing
         #[arg(long)]
         again: bool,
     },

@@ -332,6 +332,7 @@ async fn a_history_is_read_to_its_end_and_nothing_differs_afterwards() {
         );
         let (said, exit) = outside.ask(&["backfill", "start"]);
         assert_eq!(exit, 3, "it is read already: {said}");
+        once_more(&outside);
     });
 }
 
@@ -365,6 +366,41 @@ async fn a_history_that_waits_after_a_failure_is_tried_again_when_somebody_says_
         };
         assert!(wait_until(END, is_done), "{:?}", states(&outside));
     });
+}
+
+/// Begins all of it once more: lists are read from their first page, rows only where they are missing, and that is said.
+fn once_more(outside: &Outside) {
+    let of_rows = || {
+        let calls = outside.shop.calls_by_resource().into_iter();
+        calls
+            .filter(|(label, _)| label.starts_with("orders/") && label.ends_with("/products"))
+            .map(|(_, calls)| calls)
+            .sum::<u64>()
+    };
+    let (before, rows) = (outside.shop.calls(), of_rows());
+    assert!(rows >= ORDERS, "{:?}", outside.shop.calls_by_resource());
+    let (said, exit) = outside.ask(&[
+        "backfill",
+        "start",
+        "--again",
+        "--part",
+        "orders",
+        "--part",
+        "order_rows",
+    ]);
+    let due = serde_json::json!([{ "part": "order_rows", "held": ORDERS, "due": 0 }]);
+    assert_eq!((&said["histories"][0]["rows"], exit), (&due, 0), "{said}");
+    assert!(wait_until(END, || states(outside)
+        .iter()
+        .all(|state| state == "done")));
+    assert!(outside.shop.calls() > before, "the list was read");
+    assert_eq!(of_rows(), rows, "no rows were");
+    let output = outside.run(&["backfill", "start", "--again"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let said = format!(
+        "shipments, each from its first page; order_rows of the orders that lack them by then (now 0 of the {ORDERS} that are held)"
+    );
+    assert!(text.contains(&said), "{text}");
 }
 
 /// What a route switches on once the others are read is named before the start that begins its history.

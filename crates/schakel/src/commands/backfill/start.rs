@@ -2,11 +2,13 @@
 
 use schakel_core::connector::{Part, Span};
 use schakel_core::id::ConnectionId;
+use schakel_core::record::RecordKind;
 use schakel_core::time::{Clock, Timestamp};
 use schakel_core::walk::{Job, Walk};
 use schakel_engine::budget::is_served;
 use schakel_engine::clock::SystemClock;
-use schakel_store::{OpenOptions, Store};
+use schakel_store::{OpenOptions, Store, StoreError};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::begin::{Hub, no_hub};
@@ -87,8 +89,10 @@ pub(super) async fn start(config: &Config, order: &Order, output: Output) -> any
         } else {
             exit = gravest(exit, Exit::Findings);
         }
-        output.line(format!("{}: {}", at.shop.name(), said(&outcome, span)));
+        let rows = rows_of(&store, at.connection, &outcome).await?;
+        output.line(format!("{}: {}", at.shop.name(), said(&outcome, &rows, span)));
         let mut value = value(at, &outcome, &walks);
+        value["rows"] = json!(rows);
         value["is_hub_running"] = json!(is_running);
         values.push(value);
     }
@@ -159,14 +163,78 @@ async fn begin(
     }
 }
 
+/// What begins of rows: they are read of those things alone that lack them, whatever was read before.
+#[derive(Debug, Serialize)]
+struct Rows {
+    part: &'static str,
+    /// Things that are held now.
+    held: i64,
+    /// Those of them that lack rows.
+    due: i64,
+    #[serde(skip)]
+    kind: RecordKind,
+}
+
+/// Gives what is held now of the things whose rows begin.
+async fn rows_of(
+    store: &Store,
+    connection: ConnectionId,
+    outcome: &Outcome,
+) -> Result<Vec<Rows>, StoreError> {
+    let Outcome::Begins(parts) = outcome else {
+        return Ok(Vec::new());
+    };
+    let mut rows = Vec::new();
+    for part in parts.iter().filter(|part| part.is_per_thing()) {
+        let kind = part.kind();
+        rows.push(Rows {
+            part: part.as_str(),
+            held: store.count_alive(TENANT, connection, kind).await?,
+            due: store.count_rows_due(TENANT, connection, kind).await?,
+            kind,
+        });
+    }
+    Ok(rows)
+}
+
+/// Says what is read of the parts that begin.
+fn read_in_words(parts: &[Part], rows: &[Rows]) -> String {
+    let lists: Vec<Part> = parts
+        .iter()
+        .filter(|part| !part.is_per_thing())
+        .copied()
+        .collect();
+    let mut said = Vec::new();
+    if !lists.is_empty() {
+        said.push(format!("{}, each from its first page", names(&lists)));
+    }
+    for Rows {
+        part,
+        held,
+        due,
+        kind,
+    } in rows
+    {
+        let things = if *kind == RecordKind::Quote {
+            "carts"
+        } else {
+            "orders"
+        };
+        said.push(format!(
+            "{part} of the {things} that lack them by then (now {due} of the {held} that are held)"
+        ));
+    }
+    said.join("; ")
+}
+
 /// Says what became of the order at one shop.
-fn said(outcome: &Outcome, span: Span) -> String {
+fn said(outcome: &Outcome, rows: &[Rows], span: Span) -> String {
     let of = period_in_words(span.created_from, span.created_to)
         .map_or_else(String::new, |period| format!(" of what was created {period}"));
     match outcome {
         Outcome::Begins(parts) => format!(
             "the history{of} begins with the running hub, or at its next start: {}",
-            names(parts)
+            read_in_words(parts, rows)
         ),
         Outcome::Read => format!("the history{of} is read already; `--again` reads it once more"),
         Outcome::UnderWay(parts) => format!(
@@ -249,6 +317,29 @@ mod tests {
         assert_eq!(
             look(&[whole(Part::Orders), halted]),
             Outcome::UnderWay(vec![Part::OrderRows])
+        );
+    }
+
+    #[test]
+    fn rows_are_told_as_read_only_where_they_are_missing() {
+        let rows = |held, due| Rows {
+            part: "order_rows",
+            held,
+            due,
+            kind: RecordKind::Order,
+        };
+        let both = [Part::Orders, Part::OrderRows];
+        assert_eq!(
+            read_in_words(&both, &[rows(60, 2)]),
+            "orders, each from its first page; order_rows of the orders that lack them by then (now 2 of the 60 that are held)"
+        );
+        assert_eq!(
+            read_in_words(&[Part::OrderRows], &[rows(0, 0)]),
+            "order_rows of the orders that lack them by then (now 0 of the 0 that are held)"
+        );
+        assert_eq!(
+            read_in_words(&[Part::Orders], &[]),
+            "orders, each from its first page"
         );
     }
 }
