@@ -61,6 +61,7 @@ mod settle;
 
 mod budget;
 mod fetch;
+mod fetch_read;
 mod finding;
 mod health;
 mod held_back;

@@ -10,7 +10,7 @@ pub use budget::{BudgetDay, BudgetRow, GuestAnswer, GuestCall, GuestRow, Written
 pub use deliver::{
     AttemptRow, Claim, Claimed, DeadFilter, DeadLetter, DeliveryCount, DeliveryRow, Outcome, Settle,
 };
-pub use fetch::{AfterFetch, ClaimedFetch, EndedFetch, FetchRow, Hold};
+pub use fetch::{AfterFetch, ClaimedFetch, EndedFetch, FetchRow, Hold, Wanted};
 pub use health::HealthRow;
 pub use walk::{Piece, WalkPage};
 

@@ -6,6 +6,7 @@
 //! [`price`] what it costs. No SQL here and no words of a language: who shows it says it.
 
 mod aside;
+mod asked;
 mod carts;
 mod end;
 mod explain;
@@ -26,6 +27,7 @@ mod watch;
 mod tests;
 
 pub use aside::{Aside, Attempt, Dead, Wrong, dead, dead_one, quarantine, set_aside};
+pub use asked::{Asked, CartAt, Stage};
 pub use carts::{CartLine, CartView};
 pub use end::{End, Subject};
 pub use explain::{Because, Explained, Member, MergeView, SinkView, Try, explain};

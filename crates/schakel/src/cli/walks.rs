@@ -124,7 +124,7 @@ pub(crate) struct SyncArgs {
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub since: Option<Timestamp>,
     /// Fetch only the unfinished checkout with this number
-    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["part", "since", "wait"],
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["part", "since"],
         value_parser = clap::value_parser!(i64).range(1..))]
     pub checkout: Option<i64>,
     /// Wait for its end and show what it found

@@ -4,6 +4,7 @@ mod backfill;
 mod begin;
 mod budget;
 mod check;
+mod checkout;
 mod config;
 mod dead;
 mod demo;

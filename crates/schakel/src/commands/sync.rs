@@ -1,16 +1,15 @@
-//! `schakel sync`: begins a sweep now, or fetches one checkout. The running hub does it.
+//! `schakel sync`: begins a sweep now, which the running hub does; one checkout is `checkout`'s.
 
-use schakel_core::connector::{Class, Part};
+use schakel_core::connector::Part;
 use schakel_core::id::ConnectionId;
-use schakel_core::record::{RecordKey, RecordKind};
 use schakel_core::time::{Clock, Timestamp};
 use schakel_core::walk::{Job, Walk, sweep_span};
 use schakel_engine::clock::SystemClock;
 use schakel_store::Store;
-use schakel_store::rows::FetchRow;
 use serde_json::json;
 
 use super::begin::{Begun, Task, at_each_shop};
+use super::checkout;
 use super::walks::{Shop, names};
 use crate::cli::SyncArgs;
 use crate::config::Config;
@@ -20,6 +19,9 @@ use crate::wiring::TENANT;
 
 /// Begins a sweep of each shop; with `--wait` shows what it found.
 pub(crate) async fn run(config: &Config, args: &SyncArgs, output: Output) -> anyhow::Result<Exit> {
+    if let Some(number) = args.checkout {
+        return checkout::run(config, (args, number), output).await;
+    }
     let task = Task {
         which: &args.which,
         job: Job::Sweep,
@@ -27,32 +29,9 @@ pub(crate) async fn run(config: &Config, args: &SyncArgs, output: Output) -> any
         list: "sweeps",
     };
     let now = SystemClock::new().now();
-    let begin = async |shop: &Shop<'_>, connection, store: &Store| match args.checkout {
-        Some(number) => fetch(store, connection, number, now).await,
-        None => sweep(store, (shop, connection), args, now).await,
-    };
+    let begin =
+        async |shop: &Shop<'_>, connection, store: &Store| sweep(store, (shop, connection), args, now).await;
     at_each_shop(config, task, begin, output).await
-}
-
-/// Has one unfinished checkout fetched.
-async fn fetch(
-    store: &Store,
-    connection: ConnectionId,
-    number: i64,
-    now: Timestamp,
-) -> Result<Begun, Failure> {
-    let key = RecordKey::new(connection, RecordKind::Checkout, number);
-    want(store, key, now).await?;
-    Ok(Begun {
-        said: format!(
-            "the running hub asks the shop for checkout {number}; when there is none nothing comes of it, and it is asked for \
-             once more some minutes later"
-        ),
-        value: json!({ "checkout": number }),
-        parts: Vec::new(),
-        since: now,
-        exit: Exit::Good,
-    })
 }
 
 async fn sweep(
@@ -111,19 +90,4 @@ async fn begin(
             return Ok(walks);
         }
     }
-}
-
-async fn want(store: &Store, key: RecordKey, now: Timestamp) -> Result<(), Failure> {
-    let wish = FetchRow {
-        key,
-        reason: "hint".to_owned(),
-        due_at: now,
-        attempts: 0,
-        wanted: 0,
-        class: Class::Live,
-    };
-    let mut tx = store.write().await?;
-    tx.want_fetches(TENANT, &[wish]).await?;
-    tx.commit().await?;
-    Ok(())
 }

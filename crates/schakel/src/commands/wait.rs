@@ -195,7 +195,8 @@ impl Patience {
     }
 }
 
-fn untouched(shop: &str) -> String {
+/// Says that a hub runs and leaves alone what somebody waits for.
+pub(super) fn untouched(shop: &str) -> String {
     format!(
         "a hub runs, but it has touched nothing of this for a minute: it waits for room (`schakel budget` shows it), or it was started before \"{shop}\" was configured and must be started anew"
     )

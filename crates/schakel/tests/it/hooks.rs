@@ -274,7 +274,8 @@ fn register(outside: &Outside, address: &str) {
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
 }
 
-fn login(outside: &Outside) -> String {
+/// The Basic pair with which a program asks the shop.
+pub fn login(outside: &Outside) -> String {
     let options = outside.shop.options();
     BASE64_STANDARD.encode(format!("{}:{}", options.api_key, options.api_secret))
 }

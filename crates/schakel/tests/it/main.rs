@@ -7,6 +7,7 @@
 
 mod aside;
 mod budget;
+mod checkout;
 mod demo;
 mod explain;
 mod faulty;

@@ -19,6 +19,7 @@ on_both! {
     a_wish_during_a_fetch_makes_another_one,
     groups_and_ties_of_a_running_fetch_are_asked_for_again,
     a_failed_fetch_waits,
+    how_a_fetch_stands_is_told,
     a_fetch_that_is_put_off_waits_and_counts_no_attempt,
     fetches_of_the_gone_are_given_again,
     a_worker_frees_what_it_does_not_run,
@@ -204,6 +205,40 @@ async fn a_failed_fetch_waits(store: Store) {
     assert!(take(&store, 39, 9).await.is_empty());
     let claimed = take(&store, 40, 9).await;
     assert_eq!((claimed[0].attempts, claimed[0].wanted), (1, 1));
+}
+
+async fn how_a_fetch_stands_is_told(store: Store) {
+    let stands = async || {
+        let wanted = store.wanted(TENANT, order(1)).await.unwrap()?;
+        Some((
+            wanted.due_at,
+            wanted.not_before,
+            wanted.missing_since,
+            wanted.error,
+        ))
+    };
+    assert_eq!(stands().await, None);
+    want(&store, &[wanted(1, 10)]).await;
+    assert_eq!(stands().await, Some((Some(at(10)), at(0), None, String::new())));
+    let claimed = take(&store, 10, 9).await;
+    let hold = held();
+    let failed = store.retry_fetch(TENANT, &hold, &claimed[0], at(40), "HTTP 503");
+    failed.await.unwrap();
+    assert_eq!(
+        stands().await,
+        Some((Some(at(40)), at(40), None, "HTTP 503".to_owned()))
+    );
+    let claimed = take(&store, 40, 9).await;
+    let missing = AfterFetch::Missing {
+        since: at(41),
+        again_at: at(500),
+    };
+    finish(&store, 41, vec![(claimed[0].clone(), missing, None)]).await;
+    let quota = at(41).plus_ms(limits::FETCH_QUOTA_MS);
+    assert_eq!(
+        stands().await,
+        Some((Some(at(500)), quota, Some(at(41)), String::new()))
+    );
 }
 
 async fn a_fetch_that_is_put_off_waits_and_counts_no_attempt(store: Store) {

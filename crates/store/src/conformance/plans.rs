@@ -307,6 +307,7 @@ async fn run_delivery(store: &Store) {
     let running = [fetches[1].row.key];
     store.free_fetches(t, SHOP, &hold.owner, &running).await.unwrap();
     store.open_fetches(t, &[order(1)], at(20)).await.unwrap();
+    store.wanted(t, order(1)).await.unwrap();
     store.recover_fetches(t, SHOP, "other").await.unwrap();
 }
 

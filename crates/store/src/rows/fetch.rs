@@ -23,6 +23,19 @@ pub struct FetchRow {
     pub class: Class,
 }
 
+/// How the fetch of one thing stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// When it is asked for next; `None` once it was answered.
+    pub due_at: Option<Timestamp>,
+    /// It is not asked for before; another one after each answer, each failure and each time it was put off.
+    pub not_before: Timestamp,
+    /// Since when the source says that there is no such thing.
+    pub missing_since: Option<Timestamp>,
+    /// Why it failed the last time; empty when it did not.
+    pub error: String,
+}
+
 /// The right of a worker to run some fetches; lost when another worker gets them after `until`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {

@@ -1,0 +1,341 @@
+//! Where a checkout stands that a person had fetched, on its way from the shop to the mailing tools.
+
+use schakel_core::delivery::{DeliveryState, ObjectKind};
+use schakel_core::event::{EventState, Origin};
+use schakel_core::id::{EventId, TenantId};
+use schakel_core::record::{Content, RecordKey, RecordKind};
+use schakel_core::time::Timestamp;
+use schakel_store::rows::{DeliveryRow, EntityKey, EntityRow, Wanted};
+use schakel_store::{Store, StoreError};
+use serde::Serialize;
+
+use super::names::{Names, name_of, names};
+
+/// Events about the checkout among which the answer is looked for: sweeps bring others meanwhile.
+const EVENTS: usize = 20;
+
+/// A checkout that is asked for, and what was known before.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    checkout: RecordKey,
+    newest: EventId,
+    not_before: Timestamp,
+}
+
+/// Where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "stage", rename_all = "snake_case")]
+pub enum Stage {
+    /// The shop was not asked yet.
+    Waiting,
+    /// The shop gave no usable answer; it is asked again.
+    Failed {
+        /// Why, without personal data.
+        error: String,
+        /// When it is asked again, in RFC 3339.
+        again_at: String,
+    },
+    /// The shop answered, and the answer is not applied yet.
+    Applying,
+    /// The answer was set aside.
+    Aside {
+        /// The event.
+        event: String,
+        /// Why, as codes.
+        problems: Vec<String>,
+    },
+    /// The shop has no such checkout, or none any more.
+    Missing {
+        /// When it is asked once more before that is believed, in RFC 3339.
+        again_at: Option<String>,
+    },
+    /// It names no cart.
+    NoCart,
+    /// Its cart belongs to nobody whom the hub knows.
+    Nobody {
+        /// The source's id of the cart.
+        cart: i64,
+    },
+    /// Its cart belongs to a person.
+    Cart {
+        /// The source's id of the cart.
+        cart: i64,
+        /// The number of the person.
+        relation: i64,
+        /// Where it stands in each sink; empty when no route takes carts.
+        sinks: Vec<CartAt>,
+    },
+}
+
+/// Where a cart stands in one sink.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CartAt {
+    /// The sink's name.
+    pub sink: String,
+    /// Where its delivery stands.
+    pub state: &'static str,
+    /// Where the delivery of its person stands; `None` when nothing of him is planned there.
+    pub profile: Option<&'static str>,
+    /// Whether neither goes on by itself within moments.
+    pub is_over: bool,
+    /// Until when it is held, in RFC 3339; `None` when it is not.
+    pub held_until: Option<String>,
+}
+
+impl Stage {
+    /// Tells whether nothing more follows within moments: it arrived, waits for a time, or waits for a person.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        match self {
+            Self::Waiting | Self::Applying => false,
+            Self::Cart { sinks, .. } => sinks.iter().all(|at| at.is_over),
+            _ => true,
+        }
+    }
+
+    /// Tells whether its cart stands in every sink as it shall, or will at a known time.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        let is_good = |at: &CartAt| at.held_until.is_some() || at.state == DeliveryState::Clean.as_str();
+        matches!(self, Self::Cart { sinks, .. } if !sinks.is_empty() && sinks.iter().all(is_good))
+    }
+}
+
+impl Asked {
+    /// Notes what is known of `checkout` before it is wanted.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn before(store: &Store, tenant: TenantId, checkout: RecordKey) -> Result<Self, StoreError> {
+        let (events, unreadable) = store.read_events_of(tenant, checkout, 1).await?;
+        let ids = events.iter().map(|row| row.event.id).chain(unreadable);
+        let wanted = store.wanted(tenant, checkout).await?;
+        Ok(Self {
+            checkout,
+            newest: ids.max().unwrap_or(EventId(0)),
+            not_before: wanted.map_or(Timestamp::ZERO, |wanted| wanted.not_before),
+        })
+    }
+
+    /// Looks where it stands since it was wanted.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn stage(&self, store: &Store, tenant: TenantId) -> Result<Stage, StoreError> {
+        let wanted = store.wanted(tenant, self.checkout).await?;
+        let (events, unreadable) = store.read_events_of(tenant, self.checkout, EVENTS).await?;
+        if let Some(event) = unreadable.iter().find(|event| **event > self.newest) {
+            return Ok(Stage::Aside {
+                event: event.to_string(),
+                problems: Vec::new(),
+            });
+        }
+        let is_answer = |event: &&schakel_store::rows::EventRow| {
+            event.event.id > self.newest && event.event.origin == Origin::Fetch
+        };
+        let Some(answer) = events.iter().find(is_answer) else {
+            return Ok(self.unanswered(wanted));
+        };
+        match answer.state {
+            EventState::Waiting => Ok(Stage::Applying),
+            EventState::Quarantined => Ok(Stage::Aside {
+                event: answer.event.id.to_string(),
+                problems: answer
+                    .problems
+                    .iter()
+                    .map(|problem| problem.code.clone())
+                    .collect(),
+            }),
+            _ => self.applied(store, tenant).await,
+        }
+    }
+
+    /// Where it stands while no answer is in the inbox.
+    fn unanswered(&self, wanted: Option<Wanted>) -> Stage {
+        match wanted {
+            // The row of an earlier wish may have been forgotten just before this one.
+            Some(wanted) if [self.not_before, Timestamp::ZERO].contains(&wanted.not_before) => Stage::Waiting,
+            Some(Wanted {
+                due_at: Some(again_at),
+                error,
+                ..
+            }) if !error.is_empty() => Stage::Failed {
+                error,
+                again_at: again_at.to_string(),
+            },
+            // It was put off, since there was no room for the call.
+            Some(wanted) if wanted.due_at == Some(wanted.not_before) => Stage::Waiting,
+            wanted => Stage::Missing {
+                again_at: wanted.and_then(|wanted| Some(wanted.due_at?.to_string())),
+            },
+        }
+    }
+
+    /// What follows from what is held of it.
+    async fn applied(&self, store: &Store, tenant: TenantId) -> Result<Stage, StoreError> {
+        let rows = store.read_records(tenant, &[self.checkout]).await?;
+        let Some(row) = rows.first().filter(|row| !row.held.is_deleted()) else {
+            return Ok(Stage::Missing { again_at: None });
+        };
+        let cart = match row.held.live.as_ref() {
+            Some((_, _, Content::Checkout(checkout))) => checkout.quote_id,
+            _ => 0,
+        };
+        if cart == 0 {
+            return Ok(Stage::NoCart);
+        }
+        let key = EntityKey {
+            connection: self.checkout.connection,
+            kind: ObjectKind::Quote,
+            remote_id: cart,
+        };
+        let things = store.read_things(tenant, &[key]).await?;
+        let Some(thing) = things.first() else {
+            let quote = RecordKey::new(self.checkout.connection, RecordKind::Quote, cart);
+            // The cart itself is asked for when the hub does not hold it.
+            let coming = store.wanted(tenant, quote).await?;
+            return Ok(match coming.is_some_and(|wanted| is_coming(&wanted)) {
+                true => Stage::Applying,
+                false => Stage::Nobody { cart },
+            });
+        };
+        let names = names(store, tenant).await?;
+        Ok(Stage::Cart {
+            cart,
+            relation: thing.relation.0,
+            sinks: sinks(store, tenant, thing, &names).await?,
+        })
+    }
+}
+
+/// Tells whether an answer to a fetch is expected that was neither refused nor doubted.
+fn is_coming(wanted: &Wanted) -> bool {
+    wanted.due_at.is_some() && wanted.missing_since.is_none() && wanted.error.is_empty()
+}
+
+async fn sinks(
+    store: &Store,
+    tenant: TenantId,
+    thing: &EntityRow,
+    names: &Names,
+) -> Result<Vec<CartAt>, StoreError> {
+    let (cart, person) = (
+        (ObjectKind::Quote, thing.id.0),
+        (ObjectKind::Relation, thing.relation.0),
+    );
+    let mut at = Vec::new();
+    for sink in names.keys() {
+        let rows = store.deliveries_of(tenant, *sink, &[cart, person]).await?;
+        let of = |kind: ObjectKind| rows.iter().find(|row| row.kind == kind);
+        if let Some(row) = of(ObjectKind::Quote) {
+            at.push(cart_at(name_of(names, *sink), row, of(ObjectKind::Relation)));
+        }
+    }
+    Ok(at)
+}
+
+fn cart_at(sink: String, cart: &DeliveryRow, person: Option<&DeliveryRow>) -> CartAt {
+    let goes_on = |state| matches!(state, DeliveryState::Ready | DeliveryState::Claimed);
+    let is_over = match (cart.state, person) {
+        // It goes with its person.
+        (DeliveryState::Parent, Some(person)) => {
+            !goes_on(person.state) && person.state != DeliveryState::Clean
+        }
+        (state, _) => !goes_on(state),
+    };
+    CartAt {
+        sink,
+        state: cart.state.as_str(),
+        profile: person.map(|person| person.state.as_str()),
+        is_over,
+        held_until: (cart.state == DeliveryState::Held).then(|| cart.due_at.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use schakel_core::id::ConnectionId;
+
+    use super::*;
+
+    #[test]
+    fn a_wish_waits_until_it_was_asked_and_what_was_put_off_waits_on() {
+        let at = Timestamp::from_micros;
+        let asked = Asked {
+            checkout: RecordKey::new(ConnectionId(1), RecordKind::Checkout, 7),
+            newest: EventId(0),
+            not_before: at(5),
+        };
+        let wanted = |due_at: Option<i64>, not_before, error: &str| Wanted {
+            due_at: due_at.map(at),
+            not_before: at(not_before),
+            missing_since: None,
+            error: error.to_owned(),
+        };
+        let stage = |wanted| asked.unanswered(Some(wanted));
+        assert_eq!(stage(wanted(Some(5), 5, "")), Stage::Waiting);
+        assert_eq!(stage(wanted(Some(9), 0, "")), Stage::Waiting, "a row of its own");
+        assert_eq!(stage(wanted(Some(9), 9, "")), Stage::Waiting, "there was no room");
+        assert!(matches!(stage(wanted(Some(9), 9, "500")), Stage::Failed { error, .. } if error == "500"));
+        let missing = stage(wanted(Some(99), 9, ""));
+        assert_eq!(
+            missing,
+            Stage::Missing {
+                again_at: Some(at(99).to_string())
+            }
+        );
+        assert_eq!(
+            stage(wanted(Some(5), 5, "before")),
+            Stage::Waiting,
+            "an older failure"
+        );
+        assert_eq!(asked.unanswered(None), Stage::Missing { again_at: None });
+    }
+
+    #[test]
+    fn what_waits_for_a_person_or_a_time_goes_on_no_more() {
+        let over = |state, person: Option<DeliveryState>| {
+            let row = |kind, state| DeliveryRow {
+                state,
+                kind,
+                ..delivery()
+            };
+            let person = person.map(|state| row(ObjectKind::Relation, state));
+            cart_at("mail".to_owned(), &row(ObjectKind::Quote, state), person.as_ref()).is_over
+        };
+        use DeliveryState::{Clean, Dead, Held, Parent, Ready, Unplaced};
+        for (state, person) in [
+            (Clean, Clean),
+            (Dead, Clean),
+            (Held, Clean),
+            (Unplaced, Clean),
+            (Parent, Dead),
+        ] {
+            assert!(over(state, Some(person)), "{state:?} below {person:?}");
+        }
+        assert!(!over(Parent, Some(Ready)) && !over(Ready, Some(Clean)));
+        assert!(over(Parent, None));
+    }
+
+    fn delivery() -> DeliveryRow {
+        DeliveryRow {
+            id: schakel_core::id::DeliveryId(1),
+            sink: ConnectionId(2),
+            kind: ObjectKind::Quote,
+            object: 1,
+            parent: None,
+            root: None,
+            state: DeliveryState::Ready,
+            due_at: Timestamp::ZERO,
+            wish: schakel_core::delivery::Wish::Present,
+            desired_version: 1,
+            desired_digest: [0; 16],
+            desired: String::new(),
+            confirmed_version: 0,
+            confirmed_digest: None,
+            remote_id: None,
+            remote_parent: None,
+            since: Timestamp::ZERO,
+        }
+    }
+}

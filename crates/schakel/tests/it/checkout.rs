@@ -1,0 +1,77 @@
+//! `schakel sync --checkout --wait`: one checkout is followed from the shop to the mailing tool.
+
+use schakel_sandbox::lightspeed::RestFault;
+use serde_json::{Value, json};
+use tokio::task::block_in_place;
+
+use crate::hooks::{login, send};
+use crate::process::Outside;
+
+/// Asks the shop as another program would, and gives what it answers.
+fn shop_says(outside: &Outside, call: &str, body: &str) -> Value {
+    let head = format!(
+        "{call} HTTP/1.1\r\nContent-Type: application/json\r\nAuthorization: Basic {}",
+        login(outside)
+    );
+    let answer = send(outside.shop_at(), &head, body);
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    serde_json::from_str(body).unwrap_or_else(|_| panic!("{call}: {answer}"))
+}
+
+/// Has somebody begin a checkout, of which no webhook tells, and gives its number.
+fn begun(outside: &Outside, email: &str) -> String {
+    let body = json!({ "mode": "guest", "customer": { "email": email } }).to_string();
+    shop_says(outside, "POST /nl/checkouts.json", &body)["id"].to_string()
+}
+
+/// Follows a checkout; gives where it came to and the exit code.
+fn follow(outside: &Outside, number: &str) -> (Value, i32) {
+    let (said, exit) = outside.ask(&["sync", "--checkout", number, "--wait"]);
+    let one = &said["sweeps"][0];
+    assert_eq!(
+        (&one["connection"], &one["outcome"]),
+        (&json!("shop"), &json!("over")),
+        "{said}"
+    );
+    assert_eq!(one["checkout"].to_string(), number);
+    (one["reached"].clone(), exit)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkout_is_followed_to_the_mailing_tool() {
+    let outside = Outside::start(43, "").await;
+    let _hub = outside.serve_with_orders().await;
+    block_in_place(|| {
+        let people = shop_says(&outside, "GET /nl/customers.json?limit=1", "");
+        let email = people["customers"][0]["email"].as_str().unwrap();
+        let number = begun(&outside, email);
+        let (reached, exit) = follow(&outside, &number);
+        let sinks = json!([{ "sink": "mail", "state": "clean", "profile": "clean", "is_over": true, "held_until": null }]);
+        assert_eq!(
+            (&reached["stage"], &reached["sinks"], exit),
+            (&json!("cart"), &sinks, 0),
+            "{reached}"
+        );
+        let output = outside.run(&["sync", "--checkout", &number, "--wait"]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            text.contains(&format!("shop: checkout {number}: its cart ")) && text.contains(": mail holds it"),
+            "{text}"
+        );
+        let calls = outside.shop.calls_by_resource();
+        assert_eq!(
+            calls["checkouts"], 3,
+            "begun once, and asked for by each: {calls:?}"
+        );
+
+        let (reached, exit) = follow(&outside, &begun(&outside, "nobody.known@example.org"));
+        assert_eq!((&reached["stage"], exit), (&json!("nobody"), 3), "{reached}");
+        let (reached, exit) = follow(&outside, "999999999");
+        assert_eq!((&reached["stage"], exit), (&json!("missing"), 3), "{reached}");
+        assert!(reached["again_at"].is_string(), "{reached}");
+        let number = begun(&outside, email);
+        outside.shop.fail_next(RestFault::ServerError(500), 5);
+        let (reached, exit) = follow(&outside, &number);
+        assert_eq!((&reached["stage"], exit), (&json!("failed"), 3), "{reached}");
+    });
+}
