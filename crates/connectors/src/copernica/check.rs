@@ -19,7 +19,8 @@ impl Copernica {
         let identity = self.identity(cx).await?;
         let mut lines = vec![line("token", true, true, "")];
         lines.push(self.check_databases(cx).await?);
-        lines.extend(self.check_database(cx).await?);
+        let (database, lacking) = self.check_database(cx).await?;
+        lines.push(database);
         // Each of these rights can be given or taken per token, and shows only when it is used.
         for subject in [
             "databases and fields: create",
@@ -35,6 +36,7 @@ impl Copernica {
         Ok(CheckReport {
             identity: format!("{} (account {})", identity.name, identity.id),
             lines,
+            lacking,
         })
     }
 
@@ -67,22 +69,24 @@ impl Copernica {
     }
 
     /// Looks for the database, and names what it lacks: setup was made for less than is configured now.
-    async fn check_database(&self, cx: &Cx) -> Result<Vec<CheckLine>, ConnectorError> {
+    async fn check_database(&self, cx: &Cx) -> Result<(CheckLine, Vec<CheckLine>), ConnectorError> {
         let subject = format!("database {}", self.settings.database);
         let database = match self.read_database(cx).await {
             Ok(Some(database)) => database,
             Ok(None) => {
                 let note = "not there yet: setup creates it";
-                return Ok(vec![line(&subject, false, false, note)]);
+                return Ok((line(&subject, false, false, note), Vec::new()));
             }
-            Err(ConnectorError::Rejected(text)) => return Ok(vec![line(&subject, true, false, &text)]),
+            Err(ConnectorError::Rejected(text)) => {
+                return Ok((line(&subject, true, false, &text), Vec::new()));
+            }
             Err(error) => return Err(error),
         };
-        let mut lines = vec![line(&subject, false, true, "")];
+        let mut lines = Vec::new();
         for lack in lacking(&self.preset, &database) {
             let waits = match lack.kind {
                 ObjectKind::Relation => "nothing is delivered".to_owned(),
-                kind => format!("what is a {} waits", kind.as_str()),
+                kind => format!("the {}s wait", kind.as_str()),
             };
             let note = format!("missing, {waits} until `schakel setup` makes it (SCH-0504)");
             lines.extend(
@@ -91,7 +95,7 @@ impl Copernica {
                     .map(|missing| line(missing, true, false, &note)),
             );
         }
-        Ok(lines)
+        Ok((line(&subject, false, true, ""), lines))
     }
 
     /// A restriction can neither be set nor read by the API (copernica.md §4.7, mission A13).

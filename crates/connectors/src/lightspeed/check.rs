@@ -20,7 +20,11 @@ pub(super) async fn check(cx: &Cx, settings: &Settings) -> Result<CheckReport, C
     let (identity, shop_lines) = shop(cx, settings).await?;
     lines.extend(shop_lines);
     lines.push(language(cx, settings).await?);
-    Ok(CheckReport { identity, lines })
+    Ok(CheckReport {
+        identity,
+        lines,
+        lacking: Vec::new(),
+    })
 }
 
 async fn send(
@@ -37,6 +41,7 @@ fn language_off(settings: &Settings) -> CheckReport {
     CheckReport {
         identity: format!("shop {}", settings.shop_id),
         lines: vec![language_line(settings, false)],
+        lacking: Vec::new(),
     }
 }
 

@@ -83,12 +83,20 @@ pub struct CheckReport {
     pub identity: String,
     /// The tests, one by one.
     pub lines: Vec<CheckLine>,
+    /// What is missing and `schakel setup` makes. No reason not to run it.
+    pub lacking: Vec<CheckLine>,
 }
 
 impl CheckReport {
-    /// Tells whether everything that is required is granted.
+    /// Tells whether everything that is required is granted, and nothing is missing that setup makes.
     #[must_use]
     pub fn is_good(&self) -> bool {
+        self.is_permitted() && self.lacking.is_empty()
+    }
+
+    /// Tells whether everything that is required is granted.
+    #[must_use]
+    pub fn is_permitted(&self) -> bool {
         self.lines.iter().all(|line| line.is_granted || !line.is_required)
     }
 }

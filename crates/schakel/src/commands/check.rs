@@ -97,8 +97,16 @@ fn say(name: &str, report: Result<CheckReport, Failure>, exit: &mut Exit, output
     }
 }
 
+/// Prints what a connection said about itself, and what setup has to make.
+fn say_report(name: &str, report: &CheckReport, output: Output) {
+    say_tests(name, report, output);
+    for line in &report.lacking {
+        say_line(line, output);
+    }
+}
+
 /// Prints what a connection said about itself, one line per test: first what is missing, since nothing goes without it.
-pub(super) fn say_report(name: &str, report: &CheckReport, output: Output) {
+pub(super) fn say_tests(name: &str, report: &CheckReport, output: Output) {
     output.line(format!("{name}: {}", report.identity));
     let (missing, others): (Vec<_>, Vec<_>) = report.lines.iter().partition(|line| word_of(line) == MISSING);
     for line in missing.into_iter().chain(others) {

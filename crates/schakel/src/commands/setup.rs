@@ -13,7 +13,7 @@ use schakel_server::hooks;
 use schakel_store::{OpenOptions, Store};
 use serde::Serialize;
 
-use super::check::{say_line, say_report};
+use super::check::{say_line, say_tests};
 use super::{numbers, open, renamed, walks};
 use crate::cli::SetupArgs;
 use crate::config::{Config, ConnectionConfig};
@@ -261,10 +261,10 @@ async fn prepare_sink(
     let (name, sink) = (account.name, account.sink);
     let failed = |error| Failure::of_call(name, Side::Sink, error);
     let report = sink.check(cx).await.map_err(failed)?;
-    say_report(name, &report, output);
-    let is_good = report.is_good();
+    say_tests(name, &report, output);
+    let is_permitted = report.is_permitted();
     done.report = Some(report);
-    if !is_good {
+    if !is_permitted {
         output.line("  the structure was not touched: the permissions above are needed first");
         return Ok(Exit::Findings);
     }
@@ -338,7 +338,7 @@ async fn prepare_source(
         Ok(report) => report,
         Err(error) => return Ok(Err(failed(error))),
     };
-    say_report(shop.name, &report, output);
+    say_tests(shop.name, &report, output);
     let is_good = report.is_good();
     done.report = Some(report);
     if shop.is_polled {

@@ -1,10 +1,13 @@
 //! What ails a hub is told by the commands, in words that say what to do.
 
+use schakel_sandbox::copernica::At;
+use schakel_sandbox::door::Seed;
+use schakel_sandbox::lightspeed::traffic::{Generator, Mix};
 use schakel_testkit::wait_until;
 use serde_json::Value;
 use tokio::task::block_in_place;
 
-use crate::process::{END, Outside, free_port};
+use crate::process::{DATABASE, END, Outside, free_port};
 
 /// Gives the finding of the doctor about `subject`.
 fn finding<'f>(findings: &'f Value, subject: &str) -> &'f Value {
@@ -68,6 +71,42 @@ fn until_ailing(outside: &Outside, expected: &[(&str, &str)], exit: i32) -> Valu
     assert!(is_told, "{}", said.0);
     assert_eq!(said.1, exit, "{}", said.0);
     said.0
+}
+
+// Setup refused to make what somebody had removed, since that was missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn setup_makes_what_somebody_removed_and_a_running_hub_goes_on() {
+    let outside = Outside::start(63, "").await;
+    block_in_place(|| {
+        outside.run(&["setup"]);
+        let _hub = outside.serve();
+        outside
+            .account
+            .delete(At::Collection(DATABASE, "OrderRows"))
+            .unwrap();
+        Generator::new(&outside.shop, Seed::new(63), Mix::default())
+            .story()
+            .unwrap();
+        let is_told = || {
+            !outside.ask(&["status"]).0["health"]
+                .as_array()
+                .unwrap()
+                .is_empty()
+        };
+        assert!(wait_until(END, is_told), "nothing ails");
+        let (said, exit) = outside.ask(&["check"]);
+        let lacking = |said: &Value| said["connections"][1]["report"]["lacking"].clone();
+        let subject = lacking(&said)[0]["subject"].as_str().map(str::to_owned);
+        assert_eq!(
+            (subject.as_deref(), exit),
+            (Some("collection OrderRows"), 3),
+            "{said}"
+        );
+        outside.run(&["setup"]);
+        until_ailing(&outside, &[], 0);
+        let (said, exit) = outside.ask(&["check"]);
+        assert_eq!((lacking(&said), exit), (Value::Array(Vec::new()), 0), "{said}");
+    });
 }
 
 /// A key that is mistyped and an account that is not there: `status` and `doctor` beside the hub say so, with the reason and

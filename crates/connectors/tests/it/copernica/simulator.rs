@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use schakel_connectors::copernica::ApiVersion;
-use schakel_core::connector::{
-    CheckLine, Class, ConnectorError, Method, Receipt, Request, Sink, StepState, Work,
-};
+use schakel_core::connector::{Class, ConnectorError, Method, Receipt, Request, Sink, StepState, Work};
 use schakel_core::delivery::{Certainty, ObjectKind};
 use schakel_core::preset::agrees;
 use schakel_sandbox::copernica::{At, FaultKind, Options, Removal, Restriction};
@@ -175,12 +173,9 @@ async fn setup_mends_what_is_missing_and_names_what_differs() {
         (ObjectKind::Quote, ["collection Quotes".to_owned()].as_slice(), 1)
     );
     let report = world.sink.check(&world.cx).await.unwrap();
-    let missing: Vec<&CheckLine> = report
-        .lines
-        .iter()
-        .filter(|line| !line.is_granted && line.is_required)
-        .collect();
+    let missing = &report.lacking;
     assert_eq!(missing.len(), 1, "{report:?}");
+    assert!(!report.is_good() && report.is_permitted(), "setup may make it");
     assert_eq!(missing[0].subject, "collection Quotes");
     assert!(
         missing[0].note.contains("schakel setup") && missing[0].note.contains("SCH-0504"),
