@@ -172,9 +172,9 @@ async fn plan(
     })
 }
 
-/// What to do where the budget has no room for counts, and the history counted something else.
-const OTHER: &str = "the history counted another period or other parts, which `schakel backfill status` shows; `schakel plan` with \
-                     the same `--from`, `--to` and `--part` needs no call";
+/// What to do where the budget has no room for counts, and the history counted only something else so far.
+const OTHER: &str = "what the history counted so far is of another period or of other parts, `schakel backfill status` shows it; for \
+                     the same ones `schakel plan` needs no call";
 
 fn say(shop: &Shop<'_>, Made { plan, no_room }: &Made, now: Timestamp, output: Output) {
     output.line(match plan.counted_by {
