@@ -4,13 +4,12 @@
 //! ran a moment ago is not known: when the shop refuses for a second or two, that is waited out.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use schakel_core::budget::{Budget, Elsewhere, Usage};
 use schakel_core::connector::{BoxFuture, Class, Http, HttpError, Meter, Request, Response};
 use schakel_core::time::Clock;
 
-use super::guest::{PACE_TIMES, PACE_US};
+use super::guest::{PACE_TIMES, PACE_US, asked_us, pause};
 use super::spent;
 
 /// A door for a command that calls a source of which no hub has a budget yet.
@@ -64,8 +63,7 @@ impl LoneDoor {
         };
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
         budget.answered_elsewhere(call, &heard);
-        let wait_ms = heard.refused?;
-        Some(wait_ms.saturating_mul(1_000).max(1_000))
+        heard.refused.map(asked_us)
     }
 }
 
@@ -84,7 +82,7 @@ impl Http for LoneDoor {
                         }
                     }
                 };
-                tokio::time::sleep(Duration::from_micros(wait_us.unsigned_abs())).await;
+                pause(wait_us).await;
             }
             Err(spent(PACE_US))
         })

@@ -103,6 +103,25 @@ async fn many_questions_of_a_command_spread_over_seconds() {
     store.close().await;
 }
 
+// `schakel plan` before there is a database, and `schakel setup` in the same second: that failed.
+#[tokio::test]
+async fn a_refusal_of_a_moment_that_a_command_hears_is_waited_out_and_a_long_one_is_told() {
+    let (store, _folder) = lite().await;
+    let shop = Arc::new(Shop::default());
+    let command = guest(&store, &shop, SystemClock::new(), &plan());
+    shop.answer(429, &[("retry-after", "1")]);
+    assert_eq!(call(&command, Class::Live).await, Ok(200));
+    assert_eq!(shop.calls(), 2);
+    assert_eq!(
+        store.guests(TENANT, SHOP).await.unwrap().len(),
+        3,
+        "both calls are counted, and what the first heard"
+    );
+    shop.answer(429, &[("retry-after", "70")]);
+    assert_eq!(call(&command, Class::Live).await, Ok(429));
+    store.close().await;
+}
+
 /// Plays a story on each database that is there: with the store of the hub, that of commands, and the only clock.
 async fn each(story: impl AsyncFn(&Store, &Store, &Hands)) {
     let (store, _folder) = lite().await;
