@@ -91,6 +91,10 @@ impl Sink for Copernica {
             .map_or_else(|_| Vec::new(), |known| known.lacking.clone())
     }
 
+    fn takes(&self, kind: ObjectKind) -> bool {
+        self.preset.table(kind).is_some()
+    }
+
     fn location<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<String, ConnectorError>> {
         Box::pin(async move {
             let database = self.known()?.database;

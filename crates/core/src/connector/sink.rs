@@ -137,6 +137,13 @@ pub trait Sink: Send + Sync {
         Vec::new()
     }
 
+    /// Tells whether it takes objects of `kind` at all, as it is configured. What waits of a kind that was switched off waits on
+    /// until that is switched on again.
+    fn takes(&self, kind: ObjectKind) -> bool {
+        let _ = kind;
+        true
+    }
+
     /// Tells which place of the other side is filled, such as account and database there, in words that stay the same as long
     /// as it does: by one call at most. Needs [`Sink::connect`] first.
     ///

@@ -15,7 +15,7 @@ pub(super) struct Places {
     /// Whether the sink was heard at all.
     is_known: bool,
     lacking: Vec<Lack>,
-    /// Kinds that wait: those without a place and those behind them.
+    /// Kinds that wait: those without a place, those that the sink does not take, and those behind them.
     kinds: Vec<ObjectKind>,
     looks: u32,
     look_at: Timestamp,
@@ -31,7 +31,7 @@ impl Places {
 
     /// Tells whether the structure is to be read: to see whether there is a place by now.
     pub fn is_look_due(&self, now: Timestamp) -> bool {
-        self.is_known && !self.kinds.is_empty() && now >= self.look_at
+        self.is_known && !self.lacking.is_empty() && now >= self.look_at
     }
 
     /// Has the structure read at the next step.
@@ -51,7 +51,8 @@ impl Places {
         let is_news = !self.is_known || lacking != self.lacking;
         if is_news {
             (self.is_known, self.is_release_due, self.looks) = (true, true, 0);
-            let lacks = |kind: &ObjectKind| lacking.iter().any(|lack| lack.kind == *kind);
+            let lacks =
+                |kind: &ObjectKind| !sink.takes(*kind) || lacking.iter().any(|lack| lack.kind == *kind);
             self.kinds = ObjectKind::ALL
                 .into_iter()
                 .filter(|kind| lacks(kind) || kind.parent().is_some_and(|parent| lacks(&parent)))
@@ -59,7 +60,7 @@ impl Places {
             self.lacking = lacking;
         }
         self.looked(now);
-        is_news || !self.kinds.is_empty()
+        is_news || !self.lacking.is_empty()
     }
 
     /// Tells whether the sink was never heard.

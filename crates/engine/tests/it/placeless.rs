@@ -90,6 +90,25 @@ async fn what_waits_for_a_place_goes_on_as_soon_as_setup_was_heard_of() {
     assert_eq!(rows(&world).await, (2, 0), "no time went by");
 }
 
+// They became dead letters, and nobody could send them again.
+#[tokio::test]
+async fn what_waits_of_a_kind_that_is_switched_off_waits_until_it_is_switched_on_again() {
+    let world = without_rows(&customer(11, "registered", "jan@example.org", 3)).await;
+    let mut world = world.switched(|_| {}).await;
+    a_minute(&mut world).await;
+    assert_eq!(rows(&world).await, (0, 2));
+    assert_eq!(ailing(&world).await, [], "nobody wants them now");
+    let counts = world.hub.store.delivery_counts(world.hub.tenant).await.unwrap();
+    assert!(
+        counts.iter().all(|count| count.state != DeliveryState::Dead),
+        "{counts:?}"
+    );
+    let mut world = world.switched(with_everything).await;
+    a_minute(&mut world).await;
+    assert_eq!(rows(&world).await, (2, 0));
+    world.assert_nothing_double();
+}
+
 #[tokio::test]
 async fn rows_of_carts_without_a_collection_wait_and_the_rest_is_delivered() {
     let person = customer(11, "registered", "jan@example.org", 3);

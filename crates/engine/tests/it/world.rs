@@ -120,6 +120,13 @@ impl World {
         Self::before(copernica, clock, (&url, folder), |_| {}).await
     }
 
+    /// Stops the hub and starts it again before the same account, set up otherwise.
+    pub async fn switched(self, change: impl FnOnce(&mut Hub)) -> Self {
+        self.hub.store.close().await;
+        let url = self._folder.path().join("hub.db").display().to_string();
+        Self::before(self.copernica, self.clock, (&url, self._folder), change).await
+    }
+
     async fn on(url: &str, folder: schakel_testkit::TempDir, change: impl FnOnce(&mut Hub)) -> Self {
         let clock = ManualClock::at(Timestamp::parse_rfc3339("2026-05-12T13:00:00+02:00").unwrap());
         let copernica =
