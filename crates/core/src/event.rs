@@ -208,6 +208,9 @@ pub struct Event {
     pub floor: Timestamp,
     /// When its first copy was received. Used to cap source times in the future, and for nothing else (I6).
     pub received_at: Timestamp,
+    /// When the words of an answer were asked for: what was received since may be said later than they are
+    /// (docs/adr/0009). `None` for a webhook.
+    pub asked_at: Option<Timestamp>,
     /// The request's headers that matter, as one JSON object.
     pub headers: String,
     /// The body, byte for byte.

@@ -70,6 +70,8 @@ CREATE TABLE event (
     status BIGINT NOT NULL,
     floor_at BIGINT NOT NULL,
     received_at BIGINT NOT NULL,
+    -- When the words of an answer were asked for; NULL for webhooks.
+    asked_at BIGINT,
     -- NULL for events whose repeat may say something new.
     dedup_key BYTEA,
     state TEXT NOT NULL,

@@ -6,6 +6,7 @@ use schakel_core::event::{EventState, Origin};
 use schakel_core::id::{ConnectionId, EventId, TenantId};
 use schakel_core::problem::{Code, Problem};
 use schakel_core::record::RecordKey;
+use schakel_core::time::Timestamp;
 
 use crate::Store;
 use crate::body::NewEvent;
@@ -164,7 +165,7 @@ async fn insert_chunk(
         .sql(
             "store events",
             "INSERT INTO event (tenant_id, id, connection_id, origin, class, trust, stream, kind, action, remote_id,
-                 ordinal, status, floor_at, received_at, dedup_key, state, reason, problems, headers,
+                 ordinal, status, floor_at, received_at, asked_at, dedup_key, state, reason, problems, headers,
                  body_digest, body_bytes, body)
              VALUES ",
         )
@@ -185,6 +186,7 @@ async fn insert_chunk(
                 .put(i64::from(event.status))
                 .put(event.floor)
                 .put(event.received_at)
+                .put(event.asked_at.map(Timestamp::as_micros))
                 .put(new.dedup_key.as_ref().map(<[u8; 16]>::as_slice))
                 .put(EventState::Waiting.as_str())
                 .put("")

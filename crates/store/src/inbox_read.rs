@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schakel_core::event::{Action, Event, EventState, Origin, Trust};
 use schakel_core::id::{ConnectionId, EventId, TenantId};
 use schakel_core::record::{RecordKey, RecordKind};
+use schakel_core::time::Timestamp;
 
 use crate::Store;
 use crate::body::body_of;
@@ -18,7 +19,7 @@ use crate::sql::{Sql, key_chunks, limit_of};
 /// Reads whole events; the columns in the order in which [`event_row`] takes them.
 const SELECT: &str =
     "SELECT id, tenant_id, connection_id, origin, class, trust, stream, kind, action, remote_id, ordinal,
-         status, floor_at, received_at, headers, body_bytes, body, body_digest, state, problems
+         status, floor_at, received_at, asked_at, headers, body_bytes, body, body_digest, state, problems
      FROM event ";
 
 /// The order in which what waits is applied, which is that of its index.
@@ -512,6 +513,7 @@ fn event_row(row: &Row) -> Result<EventRow, StoreError> {
         status: u16::try_from(cells.int()?).map_err(|_| contradiction(TABLE, "status", &id.to_string()))?,
         floor: cells.time()?,
         received_at: cells.time()?,
+        asked_at: cells.opt_int()?.map(Timestamp::from_micros),
         headers: cells.text()?,
         body: body_of(&mut cells, &id.to_string())?,
     };

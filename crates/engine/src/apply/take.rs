@@ -373,8 +373,10 @@ impl Taken {
         });
         let (owner, ref_id) = (row.owner, row.ref_id);
         let shown = shown_content(&row.held);
-        if row.held.is_tie(&record) {
-            self.ties.insert(key, (record.version.at, event.received_at));
+        if row.held.is_tie(&record, event.asked_at) {
+            // The payload beside an answer may have come just now, however long the answer waited.
+            let later = event.asked_at.map_or(event.received_at, |_| hub.clock.now());
+            self.ties.insert(key, (record.version.at, later));
         }
         if !row.held.absorb(record) {
             // Unless this very event said what is held: it was applied, set aside after all and let go again.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use schakel_core::connector::{Class, ConnectorError, Fetched, Part};
+use schakel_core::id::{EventId, made_at};
 use schakel_core::record::{Held, RecordKey, RecordKind};
 use schakel_core::time::Timestamp;
 use schakel_store::{ClaimedFetch, FetchRow, StoreError};
@@ -20,6 +21,8 @@ pub(super) struct Question {
     /// What is held of the thing.
     pub(super) held: Option<Held>,
     pub(super) asked_at: Timestamp,
+    /// When the words of the answer were asked for: those of a payload that it only gets rows for came before.
+    pub(super) words_at: Timestamp,
     pub(super) started_us: i64,
     /// What is read beside the thing.
     beside: Option<Part>,
@@ -41,10 +44,15 @@ impl Question {
         until: Timestamp,
         held: Option<Held>,
     ) -> Result<Self, StoreError> {
+        let said = said(hub, &claimed.row, held.as_ref()).await?;
+        let asked_at = hub.clock.now();
         Ok(Self {
             beside: beside(hub, claimed.row.key),
-            said: said(hub, &claimed.row, held.as_ref()).await?,
-            asked_at: hub.clock.now(),
+            words_at: said
+                .as_ref()
+                .map_or(asked_at, |(event, _)| made_at(event.0).min(asked_at)),
+            said: said.map(|(_, body)| body),
+            asked_at,
             started_us: hub.clock.monotonic_us(),
             claimed,
             until,
@@ -79,11 +87,16 @@ fn beside(hub: &Hub, key: RecordKey) -> Option<Part> {
     (key.kind == RecordKind::Quote && has_rows).then_some(Part::QuoteRows)
 }
 
-/// Gives what a payload said of a cart of which only the rows are wanted; `None` when it is to be fetched as a whole.
-async fn said(hub: &Hub, row: &FetchRow, held: Option<&Held>) -> Result<Option<Bytes>, StoreError> {
+/// Gives what a payload said of a cart of which only the rows are wanted, and in which event; `None` when it is to be fetched
+/// as a whole.
+async fn said(
+    hub: &Hub,
+    row: &FetchRow,
+    held: Option<&Held>,
+) -> Result<Option<(EventId, Bytes)>, StoreError> {
     let live = held.filter(|held| row.reason == "rows" && !held.is_deleted());
     match live.and_then(|held| held.live.as_ref()) {
-        Some((_, event, _)) => hub.body_of(*event).await,
+        Some((_, event, _)) => Ok(hub.body_of(*event).await?.map(|body| (*event, body))),
         None => Ok(None),
     }
 }

@@ -376,7 +376,7 @@ impl Loop {
             now,
         };
         let date = fetched.at;
-        let mut event = event(&self.hub, row, fetched, now);
+        let mut event = event(&self.hub, question, fetched, now);
         if event.status == 200 && row.key.kind == RecordKind::Groups {
             // They have no time of their own, and are compared with whole seconds: as old as the question.
             event.floor = question.asked_at.plus_ms(-1_000);
@@ -456,7 +456,8 @@ fn said_at(source: &SourceConnection, event: &Event, key: RecordKey) -> Timestam
 }
 
 /// Makes the event of an answer; its floor is set when its worth is known.
-fn event(hub: &Hub, row: &FetchRow, fetched: Fetched, now: Timestamp) -> Event {
+fn event(hub: &Hub, question: &Question, fetched: Fetched, now: Timestamp) -> Event {
+    let row = &question.claimed.row;
     Event {
         id: EventId(hub.new_id()),
         tenant: hub.tenant,
@@ -477,6 +478,7 @@ fn event(hub: &Hub, row: &FetchRow, fetched: Fetched, now: Timestamp) -> Event {
         status: fetched.status,
         floor: Timestamp::ZERO,
         received_at: now,
+        asked_at: Some(question.words_at),
         headers: "{}".to_owned(),
         body: fetched.body,
     }

@@ -151,6 +151,7 @@ impl Entrance {
             status: 0,
             floor: Timestamp::ZERO,
             received_at,
+            asked_at: None,
             headers,
             body,
         }

@@ -96,7 +96,7 @@ impl Trip<'_> {
                 None => unread.push(self.wish(self.key(walk, remote_id), self.hub.clock.now())),
             }
         }
-        let mut sifted = self.sift(walk, &items).await?;
+        let mut sifted = self.sift(walk, &items, walk.asked_at).await?;
         // They are as old as the question for the first page, and compared with whole seconds.
         let as_of = walk.asked_at.plus_ms(-1_000);
         let held = self

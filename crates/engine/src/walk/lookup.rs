@@ -190,12 +190,13 @@ impl Trip<'_> {
         Ok(Ok(WalkPage::bare(before.clone(), after)))
     }
 
-    /// Takes from a page of a look-up what is missing; of a list of which all is kept, what is new.
+    /// Takes from a page of a look-up, asked for at `asked_at`, what is missing; of a list of which all is kept, what is new.
     pub(super) async fn look_up(
         &self,
         before: &Walk,
         after: Walk,
         page: Page,
+        asked_at: Timestamp,
     ) -> Result<WalkPage, StoreError> {
         let keys: Vec<RecordKey> = page
             .items
@@ -207,7 +208,7 @@ impl Trip<'_> {
         if !keeps_all(before.part) {
             items.retain(|item| asked.contains(&self.key(before, item.remote_id)));
         }
-        let sifted = self.sift(before, &items).await?;
+        let sifted = self.sift(before, &items, asked_at).await?;
         let mut stored = WalkPage::bare(before.clone(), after);
         stored.after.stored += count(sifted.events.len());
         stored.brought = asked.into_iter().collect();

@@ -37,9 +37,9 @@ impl Trip<'_> {
             return Ok(Ok(pieces(before, after, page)));
         }
         if before.job == Job::Lookup {
-            return self.look_up(before, after, page).await.map(Ok);
+            return self.look_up(before, after, page, asked_at).await.map(Ok);
         }
-        let mut sifted = self.sift(before, &page.items).await?;
+        let mut sifted = self.sift(before, &page.items, asked_at).await?;
         let mut pieces = Vec::new();
         if before.job == Job::Sweep && self.rows_of(before.part).is_some() {
             // They wait for their rows; those that cannot be read would be no better for them.

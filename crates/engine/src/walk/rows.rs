@@ -6,8 +6,9 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use schakel_core::connector::{ConnectorError, Fetched, Part, Span};
 use schakel_core::event::Event;
-use schakel_core::id::EventId;
+use schakel_core::id::{EventId, made_at};
 use schakel_core::record::{RecordKey, RecordKind};
+use schakel_core::time::Timestamp;
 use schakel_core::walk::{Job, Walk, WalkState};
 use schakel_store::{StoreError, WalkPage};
 
@@ -51,8 +52,8 @@ enum Rows {
 /// The next few things whose rows are due.
 #[derive(Default)]
 struct Due {
-    /// What those said that are to be asked for their rows.
-    said: Vec<(i64, Bytes)>,
+    /// What those said that are to be asked for their rows, and when.
+    said: Vec<(i64, Bytes, Timestamp)>,
     /// Those that are to be asked for as a whole.
     mute: Vec<i64>,
     /// Whether others are asked for as a whole already.
@@ -94,7 +95,7 @@ impl Trip<'_> {
             mute,
             is_under_way,
         } = self.part_due(before, due).await?;
-        let ids: Vec<i64> = said.iter().map(|(id, _)| *id).collect();
+        let ids: Vec<i64> = said.iter().map(|(id, ..)| *id).collect();
         let Answers { each, fault } = match self.ask_rows(before, before.part, &ids).await {
             Ok(answers) => answers,
             Err(error) => return Ok(Err(error)),
@@ -104,10 +105,10 @@ impl Trip<'_> {
         let mut page = WalkPage::bare(before.clone(), after);
         page.wanted
             .extend(mute.into_iter().map(|id| self.wish(self.key(before, id), now)));
-        for ((id, body), answer) in said.into_iter().zip(each) {
+        for ((id, body, said_at), answer) in said.into_iter().zip(each) {
             let key = self.key(before, id);
             match self.fit(before.part, Some(&body), &answer) {
-                Rows::Whole(body) => page.events.push(self.event(before, key, body, now)),
+                Rows::Whole(body) => page.events.push(self.event(before, key, body, said_at)),
                 Rows::Ask => page.wanted.push(self.wish(key, now)),
                 Rows::Unanswered => {}
             }
@@ -146,7 +147,7 @@ impl Trip<'_> {
                 continue;
             }
             match bodies.get(&event).cloned() {
-                Some(body) => parted.said.push((id, body)),
+                Some(body) => parted.said.push((id, body, made_at(event.0))),
                 None => parted.mute.push(id),
             }
         }
@@ -194,7 +195,7 @@ impl Trip<'_> {
             // It stands on two pages when it changed between them.
             for body in &bodies {
                 match self.fit(part, Some(body), &answer) {
-                    Rows::Whole(body) => page.events.push(self.event(before, key, body, now)),
+                    Rows::Whole(body) => page.events.push(self.event(before, key, body, before.asked_at)),
                     Rows::Ask | Rows::Unanswered => page.wanted.push(self.wish(key, now)),
                 }
             }

@@ -41,8 +41,13 @@ enum Sight {
 }
 
 impl Trip<'_> {
-    /// Sifts the items of a page that have contents.
-    pub(super) async fn sift(&self, walk: &Walk, items: &[Item]) -> Result<Sifted, StoreError> {
+    /// Sifts the items of a page that have contents; it was asked for at `asked_at`.
+    pub(super) async fn sift(
+        &self,
+        walk: &Walk,
+        items: &[Item],
+        asked_at: Timestamp,
+    ) -> Result<Sifted, StoreError> {
         let held = self.held(walk, items.iter().map(|item| item.remote_id)).await?;
         let told = self.told(walk).await?;
         let now = self.hub.clock.now();
@@ -55,7 +60,7 @@ impl Trip<'_> {
         let mut news = Vec::new();
         for item in items {
             let key = self.key(walk, item.remote_id);
-            let event = self.event(walk, key, item.body.clone(), now);
+            let event = self.event(walk, key, item.body.clone(), asked_at);
             let sight = match self.look(held.get(&key), item, &event) {
                 Sight::Known if self.lacks_rows(walk, held.get(&key), now) => Sight::Rowless,
                 sight => sight,
@@ -191,8 +196,15 @@ impl Trip<'_> {
         RecordKey::new(self.source.id, walk.part.kind(), id)
     }
 
-    /// Makes the event of a thing on a list; the store numbers it.
-    pub(super) fn event(&self, walk: &Walk, key: RecordKey, body: bytes::Bytes, now: Timestamp) -> Event {
+    /// Makes the event of a thing on a list whose words were asked for at `asked_at`; the store numbers it.
+    pub(super) fn event(
+        &self,
+        walk: &Walk,
+        key: RecordKey,
+        body: bytes::Bytes,
+        asked_at: Timestamp,
+    ) -> Event {
+        let now = self.hub.clock.now();
         Event {
             id: EventId(self.hub.new_id()),
             tenant: self.hub.tenant,
@@ -208,6 +220,8 @@ impl Trip<'_> {
             status: 200,
             floor: Timestamp::ZERO,
             received_at: now,
+            // Of a clock that was set back since.
+            asked_at: Some(asked_at.min(now)),
             headers: "{}".to_owned(),
             body,
         }

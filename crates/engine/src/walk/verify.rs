@@ -242,9 +242,10 @@ impl Trip<'_> {
         // No list has the rows of orders; a history reads them afterwards, a reconciliation does not.
         let comes_whole = !(at_page.job == Job::Reconcile && at_page.part == Part::Orders);
         if differing.len() > FEW && comes_whole {
+            let asked_at = self.hub.clock.now();
             return match self.list(at_page, false).await {
                 Ok(page) => self
-                    .sift(at_page, &page.items)
+                    .sift(at_page, &page.items, asked_at)
                     .await
                     .map(|sifted| Ok((sifted, 1))),
                 Err(error) => Ok(Err(error)),

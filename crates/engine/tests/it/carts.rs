@@ -88,6 +88,7 @@ async fn listed(
         status: 200,
         floor: Timestamp::ZERO,
         received_at: world.hub.clock.now(),
+        asked_at: Some(world.hub.clock.now()).filter(|_| origin != Origin::Webhook),
         headers: "{}".to_owned(),
         body: Bytes::from(body.to_string()),
     };

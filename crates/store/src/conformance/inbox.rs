@@ -4,7 +4,7 @@ use schakel_core::event::{Event, EventState, Origin, Trust};
 use schakel_core::id::{ConnectionId, EventId};
 use schakel_core::problem::{Code, Problem};
 
-use super::make::{SHOP, TENANT, answer, bound, event, finished, order};
+use super::make::{SHOP, TENANT, answer, at, bound, event, finished, order};
 use super::on_both;
 use crate::rows::{Finished, InboxCounts, Inserted, QuarantineFilter};
 use crate::{Store, StoreError};
@@ -44,13 +44,18 @@ async fn counts(store: &Store) -> InboxCounts {
 async fn an_event_comes_back_as_it_was_received(store: Store) {
     let mut sent = event(1, 7, "");
     sent.body = bytes::Bytes::from_static(b"\x00\xff {\"caf\xc3\xa9\":1}");
+    let mut listed = event(3, 8, "{}");
+    (listed.origin, listed.asked_at) = (Origin::Sweep, Some(at(2)));
+    let both = [sent, listed];
     assert_eq!(
-        store.insert_events(std::slice::from_ref(&sent)).await.unwrap(),
-        [Inserted::New]
+        store.insert_events(&both).await.unwrap(),
+        [Inserted::New, Inserted::New]
     );
-    let held = store.read_event(TENANT, EventId(1)).await.unwrap().unwrap();
-    assert_eq!(format!("{:?}", held.event), format!("{sent:?}"));
-    assert_eq!((held.state, held.problems), (EventState::Waiting, Vec::new()));
+    for sent in both {
+        let held = store.read_event(TENANT, sent.id).await.unwrap().unwrap();
+        assert_eq!(format!("{:?}", held.event), format!("{sent:?}"));
+        assert_eq!((held.state, held.problems), (EventState::Waiting, Vec::new()));
+    }
     let (of_record, _) = store.read_events_of(TENANT, order(7), 10).await.unwrap();
     assert_eq!(of_record.len(), 1);
     assert!(store.read_event(TENANT, EventId(2)).await.unwrap().is_none());

@@ -44,6 +44,7 @@ pub(super) fn event(id: i64, remote_id: i64, body: &str) -> Event {
         status: 0,
         floor: Timestamp::ZERO,
         received_at: at(id),
+        asked_at: None,
         headers: r#"{"x-event":"orders/updated"}"#.to_owned(),
         body: Bytes::copy_from_slice(body.as_bytes()),
     }

@@ -64,6 +64,7 @@ fn event(kind: RecordKind, origin: Origin, body: String) -> Event {
         status: 200,
         floor: Timestamp::ZERO,
         received_at: Timestamp::parse_rfc3339("2026-05-13T12:00:00+02:00").unwrap(),
+        asked_at: None,
         headers: String::new(),
         body: body.into(),
     }
@@ -188,6 +189,7 @@ fn groups_are_as_old_as_the_question() {
         status: 200,
         floor: Timestamp::from_micros(7_000_000),
         received_at: Timestamp::from_micros(90_000_000),
+        asked_at: None,
         headers: "{}".to_owned(),
         body: json!({"groupsCustomers": []}).to_string().into(),
     };

@@ -90,6 +90,7 @@ pub fn stored(received: Received, body: Bytes) -> Event {
         status: 0,
         floor: Timestamp::ZERO,
         received_at: noon(),
+        asked_at: None,
         headers: received.headers,
         body,
     }
@@ -112,6 +113,7 @@ pub fn fetched(kind: RecordKind, remote_id: i64, status: u16, body: impl Into<By
         status,
         floor: Timestamp::ZERO,
         received_at: noon(),
+        asked_at: None,
         headers: "{}".to_owned(),
         body: body.into(),
     }

@@ -81,6 +81,7 @@ pub(crate) fn event(id: i64, key: RecordKey, ordinal: i64) -> Event {
         status: 0,
         floor: Timestamp::ZERO,
         received_at: at(1_000),
+        asked_at: None,
         headers: "{}".to_owned(),
         body: Bytes::new(),
     }
@@ -277,7 +278,7 @@ impl Choice {
     }
 
     /// Puts `records` in another order, says some of them again, and cuts the whole into batches.
-    pub fn arrange(&mut self, records: &[Record]) -> Vec<Vec<Record>> {
+    pub fn arrange<T: Clone>(&mut self, records: &[T]) -> Vec<Vec<T>> {
         let mut all = records.to_vec();
         for _ in 0..self.below(4) {
             if !records.is_empty() {

@@ -314,6 +314,7 @@ async fn a_walk_that_waits_for_the_hub_says_so() {
             status: 200,
             floor: schakel_core::time::Timestamp::ZERO,
             received_at: world.clock.now(),
+            asked_at: None,
             headers: "{}".to_owned(),
             body: bytes::Bytes::from_static(b"{}"),
         })

@@ -6,6 +6,7 @@ use schakel_core::connector::Part;
 use schakel_core::time::Clock;
 use schakel_core::walk::{Job, WalkState, What, Why};
 use schakel_engine::hub::WalkSettings;
+use schakel_engine::walk::Stepped;
 use schakel_sandbox::door::Seed;
 use schakel_sandbox::lightspeed::traffic::{Generator, Mix};
 use schakel_sandbox::lightspeed::{Kind, WebhookFaults};
@@ -166,4 +167,39 @@ async fn what_a_sweep_settles_between_words_of_one_second_is_a_finding() {
         found,
         BTreeMap::from([((Part::Orders, order), (What::Changed, Why::SameSecond))])
     );
+}
+
+// What the list said before the change stayed, since answers outrank payloads of their second.
+#[tokio::test]
+async fn a_page_that_was_read_before_a_change_of_its_second_hides_no_webhook() {
+    let setting = Setting {
+        has_hooks: true,
+        ..Setting::default()
+    };
+    let mut world = known(5, 6, setting).await;
+    let customer = world.shop.ids(Kind::Customer)[0];
+    let into_second_ms = world.clock.now().as_micros() / 1_000 % 1_000;
+    world.clock.advance_ms(5_100 - into_second_ms);
+    world.shop.set_webhook_faults(WebhookFaults {
+        lost_percent: 100,
+        ..WebhookFaults::default()
+    });
+    world.shop.change_email(customer, "first@example.org");
+    let span = schakel_core::walk::sweep_span(None, world.clock.now());
+    world.begin_span(Job::Sweep, &[Part::Customers], span).await;
+    while world.walk_alone().await == Stepped::Went {}
+    let sweep = world.walk(Job::Sweep, Part::Customers).await;
+    assert_eq!((sweep.state, sweep.stored), (WalkState::Done, 1), "{sweep:?}");
+    world.clock.advance_ms(100);
+    world.shop.set_webhook_faults(WebhookFaults::default());
+    world.shop.change_email(customer, "second@example.org");
+    let before = world.asked();
+    world.run(STEPS).await;
+    let addresses = world.column("profile", "Email");
+    assert!(
+        addresses.contains(&"second@example.org".to_owned()),
+        "{addresses:?}"
+    );
+    let asked = |asked: BTreeMap<&'static str, u64>| asked.get("GET customers/{id}").copied().unwrap_or(0);
+    assert_eq!(asked(world.asked()) - asked(before), 1);
 }
