@@ -58,10 +58,11 @@ impl Hub {
 
     /// Tells the log, if it heard that the database was away, that it answers again.
     pub fn note_store_works(&self) {
-        let Some(away) = self.health.failing().away.take() else {
+        let now_us = self.clock.monotonic_us();
+        let Some(away) = self.health.failing().take_over(now_us) else {
             return;
         };
-        let away_s = (self.clock.monotonic_us() - away.since_us) / 1_000_000;
+        let away_s = (now_us - away.since_us) / 1_000_000;
         tracing::info!(away_s, "the database answers again after {away_s} s");
     }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::connector::Class;
 use crate::limits;
 use crate::time::Timestamp;
 
@@ -48,7 +49,8 @@ impl Limit {
 /// Parts of every window that some calls leave alone, in percent of its calls, rounded up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reserves {
-    /// Kept for live calls and their retries; what they did not spend of it stays free (A7: 20).
+    /// Kept for live calls and their retries; what they did not spend of it stays free (A7: 20). Sweeps leave half of it
+    /// (docs/adr/0011).
     pub live_percent: u8,
     /// Kept for other programs on the same key; touched by nobody (A7: 10).
     pub others_percent: u8,
@@ -67,6 +69,15 @@ impl Reserves {
     /// What is kept for live calls of `calls`.
     pub(super) fn live(self, calls: i64) -> i64 {
         percent(calls, self.live_percent)
+    }
+
+    /// What calls of `class` leave of that.
+    pub(super) fn left_by(self, class: Class, calls: i64) -> i64 {
+        match class {
+            Class::Live | Class::Retry => 0,
+            Class::Sweep => self.live(calls) - self.live(calls) / 2,
+            Class::Backfill => self.live(calls),
+        }
     }
 
     /// What is kept for other programs of `calls`.

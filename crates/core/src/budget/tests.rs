@@ -51,7 +51,7 @@ fn told(limit: u32, remaining: i64, reset_s: i64) -> Heard {
 fn each_class_leaves_what_is_kept_for_others() {
     let limits = one(100, 300, 35);
     let mut budget = granted(&limits);
-    assert_eq!(Class::ALL.map(|class| budget.room(class, 0)), [90, 5, 70, 70]);
+    assert_eq!(Class::ALL.map(|class| budget.room(class, 0)), [90, 5, 80, 70]);
     assert_eq!(drain(&mut budget, Class::Backfill, 0), 70);
     assert_eq!(drain(&mut budget, Class::Retry, 0), 17);
     assert_eq!(drain(&mut budget, Class::Live, 0), 3);
@@ -69,6 +69,16 @@ fn live_calls_are_taken_from_their_own_reserve_first() {
         }
         assert_eq!(budget.room(Class::Backfill, 0), room);
     }
+}
+
+// A history took all that both may have, so that no list was swept before the end of the hour, or of the day.
+#[test]
+fn sweeps_have_room_when_a_history_took_all_of_its_own_and_live_calls_keep_half_of_their_reserve() {
+    let mut budget = granted(&one(100, 300, 35));
+    assert_eq!(drain(&mut budget, Class::Backfill, 0), 70);
+    assert_eq!(drain(&mut budget, Class::Sweep, 0), 10);
+    assert_eq!(drain(&mut budget, Class::Backfill, 0), 0);
+    assert_eq!(drain(&mut budget, Class::Live, 0), 10);
 }
 
 #[test]

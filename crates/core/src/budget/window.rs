@@ -167,7 +167,9 @@ impl Window {
                 (most - total).min((total / 5).max((calls + 19) / 20) - retry)
             }
             Class::Retry => most - total,
-            Class::Sweep | Class::Backfill => most - sweep - backfill - urgent.max(reserves.live(calls)),
+            Class::Sweep | Class::Backfill => {
+                most - sweep - backfill - urgent.max(reserves.left_by(class, calls))
+            }
         }
     }
 
@@ -183,7 +185,7 @@ impl Window {
                 let began_us = cap.until_us.saturating_sub(self.limit.window_us);
                 let [live, retry, ..] = sum(self.buckets.iter().filter(|one| one.first_us >= began_us));
                 let urgent = i64::from(live) + i64::from(retry);
-                cap.left - unused - (reserves.live(calls) - urgent).max(0)
+                cap.left - unused - (reserves.left_by(class, calls) - urgent).max(0)
             }
         };
         Some((room, cap.until_us))

@@ -11,6 +11,9 @@ use schakel_core::id::ConnectionId;
 /// How often the log is told of a database that stays away or is damaged, in microseconds.
 const AWAY_US: i64 = 5 * 60_000_000;
 
+/// How long nobody met a database that is away before an answer counts as its return, in microseconds.
+const CALM_US: i64 = 1_000_000;
+
 /// How often the log is told that a stage goes on failing because of the store, in microseconds.
 const FAILING_US: i64 = 60_000_000;
 
@@ -25,7 +28,7 @@ pub struct Health {
 /// How the store failed, and when the log was told last, by the monotonic clock.
 #[derive(Debug, Default)]
 pub(crate) struct Failing {
-    pub(crate) away: Option<Away>,
+    away: Option<Away>,
     damage_told_us: Option<i64>,
     stages: BTreeMap<&'static str, Told>,
 }
@@ -35,6 +38,8 @@ pub(crate) struct Failing {
 pub(crate) struct Away {
     pub(crate) since_us: i64,
     told_us: i64,
+    /// When it was met last.
+    met_us: i64,
 }
 
 /// What the log was told of a stage.
@@ -50,12 +55,20 @@ impl Failing {
         let away = self.away.get_or_insert(Away {
             since_us: now_us,
             told_us: now_us - AWAY_US,
+            met_us: now_us,
         });
+        away.met_us = now_us;
         let is_due = now_us - away.told_us >= AWAY_US;
         if is_due {
             away.told_us = now_us;
         }
         is_due
+    }
+
+    /// Takes how the database was away, when it answers again at `now_us`; nothing as long as somebody met it a moment ago: what
+    /// was under way when it went may still come back.
+    pub(crate) fn take_over(&mut self, now_us: i64) -> Option<Away> {
+        self.away.take_if(|away| now_us - away.met_us >= CALM_US)
     }
 
     /// Whether the log is told now that the file of the database is damaged.
@@ -124,7 +137,12 @@ mod tests {
             .filter(|now_us| failing.is_away_told(*now_us))
             .collect();
         assert_eq!(told, [0, AWAY_US]);
-        assert_eq!(failing.away.unwrap().since_us, 0);
+        assert!(
+            failing.take_over(AWAY_US + CALM_US - 1).is_none(),
+            "it was met a moment ago"
+        );
+        assert_eq!(failing.take_over(AWAY_US + CALM_US).unwrap().since_us, 0);
+        assert!(failing.take_over(AWAY_US + CALM_US).is_none());
         let mut of_damage = |now_us| failing.is_damage_told(now_us);
         assert!(of_damage(0) && !of_damage(AWAY_US - 1) && of_damage(AWAY_US));
     }

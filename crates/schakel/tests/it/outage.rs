@@ -63,10 +63,17 @@ async fn under_load(goes: fn(&mut Server), comes_back: fn(&mut Server)) {
             );
             comes_back(&mut server);
             until_more(&outside, 60, 60);
+            let is_back = || {
+                lines(&log)
+                    .split_off(before)
+                    .iter()
+                    .any(|line| line.contains(BACK))
+            };
+            assert!(wait_until(END, is_back), "its return is not told");
             let told = lines(&log).split_off(before);
             let count = |text: &str| told.iter().filter(|line| line.contains(text)).count();
             assert_eq!(count("the database does not answer"), 1, "{told:#?}");
-            assert_eq!(count("the database answers again"), 1, "{told:#?}");
+            assert_eq!(count(BACK), 1, "{told:#?}");
             assert!(told.len() <= LINES_MAX, "{told:#?}");
         }
     });
@@ -78,6 +85,9 @@ async fn under_load(goes: fn(&mut Server), comes_back: fn(&mut Server)) {
     drop(hub);
     assert_both_ends_agree(&outside);
 }
+
+/// What the log says when the database is back.
+const BACK: &str = "the database answers again";
 
 const CUSTOMER: &str = r#"{"customer":{"id":7,"updatedAt":"2026-06-02T10:24:43+02:00"}}"#;
 

@@ -200,7 +200,7 @@ impl World {
         self.made[class.index()] += 1;
         self.fly(Some(ticket), way);
         if class >= Class::Sweep {
-            self.check_reserve();
+            self.check_reserve(class);
         }
         true
     }
@@ -211,12 +211,14 @@ impl World {
         self.budget.granted(more);
     }
 
-    /// After a call that is not urgent, live calls have what is kept for them, less what they spent of it.
-    fn check_reserve(&mut self) {
+    /// After a call that is not urgent, live calls have what is kept for them, less what they spent of it; after one of a sweep
+    /// half of that at least.
+    fn check_reserve(&mut self, class: Class) {
         let percent = i64::from(self.limits.reserves.live_percent);
         let usage = self.budget.usage(self.clock());
         for (limit, window) in self.limits.windows.iter().zip(&usage.windows) {
-            let kept = (i64::from(limit.calls) * percent + 99) / 100;
+            let all = (i64::from(limit.calls) * percent + 99) / 100;
+            let kept = if class == Class::Sweep { (all + 1) / 2 } else { all };
             let urgent = i64::from(window.spent[0]) + i64::from(window.spent[1]);
             if window.room[0] < kept - urgent {
                 let room = window.room[0];

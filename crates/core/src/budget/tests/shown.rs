@@ -136,8 +136,8 @@ fn a_bucket_is_as_old_after_a_restart_as_it_was() {
     assert_eq!(Budget::restore(&limits, &saved, 0, 0).room(Class::Sweep, 0), room);
     assert_eq!(
         i64::from(room),
-        50 - 2 - (20 - 1),
-        "two told nothing, a reserve less one"
+        50 - 2 - (10 - 1),
+        "two told nothing, half a reserve less one"
     );
 }
 
