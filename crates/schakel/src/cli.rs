@@ -184,9 +184,9 @@ pub(crate) struct SetupArgs {
 /// Arguments of `explain`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ExplainArgs {
-    /// E-mail address, RelationID, order number, or the shop's id of an order, customer or cart; `customer ID` where an id
-    /// is also another number
-    #[arg(value_name = "EMAIL|RELATION|ORDER|CUSTOMER|CART")]
+    /// E-mail address, RelationID, order number, or the shop's id of an order, customer, cart or checkout; `customer ID` where
+    /// an id is also another number
+    #[arg(value_name = "EMAIL|RELATION|ORDER|CUSTOMER|CART|CHECKOUT")]
     pub who: String,
     /// Show at most this many events
     #[arg(long, value_name = "N", default_value_t = 20)]

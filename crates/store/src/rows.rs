@@ -118,6 +118,18 @@ pub struct EntityKey {
     pub remote_id: i64,
 }
 
+impl EntityKey {
+    /// Names the thing of `kind` that `record` tells of.
+    #[must_use]
+    pub const fn of(record: &RecordKey, kind: ObjectKind) -> Self {
+        Self {
+            connection: record.connection,
+            kind,
+            remote_id: record.remote_id,
+        }
+    }
+}
+
 /// A golden thing below a relation: hub-owned values, kept beside the golden record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EntityRow {

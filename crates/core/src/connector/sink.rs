@@ -139,8 +139,7 @@ pub trait Sink: Send + Sync {
 
     /// Tells whether it takes objects of `kind` at all, as it is configured. What waits of a kind that was switched off waits on
     /// until that is switched on again.
-    fn takes(&self, kind: ObjectKind) -> bool {
-        let _ = kind;
+    fn takes(&self, _kind: ObjectKind) -> bool {
         true
     }
 

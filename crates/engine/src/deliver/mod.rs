@@ -324,9 +324,11 @@ impl Loop {
 
     /// Lets nothing wait any more for what `schakel setup` does, once that ran.
     fn hear_setup(&mut self, sink: &SinkConnection) {
-        let prepared = sink.prepared.get();
-        let before = self.prepared.replace(prepared.clone());
-        if before.is_some_and(|before| before != prepared) {
+        let prepared = Some(sink.prepared.get());
+        if prepared == self.prepared {
+            return;
+        }
+        if std::mem::replace(&mut self.prepared, prepared).is_some() {
             self.places.look_at_once();
             self.blocked_until = Timestamp::ZERO;
         }

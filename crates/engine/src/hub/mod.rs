@@ -81,39 +81,30 @@ impl Default for WalkSettings {
     }
 }
 
-/// The public address at which a source's webhooks come in; it changes when its secret path is replaced.
+/// What one task of the hub notes and others read, as it is now.
 #[derive(Clone, Default)]
-pub struct HookAddress(Arc<Mutex<Option<String>>>);
+pub struct Noted<T>(Arc<Mutex<T>>);
 
-impl HookAddress {
-    /// Gives the address; `None` when the hub is not reached from outside or polls.
+impl<T: Clone> Noted<T> {
+    /// Gives what was noted last.
     #[must_use]
-    pub fn get(&self) -> Option<String> {
+    pub fn get(&self) -> T {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Notes the address of now.
-    pub fn set(&self, address: Option<String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = address;
-    }
-}
-
-/// When a sink was last prepared: whoever waits for a person to do that waits no longer.
-#[derive(Clone, Default)]
-pub struct Prepared(Arc<Mutex<Vec<u8>>>);
-
-impl Prepared {
-    /// Gives what was noted when it was last prepared; empty when it never was.
-    #[must_use]
-    pub fn get(&self) -> Vec<u8> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Notes that it was prepared; `noted` differs each time.
-    pub fn set(&self, noted: Vec<u8>) {
+    /// Notes what is so now.
+    pub fn set(&self, noted: T) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = noted;
     }
 }
+
+/// The public address at which a source's webhooks come in; it changes when its secret path is replaced. `None` when the hub is
+/// not reached from outside or polls.
+pub type HookAddress = Noted<Option<String>>;
+
+/// When a sink was last prepared: whoever waits for a person to do that waits no longer. Empty when it never was, and
+/// different each time.
+pub type Prepared = Noted<Vec<u8>>;
 
 /// A connection that takes data.
 pub struct SinkConnection {

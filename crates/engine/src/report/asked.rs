@@ -5,7 +5,7 @@ use schakel_core::event::{EventState, Origin};
 use schakel_core::id::{EventId, TenantId};
 use schakel_core::record::{Content, RecordKey, RecordKind};
 use schakel_core::time::Timestamp;
-use schakel_store::rows::{DeliveryRow, EntityKey, EntityRow, Wanted};
+use schakel_store::rows::{DeliveryRow, EntityKey, EntityRow, EventRow, Wanted};
 use schakel_store::{Store, StoreError};
 use serde::Serialize;
 
@@ -130,9 +130,8 @@ impl Asked {
                 problems: Vec::new(),
             });
         }
-        let is_answer = |event: &&schakel_store::rows::EventRow| {
-            event.event.id > self.newest && event.event.origin == Origin::Fetch
-        };
+        let is_answer =
+            |event: &&EventRow| event.event.id > self.newest && event.event.origin == Origin::Fetch;
         let Some(answer) = events.iter().find(is_answer) else {
             return Ok(self.unanswered(wanted));
         };
@@ -184,14 +183,10 @@ impl Asked {
         if cart == 0 {
             return Ok(Stage::NoCart);
         }
-        let key = EntityKey {
-            connection: self.checkout.connection,
-            kind: ObjectKind::Quote,
-            remote_id: cart,
-        };
+        let quote = RecordKey::new(self.checkout.connection, RecordKind::Quote, cart);
+        let key = EntityKey::of(&quote, ObjectKind::Quote);
         let things = store.read_things(tenant, &[key]).await?;
         let Some(thing) = things.first() else {
-            let quote = RecordKey::new(self.checkout.connection, RecordKind::Quote, cart);
             // The cart itself is asked for when the hub does not hold it.
             let coming = store.wanted(tenant, quote).await?;
             return Ok(match coming.is_some_and(|wanted| is_coming(&wanted)) {
@@ -256,6 +251,7 @@ fn cart_at(sink: String, cart: &DeliveryRow, person: Option<&DeliveryRow>) -> Ca
 mod tests {
     use schakel_core::id::ConnectionId;
 
+    use super::super::tests::delivery;
     use super::*;
 
     #[test]
@@ -297,8 +293,7 @@ mod tests {
         let over = |state, person: Option<DeliveryState>| {
             let row = |kind, state| DeliveryRow {
                 state,
-                kind,
-                ..delivery()
+                ..delivery(kind)
             };
             let person = person.map(|state| row(ObjectKind::Relation, state));
             cart_at("mail".to_owned(), &row(ObjectKind::Quote, state), person.as_ref()).is_over
@@ -315,27 +310,5 @@ mod tests {
         }
         assert!(!over(Parent, Some(Ready)) && !over(Ready, Some(Clean)));
         assert!(over(Parent, None));
-    }
-
-    fn delivery() -> DeliveryRow {
-        DeliveryRow {
-            id: schakel_core::id::DeliveryId(1),
-            sink: ConnectionId(2),
-            kind: ObjectKind::Quote,
-            object: 1,
-            parent: None,
-            root: None,
-            state: DeliveryState::Ready,
-            due_at: Timestamp::ZERO,
-            wish: schakel_core::delivery::Wish::Present,
-            desired_version: 1,
-            desired_digest: [0; 16],
-            desired: String::new(),
-            confirmed_version: 0,
-            confirmed_digest: None,
-            remote_id: None,
-            remote_parent: None,
-            since: Timestamp::ZERO,
-        }
     }
 }

@@ -237,13 +237,17 @@ async fn find(reader: Reader<'_>, who: &str, names: &Names) -> Result<Vec<Relati
         return Ok(vec![RelationId(number)]);
     }
     let called = store.find_orders_by_label(tenant, who).await?;
-    let mut orders: Vec<EntityKey> = called.iter().map(|row| order_key(row.held.key)).collect();
+    let mut orders: Vec<EntityKey> = called
+        .iter()
+        .map(|row| EntityKey::of(&row.held.key, ObjectKind::Order))
+        .collect();
     if let (Some(number), true) = (number, orders.is_empty()) {
-        let key = |connection: &ConnectionId| RecordKey::new(*connection, RecordKind::Order, number);
-        orders = names
-            .keys()
-            .map(|connection| order_key(key(connection)))
-            .collect();
+        let called = |connection: &ConnectionId| EntityKey {
+            connection: *connection,
+            kind: ObjectKind::Order,
+            remote_id: number,
+        };
+        orders = names.keys().map(called).collect();
     }
     let things = store.read_things(tenant, &orders).await?;
     let mut found: Vec<RelationId> = things.iter().map(|order| order.relation).collect();
@@ -271,15 +275,6 @@ async fn customers_called(
     });
     let customers: Vec<(i64, RecordKey)> = customers.collect();
     reader.store.find_relations_of(reader.tenant, &customers).await
-}
-
-/// Names an order as the hub's thing.
-const fn order_key(record: RecordKey) -> EntityKey {
-    EntityKey {
-        connection: record.connection,
-        kind: ObjectKind::Order,
-        remote_id: record.remote_id,
-    }
 }
 
 /// Follows merged numbers to the living one.

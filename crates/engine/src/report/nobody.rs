@@ -92,11 +92,7 @@ pub(super) async fn carts_called(
 
 /// Gives under whom a cart is planned, also one that was somebody's once.
 pub(super) async fn holder(reader: Reader<'_>, cart: RecordKey) -> Result<Option<RelationId>, StoreError> {
-    let name = EntityKey {
-        connection: cart.connection,
-        kind: ObjectKind::Quote,
-        remote_id: cart.remote_id,
-    };
+    let name = EntityKey::of(&cart, ObjectKind::Quote);
     let found = reader.store.read_things(reader.tenant, &[name]).await?;
     Ok(found.first().map(|entity| entity.relation))
 }

@@ -25,6 +25,29 @@ fn version(second: i64) -> Version {
     }
 }
 
+/// A delivery that is ready and was never sent.
+pub(super) const fn delivery(kind: ObjectKind) -> DeliveryRow {
+    DeliveryRow {
+        id: DeliveryId(1),
+        sink: ConnectionId(2),
+        kind,
+        object: 3,
+        parent: None,
+        root: None,
+        state: DeliveryState::Ready,
+        due_at: Timestamp::ZERO,
+        wish: Wish::Present,
+        desired_version: 1,
+        desired_digest: [0; 16],
+        desired: String::new(),
+        confirmed_version: 0,
+        confirmed_digest: None,
+        remote_id: None,
+        remote_parent: None,
+        since: Timestamp::ZERO,
+    }
+}
+
 /// A subscription made at one second and ended at another.
 fn subscription(id: i64, is_confirmed: bool, made: i64, ended: Option<i64>) -> Held {
     let content = Subscription {
@@ -85,25 +108,7 @@ fn the_newsletter_has_a_reason_that_fits_its_value() {
 
 #[test]
 fn a_preview_counts_by_what_the_sink_has_and_shall_have() {
-    let row = DeliveryRow {
-        id: DeliveryId(1),
-        sink: ConnectionId(2),
-        kind: ObjectKind::Order,
-        object: 3,
-        parent: None,
-        root: None,
-        state: DeliveryState::Ready,
-        due_at: at(0),
-        wish: Wish::Present,
-        desired_version: 1,
-        desired_digest: [0; 16],
-        desired: String::new(),
-        confirmed_version: 0,
-        confirmed_digest: None,
-        remote_id: None,
-        remote_parent: None,
-        since: at(0),
-    };
+    let row = delivery(ObjectKind::Order);
     assert_eq!(change(&row), Change::Create);
     assert_eq!(
         change(&DeliveryRow {

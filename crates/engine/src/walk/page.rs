@@ -23,7 +23,7 @@ impl Trip<'_> {
         if before.cursor.is_empty() {
             after.asked_at = asked_at;
         }
-        // Memberships have no times: they are as old as the question by the hub's clock, like an answer to a fetch.
+        // Memberships have no times: they are as old as the question.
         if before.part != Part::Groups {
             // A source that does not say what time it is has changed nothing after its newest thing.
             let newest = || page.items.iter().filter_map(|item| item.updated_at).max();

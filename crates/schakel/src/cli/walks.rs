@@ -100,7 +100,7 @@ pub(crate) enum BackfillCommand {
         #[command(flatten)]
         which: WhichArgs,
     },
-    /// Let it go on where it was halted or stopped
+    /// Let it go on where it was halted or stopped, or try again now what waits after a failure
     Resume {
         /// Which parts of which shop
         #[command(flatten)]
