@@ -118,10 +118,12 @@ pub struct Watched {
     pub suspicions: i64,
     /// The usual number of webhooks.
     pub rhythm: Rhythm,
-    /// When they are known to have stayed away: not registered, suspiciously silent, or no hub ran.
+    /// When they are known to have stayed away: not registered, suspiciously silent, or no hub watched.
     pub gaps: Gaps,
     /// When a hub last watched, to five minutes.
     pub awake_at: Option<Timestamp>,
+    /// Since when no hub watched, until what changed meanwhile is being read.
+    pub unread_from: Option<Timestamp>,
 }
 
 impl Watched {
@@ -136,7 +138,8 @@ impl Watched {
     const AWAKE_US: i64 = 300_000_000;
 
     /// From which time on without any hub webhooks may have been lost, in microseconds: less is a restart, and what comes
-    /// meanwhile is sent again.
+    /// meanwhile is sent again. A machine that was suspended and a database that was away are no better than a hub that was
+    /// stopped.
     const ASLEEP_US: i64 = 2 * Self::AWAKE_US;
 
     /// Reads a checkpoint; one that cannot be read counts as none.
@@ -180,22 +183,20 @@ impl Watched {
         }
     }
 
-    /// Notes that a hub watches at `now`.
+    /// Notes that a hub watches at `now`: when none did for long, the time between is a gap that is to be read.
     pub fn note_awake(&mut self, now: Timestamp) {
-        let asleep_us = self.awake_at.map(|at| now.as_micros() - at.as_micros());
-        if asleep_us.is_none_or(|us| us >= Self::AWAKE_US) {
+        let Some(at) = self.awake_at else {
+            self.awake_at = Some(now);
+            return;
+        };
+        let asleep_us = now.as_micros() - at.as_micros();
+        if asleep_us >= Self::ASLEEP_US {
+            self.gaps.note(at, now);
+            self.unread_from = Some(self.unread_from.map_or(at, |from| from.min(at)));
+        }
+        if asleep_us >= Self::AWAKE_US {
             self.awake_at = Some(now);
         }
-    }
-
-    /// Notes that a hub begins to watch at `now`: when none did for long, the time between is a gap, and its begin is given.
-    pub fn note_start(&mut self, now: Timestamp) -> Option<Timestamp> {
-        let at = self.awake_at?;
-        if now.as_micros() - at.as_micros() < Self::ASLEEP_US {
-            return None;
-        }
-        self.gaps.note(at, now);
-        Some(at)
     }
 
     /// Tells whether silence is suspicious at `now`, and was not just before.
@@ -390,17 +391,26 @@ mod tests {
     #[test]
     fn a_time_without_a_hub_is_a_gap_and_a_restart_is_none() {
         let mut watched = Watched::default();
-        assert_eq!(watched.note_start(at(1.0)), None);
         watched.note_awake(at(1.0));
         watched.note_awake(at(1.05));
         assert_eq!(watched.awake_at, Some(at(1.0)), "it is kept to five minutes");
-        watched.note_awake(at(2.0));
-        assert_eq!(watched.note_start(at(2.16)), None);
-        assert_eq!(watched.gaps, Gaps::default(), "a restart");
-        assert_eq!(watched.note_start(at(3.0)), Some(at(2.0)));
-        assert!(watched.gaps.touch(at(2.0), at(2.0)) && watched.gaps.touch(at(3.0), at(3.0)));
-        watched.note(0, at(1.5));
-        assert_eq!(watched.note_start(at(1.6)), None);
-        assert!(!watched.gaps.touch(at(1.5), at(1.6)), "the clock was set back");
+        watched.note_awake(at(1.1));
+        assert_eq!(watched.awake_at, Some(at(1.1)));
+        watched.note_awake(at(1.26));
+        assert_eq!(
+            (&watched.gaps, watched.unread_from),
+            (&Gaps::default(), None),
+            "a restart"
+        );
+        watched.note_awake(at(3.0));
+        assert!(watched.gaps.touch(at(1.26), at(1.26)) && watched.gaps.touch(at(3.0), at(3.0)));
+        assert_eq!(watched.unread_from, Some(at(1.26)));
+        watched.note_awake(at(3.1));
+        watched.note_awake(at(5.0));
+        assert!(!watched.gaps.touch(at(3.05), at(3.05)), "a hub watched");
+        assert_eq!(watched.unread_from, Some(at(1.26)), "until it is read");
+        watched.note(0, at(4.0));
+        watched.note_awake(at(4.1));
+        assert_eq!(watched.awake_at, Some(at(4.1)), "the clock was set back");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! It stands outside the webhook handler, since one that is never called can't notice that. Three signs count: a
 //! registration that is missing or switched off, silence where the source is usually heard
-//! (`schakel_core::rhythm`), and a time in which no hub ran. Each has the sweep read exactly what changed since webhooks
+//! (`schakel_core::rhythm`), and a time in which no hub watched. Each has the sweep read exactly what changed since webhooks
 //! last worked.
 
 use std::sync::Arc;
@@ -45,8 +45,6 @@ pub struct Watch {
     look_us: Option<i64>,
     /// Looks in a row that failed.
     failures: u32,
-    /// Whether it watched already.
-    has_begun: bool,
 }
 
 /// Why the registrations could not be looked at.
@@ -81,7 +79,6 @@ impl Watch {
             connection,
             look_us: None,
             failures: 0,
-            has_begun: false,
         }
     }
 
@@ -104,16 +101,12 @@ impl Watch {
             .await?;
         let before = Watched::read(text.as_deref());
         let mut watched = before.clone();
-        let asleep = match std::mem::replace(&mut self.has_begun, true) {
-            true => None,
-            false => watched.note_start(now),
-        };
         watched.note_awake(now);
         watched.note(store.webhooks_received(tenant, self.connection).await?, now);
         if let Some(address) = source.hook_address.get() {
-            // Before they were ever found registered no hub that slept missed any.
-            let missed = asleep.filter(|_| before.good_at.is_some());
-            self.watch((source, &address), &mut watched, missed, now).await?;
+            self.watch((source, &address), &mut watched, now).await?;
+            // A look that was made to wait is no time without a hub.
+            watched.note_awake(hub.clock.now());
         } else {
             hub.note_webhooks_well(self.connection).await;
         }
@@ -131,15 +124,15 @@ impl Watch {
         })
     }
 
-    /// Looks at the registrations when it is time or silence is suspicious, and has the gap read when there was one; no hub
-    /// ran since `asleep`.
+    /// Looks at the registrations when it is time or silence is suspicious, and has the gap read when there was one.
     async fn watch(
         &mut self,
         (source, address): (&SourceConnection, &str),
         watched: &mut Watched,
-        asleep: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        // Before they were ever found registered no hub that slept missed any.
+        let missed = watched.unread_from.filter(|_| watched.good_at.is_some());
         let is_silent = watched.is_silent(now);
         let now_us = self.hub.clock.monotonic_us();
         let is_time = self.look_us.is_none_or(|due| now_us >= due);
@@ -153,7 +146,7 @@ impl Watch {
             .filter(|look| look.found.created > 0)
             .and_then(|look| look.was_good_at);
         // Silence is no less suspicious when the registrations can't be looked at.
-        let from = gap(watched, lost, is_silent).into_iter().chain(asleep).min();
+        let from = gap(watched, lost, is_silent).into_iter().chain(missed).min();
         let Some(from) = from else {
             return Ok(());
         };
@@ -164,6 +157,7 @@ impl Watch {
         watched.gaps.note(from, now);
         let found = look.map(|look| look.found).unwrap_or_default();
         let walks = self.read_gap(source, from, now).await?;
+        watched.unread_from = None;
         tell(source, &found, is_silent, (from, &walks));
         Ok(())
     }
@@ -348,7 +342,7 @@ fn tell(
         tracing::info!(
             connection,
             from,
-            "no hub ran for a while, so webhooks may have been lost; what changed since is being read from the lists, {deletions}"
+            "no hub watched for a while (it was stopped, stood still or had no database), so webhooks may have been lost; what changed since is being read from the lists, {deletions}"
         );
     } else {
         tracing::error!(

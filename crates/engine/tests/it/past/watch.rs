@@ -54,9 +54,12 @@ async fn registrations(world: &Past) -> Vec<String> {
     ids
 }
 
+/// Lets an hour pass in which the watch runs; a hub that stands still for as long is a gap.
 async fn an_hour(world: &mut Past) {
-    world.clock.advance_ms(3_600_000);
-    world.watching.step().await.unwrap();
+    for _ in 0..12 {
+        world.clock.advance_ms(300_000);
+        world.watching.step().await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -147,21 +150,49 @@ async fn what_was_deleted_in_a_gap_is_looked_for_at_once_and_once_a_day() {
     }
 }
 
+/// How a hub misses what happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Absence {
+    /// It is stopped and started.
+    Stopped,
+    /// Its machine is suspended, or its database away.
+    StoodStill,
+    /// It is stopped, and learns its address only after its first look.
+    AddressLater,
+}
+
 /// Shops give a webhook up that nobody answered, and no list tells what was deleted.
 #[tokio::test]
-async fn what_happened_while_no_hub_ran_is_read_at_the_start_and_a_restart_costs_nothing() {
-    let mut world = hooked().await;
-    let lost = WebhookFaults {
-        lost_percent: 100,
-        ..WebhookFaults::default()
-    };
-    for (asleep_ms, has_gap) in [(5 * 60_000, false), (2 * 3_600_000, true)] {
-        world.shop.set_webhook_faults(lost);
+async fn what_happened_while_no_hub_watched_is_read_and_a_restart_costs_nothing() {
+    use Absence::{AddressLater, StoodStill, Stopped};
+    let hours = 2 * 3_600_000;
+    for (how, asleep_ms) in [
+        (Stopped, 5 * 60_000),
+        (Stopped, hours),
+        (StoodStill, 5 * 60_000),
+        (StoodStill, hours),
+        (AddressLater, hours),
+    ] {
+        let mut world = hooked().await;
+        let has_gap = asleep_ms == hours;
+        world.shop.set_webhook_faults(WebhookFaults {
+            lost_percent: 100,
+            ..WebhookFaults::default()
+        });
         let gone = world.shop.ids(Kind::Order)[0];
         world.shop.delete_order(gone);
         world.clock.advance_ms(asleep_ms);
         let before = world.clock.now();
-        world = world.restarted().await;
+        if how != StoodStill {
+            world = world.restarted().await;
+        }
+        if how == AddressLater {
+            let address = world.hub.sources[&SOURCE].hook_address.clone();
+            let known = address.get();
+            address.set(None);
+            world.watching.step().await.unwrap();
+            address.set(known);
+        }
         world.watching.step().await.unwrap();
         world.watching.step().await.unwrap();
         let walks = world.walks().await;
@@ -170,10 +201,16 @@ async fn what_happened_while_no_hub_ran_is_read_at_the_start_and_a_restart_costs
                 .iter()
                 .any(|walk| walk.job == job && walk.started_at >= before)
         };
-        assert_eq!((begun(Job::Sweep), begun(Job::Reconcile)), (has_gap, has_gap));
+        let told = (how, asleep_ms);
+        assert_eq!(
+            (begun(Job::Sweep), begun(Job::Reconcile)),
+            (has_gap, has_gap),
+            "{told:?}"
+        );
         world.run(STEPS).await;
         let marked = world.deleted("Orders", "OrderID", "BookerzOrderIsDeleted");
-        assert_eq!(marked.contains(&gone.to_string()), has_gap, "{marked:?}");
+        assert_eq!(marked.contains(&gone.to_string()), has_gap, "{told:?} {marked:?}");
+        assert_eq!(watched(&world).await.unread_from, None, "{told:?}");
     }
 }
 
@@ -186,7 +223,7 @@ async fn busy(world: &mut Past) {
         known.note(known.heard, at);
         known.rhythm.note(20, at);
     }
-    known.heard_at = Some(now);
+    (known.heard_at, known.awake_at) = (Some(now), Some(now));
     let mut tx = world.hub.store.write().await.unwrap();
     tx.put_checkpoint(TENANT, SOURCE, Watched::CHECKPOINT, &known.to_text())
         .await
@@ -280,8 +317,7 @@ async fn a_deletion_that_no_webhook_told_was_missed_or_fell_into_a_gap() {
         lost_percent: 100,
         ..WebhookFaults::default()
     });
-    world.clock.advance_ms(2 * 3_600_000);
-    world.watching.step().await.unwrap();
+    an_hour(&mut world).await;
     world.shop.delete_order(orders[3]);
     compare(&mut world).await;
     assert_eq!(reasons(&world).await, [(orders[3], Why::Missed)]);
