@@ -239,6 +239,13 @@ impl Hub {
         self.routes.iter().filter(move |route| route.source == source)
     }
 
+    /// Gives the sinks to which a route leads. Nobody knows the fields of another one, so it is left alone, and what waits for it
+    /// waits until a route leads there again.
+    pub fn fed_sinks(&self) -> impl Iterator<Item = ConnectionId> {
+        let is_fed = |sink: &ConnectionId| self.routes.iter().any(|route| route.sink == *sink);
+        self.sinks.keys().copied().filter(is_fed)
+    }
+
     /// Gives what the routes of each source want of it together; a source that no route names is left out.
     #[must_use]
     pub fn wants(&self) -> BTreeMap<ConnectionId, Wants> {

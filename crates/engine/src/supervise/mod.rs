@@ -94,7 +94,7 @@ pub fn start(hub: &Arc<Hub>, is_alone: bool) -> Running {
         statistics_task(one.clone(), end.clone())
     }));
     let mut gauges = Vec::new();
-    for sink in hub.sinks.keys().copied() {
+    for sink in hub.fed_sinks() {
         let gauge = Gauge::default();
         gauges.push((sink, gauge.clone()));
         let (one, end) = (hub.clone(), stopped.clone());

@@ -81,6 +81,18 @@ async fn without_pictures_no_product_is_asked_for_and_no_row_waits_for_one() {
     assert_eq!(products.count(), 0);
 }
 
+#[tokio::test]
+async fn a_sink_to_which_no_route_leads_is_left_alone() {
+    let fed = async |change: fn(&mut Hub)| World::with(change).await.hub.fed_sinks().count();
+    assert_eq!(fed(|_| ()).await, 1);
+    assert_eq!(
+        fed(|hub| add_shop(hub, OTHER.0, OTHER.1)).await,
+        1,
+        "one for two shops"
+    );
+    assert_eq!(fed(|hub| hub.routes.clear()).await, 0);
+}
+
 const GROUP_FIELDS: [&str; 3] = ["CustomerGroupID", "GroupID", "BookerzCustomerGroupsDeleted"];
 
 #[tokio::test]

@@ -408,7 +408,7 @@ fn lines_of(progress: &Progress, now: Timestamp) -> Vec<String> {
         None if progress.is_open => {
             head += " nobody can tell yet when it is done: the orders were not counted";
         }
-        None => head += " nothing is under way",
+        None => head += standing(progress),
     }
     let mut running = progress
         .parts
@@ -422,6 +422,20 @@ fn lines_of(progress: &Progress, now: Timestamp) -> Vec<String> {
     lines.extend(progress.lookups.iter().map(look_up_in_words));
     lines.extend(gaps(progress));
     lines
+}
+
+/// Says how a history stands that does not go on by itself, and of which nobody can tell when it would be done.
+fn standing(progress: &Progress) -> &'static str {
+    let any = |state: WalkState| progress.parts.iter().any(|part| part.state == state.as_str());
+    if any(WalkState::Stopped) {
+        " stopped, and waits for a person"
+    } else if any(WalkState::Paused) {
+        " halted; `schakel backfill resume` lets it go on"
+    } else if any(WalkState::Cancelled) {
+        " cancelled; what was read is kept"
+    } else {
+        " done"
+    }
 }
 
 /// Says of which parts only a period was read so far, and what that means for the comparisons.
@@ -509,6 +523,38 @@ mod tests {
     use schakel_core::connector::Span;
 
     use super::*;
+
+    #[test]
+    fn what_stands_still_says_why() {
+        let of = |states: &[WalkState]| {
+            let part = |state: &WalkState| {
+                let whole = Span::default();
+                let mut walk = Walk::new(
+                    ConnectionId(1),
+                    Job::Backfill,
+                    Part::Orders,
+                    whole,
+                    Timestamp::ZERO,
+                );
+                walk.state = *state;
+                PartProgress::of(&walk)
+            };
+            standing(&Progress {
+                connection: "shop".to_owned(),
+                job: Job::Backfill.as_str(),
+                parts: states.iter().map(part).collect(),
+                lookups: Vec::new(),
+                is_open: false,
+                things_per_minute: None,
+                end: None,
+            })
+        };
+        use WalkState::{Cancelled, Done, Paused, Stopped};
+        assert_eq!(of(&[Done, Done]), " done");
+        assert!(of(&[Done, Cancelled]).contains("cancelled"));
+        assert!(of(&[Cancelled, Paused]).contains("resume"));
+        assert!(of(&[Paused, Stopped, Done]).contains("person"));
+    }
 
     #[test]
     fn a_part_is_one_line_with_its_bar() {

@@ -43,7 +43,7 @@ pub(crate) async fn run(config: &Config, args: &ReconcileArgs, output: Output) -
 fn consented(parts: Vec<Part>, since: Timestamp) -> Begun {
     let said = match names(&parts) {
         nothing if nothing.is_empty() => "nothing waits for consent".to_owned(),
-        parts => format!("the running hub asks about what is missing: {parts}"),
+        parts => format!("what is missing is to be asked about: {parts}"),
     };
     Begun {
         said,
@@ -82,10 +82,7 @@ impl Compared {
         let parts: Vec<Part> = self.walks.iter().map(|(part, _)| *part).collect();
         let mut said = Vec::new();
         if !parts.is_empty() {
-            said.push(format!(
-                "the running hub compares ids and counts: {}",
-                names(&parts)
-            ));
+            said.push(format!("ids and counts are to be compared: {}", names(&parts)));
         }
         said.extend(self.periods());
         if !self.unread.is_empty() {

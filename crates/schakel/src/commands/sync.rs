@@ -53,7 +53,7 @@ async fn sweep(
     let from = walks.iter().filter_map(|walk| walk.span.updated_from).min();
     let from = from.map_or_else(String::new, |from| format!(" since {}", to_the_second(from)));
     Ok(Begun {
-        said: format!("the running hub asks what changed{from}: {}", names(&parts)),
+        said: format!("what changed{from} is to be read: {}", names(&parts)),
         value: json!({ "walks": walks }),
         parts,
         since: now,
