@@ -170,6 +170,11 @@ impl From<StoreError> for Failure {
                 "the database was made by an older version of Schakel",
                 "start `schakel serve` once, it brings the database up to date",
             ),
+            StoreError::OtherSchema { .. } => (
+                "SCH-0212",
+                "the database was made by a build of Schakel that was never released",
+                "start the build that made it; docs/errors/SCH-0212.md says how to begin a new one",
+            ),
             StoreError::BadUrl(_) => (
                 "SCH-0204",
                 "the address of the database is not usable",

@@ -61,6 +61,14 @@ pub enum StoreError {
         /// The schema that this program needs.
         known: i64,
     },
+    /// The tables were made by a build of this program whose schema had the same number and another text.
+    #[error(
+        "migration {version} of the database has another text than this program's: an unreleased build made it"
+    )]
+    OtherSchema {
+        /// Which migration differs.
+        version: i64,
+    },
     /// Another process uses this database.
     #[error("{path} is in use by process {pid}: stop that process, or give this one a database of its own")]
     Locked {

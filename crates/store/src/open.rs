@@ -56,6 +56,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::BadUrl`]; [`StoreError::NewerSchema`] when a newer program was here;
     /// [`StoreError::OlderSchema`] when it is opened for reading and its schema is not this program's;
+    /// [`StoreError::OtherSchema`] when its tables were made by a build that was never released;
     /// [`StoreError::Connect`] when PostgreSQL cannot be reached or takes nobody in, told at once and after
     /// five seconds at the latest; [`StoreError::BadFile`] for a file that is damaged, another program's, or empty
     /// where it is only read; [`StoreError::File`] for one that cannot be written; [`StoreError::Driver`] for
@@ -96,6 +97,8 @@ impl Store {
         if found > known {
             return Err(StoreError::NewerSchema { found, known });
         }
+        let migrator = migrator();
+        self.refuse_other(found, &migrator).await?;
         if found == known {
             return Ok(());
         }
@@ -108,7 +111,6 @@ impl Store {
             // Ours would be put among those of another program.
             return Err(bad(path, BadFile::Foreign));
         }
-        let migrator = migrator();
         let migrated = match &self.db {
             Db::Lite { writer, .. } => match writer.hold().await {
                 Ok(mut held) => migrator.run(&mut *held).await,
@@ -178,6 +180,25 @@ impl Store {
             "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations",
         )
         .await
+    }
+
+    /// Refuses tables that a migration of another text made: a build between two releases may name its own schema by a number
+    /// whose text changed before the release, and statements of this program would meet columns that are not there.
+    async fn refuse_other(&self, found: i64, migrator: &Migrator) -> Result<(), StoreError> {
+        if found == 0 {
+            return Ok(());
+        }
+        let text = "SELECT version, checksum FROM _sqlx_migrations";
+        let sql = Sql::new(self.db.dialect(), "read which migrations ran", text);
+        for row in &self.db.read(sql).await? {
+            let mut cells = row.cells();
+            let (version, checksum) = (cells.int()?, cells.bytes()?);
+            let own = migrator.iter().find(|own| own.version == version);
+            if own.is_some_and(|own| own.checksum[..] != checksum[..]) {
+                return Err(StoreError::OtherSchema { version });
+            }
+        }
+        Ok(())
     }
 }
 

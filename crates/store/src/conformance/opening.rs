@@ -10,6 +10,7 @@ use crate::{BadFile, OpenOptions, Store, StoreError};
 
 on_both! {
     a_newer_schema_is_refused,
+    a_schema_of_the_same_number_and_another_text_is_refused,
     what_was_written_is_there_after_reopening,
     durability_is_told,
     the_clock_of_a_server_is_told,
@@ -53,6 +54,21 @@ async fn a_newer_schema_is_refused(store: Store) {
             refused,
             Err(StoreError::NewerSchema { found: 9999, .. })
         ));
+    }
+}
+
+async fn a_schema_of_the_same_number_and_another_text_is_refused(store: Store) {
+    let mut tx = store.db.begin().await.unwrap();
+    let mut conn = tx.conn();
+    let sql = conn.sql(
+        "pretend an unreleased build was here",
+        "UPDATE _sqlx_migrations SET checksum = $1 WHERE version = 1",
+    );
+    conn.execute(sql.arg(b"x".as_slice())).await.unwrap();
+    tx.commit().await.unwrap();
+    for options in [OpenOptions::default(), READ_ONLY] {
+        let refused = Store::open(&address(&store).await, options).await;
+        assert!(matches!(refused, Err(StoreError::OtherSchema { version: 1 })));
     }
 }
 
