@@ -331,6 +331,12 @@ impl Walk {
         }
     }
 
+    /// Tells whether a person ended it after histories had read all of its list: that is held all the same.
+    #[must_use]
+    pub fn is_read_all_the_same(&self) -> bool {
+        self.state == WalkState::Cancelled && self.job == Job::Backfill && self.read.are_whole()
+    }
+
     /// Tells whether it goes on by itself.
     #[must_use]
     pub const fn is_open(&self) -> bool {

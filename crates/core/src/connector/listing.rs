@@ -99,6 +99,16 @@ impl Part {
     pub const fn is_per_thing(self) -> bool {
         matches!(self, Self::OrderRows | Self::QuoteRows)
     }
+
+    /// Gives the list whose things it reads: of rows that of the things which have them.
+    #[must_use]
+    pub const fn list(self) -> Self {
+        match self {
+            Self::OrderRows => Self::Orders,
+            Self::QuoteRows => Self::Quotes,
+            list => list,
+        }
+    }
 }
 
 /// Which things of a part are meant; bounds are inclusive, `None` is no bound.

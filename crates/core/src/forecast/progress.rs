@@ -31,16 +31,17 @@ pub fn calls_left(walks: &[Walk]) -> Option<Range> {
 }
 
 /// Gives how many calls the history of `part` still has to make, as far as it is under way in `walks`, all of one source;
-/// `None` when it is not, or nobody can tell yet.
+/// `None` when it is not, or was not counted yet.
 #[must_use]
 pub fn part_left(walks: &[Walk], part: Part) -> Option<Range> {
     let of = |walk: &&Walk| walk.job == Job::Backfill && walk.part == part && walk.is_under_way();
-    left_of(walks.iter().find(of)?, walks)
+    let is_counted = |walk: &&Walk| walk.part.is_per_thing() || walk.expected.is_some();
+    left_of(walks.iter().find(of).filter(is_counted)?, walks)
 }
 
 fn left_of(walk: &Walk, walks: &[Walk]) -> Option<Range> {
     if walk.part.is_per_thing() {
-        let things = walk.expected.or_else(|| counted(walks, owner(walk.part)));
+        let things = walk.expected.or_else(|| counted(walks, walk.part.list()));
         return things.map(|things| drifting((things - walk.seen).max(0)));
     }
     let Some(things) = walk.expected else {
@@ -91,14 +92,6 @@ pub fn still_us(walks: &[Walk], now: Timestamp) -> Range {
     };
     let open = walks.iter().filter(|walk| walk.is_under_way());
     open.map(rounds).fold(Range::default(), Range::and)
-}
-
-/// The list whose things have the rows.
-const fn owner(part: Part) -> Part {
-    match part {
-        Part::QuoteRows => Part::Quotes,
-        _ => Part::Orders,
-    }
 }
 
 fn counted(walks: &[Walk], part: Part) -> Option<i64> {

@@ -12,6 +12,7 @@ use schakel_store::rows::ConnectionRow;
 use schakel_store::{Store, StoreError};
 use serde::Serialize;
 
+use super::anew::note_held;
 use super::end::{Ahead, End, Subject, end, ratio};
 
 /// How far a job of one source is.
@@ -136,6 +137,7 @@ pub async fn progress(
     now: Timestamp,
 ) -> Result<Option<Progress>, StoreError> {
     let mut before = store.walks(tenant, Some(subject.connection)).await?;
+    note_held(store, tenant, &mut before).await?;
     let lookups: Vec<Walk> = before
         .iter()
         .filter(|walk| walk.job == Job::Lookup && job == Job::Backfill)
@@ -298,7 +300,8 @@ pub(super) async fn walk_lines(
     tenant: TenantId,
     names: &[ConnectionRow],
 ) -> Result<Vec<WalkLine>, StoreError> {
-    let walks = store.walks(tenant, None).await?;
+    let mut walks = store.walks(tenant, None).await?;
+    note_held(store, tenant, &mut walks).await?;
     let mut lines = Vec::new();
     for ConnectionRow { id, name, .. } in names {
         let own: Vec<&Walk> = walks.iter().filter(|walk| walk.connection == *id).collect();

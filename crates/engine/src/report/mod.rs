@@ -5,6 +5,7 @@
 //! person, [`progress()`] is how far a history is,
 //! [`price`] what it costs. No SQL here and no words of a language: who shows it says it.
 
+mod anew;
 mod aside;
 mod asked;
 mod carts;

@@ -38,6 +38,10 @@ impl Trip<'_> {
         mut after: Walk,
     ) -> Result<Result<WalkPage, ConnectorError>, StoreError> {
         let expected = if before.part.is_per_thing() {
+            // What was listed just before is due only once it is applied.
+            if self.inbox(before).await? == Inbox::Fills {
+                return Ok(Ok(self.put_off_until_applied(before, after)));
+            }
             after.phase = Phase::Rows;
             let (store, kind) = (&self.hub.store, before.part.kind());
             store

@@ -83,18 +83,10 @@ pub(super) fn referring(part: Part) -> impl Iterator<Item = Part> {
     of.iter().copied()
 }
 
-/// The list whose things have the rows `part`.
-const fn owner(part: Part) -> Part {
-    match part {
-        Part::QuoteRows => Part::Quotes,
-        _ => Part::Orders,
-    }
-}
-
 /// Rows among `parts` whose things are not.
 fn rows_alone(parts: &[Part]) -> impl Iterator<Item = Part> {
     let rows = parts.iter().copied().filter(|part| part.is_per_thing());
-    rows.filter(|rows| !parts.contains(&owner(*rows)))
+    rows.filter(|rows| !parts.contains(&rows.list()))
 }
 
 /// What a source counted.
@@ -152,7 +144,7 @@ pub async fn ask(source: &dyn Source, cx: &Cx, question: &Question<'_>) -> Resul
         }
     }
     for rows in parts.iter().copied().filter(|part| part.is_per_thing()) {
-        let of = owner(rows);
+        let of = rows.list();
         if let Some(things) = counts.things.get(&of).copied() {
             counts.things.insert(rows, things);
         } else if counts.refused.iter().any(|(part, _)| *part == of) {
@@ -182,8 +174,7 @@ impl Counts {
             ..Self::default()
         };
         for part in question.parts.iter().copied() {
-            let list = if part.is_per_thing() { owner(part) } else { part };
-            if let Some(things) = known.counted(list, question.span) {
+            if let Some(things) = known.counted(part.list(), question.span) {
                 counts.things.insert(part, things);
             } else if wants.includes(part) {
                 counts.uncounted.push(part);

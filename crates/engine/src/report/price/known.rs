@@ -11,6 +11,7 @@ use schakel_store::{Store, StoreError};
 use serde::Serialize;
 
 use crate::budget::{self, StoredBudget};
+use crate::report::anew::note_held;
 use crate::report::end::Subject;
 
 /// What the hub knows of a source before it is asked. Nothing, by default.
@@ -55,6 +56,7 @@ impl Known {
             walks: store.walks(tenant, Some(connection)).await?,
             ..Self::default()
         };
+        note_held(store, tenant, &mut known.walks).await?;
         let held = Part::ALL.into_iter();
         for part in held.filter(|part| Job::Lookup.walks(*part) || has_rows(*part)) {
             let alive = store.count_alive(tenant, connection, part.kind()).await?;

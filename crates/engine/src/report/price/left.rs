@@ -9,13 +9,14 @@ use super::known::{Known, Standing, has_rows};
 /// Gives the calls that the history of `part` still takes, when the source counted so many `things` of it.
 pub(super) fn calls_left(known: &Known, counts: &Counts, (part, things): (Part, i64)) -> i64 {
     match known.standing(part, counts.span) {
-        Standing::UnderWay => {
-            part_left(&known.walks, part).map_or_else(|| history_calls(part, things), |left| left.middle())
+        Standing::UnderWay if let Some(left) = part_left(&known.walks, part) => {
+            // Of what is under way there may be more than was asked for.
+            left.middle().min(history_calls(part, things))
         }
         // Also of what is read already: a list that is read again brings what is new.
         _ if part.is_per_thing() => rows_left(known, counts, (part, things)),
         Standing::Read => 0,
-        Standing::New => history_calls(part, things),
+        Standing::New | Standing::UnderWay => history_calls(part, things),
     }
 }
 

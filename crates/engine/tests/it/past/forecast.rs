@@ -96,30 +96,39 @@ pub async fn tell(customers: u64, orders: u64, limits: [u32; 3], sweep_minutes: 
     }
 }
 
-/// What a history of the shop is told to cost.
-pub async fn plan(world: &Past, limits: [u32; 3], walks: WalkSettings) -> Plan {
-    let source = &world.hub.sources[&SOURCE];
+/// The shop, with a key of these limits.
+pub fn subject(limits: [u32; 3]) -> Subject {
     let meter = KeyLimits {
         windows: Some(limits),
         per_second: 20,
         ..KeyLimits::default()
     };
-    let subject = Subject {
+    Subject {
         connection: SOURCE,
         name: "shop".to_owned(),
         limits: meter.limits(),
         sweep_per_day: 0.0,
-    };
+    }
+}
+
+/// What a history of the shop is told to cost, when nothing is known of it.
+pub async fn plan(world: &Past, limits: [u32; 3], walks: WalkSettings) -> Plan {
+    plan_with(world, limits, walks, &Known::default()).await
+}
+
+/// The same, when something is.
+pub async fn plan_with(world: &Past, limits: [u32; 3], walks: WalkSettings, known: &Known) -> Plan {
+    let source = &world.hub.sources[&SOURCE];
     let cx = source.cx.for_class(Class::Sweep);
-    let (parts, wants, known) = (world.parts(), Wants::default(), Known::default());
-    let question = Question::new((&parts, Span::default()), wants, &known, world.clock.now());
+    let (parts, wants) = (world.parts(), Wants::default());
+    let question = Question::new((&parts, Span::default()), wants, known, world.clock.now());
     let counts = price::ask(&*source.source, &cx, &question).await.unwrap();
     let pace = Pace {
         sweep_ms: walks.sweep_ms,
         checkouts_ms: walks.checkouts_ms,
         reconcile_ms: walks.reconcile_ms,
     };
-    price::plan(&subject, &counts, (wants, pace), &known)
+    price::plan(&subject(limits), &counts, (wants, pace), known)
 }
 
 async fn is_read(world: &Past) -> bool {

@@ -1,5 +1,6 @@
 //! Histories, sweeps and reconciliations of a whole simulated shop.
 
+mod anew;
 mod answers;
 mod bad_input;
 mod deletions;
