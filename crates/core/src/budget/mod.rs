@@ -5,6 +5,7 @@
 //! granted from blocks that are written down before their first call ([`Budget::save`], [`Budget::granted`]), so that a
 //! restart or another node ([`Budget::restore`]) never counts too few. The rules in plain words: docs/spec/budget.md.
 
+mod age;
 mod limit;
 mod saved;
 mod usage;
@@ -13,6 +14,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+pub use age::Life;
 pub use limit::{Heard, Limit, Limits, Reserves};
 pub use saved::Saved;
 pub use usage::{Usage, WindowUsage, by_class, window_in_words};
@@ -127,8 +129,14 @@ impl Budget {
         }
         // May be counted yet. Of all others an answer had told before, so they are in every number that is told from now on.
         let doubtful = saved.under_way.saturating_add(saved.reserved);
-        let until_us = at_us.saturating_add(budget.travel_us());
-        budget.silent.push((until_us, i64::from(doubtful)));
+        if doubtful > 0 {
+            let until_us = at_us.saturating_add(budget.travel_us());
+            budget.silent.push((until_us, i64::from(doubtful)));
+        }
+        let silent = saved.silent.iter();
+        budget
+            .silent
+            .extend(silent.map(|(rest_us, calls)| (at_us.saturating_add(*rest_us), *calls)));
         budget.restored = saved.date_us.map(|date_us| (now_us, date_us));
         budget
     }
@@ -252,22 +260,37 @@ impl Budget {
         for window in &mut self.windows {
             window.prune(now_us);
         }
+        self.forget_silent(now_us);
         self.is_dirty = false;
+        let is_dated = self.restored.is_none();
+        let windows = self.windows.iter();
+        let silent = self.silent.iter().filter(|(until_us, _)| *until_us >= now_us);
         Saved {
-            windows: self
-                .windows
-                .iter()
-                .map(|window| SavedWindow::of(window, now_us))
+            windows: windows
+                .map(|window| SavedWindow::of(window, is_dated, now_us))
                 .collect(),
             reserved: self.block.saturating_add(more),
-            under_way: u32::try_from(self.doubtful(now_us)).unwrap_or(u32::MAX),
+            under_way: u32::try_from(self.open.max(0)).unwrap_or(u32::MAX),
+            silent: silent
+                .map(|(until_us, calls)| (until_us.saturating_sub(now_us), *calls))
+                .collect(),
             paused_us: self.paused_us(now_us),
-            date_us: self.date.map(|(date_us, started_us)| {
-                // The answer was given after its call started, and its date is cut to whole seconds.
+            date_us: self.date_us(now_us),
+        }
+    }
+
+    /// What the other side's clock says at `now_us` at the latest. Until a date is heard after a restart it is that of what
+    /// was restored, as if no time had passed meanwhile: it says nothing of what was started since.
+    fn date_us(&self, now_us: i64) -> Option<i64> {
+        match (self.restored, self.date) {
+            (Some((at_us, date_us)), _) => Some(date_us.saturating_add(now_us.saturating_sub(at_us))),
+            // The answer was given after its call started, and its date is cut to whole seconds.
+            (None, Some((date_us, started_us))) => Some(
                 date_us
                     .saturating_add(1_000_000)
-                    .saturating_add(now_us.saturating_sub(started_us))
-            }),
+                    .saturating_add(now_us.saturating_sub(started_us)),
+            ),
+            (None, None) => None,
         }
     }
 
@@ -366,6 +389,13 @@ impl Budget {
         self.open.saturating_add(silent).max(0)
     }
 
+    /// Forgets calls that every answer yet to come has counted: it is as old as its call, which began and travelled there
+    /// and back.
+    fn forget_silent(&mut self, now_us: i64) {
+        let oldest_us = now_us.saturating_sub(self.travel_us().saturating_mul(2));
+        self.silent.retain(|(until_us, _)| *until_us >= oldest_us);
+    }
+
     fn travel_us(&self) -> i64 {
         let travel_us = self.windows.iter().map(|window| window.limit.travel_us);
         travel_us.max().unwrap_or(0)
@@ -373,7 +403,12 @@ impl Budget {
 
     fn went_silent(&mut self, ticket: &Ticket) {
         let until_us = ticket.started_us.saturating_add(self.travel_us());
-        self.silent.push((until_us, 1));
+        // By whole seconds: a shop that never tells of its limits leaves no long list.
+        let until_us = until_us.saturating_add(999_999) / 1_000_000 * 1_000_000;
+        match self.silent.last_mut() {
+            Some((last_us, calls)) if *last_us == until_us => *calls += 1,
+            _ => self.silent.push((until_us, 1)),
+        }
     }
 
     /// Takes in what the answer to a call tells of the limits; tells whether it says what is left.
@@ -394,9 +429,7 @@ impl Budget {
             return false;
         };
         // Whatever is under way, or told nothing, may not be in the number.
-        // The number is as old as its call, which began and travelled there and back.
-        let oldest_us = now_us.saturating_sub(self.travel_us().saturating_mul(2));
-        self.silent.retain(|(until_us, _)| *until_us >= oldest_us);
+        self.forget_silent(now_us);
         let doubtful = self.doubtful(started_us);
         let block = i64::from(self.block());
         for (window, (remaining, reset_s)) in self.windows.iter_mut().zip(remaining.iter().zip(reset_s)) {

@@ -1,5 +1,6 @@
 //! The rule on examples, and against a shop that counts.
 
+mod ages;
 mod model;
 mod share;
 mod shown;
@@ -298,6 +299,7 @@ enum Act {
     Move { clock_us: i64 },
     Zombies(Way),
     Tell(bool),
+    Write,
 }
 
 fn way() -> impl Strategy<Value = Way> {
@@ -317,6 +319,7 @@ fn acts(span_us: i64) -> impl Strategy<Value = Vec<Act>> {
         1 => clock().prop_map(|clock_us| Act::Move { clock_us }),
         1 => way().prop_map(Act::Zombies),
         1 => any::<bool>().prop_map(Act::Tell),
+        2 => Just(Act::Write),
     ];
     prop::collection::vec(act, 1..24)
 }
@@ -360,6 +363,7 @@ fn play(world: &mut World, acts: &[Act], span_us: i64) {
             Act::Move { clock_us } => world.move_away(*clock_us),
             Act::Zombies(way) => world.zombies_call(*way),
             Act::Tell(is_telling) => world.is_telling = *is_telling,
+            Act::Write => world.write(),
         }
     }
     world.wait(span_us * 2);

@@ -4,7 +4,7 @@ use super::limit::{Limit, Reserves};
 use crate::connector::Class;
 
 /// How many buckets a window has (reliability.md §7).
-const BUCKETS: i64 = 60;
+pub(super) const BUCKETS: i64 = 60;
 
 /// Calls by class, in the order of [`Class::ALL`].
 pub(super) type Counts = [u32; 4];
@@ -18,7 +18,7 @@ pub(super) struct Bucket {
     pub last_us: i64,
     /// How many, by class.
     pub calls: Counts,
-    /// It was restored, and may be older than that.
+    /// It was restored, and the other side's next date may tell that it is older.
     pub is_restored: bool,
 }
 
@@ -115,6 +115,11 @@ impl Window {
         let span_us = self.span_us();
         let counting = |bucket: &&Bucket| bucket.last_us.saturating_add(span_us) > now_us;
         sum(self.buckets.iter().filter(counting))
+    }
+
+    /// Tells whether anything counts at `now_us` that will not count some day.
+    pub(super) fn is_counting(&self, now_us: i64) -> bool {
+        self.spent(now_us) != Counts::default() || self.cap.is_some_and(|cap| now_us < cap.until_us)
     }
 
     /// How many calls of `class` may start at `now_us`; 0 or less for none.

@@ -16,7 +16,7 @@ pub use lone::LoneDoor;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use schakel_core::budget::{Budget, Denied, Limits, Saved, Ticket, Usage};
+use schakel_core::budget::{Budget, Denied, Life, Limits, Saved, Ticket, Usage};
 use schakel_core::connector::{Class, HttpError, Meter, Response, Unmetered};
 use schakel_core::id::{ConnectionId, TenantId};
 use schakel_core::limits;
@@ -68,18 +68,21 @@ struct State {
     /// The budget is ours until then, by the clock that never goes back.
     until_us: i64,
     /// How often the budget was read: a call that began before says nothing to the one that is here now.
-    life: u64,
+    turn: u64,
+    /// When it was read and last written.
+    life: Life,
     /// What guests wrote down and is in the budget, and not yet written with it: it counts once, however often that fails.
     /// With the moments at which it was counted.
     counted: BTreeMap<i64, i64>,
 }
 
 impl State {
-    fn own(&mut self, budget: Budget, epoch: Option<i64>, until_us: i64) {
+    fn own(&mut self, budget: Budget, epoch: Option<i64>, until_us: i64, now_us: i64) {
         self.budget = Some(budget);
         self.epoch = epoch;
         self.until_us = until_us;
-        self.life += 1;
+        self.turn += 1;
+        self.life = Life::new(now_us);
         self.counted.clear();
     }
 
@@ -94,7 +97,7 @@ impl State {
 #[derive(Debug)]
 struct Taken {
     ticket: Ticket,
-    life: u64,
+    turn: u64,
 }
 
 impl Ledger {
@@ -128,11 +131,25 @@ impl Ledger {
         Self::new(store, owner, clock, Arc::new(Unmetered))
     }
 
-    /// Makes sure that the budget is ours, for a third of the lease at least; false while another process has it.
+    /// Makes sure that the budget is ours, for a third of the lease at least; false while another process has it. Called by
+    /// every loop of a source in all its steps, also while it waits: writes down now and then how old the budget is, so that
+    /// a restart takes little of a wait.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn hold(&self) -> Result<bool, StoreError> {
+        if self.is_late() {
+            let _writing = self.writing.lock().await;
+            // Somebody may have written it meanwhile.
+            if self.is_late() {
+                self.write(0).await?;
+            }
+        }
+        self.is_ours().await
+    }
+
+    /// Makes sure that the budget is ours, see [`Ledger::hold`].
+    async fn is_ours(&self) -> Result<bool, StoreError> {
         if self.is_safe() {
             return Ok(true);
         }
@@ -142,7 +159,8 @@ impl Ledger {
         }
         if self.owner.is_alone {
             let budget = self.read(0).await?;
-            self.state().own(budget, None, i64::MAX);
+            let now_us = self.clock.monotonic_us();
+            self.state().own(budget, None, i64::MAX, now_us);
             return Ok(true);
         }
         self.renew_or_take().await
@@ -202,7 +220,7 @@ impl Ledger {
     /// Starts a call of `class`, after writing down the block that it is taken from.
     async fn take(&self, class: Class) -> Result<Taken, HttpError> {
         loop {
-            if !self.hold().await.map_err(unwritten)? {
+            if !self.is_ours().await.map_err(unwritten)? {
                 return Err(spent(ELSEWHERE_MS * 1_000));
             }
             let now_us = self.clock.monotonic_us();
@@ -210,11 +228,11 @@ impl Ledger {
                 State {
                     budget: Some(budget),
                     until_us,
-                    life,
+                    turn,
                     ..
                 } if now_us < *until_us => {
-                    let life = *life;
-                    budget.take(class, now_us).map(|ticket| Taken { ticket, life })
+                    let turn = *turn;
+                    budget.take(class, now_us).map(|ticket| Taken { ticket, turn })
                 }
                 _ => continue,
             };
@@ -231,7 +249,7 @@ impl Ledger {
         let now_us = self.clock.monotonic_us();
         let heard = answer.map(|response| self.meter.heard(response));
         let mut state = self.state();
-        let is_same = state.life == taken.life;
+        let is_same = state.turn == taken.turn;
         if let Some(budget) = state.budget.as_mut().filter(|_| is_same) {
             match heard {
                 Some(heard) => budget.answered(&taken.ticket, &heard, now_us),
@@ -319,6 +337,7 @@ impl Ledger {
             (Ok(Written::Yes), Some(budget)) => {
                 budget.granted(more);
                 state.counted.clear();
+                state.life.written_us = now_us;
             }
             (Ok(Written::Uncounted), Some(budget)) => budget.put_counts_back(counts),
             (Ok(_), _) => {
@@ -357,7 +376,8 @@ impl Ledger {
         };
         let budget = self.read(LEASE_US).await?;
         let until_us = asked_us.saturating_add(LEASE_US);
-        self.state().own(budget, Some(epoch), until_us);
+        let now_us = self.clock.monotonic_us();
+        self.state().own(budget, Some(epoch), until_us, now_us);
         Ok(true)
     }
 
@@ -381,6 +401,14 @@ impl Ledger {
         let state = self.state();
         let left_us = state.until_us.saturating_sub(self.clock.monotonic_us());
         state.budget.is_some() && left_us > LEASE_US / 3
+    }
+
+    /// Tells whether the age of the budget should be written down.
+    fn is_late(&self) -> bool {
+        let now_us = self.clock.monotonic_us();
+        let state = self.state();
+        let budget = state.budget.as_ref().filter(|_| now_us < state.until_us);
+        budget.is_some_and(|budget| budget.is_late(state.life, now_us))
     }
 
     fn lease(&self) -> String {

@@ -15,6 +15,7 @@ use schakel_engine::budget::{BudgetDoor, Ledger, Owner, stored};
 use schakel_store::{OpenOptions, Store};
 use schakel_testkit::TempDir;
 
+mod ages;
 mod guests;
 mod lone;
 

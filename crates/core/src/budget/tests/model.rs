@@ -205,6 +205,11 @@ impl World {
         true
     }
 
+    /// Writes down how old everything is now.
+    pub fn write(&mut self) {
+        self.save(0);
+    }
+
     fn save(&mut self, more: u32) {
         let saved = self.budget.save(more, self.clock());
         self.stored = serde_json::to_string(&saved).ok();
