@@ -404,7 +404,8 @@ impl Trip<'_> {
         after.due_at = known_at.unwrap_or_else(|| now.plus_ms(wait_ms));
         let (connection, until) = (&self.source.name, after.due_at);
         let (job, part) = (after.job.as_str(), after.part.as_str());
-        if is_known || is_moment(error, now, until) {
+        // Why a walk stopped is told with its end.
+        if is_known || after.state == WalkState::Stopped || is_moment(error, now, until) {
             tracing::debug!(connection, job, part, %error, %until, "a list could not be read");
         } else {
             tracing::warn!(connection, job, part, %error, %until, "a list could not be read");
