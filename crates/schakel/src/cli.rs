@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use schakel_core::delivery::ObjectKind;
 
-pub(crate) use walks::{BackfillCommand, PeriodArgs, PlanArgs, ReconcileArgs, SyncArgs, WhichArgs};
+pub(crate) use walks::{BackfillCommand, PeriodArgs, PlanArgs, ReconcileArgs, SyncArgs, WaitArgs, WhichArgs};
 
 /// What stands below the help.
 const AFTER: &str = "\
@@ -16,6 +16,7 @@ Exit codes:
   1  it did not work; the error says why and what to do
   2  the command line or the configuration is wrong
   3  it worked, and found something that needs a person
+  4  it was begun and goes on by itself; --wait ended before it did
 
 Configuration is read from schakel.toml in this folder; `schakel config default` prints every key.";
 

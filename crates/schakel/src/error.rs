@@ -20,6 +20,8 @@ pub(crate) enum Exit {
     Usage = 2,
     /// It worked, and found something that needs a person.
     Findings = 3,
+    /// It was begun and goes on by itself; the command waited for it no longer.
+    Unended = 4,
 }
 
 /// A failure that an operator can do something about.

@@ -83,11 +83,12 @@ pub struct CartAt {
 }
 
 impl Stage {
-    /// Tells whether nothing more follows within moments: it arrived, waits for a time, or waits for a person.
+    /// Tells whether nothing more follows within moments: it arrived, waits for a time, or waits for a person. What failed is
+    /// asked again, mostly so soon that it is no end.
     #[must_use]
     pub fn is_over(&self) -> bool {
         match self {
-            Self::Waiting | Self::Applying => false,
+            Self::Waiting | Self::Failed { .. } | Self::Applying => false,
             Self::Cart { sinks, .. } => sinks.iter().all(|at| at.is_over),
             _ => true,
         }

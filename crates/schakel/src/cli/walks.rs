@@ -1,10 +1,12 @@
 //! The commands that read the lists of a shop: `plan`, `backfill`, `sync`, `reconcile`.
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 use schakel_core::connector::{Part, Span};
 use schakel_core::time::Timestamp;
 
-use crate::config::guess;
+use crate::config::{guess, span_ms};
 use crate::error::Failure;
 
 /// Arguments of `plan`.
@@ -114,6 +116,17 @@ pub(crate) enum BackfillCommand {
     },
 }
 
+/// Whether a command waits for what a hub does, and how long.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(crate) struct WaitArgs {
+    /// Wait for its end and show what it found; ends with exit code 4 when something holds it up that lasts
+    #[arg(long)]
+    pub wait: bool,
+    /// Wait no longer than this, such as 90s, 15m or 2h; what is left goes on, and the exit code is 4
+    #[arg(long, value_name = "TIME", requires = "wait", value_parser = length)]
+    pub timeout: Option<Duration>,
+}
+
 /// Arguments of `sync`.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct SyncArgs {
@@ -127,9 +140,9 @@ pub(crate) struct SyncArgs {
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["part", "since"],
         value_parser = clap::value_parser!(i64).range(1..))]
     pub checkout: Option<i64>,
-    /// Wait for its end and show what it found
-    #[arg(long)]
-    pub wait: bool,
+    /// Whether to wait for its end
+    #[command(flatten)]
+    pub wait: WaitArgs,
 }
 
 /// Arguments of `reconcile`.
@@ -145,9 +158,17 @@ pub(crate) struct ReconcileArgs {
     /// them is delivered again. `--connection` names an account then
     #[arg(long, conflicts_with_all = ["part", "accept_deletions"])]
     pub profiles: bool,
-    /// Wait for its end and show what it found
-    #[arg(long)]
-    pub wait: bool,
+    /// Whether to wait for its end
+    #[command(flatten)]
+    pub wait: WaitArgs,
+}
+
+/// Reads a length of time, as the configuration writes them.
+fn length(text: &str) -> Result<Duration, String> {
+    let ms = span_ms(text).filter(|ms| *ms > 0);
+    let ms = ms.and_then(|ms| u64::try_from(ms).ok());
+    ms.map(Duration::from_millis)
+        .ok_or_else(|| "write a length of time, such as 90s, 15m or 2h".to_owned())
 }
 
 /// Reads the word for a part of a shop.

@@ -6,13 +6,15 @@ use schakel_core::id::ConnectionId;
 use schakel_core::time::Timestamp;
 use schakel_core::walk::Job;
 use schakel_engine::budget::is_served;
+use schakel_engine::clock::SystemClock;
 use schakel_store::{OpenOptions, Store};
 use serde_json::{Value, json};
 
 use super::open;
-use super::wait::{End, Waiting, wait};
-use super::walks::{Ended, Shop, gravest, shops};
-use crate::cli::WhichArgs;
+use super::wait::lists::Lists;
+use super::wait::{End, How, Waited, wait};
+use super::walks::{Ended, Shop, gravest, shops, word};
+use crate::cli::{WaitArgs, WhichArgs};
 use crate::config::Config;
 use crate::error::{Exit, Failure};
 use crate::output::Output;
@@ -24,8 +26,8 @@ pub(super) struct Task<'a> {
     pub which: &'a WhichArgs,
     /// The job whose walks are waited for.
     pub job: Job,
-    /// Whether the command waits for their end.
-    pub is_waited: bool,
+    /// Whether the command waits for their end, and how long.
+    pub wait: WaitArgs,
     /// The name of the list in JSON.
     pub list: &'a str,
 }
@@ -73,21 +75,32 @@ pub(super) async fn at_each_shop(
             is_running: is_served(&store, connection).await?,
         });
     }
-    let at_shops: Vec<Hub<'_>> = begun_at.iter().map(|at| at.hub(task.is_waited)).collect();
+    let at_shops: Vec<Hub<'_>> = begun_at.iter().map(|at| at.hub(task.wait.wait)).collect();
     if let Some(said) = no_hub(&at_shops) {
         output.warning(&said);
     }
-    let waited_at = begun_at.iter().filter(|at| at.hub(task.is_waited).is_waited);
-    let waiting = |at: &At<'_>| Waiting::new(at.shop.name(), at.connection, at.begun.parts.clone());
-    let mut waiting: Vec<Waiting> = waited_at.map(waiting).collect();
-    wait(&store, task.job, &mut waiting, output, tokio::time::sleep).await?;
+    let waited_at = begun_at.iter().filter(|at| at.hub(task.wait.wait).is_waited);
+    let waited = |at: &At<'_>| {
+        let meant = (task.job, at.begun.parts.clone());
+        Waited::new(Lists::new(at.shop, at.connection, meant))
+    };
+    let mut waiting: Vec<Waited<Lists>> = waited_at.map(waited).collect();
+    let how = How {
+        clock: &SystemClock::new(),
+        timeout: task.wait.timeout,
+        word: word(task.job),
+        output,
+    };
+    wait(&store, &mut waiting, how, tokio::time::sleep).await?;
     if waiting.iter().any(|one| one.end == Some(End::NoHub)) {
         output.warning("no hub came; what was begun waits in the database for the next `schakel serve`");
     }
     let mut exit = Exit::Good;
     let mut all = Vec::new();
     for at in begun_at {
-        let own = waiting.iter().position(|one| one.connection == at.connection);
+        let own = waiting
+            .iter()
+            .position(|one| one.what.connection == at.connection);
         let own = own.map(|own| waiting.swap_remove(own));
         let (connection, is_running) = (at.shop.name().to_owned(), at.is_running);
         let (mut value, end) = match own {
@@ -144,19 +157,27 @@ pub(super) fn no_hub(shops: &[Hub<'_>]) -> Option<String> {
 }
 
 /// Says how waiting for what began at one shop ended.
-async fn ended(store: &Store, at: At<'_>, waited: Waiting, output: Output) -> Result<(Value, Exit), Failure> {
-    if waited.end == Some(End::NoHub) {
-        let value = json!({ "walks": waited.walks, "outcome": "no_hub" });
-        return Ok((value, Exit::Findings));
-    }
-    let ended = Ended {
-        shop: at.shop,
-        connection: at.connection,
-        walks: waited.walks,
-        since: at.begun.since,
+async fn ended(
+    store: &Store,
+    at: At<'_>,
+    waited: Waited<Lists>,
+    output: Output,
+) -> Result<(Value, Exit), Failure> {
+    waited.say_end(output);
+    let early = waited.end.as_ref().and_then(End::exit);
+    let (mut value, exit) = match early {
+        Some(exit) => (json!({ "walks": waited.what.walks }), exit),
+        None => {
+            let ended = Ended {
+                shop: at.shop,
+                connection: at.connection,
+                walks: waited.what.walks.clone(),
+                since: at.begun.since,
+            };
+            ended.say(store, output).await?
+        }
     };
-    let (mut value, exit) = ended.say(store, output).await?;
-    value["outcome"] = json!("over");
+    waited.put_end(&mut value);
     Ok((value, exit))
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use indicatif::ProgressBar;
-use schakel_core::connector::Class;
+use schakel_core::budget::Limits;
+use schakel_core::connector::{Class, Meter};
 use schakel_core::id::ConnectionId;
 use schakel_core::record::{RecordKey, RecordKind};
 use schakel_core::time::Clock;
@@ -16,8 +16,9 @@ use serde_json::{Value, json};
 
 use super::begin::{Hub, no_hub};
 use super::open;
-use super::wait::{AWAY, HUB_LOOKS_MAX, LOOK, LOOKS_PER_HUB, LOOKS_PER_LINE, Patience, untouched};
-use super::walks::{gravest, shops};
+use super::wait::hold::{Ailing, HoldUp};
+use super::wait::{Awaited, End, How, Waited, wait};
+use super::walks::{gravest, shops, to_the_second};
 use crate::cli::SyncArgs;
 use crate::config::Config;
 use crate::error::{Exit, Failure};
@@ -28,13 +29,13 @@ use crate::wiring::TENANT;
 struct At {
     shop: String,
     connection: ConnectionId,
+    limits: Limits,
+    /// The mailing tools to which routes lead from the shop.
+    tools: Vec<String>,
+    number: i64,
     asked: Asked,
     stage: Stage,
     is_running: bool,
-    /// Looks for a hub in a row that found none, or that found the checkout untouched.
-    idle: u32,
-    /// Whether no hub came.
-    is_left: bool,
 }
 
 /// Has the checkout `number` fetched at each shop that is meant; with `--wait` says what became of it.
@@ -48,11 +49,15 @@ pub(super) async fn run(
     let mut all = Vec::new();
     for shop in &shops.all {
         let connection = shop.id_or_new(&store).await?;
-        all.push(begin(&store, (shop.name(), connection), number).await?);
+        let mut at = begin(&store, (shop.name(), connection), number).await?;
+        let routes = config.routes.iter().filter(|route| route.from == at.shop);
+        at.tools = routes.map(|route| route.to.clone()).collect();
+        at.limits = shop.config.key_limits().unwrap_or_default().limits();
+        all.push(at);
         output.line(format!(
             "{}: the running hub asks the shop for checkout {number}{}",
             shop.name(),
-            if args.wait {
+            if args.wait.wait {
                 ""
             } else {
                 "; when there is none nothing comes of it, and it is asked for once more some minutes later"
@@ -62,30 +67,56 @@ pub(super) async fn run(
     let hubs = all.iter().map(|at| Hub {
         shop: &at.shop,
         is_running: at.is_running,
-        is_waited: args.wait,
+        is_waited: args.wait.wait,
     });
     if let Some(said) = no_hub(&hubs.collect::<Vec<_>>()) {
         output.warning(&said);
     }
-    let mut exit = Exit::Good;
-    if args.wait {
-        wait(&store, &mut all, output, tokio::time::sleep).await?;
-        for at in &all {
-            output.line(format!("{}: {}", at.shop, ended(at, number)));
-            exit = gravest(
-                exit,
-                if at.stage.is_good() {
-                    Exit::Good
-                } else {
-                    Exit::Findings
-                },
-            );
-        }
-    }
-    let values = all.iter().map(|at| value(at, number, args.wait));
-    output.value(&json!({ "sweeps": values.collect::<Vec<_>>() }));
+    let (values, exit) = if args.wait.wait {
+        follow(&store, all, args.wait.timeout, output).await?
+    } else {
+        (all.iter().map(value).collect(), Exit::Good)
+    };
+    output.value(&json!({ "sweeps": values }));
     store.close().await;
     Ok(exit)
+}
+
+/// Waits for all of them; says what became of each.
+async fn follow(
+    store: &Store,
+    all: Vec<At>,
+    timeout: Option<Duration>,
+    output: Output,
+) -> Result<(Vec<Value>, Exit), Failure> {
+    let mut all: Vec<Waited<At>> = all.into_iter().map(Waited::new).collect();
+    let how = How {
+        clock: &SystemClock::new(),
+        timeout,
+        word: "checkout",
+        output,
+    };
+    wait(store, &mut all, how, tokio::time::sleep).await?;
+    let mut exit = Exit::Good;
+    let mut values = Vec::new();
+    for one in &all {
+        if let Some(said) = ended(one) {
+            output.line(format!("{}: {said}", one.what.shop));
+        }
+        one.say_end(output);
+        let own = match one.end.as_ref().and_then(End::exit) {
+            Some(early) => early,
+            None if one.what.stage.is_good() => Exit::Good,
+            None => Exit::Findings,
+        };
+        exit = gravest(exit, own);
+        let mut value = value(&one.what);
+        one.put_end(&mut value);
+        value["is_hub_running"] = json!(one.is_running);
+        value["reached"] = json!(one.what.stage);
+        values.push(value);
+    }
+    Ok((values, exit))
 }
 
 /// Writes the wish down, with what was known before it.
@@ -106,101 +137,86 @@ async fn begin(store: &Store, (shop, connection): (&str, ConnectionId), number: 
     Ok(At {
         shop: shop.to_owned(),
         connection,
+        limits: Limits::default(),
+        tools: Vec::new(),
+        number,
         asked,
         stage: Stage::Waiting,
         is_running: is_served(store, connection).await?,
-        idle: 0,
-        is_left: false,
     })
 }
 
-impl At {
-    fn is_open(&self) -> bool {
-        !self.is_left && !self.stage.is_over()
+impl Awaited for At {
+    type Mark = Stage;
+
+    fn name(&self) -> &str {
+        &self.shop
     }
 
-    /// Takes in where it stands, and whether a hub runs if that was asked for; tells whether a hub leaves it untouched.
-    fn look(&mut self, stage: Stage, is_running: Option<bool>) -> bool {
-        let is_moved = self.stage != stage;
-        self.stage = stage;
-        if is_moved {
-            self.idle = 0;
+    async fn look(&mut self, store: &Store) -> Result<(), Failure> {
+        self.stage = self.asked.stage(store, TENANT).await?;
+        Ok(())
+    }
+
+    async fn is_served(&self, store: &Store) -> Result<bool, Failure> {
+        Ok(is_served(store, self.connection).await?)
+    }
+
+    fn is_over(&self) -> bool {
+        self.stage.is_over()
+    }
+
+    fn mark(&self) -> Stage {
+        self.stage.clone()
+    }
+
+    fn is_begun(&self) -> bool {
+        self.stage != Stage::Waiting
+    }
+
+    async fn held_up(&self, store: &Store, ailing: &Ailing) -> Result<Option<HoldUp>, Failure> {
+        let ill = |name: &String| Some(ailing.of(name)?.1);
+        if let Stage::Cart { sinks, .. } = &self.stage {
+            let mut open = sinks.iter().filter(|at| !at.is_over);
+            return Ok(open.find_map(|at| ill(&at.sink)));
         }
-        let Some(is_running) = is_running else {
-            return false;
-        };
-        let is_same = self.is_running == is_running && !is_moved;
-        self.is_running = is_running;
-        self.idle = if is_same { self.idle.saturating_add(1) } else { 0 };
-        self.is_left = !is_running && self.idle > HUB_LOOKS_MAX && self.is_open();
-        is_running && self.stage == Stage::Waiting && self.idle == HUB_LOOKS_MAX + 1
-    }
-}
-
-/// Waits until each checkout came to its end, or has no hub for a minute; `pause` lets time pass.
-async fn wait(
-    store: &Store,
-    all: &mut [At],
-    output: Output,
-    pause: impl AsyncFn(Duration),
-) -> Result<(), Failure> {
-    let bar = output.progress(all.len() as u64, "checkout");
-    let (mut patience, mut looks, mut said) = (Patience::default(), 0_u32, String::new());
-    loop {
-        let seen = look(store, all, looks.is_multiple_of(LOOKS_PER_HUB)).await;
-        let Some(seen) = bar.suspend(|| patience.bear(seen, output))? else {
-            pause(AWAY).await;
-            continue;
-        };
-        let open = all.iter_mut().filter(|at| at.is_open());
-        for (at, (stage, is_running)) in open.zip(seen) {
-            if at.look(stage, is_running) {
-                bar.suspend(|| output.warning(&untouched(&at.shop)));
-            }
+        if let Stage::Failed { error, again_at } = &self.stage {
+            let text = format!("gave no usable answer for checkout {}", self.number);
+            let of_answer = || HoldUp::of_answer(&self.shop, text, (error, to_the_second(again_at)));
+            return Ok(Some(ill(&self.shop).unwrap_or_else(of_answer)));
         }
-        let Some(next) = all.iter().find(|at| at.is_open()) else {
-            bar.finish_and_clear();
-            return Ok(());
-        };
-        let now_at = format!("{}: {}", next.shop, in_words(&next.stage));
-        if looks > 0 && bar.is_hidden() && looks.is_multiple_of(LOOKS_PER_LINE) && said != now_at {
-            output.line(format!("so far {now_at}"));
-            said.clone_from(&now_at);
-        }
-        show(&bar, all, now_at);
-        looks = looks.wrapping_add(1);
-        pause(LOOK).await;
+        let shop = (self.shop.as_str(), self.connection, &self.limits);
+        let no_room = ailing.no_room(store, shop, Class::Live).await?;
+        let of_shop = no_room.or_else(|| ill(&self.shop));
+        // Events wait for an account that cannot say which numbers it holds.
+        let is_applying = self.stage == Stage::Applying;
+        let of_tools = || self.tools.iter().filter(|_| is_applying).find_map(ill);
+        Ok(of_shop.or_else(of_tools))
+    }
+
+    fn done(&self) -> (u64, u64) {
+        (u64::from(self.is_over()), 1)
+    }
+
+    fn place(&self) -> String {
+        in_words(&self.stage)
+    }
+
+    fn left(&self) -> String {
+        format!("checkout {}", self.number)
     }
 }
 
-fn show(bar: &ProgressBar, all: &[At], now_at: String) {
-    bar.set_position(all.iter().filter(|at| !at.is_open()).count() as u64);
-    bar.set_message(now_at);
-}
-
-/// Looks where each open one stands, and with `is_asked` whether a hub runs for it.
-async fn look(store: &Store, all: &[At], is_asked: bool) -> Result<Vec<(Stage, Option<bool>)>, Failure> {
-    let mut seen = Vec::new();
-    for at in all.iter().filter(|at| at.is_open()) {
-        let stage = at.asked.stage(store, TENANT).await?;
-        let is_running = if is_asked {
-            Some(is_served(store, at.connection).await?)
-        } else {
-            None
-        };
-        seen.push((stage, is_running));
-    }
-    Ok(seen)
-}
-
-/// Says how it ended.
-fn ended(at: &At, number: i64) -> String {
-    if at.is_left {
-        return format!(
+/// Says how it ended; nothing where it did not.
+fn ended(one: &Waited<At>) -> Option<String> {
+    let number = one.what.number;
+    match one.end {
+        Some(End::NoHub) => Some(format!(
             "no hub came; checkout {number} is asked for, or goes on, with the next `schakel serve`"
-        );
+        )),
+        Some(End::TimedOut) => None,
+        _ => Some(format!("checkout {number}: {}", in_words(&one.what.stage))),
     }
-    format!("checkout {number}: {}", in_words(&at.stage))
 }
 
 fn in_words(stage: &Stage) -> String {
@@ -250,11 +266,6 @@ fn in_words(stage: &Stage) -> String {
     }
 }
 
-/// Writes a time without the part of its second.
-fn to_the_second(at: &str) -> String {
-    at.get(..19).map_or_else(|| at.to_owned(), |at| format!("{at}Z"))
-}
-
 fn sink_in_words(at: &CartAt) -> String {
     let CartAt {
         sink,
@@ -279,21 +290,17 @@ fn sink_in_words(at: &CartAt) -> String {
     }
 }
 
-fn value(at: &At, number: i64, is_waited: bool) -> Value {
-    let mut value = json!({
+fn value(at: &At) -> Value {
+    json!({
         "connection": at.shop,
-        "checkout": number,
+        "checkout": at.number,
         "is_hub_running": at.is_running,
-    });
-    if is_waited {
-        value["outcome"] = json!(if at.is_left { "no_hub" } else { "over" });
-        value["reached"] = json!(at.stage);
-    }
-    value
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use schakel_core::time::{ManualClock, Timestamp};
     use schakel_testkit::tempdir;
 
     use super::*;
@@ -312,25 +319,22 @@ mod tests {
     #[tokio::test]
     async fn without_a_hub_waiting_ends_after_a_minute_and_the_wish_stays() {
         let (store, at, _folder) = wanted().await;
-        let waited = std::cell::Cell::new(Duration::ZERO);
-        let pause = async |time| waited.set(waited.get() + time);
-        let mut all = [at];
-        wait(&store, &mut all, Output::json(), pause).await.unwrap();
-        assert!(all[0].is_left && all[0].stage == Stage::Waiting);
-        assert_eq!(waited.get().as_secs(), 60);
-        assert_eq!(value(&all[0], 7, true)["outcome"], "no_hub");
+        let clock = ManualClock::at(Timestamp::ZERO);
+        let pause = async |time: Duration| clock.advance_ms(i64::try_from(time.as_millis()).unwrap());
+        let how = How {
+            clock: &clock,
+            timeout: None,
+            word: "checkout",
+            output: Output::json(),
+        };
+        let mut all = [Waited::new(at)];
+        wait(&store, &mut all, how, pause).await.unwrap();
+        assert_eq!(
+            (&all[0].end, &all[0].what.stage),
+            (&Some(End::NoHub), &Stage::Waiting)
+        );
+        assert_eq!(clock.now(), Timestamp::from_micros(60_000_000));
         assert_eq!(store.fetch_count(TENANT).await.unwrap(), 1);
-        store.close().await;
-    }
-
-    #[tokio::test]
-    async fn a_hub_that_does_not_ask_is_told_of_once() {
-        let (store, mut at, _folder) = wanted().await;
-        let told = (0..200).filter(|_| at.look(Stage::Waiting, Some(true)));
-        assert_eq!(told.count(), 1);
-        assert!(!at.is_left && at.is_open());
-        let told = (0..200).filter(|_| at.look(Stage::Applying, Some(true)));
-        assert_eq!(told.count(), 0, "it asked");
         store.close().await;
     }
 

@@ -1,11 +1,14 @@
 //! `schakel reconcile --profiles`: looks in the accounts now for profiles that somebody removed and imported again by hand.
 //! The command looks itself, beside a hub or without one; a hub delivers what is to be delivered again.
 
+use std::time::Duration;
+
 use schakel_connectors::copernica::Copernica;
 use schakel_core::connector::{Cx, Sink};
 use schakel_core::delivery::DeliveryState;
 use schakel_core::id::ConnectionId;
 use schakel_engine::apply;
+use schakel_engine::clock::SystemClock;
 use schakel_engine::deliver::newcomers::{self, Account};
 use schakel_engine::report::Presets;
 use schakel_store::{OpenOptions, Store};
@@ -14,7 +17,8 @@ use serde::Serialize;
 use super::explain::counted;
 use super::numbers::{of_look, place};
 use super::open;
-use super::wait::{AWAY, HUB_LOOKS_MAX, LOOK, LOOKS_PER_HUB, LOOKS_PER_LINE, Patience};
+use super::wait::hold::{Ailing, HoldUp};
+use super::wait::{Awaited, End, How, Waited, wait};
 use super::walks::gravest;
 use crate::cli::ReconcileArgs;
 use crate::config::{Config, guess};
@@ -35,6 +39,10 @@ enum Outcome {
     Over,
     /// It was waited for a minute, and no hub runs that would deliver.
     NoHub,
+    /// Something keeps the hub from delivering for longer than anybody waits.
+    HeldUp,
+    /// It took longer than the command was to wait.
+    TimedOut,
     /// It could not be looked.
     Failed,
 }
@@ -50,6 +58,9 @@ struct Found {
     relations: Vec<i64>,
     /// Deliveries of them and of what stands under them.
     deliveries: Under,
+    /// What keeps the hub from delivering.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hold_up: Option<HoldUp>,
     failure: Option<serde_json::Value>,
     #[serde(skip)]
     id: Option<ConnectionId>,
@@ -104,13 +115,10 @@ pub(super) async fn run(config: &Config, args: &ReconcileArgs, output: Output) -
     let is_any = all.iter().any(|found| found.deliveries.open > 0);
     let is_hub_running = apply::is_served(&store, TENANT).await.map_err(Failure::from)?;
     if is_any && !is_hub_running {
-        output.warning(&no_hub(args.wait));
+        output.warning(&no_hub(args.wait.wait));
     }
-    if args.wait {
-        wait(&store, &mut all, output).await?;
-        all.iter()
-            .filter(|found| !found.relations.is_empty())
-            .for_each(|found| output.line(ended(found)));
+    if args.wait.wait {
+        all = follow(&store, all, args.wait.timeout, output).await?;
     }
     let exit = all.iter().map(exit_of).fold(Exit::Good, gravest);
     output.value(&serde_json::json!({ "profiles": all, "is_hub_running": is_hub_running }));
@@ -162,6 +170,7 @@ async fn look(
         looked_before: looked_before.map(|at| at.to_string()),
         relations,
         deliveries: Under::default(),
+        hold_up: None,
         failure: None,
         id: place.id,
     };
@@ -177,6 +186,7 @@ impl Found {
             looked_before: None,
             relations: Vec::new(),
             deliveries: Under::default(),
+            hold_up: None,
             failure: Some(failure.json()),
             id: None,
         }
@@ -260,6 +270,7 @@ fn ended(found: &Found) -> String {
     match (found.outcome, left) {
         (_, ..=0) => {}
         (Outcome::NoHub, _) => said += &format!(", {left} wait for the next `schakel serve`"),
+        (Outcome::HeldUp | Outcome::TimedOut, _) => {}
         _ => said += &format!(", {left} wait behind others or for a place (`schakel doctor` shows why)"),
     }
     said
@@ -269,60 +280,92 @@ fn exit_of(found: &Found) -> Exit {
     let Under { all, delivered, .. } = found.deliveries;
     match found.outcome {
         Outcome::Failed => Exit::Failed,
+        Outcome::HeldUp | Outcome::TimedOut => Exit::Unended,
         Outcome::Over | Outcome::NoHub if delivered < all => Exit::Findings,
         _ => Exit::Good,
     }
 }
 
-/// Waits until nothing goes on by itself any more, or no hub showed itself for a minute; shows how far it is.
-async fn wait(store: &Store, all: &mut [Found], output: Output) -> Result<(), Failure> {
-    let total = all.iter().map(|found| found.deliveries.all).sum::<i64>();
-    let bar = output.progress(total.unsigned_abs(), "delivered again");
-    let (mut patience, mut looks, mut without_hub) = (Patience::default(), 0_u32, 0_u32);
-    let mut shown = 0;
-    loop {
-        let seen = look_again(store, all, looks.is_multiple_of(LOOKS_PER_HUB)).await;
-        let Some(is_running) = bar.suspend(|| patience.bear(seen, output))? else {
-            tokio::time::sleep(AWAY).await;
-            continue;
-        };
-        without_hub = match is_running {
-            Some(true) => 0,
-            Some(false) => without_hub + 1,
-            None => without_hub,
-        };
-        let delivered = all.iter().map(|found| found.deliveries.delivered).sum::<i64>();
-        bar.set_position(delivered.unsigned_abs());
-        let is_over = all.iter().all(|found| found.deliveries.open == 0);
-        if is_over || without_hub > HUB_LOOKS_MAX {
-            bar.finish_and_clear();
-            let looked = all.iter_mut().filter(|found| found.outcome == Outcome::Looked);
-            looked.for_each(|found| {
-                found.outcome = match found.deliveries.open {
-                    0 => Outcome::Over,
-                    _ => Outcome::NoHub,
-                };
-            });
-            return Ok(());
+/// Waits for the deliveries of what was found in each account, and says what became of them.
+async fn follow(
+    store: &Store,
+    all: Vec<Found>,
+    timeout: Option<Duration>,
+    output: Output,
+) -> Result<Vec<Found>, Failure> {
+    let mut waited: Vec<Waited<Found>> = all.into_iter().map(Waited::new).collect();
+    let how = How {
+        clock: &SystemClock::new(),
+        timeout,
+        word: "delivered again",
+        output,
+    };
+    wait(store, &mut waited, how, tokio::time::sleep).await?;
+    let mut all = Vec::new();
+    for mut one in waited {
+        match &one.end {
+            _ if one.what.outcome == Outcome::Failed => {}
+            None | Some(End::Over) => one.what.outcome = Outcome::Over,
+            Some(End::NoHub) => one.what.outcome = Outcome::NoHub,
+            Some(End::TimedOut) => one.what.outcome = Outcome::TimedOut,
+            Some(End::HeldUp(hold)) => {
+                one.what.outcome = Outcome::HeldUp;
+                one.what.hold_up = Some(hold.clone());
+            }
         }
-        if bar.is_hidden() && looks.is_multiple_of(LOOKS_PER_LINE) && shown != delivered {
-            output.line(format!("so far {delivered} of {} made again", deliveries(total)));
-            shown = delivered;
+        if !one.what.relations.is_empty() {
+            output.line(ended(&one.what));
         }
-        looks = looks.wrapping_add(1);
-        tokio::time::sleep(LOOK).await;
+        one.say_end(output);
+        all.push(one.what);
     }
+    Ok(all)
 }
 
-/// Counts again; with `is_asked` tells whether a hub runs.
-async fn look_again(store: &Store, all: &mut [Found], is_asked: bool) -> Result<Option<bool>, Failure> {
-    for found in all.iter_mut().filter(|found| found.deliveries.open > 0) {
-        found.count(store).await?;
+impl Awaited for Found {
+    type Mark = Under;
+
+    fn name(&self) -> &str {
+        &self.connection
     }
-    if !is_asked {
-        return Ok(None);
+
+    async fn look(&mut self, store: &Store) -> Result<(), Failure> {
+        self.count(store).await
     }
-    Ok(Some(apply::is_served(store, TENANT).await?))
+
+    async fn is_served(&self, store: &Store) -> Result<bool, Failure> {
+        Ok(apply::is_served(store, TENANT).await?)
+    }
+
+    fn is_over(&self) -> bool {
+        self.deliveries.open == 0
+    }
+
+    fn mark(&self) -> Under {
+        self.deliveries
+    }
+
+    fn is_begun(&self) -> bool {
+        true
+    }
+
+    async fn held_up(&self, _store: &Store, ailing: &Ailing) -> Result<Option<HoldUp>, Failure> {
+        Ok(ailing.of(&self.connection).map(|(_, hold)| hold))
+    }
+
+    fn done(&self) -> (u64, u64) {
+        let Under { all, delivered, .. } = self.deliveries;
+        (delivered.unsigned_abs(), all.unsigned_abs())
+    }
+
+    fn place(&self) -> String {
+        let Under { all, delivered, .. } = self.deliveries;
+        format!("{delivered} of {} made again", deliveries(all))
+    }
+
+    fn left(&self) -> String {
+        "the rest".to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -336,6 +379,7 @@ mod tests {
             looked_before: None,
             relations,
             deliveries: Under::of(states),
+            hold_up: None,
             failure: None,
             id: None,
         }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::begin::{Begun, Task, at_each_shop};
 use super::profiles;
-use super::walks::{Shop, names, period_in_words};
+use super::walks::{Shop, at_once, names, period_in_words};
 use crate::cli::ReconcileArgs;
 use crate::config::Config;
 use crate::error::{Exit, Failure};
@@ -25,7 +25,7 @@ pub(crate) async fn run(config: &Config, args: &ReconcileArgs, output: Output) -
     let task = Task {
         which: &args.which,
         job: Job::Reconcile,
-        is_waited: args.wait,
+        wait: args.wait,
         list: "reconciliations",
     };
     let now = SystemClock::new().now();
@@ -153,16 +153,32 @@ async fn begin(
                 compared.since = compared.since.min(open.started_at);
                 compared.walks.push((*part, open.span));
             } else if let Some(span) = of(Job::Backfill).and_then(|history| history.read.newest()) {
-                new.push(Walk::new(connection, Job::Reconcile, *part, span, now));
+                new.push(at_once(Walk::new(connection, Job::Reconcile, *part, span, now)));
                 compared.walks.push((*part, span));
             } else {
                 compared.unread.push(*part);
             }
         }
         if store.begin_walks_as_seen(TENANT, &new, &known).await? {
+            try_again(store, connection, &known).await?;
             return Ok(compared);
         }
     }
+}
+
+/// Lets those that failed before be tried at once: a person asks, who may have mended what ailed them.
+async fn try_again(store: &Store, connection: ConnectionId, known: &[Walk]) -> Result<(), Failure> {
+    let failing = known
+        .iter()
+        .filter(|walk| walk.job == Job::Reconcile && walk.failures > 0);
+    let parts: Vec<Part> = failing.map(|walk| walk.part).collect();
+    for state in [WalkState::Waiting, WalkState::Running] {
+        let change = (&[state][..], state);
+        store
+            .set_walks(TENANT, connection, Job::Reconcile, &parts, change)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Lets those go on that wait for consent; gives them, and when the first of them began.

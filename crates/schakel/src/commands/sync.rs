@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::begin::{Begun, Task, at_each_shop};
 use super::checkout;
-use super::walks::{Shop, names};
+use super::walks::{Shop, at_once, names};
 use crate::cli::SyncArgs;
 use crate::config::Config;
 use crate::error::{Exit, Failure};
@@ -25,7 +25,7 @@ pub(crate) async fn run(config: &Config, args: &SyncArgs, output: Output) -> any
     let task = Task {
         which: &args.which,
         job: Job::Sweep,
-        is_waited: args.wait,
+        wait: args.wait,
         list: "sweeps",
     };
     let now = SystemClock::new().now();
@@ -83,7 +83,7 @@ async fn begin(
             let mut span = sweep_span(last, now);
             // A later begin would leave a gap behind the sweep before.
             span.updated_from = span.updated_from.min(since.or(span.updated_from));
-            Walk::new(connection, Job::Sweep, *part, span, now)
+            at_once(Walk::new(connection, Job::Sweep, *part, span, now))
         });
         let walks: Vec<Walk> = walks.collect();
         if store.begin_walks_as_seen(TENANT, &walks, &known).await? {

@@ -1,32 +1,37 @@
-//! Waiting for walks that a hub goes on with: at all shops at once, past a database that is away for a moment, and no longer
-//! than a minute while no hub runs.
+//! Waiting for something that a hub goes on with: at all connections at once, past a database that is away for a moment, and
+//! no longer than a minute while no hub runs, or than a hold-up leaves any sense in it.
+
+pub(super) mod hold;
+pub(super) mod lists;
 
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use schakel_core::connector::Part;
-use schakel_core::id::ConnectionId;
-use schakel_core::time::Timestamp;
-use schakel_core::walk::{Job, Walk, WalkState};
-use schakel_engine::budget::is_served;
+use schakel_core::time::{Clock, wait_in_words};
+use schakel_engine::apply;
 use schakel_store::Store;
+use serde_json::{Value, json};
 
-use super::walks::word;
-use crate::error::Failure;
+use self::hold::{Ailing, HoldUp, Lasting};
+use crate::error::{Exit, Failure};
 use crate::output::Output;
 use crate::wiring::TENANT;
 
 /// How often a command that waits looks again.
 pub(super) const LOOK: Duration = Duration::from_millis(250);
 
-/// How often it looks whether a hub runs, in looks: every five seconds.
-pub(super) const LOOKS_PER_HUB: u32 = 20;
+/// How often it looks whether a hub runs and what holds it up, in looks: every five seconds.
+const LOOKS_PER_HUB: u32 = 20;
 
 /// How often it says how far it is where there is no bar, in looks: every half minute, if that changed.
-pub(super) const LOOKS_PER_LINE: u32 = 120;
+const LOOKS_PER_LINE: u32 = 120;
 
 /// After how many looks for a hub without one it gives up: a minute.
-pub(super) const HUB_LOOKS_MAX: u32 = 12;
+const HUB_LOOKS_MAX: u32 = 12;
+
+/// After how many such looks at a hold-up that lasts it gives up: ten seconds, in which a hub that just started shows that
+/// what an earlier one wrote down is over.
+const LONG_LOOKS_MAX: u32 = 2;
 
 /// How long a command that waits leaves a database alone that was away.
 pub(super) const AWAY: Duration = Duration::from_secs(5);
@@ -34,128 +39,290 @@ pub(super) const AWAY: Duration = Duration::from_secs(5);
 /// After how many looks in a row at a database that is away it gives up: half a minute where that is told at once.
 const AWAY_MAX: u32 = 6;
 
-/// How waiting ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// No walk goes on by itself any more.
-    Over,
-    /// No hub runs that would go on with them.
-    NoHub,
+/// Something that a hub goes on with, and that a command waits for.
+pub(super) trait Awaited {
+    /// What tells one state from the next.
+    type Mark: PartialEq;
+
+    /// The connection at which it happens.
+    fn name(&self) -> &str;
+
+    /// Reads where it stands.
+    async fn look(&mut self, store: &Store) -> Result<(), Failure>;
+
+    /// Tells whether a hub runs that goes on with it.
+    async fn is_served(&self, store: &Store) -> Result<bool, Failure>;
+
+    /// Tells whether nothing of it goes on by itself any more.
+    fn is_over(&self) -> bool;
+
+    /// Tells this state from others.
+    fn mark(&self) -> Self::Mark;
+
+    /// Tells whether a hub has begun with it.
+    fn is_begun(&self) -> bool;
+
+    /// Tells what keeps a hub from going on with it.
+    async fn held_up(&self, store: &Store, ailing: &Ailing) -> Result<Option<HoldUp>, Failure>;
+
+    /// How much of it is done, and how much it is.
+    fn done(&self) -> (u64, u64);
+
+    /// Where it is, for a bar.
+    fn place(&self) -> String;
+
+    /// What of it is left, as a thing that waits.
+    fn left(&self) -> String;
 }
 
-/// The walks of one shop that are waited for.
-pub(super) struct Waiting {
-    /// The name of the shop.
-    pub name: String,
-    /// Its id.
-    pub connection: ConnectionId,
-    /// Of which parts.
-    pub parts: Vec<Part>,
-    /// As they were at the last look.
-    pub walks: Vec<Walk>,
+/// How waiting ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum End {
+    /// Nothing of it goes on by itself any more.
+    Over,
+    /// No hub runs that would go on with it.
+    NoHub,
+    /// The hub goes on with it later.
+    HeldUp(HoldUp),
+    /// It took longer than the command was to wait.
+    TimedOut,
+}
+
+impl End {
+    /// The word in JSON.
+    pub(super) const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Over => "over",
+            Self::NoHub => "no_hub",
+            Self::HeldUp(_) => "held_up",
+            Self::TimedOut => "timed_out",
+        }
+    }
+
+    /// How the command ends; `None` where that depends on what it waited for.
+    pub(super) const fn exit(&self) -> Option<Exit> {
+        match self {
+            Self::Over => None,
+            Self::NoHub => Some(Exit::Findings),
+            Self::HeldUp(_) | Self::TimedOut => Some(Exit::Unended),
+        }
+    }
+}
+
+/// How a command waits.
+pub(super) struct How<'c> {
+    /// Tells how long it waited.
+    pub clock: &'c dyn Clock,
+    /// How long it waits at most; `None` for as long as it makes sense.
+    pub timeout: Option<Duration>,
+    /// What the steps of the bar are.
+    pub word: &'c str,
+    /// Where it says what it sees.
+    pub output: Output,
+}
+
+/// Something that is waited for.
+pub(super) struct Waited<A: Awaited> {
+    /// What it is, as it was at the last look.
+    pub what: A,
     /// How it ended; `None` while it did not.
     pub end: Option<End>,
-    watch: Watch,
+    /// Whether a hub ran at the last look for one, and what held it up.
+    seen: Option<(bool, Option<HoldUp>)>,
+    /// Whether a hub ran when that was last looked for.
+    pub is_running: bool,
+    watch: Watch<A::Mark>,
+    /// Looks in a row that showed a hold-up.
+    held: u32,
+    /// The hold-up that was told last.
+    told: Option<(String, &'static str)>,
     said: String,
+    waited: Duration,
 }
 
-impl Waiting {
-    /// Begins to wait for the walks over `parts`.
-    pub(super) fn new(name: &str, connection: ConnectionId, parts: Vec<Part>) -> Self {
+impl<A: Awaited> Waited<A> {
+    /// Begins to wait.
+    pub(super) fn new(what: A) -> Self {
         Self {
-            name: name.to_owned(),
-            connection,
-            parts,
-            walks: Vec::new(),
+            what,
             end: None,
+            seen: None,
+            is_running: false,
             watch: Watch::default(),
+            held: 0,
+            told: None,
             said: String::new(),
+            waited: Duration::ZERO,
         }
     }
 
-    /// Takes in the walks, and whether a hub runs if that was asked for; tells whether a hub leaves them untouched.
-    fn look(&mut self, walks: Vec<Walk>, is_running: Option<bool>) -> bool {
-        self.walks = walks;
-        if !self.walks.iter().any(Walk::is_open) {
+    /// Looks where it stands, with `ailing` also whether a hub runs and what holds it up.
+    async fn look(&mut self, store: &Store, ailing: Option<&Ailing>) -> Result<(), Failure> {
+        self.what.look(store).await?;
+        self.seen = match ailing {
+            Some(ailing) => {
+                let hold = self.what.held_up(store, ailing).await?;
+                let is_served = self.what.is_served(store).await?;
+                // Who leaves a connection alone for long lets go of it meanwhile.
+                let is_left = !is_served && hold.is_some();
+                let is_running = is_served || (is_left && apply::is_served(store, TENANT).await?);
+                Some((is_running, hold))
+            }
+            None => None,
+        };
+        Ok(())
+    }
+
+    /// Decides whether waiting is over, and says what is new and keeps it from that.
+    fn judge(&mut self, output: Output) {
+        if self.what.is_over() {
             self.end = Some(End::Over);
-            return false;
+            return;
         }
-        let sign = is_running.map(|is_running| self.watch.look(&self.walks, is_running));
-        if sign == Some(Sign::NoHub) {
-            self.end = Some(End::NoHub);
+        let Some((is_running, hold)) = self.seen.take() else {
+            return;
+        };
+        match self
+            .watch
+            .look(self.what.mark(), self.what.is_begun(), is_running)
+        {
+            Sign::NoHub => self.end = Some(End::NoHub),
+            Sign::Untouched => output.warning(&untouched(self.what.name())),
+            Sign::Fine => {}
         }
-        sign == Some(Sign::Untouched)
+        if self.end.is_none() && is_running {
+            self.hold(hold, output);
+        }
+    }
+
+    /// Says what holds it up once, and ends the waiting when that lasts.
+    fn hold(&mut self, hold: Option<HoldUp>, output: Output) {
+        let Some(hold) = hold else {
+            self.held = 0;
+            return;
+        };
+        let kind = (hold.connection.clone(), hold.reason);
+        if self.told.as_ref() != Some(&kind) {
+            output.warning(&format!("{} waits: {}", self.what.name(), hold.in_words()));
+            self.told = Some(kind);
+        }
+        self.held += 1;
+        let looks_max = match hold.lasting {
+            Lasting::Brief => return,
+            Lasting::Unknown => HUB_LOOKS_MAX,
+            Lasting::Long => LONG_LOOKS_MAX,
+        };
+        if self.held > looks_max {
+            self.end = Some(End::HeldUp(hold));
+        }
+    }
+
+    /// Says why the waiting ended before what was waited for did.
+    pub(super) fn say_end(&self, output: Output) {
+        let (name, left) = (self.what.name(), self.what.left());
+        match &self.end {
+            Some(End::HeldUp(hold)) => {
+                output.line(format!("{name}: {left} waits, since {}", hold.cause()));
+                output.line(match &hold.until {
+                    Some(until) => format!(
+                        "  the hub tries again at {until} and goes on by itself; this command waits no longer"
+                    ),
+                    None => {
+                        "  the hub goes on by itself once it may; this command waits no longer".to_owned()
+                    }
+                });
+                output.line(format!("  {}", hold.hint));
+            }
+            Some(End::TimedOut) => output.line(format!(
+                "{name}: {left} came to no end in {}; so far {}; {} goes on with it by itself",
+                wait_in_words(i64::try_from(self.waited.as_micros()).unwrap_or(i64::MAX)),
+                self.what.place(),
+                if self.is_running {
+                    "the hub"
+                } else {
+                    "the next `schakel serve`"
+                }
+            )),
+            _ => {}
+        }
+    }
+
+    /// Tells a program how waiting ended.
+    pub(super) fn put_end(&self, value: &mut Value) {
+        value["outcome"] = json!(self.end.as_ref().map(End::as_str));
+        if let Some(End::HeldUp(hold)) = &self.end {
+            value["hold_up"] = json!(hold);
+        }
     }
 }
 
-/// Waits until the walks of `job` that are waited for have ended at each shop, or have no hub for a minute, which is the
-/// same minute for all of them; shows how far they are. `pause` lets time pass.
+/// Waits until each of `all` has come to its end, is held up for long, or has no hub for a minute, which is the same minute
+/// for all of them; shows how far they are. `pause` lets time pass.
 ///
 /// # Errors
 /// When the database is away for longer than [`Patience`] has.
-pub(super) async fn wait(
+pub(super) async fn wait<A: Awaited>(
     store: &Store,
-    job: Job,
-    waiting: &mut [Waiting],
-    output: Output,
+    all: &mut [Waited<A>],
+    how: How<'_>,
     pause: impl AsyncFn(Duration),
 ) -> Result<(), Failure> {
-    let parts: usize = waiting.iter().map(|one| one.parts.len()).sum();
-    let bar = output.progress(parts as u64, word(job));
+    let output = how.output;
+    let bar = output.progress(all.iter().map(|one| one.what.done().1).sum(), how.word);
+    let begun_us = how.clock.monotonic_us();
     let (mut patience, mut looks) = (Patience::default(), 0_u32);
     loop {
-        let seen = look(store, job, waiting, looks.is_multiple_of(LOOKS_PER_HUB)).await;
-        let Some(seen) = bar.suspend(|| patience.bear(seen, output))? else {
+        let seen = look(
+            store,
+            all,
+            looks.is_multiple_of(LOOKS_PER_HUB).then_some(how.clock),
+        )
+        .await;
+        if bar.suspend(|| patience.bear(seen, output))?.is_none() {
             pause(AWAY).await;
             continue;
-        };
-        let open = waiting.iter_mut().filter(|one| one.end.is_none());
-        for (one, (walks, is_running)) in open.zip(seen) {
-            if one.look(walks, is_running) {
-                bar.suspend(|| output.warning(&untouched(&one.name)));
-            }
         }
-        show(&bar, waiting, looks, output);
-        if waiting.iter().all(|one| one.end.is_some()) {
+        let waited_us = how.clock.monotonic_us() - begun_us;
+        let waited = Duration::from_micros(waited_us.unsigned_abs());
+        for one in all.iter_mut().filter(|one| one.end.is_none()) {
+            bar.suspend(|| one.judge(output));
+            if one.end.is_none() && how.timeout.is_some_and(|timeout| waited >= timeout) {
+                one.end = Some(End::TimedOut);
+            }
+            one.waited = waited;
+        }
+        if all.iter().all(|one| one.end.is_some()) {
             bar.finish_and_clear();
             return Ok(());
         }
+        show(&bar, all, looks, output);
         looks = looks.wrapping_add(1);
         pause(LOOK).await;
     }
 }
 
-/// Reads the walks of each shop that is waited for yet, and with `is_asked` whether a hub runs for it.
-async fn look(
+/// Looks where each one stands that is waited for yet; with a clock also whether a hub runs for it and what holds it up.
+async fn look<A: Awaited>(
     store: &Store,
-    job: Job,
-    waiting: &[Waiting],
-    is_asked: bool,
-) -> Result<Vec<(Vec<Walk>, Option<bool>)>, Failure> {
-    let mut seen = Vec::new();
-    for one in waiting.iter().filter(|one| one.end.is_none()) {
-        let mut walks = store.walks(TENANT, Some(one.connection)).await?;
-        walks.retain(|walk| walk.job == job && one.parts.contains(&walk.part));
-        let is_running = if is_asked {
-            Some(is_served(store, one.connection).await?)
-        } else {
-            None
-        };
-        seen.push((walks, is_running));
+    all: &mut [Waited<A>],
+    clock: Option<&dyn Clock>,
+) -> Result<(), Failure> {
+    let ailing = match clock {
+        Some(clock) => Some(Ailing::read(store, clock.now()).await?),
+        None => None,
+    };
+    for one in all.iter_mut().filter(|one| one.end.is_none()) {
+        one.look(store, ailing.as_ref()).await?;
     }
-    Ok(seen)
+    Ok(())
 }
 
-/// Shows how far the walks are: on the bar, or a line per shop now and then where there is none.
-fn show(bar: &ProgressBar, waiting: &mut [Waiting], looks: u32, output: Output) {
-    let all = waiting.iter().flat_map(|one| &one.walks);
-    bar.set_position(all.filter(|walk| !walk.is_open()).count() as u64);
+/// Shows how far it is: on the bar, or a line for each one now and then where there is none.
+fn show<A: Awaited>(bar: &ProgressBar, all: &mut [Waited<A>], looks: u32, output: Output) {
+    bar.set_position(all.iter().map(|one| one.what.done().0).sum());
     let mut message = None;
-    for one in waiting.iter_mut().filter(|one| one.end.is_none()) {
-        let Some(walk) = one.walks.iter().find(|walk| walk.is_open()) else {
-            continue;
-        };
-        let now_at = format!("{}: {}", one.name, place(walk));
+    for one in all.iter_mut().filter(|one| one.end.is_none()) {
+        let now_at = format!("{}: {}", one.what.name(), one.what.place());
         if looks > 0 && bar.is_hidden() && looks.is_multiple_of(LOOKS_PER_LINE) && one.said != now_at {
             output.line(format!("so far {now_at}"));
             one.said.clone_from(&now_at);
@@ -196,53 +363,60 @@ impl Patience {
 }
 
 /// Says that a hub runs and leaves alone what somebody waits for.
-pub(super) fn untouched(shop: &str) -> String {
+fn untouched(shop: &str) -> String {
     format!(
         "a hub runs, but it has touched nothing of this for a minute: it waits for room (`schakel budget` shows it), or it was started before \"{shop}\" was configured and must be started anew"
     )
 }
 
-/// What a look at a hub and its walks shows.
+/// What a look at a hub and what it goes on with shows.
 #[derive(Debug, PartialEq, Eq)]
 enum Sign {
     /// Nothing to tell.
     Fine,
-    /// A hub runs and has begun none of the walks for a minute; told once.
+    /// A hub runs and has begun nothing of it for a minute; told once.
     Untouched,
     /// For a minute there was no sign of a hub.
     NoHub,
 }
 
-/// Looks whether a hub works on walks, every [`LOOKS_PER_HUB`] looks.
-#[derive(Debug, Default)]
-struct Watch {
-    /// When each walk was last touched.
-    touched: Vec<(Part, Timestamp)>,
-    /// Looks since any of them was.
+/// Looks whether a hub works on something, every [`LOOKS_PER_HUB`] looks.
+#[derive(Debug)]
+struct Watch<M> {
+    /// Where it stood at the look before.
+    mark: Option<M>,
+    /// Looks since that changed.
     still: u32,
     /// Looks since the last sign of a hub.
     without_hub: u32,
 }
 
-impl Watch {
-    fn look(&mut self, walks: &[Walk], is_running: bool) -> Sign {
-        let touched: Vec<(Part, Timestamp)> = walks.iter().map(|walk| (walk.part, walk.updated_at)).collect();
-        let is_touched = !self.touched.is_empty() && self.touched != touched;
-        self.touched = touched;
+impl<M> Default for Watch<M> {
+    fn default() -> Self {
+        Self {
+            mark: None,
+            still: 0,
+            without_hub: 0,
+        }
+    }
+}
+
+impl<M: PartialEq> Watch<M> {
+    fn look(&mut self, mark: M, is_begun: bool, is_running: bool) -> Sign {
+        let is_touched = self.mark.as_ref().is_some_and(|before| *before != mark);
+        self.mark = Some(mark);
         self.still = if is_touched {
             0
         } else {
             self.still.saturating_add(1)
         };
-        // A lease is written with the clock of the hub, which may be off since it started; a walk that goes on needs none to be believed.
+        // A lease is written with the clock of the hub, which may be off since it started; what goes on needs none to be
+        // believed.
         self.without_hub = if is_running || is_touched {
             0
         } else {
             self.without_hub + 1
         };
-        let is_begun = walks
-            .iter()
-            .any(|walk| walk.is_open() && walk.state != WalkState::Waiting);
         match (self.without_hub > HUB_LOOKS_MAX, is_running && !is_begun) {
             (true, _) => Sign::NoHub,
             (_, true) if self.still == HUB_LOOKS_MAX + 1 => Sign::Untouched,
@@ -251,185 +425,5 @@ impl Watch {
     }
 }
 
-/// Where a walk is, for a bar.
-fn place(walk: &Walk) -> String {
-    let note = if walk.note.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", walk.note)
-    };
-    let (job, part, seen) = (word(walk.job), walk.part.as_str(), walk.seen);
-    format!("{job}, {part}, {seen} read{note}")
-}
-
 #[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-
-    use schakel_core::connector::Span;
-    use schakel_store::OpenOptions;
-    use schakel_testkit::postgres::fresh_database;
-
-    use super::*;
-
-    fn walk(state: WalkState, second: i64) -> Walk {
-        let at = Timestamp::from_micros(second * 1_000_000);
-        let mut walk = Walk::new(ConnectionId(1), Job::Sweep, Part::Orders, Span::default(), at);
-        walk.state = state;
-        walk
-    }
-
-    /// What `looks` looks show, beside `Fine`, with the number of the look.
-    fn signs(looks: u32, is_running: bool, walk_at: impl Fn(u32) -> Walk) -> Vec<(u32, Sign)> {
-        let mut watch = Watch::default();
-        let all = (0..looks).map(|look| (look, watch.look(&[walk_at(look)], is_running)));
-        all.filter(|(_, sign)| *sign != Sign::Fine).collect()
-    }
-
-    #[test]
-    fn a_walk_that_goes_on_is_a_hub_whatever_a_clock_says() {
-        let goes_on = |look| walk(WalkState::Running, i64::from(look / 10));
-        assert!(signs(200, false, goes_on).is_empty());
-        let stands = |look: u32| walk(WalkState::Running, i64::from(look.min(20)));
-        assert_eq!(
-            signs(34, false, stands),
-            [(33, Sign::NoHub)],
-            "a minute after the last sign"
-        );
-    }
-
-    #[test]
-    fn without_any_sign_of_a_hub_waiting_ends_after_a_minute() {
-        assert_eq!(
-            signs(13, false, |_| walk(WalkState::Waiting, 0)),
-            [(12, Sign::NoHub)]
-        );
-    }
-
-    #[test]
-    fn a_hub_that_touches_nothing_is_told_of_once_and_one_that_waits_for_a_shop_is_not() {
-        assert_eq!(
-            signs(200, true, |_| walk(WalkState::Waiting, 0)),
-            [(12, Sign::Untouched)]
-        );
-        assert!(signs(200, true, |_| walk(WalkState::Running, 0)).is_empty());
-    }
-
-    /// Shops whose sweeps no hub has begun.
-    async fn begun(store: &Store, shops: i64) -> Vec<Waiting> {
-        let mut waiting = Vec::new();
-        for number in 1..=shops {
-            let (name, at) = (format!("shop {number}"), Timestamp::from_micros(1));
-            let row = store.ensure_connection(TENANT, &name, "lightspeed", ConnectionId(number));
-            let connection = row.await.unwrap().id;
-            let walk = Walk::new(connection, Job::Sweep, Part::Orders, Span::default(), at);
-            assert!(store.begin_walks_as_seen(TENANT, &[walk], &[]).await.unwrap());
-            waiting.push(Waiting::new(&name, connection, vec![Part::Orders]));
-        }
-        waiting
-    }
-
-    async fn lite() -> (Store, schakel_testkit::TempDir) {
-        let folder = schakel_testkit::tempdir();
-        let url = format!("sqlite://{}", folder.path().join("hub.db").display());
-        (Store::open(&url, OpenOptions::default()).await.unwrap(), folder)
-    }
-
-    #[tokio::test]
-    async fn all_shops_wait_the_same_minute_for_a_hub() {
-        let (store, _folder) = lite().await;
-        let mut waiting = begun(&store, 3).await;
-        let waited = Cell::new(Duration::ZERO);
-        let pause = async |time| waited.set(waited.get() + time);
-        wait(&store, Job::Sweep, &mut waiting, Output::json(), pause)
-            .await
-            .unwrap();
-        assert_eq!(waited.get(), Duration::from_secs(60));
-        assert!(waiting.iter().all(|one| one.end == Some(End::NoHub)));
-        store.close().await;
-    }
-
-    #[tokio::test]
-    async fn a_shop_that_ends_keeps_the_others_waiting_no_longer() {
-        let (store, _folder) = lite().await;
-        let mut waiting = begun(&store, 2).await;
-        let (first, second) = (waiting[0].connection, waiting[1].connection);
-        let looks = Cell::new(0);
-        let pause = async |_| {
-            looks.set(looks.get() + 1);
-            let ends = match looks.get() {
-                5 => first,
-                9 => second,
-                _ => return,
-            };
-            let change = (&[WalkState::Waiting][..], WalkState::Cancelled);
-            store
-                .set_walks(TENANT, ends, Job::Sweep, &[Part::Orders], change)
-                .await
-                .unwrap();
-        };
-        wait(&store, Job::Sweep, &mut waiting, Output::json(), pause)
-            .await
-            .unwrap();
-        assert_eq!(looks.get(), 9);
-        assert!(waiting.iter().all(|one| one.end == Some(End::Over)));
-        assert_eq!(waiting[0].walks[0].state, WalkState::Cancelled);
-        store.close().await;
-    }
-
-    #[tokio::test]
-    async fn a_database_that_is_away_for_a_look_is_looked_at_again() {
-        let Some(database) = fresh_database() else {
-            return;
-        };
-        let store = Store::open(database.url(), OpenOptions::default()).await.unwrap();
-        let mut waiting = begun(&store, 1).await;
-        let connection = waiting[0].connection;
-        let (looks, away) = (Cell::new(0), Cell::new(0));
-        let pause = async |time| {
-            if time == AWAY {
-                away.set(away.get() + 1);
-                if away.get() % AWAY_MAX == 0 {
-                    database.bring_back("walk");
-                }
-                return;
-            }
-            looks.set(looks.get() + 1);
-            // It goes away twice: what was borne before is forgotten.
-            if [3, 5].contains(&looks.get()) {
-                database.take_away("walk");
-            } else if looks.get() == 7 {
-                let change = (&[WalkState::Waiting][..], WalkState::Cancelled);
-                store
-                    .set_walks(TENANT, connection, Job::Sweep, &[Part::Orders], change)
-                    .await
-                    .unwrap();
-            }
-        };
-        wait(&store, Job::Sweep, &mut waiting, Output::json(), pause)
-            .await
-            .unwrap();
-        assert_eq!((looks.get(), away.get()), (7, 2 * AWAY_MAX));
-        assert_eq!(waiting[0].end, Some(End::Over));
-        store.close().await;
-    }
-
-    #[tokio::test]
-    async fn a_database_that_stays_away_ends_the_waiting_with_its_error() {
-        let (store, _folder) = lite().await;
-        let mut waiting = begun(&store, 1).await;
-        let away = Cell::new(0);
-        let pause = async |time| {
-            if time == AWAY {
-                away.set(away.get() + 1);
-            } else {
-                store.close().await;
-            }
-        };
-        let ended = wait(&store, Job::Sweep, &mut waiting, Output::json(), pause).await;
-        assert!(ended.unwrap_err().is_of_database());
-        assert_eq!(away.get(), AWAY_MAX);
-        let wrong = Err::<(), _>(Failure::new("SCH-0110", "not a matter of time"));
-        assert!(Patience::default().bear(wrong, Output::json()).is_err());
-    }
-}
+mod tests;

@@ -327,11 +327,23 @@ const fn why_in_words(why: Why) -> &'static str {
     }
 }
 
+/// Writes a time, as JSON has it, without the part of its second.
+pub(super) fn to_the_second(at: &str) -> String {
+    at.get(..19).map_or_else(|| at.to_owned(), |at| format!("{at}Z"))
+}
+
+/// Lets a walk that a person begins wait out nothing that failed before ([`Walk::due_at`]).
+pub(super) fn at_once(mut walk: Walk) -> Walk {
+    walk.due_at = Timestamp::ZERO;
+    walk
+}
+
 /// Joins how several shops ended: the gravest counts.
 pub(super) fn gravest(one: Exit, other: Exit) -> Exit {
     match (one, other) {
         (Exit::Failed, _) | (_, Exit::Failed) => Exit::Failed,
         (Exit::Findings, _) | (_, Exit::Findings) => Exit::Findings,
+        (Exit::Unended, _) | (_, Exit::Unended) => Exit::Unended,
         _ => Exit::Good,
     }
 }

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub(crate) use schema::guess;
+pub(crate) use schema::{guess, span_ms};
 pub(crate) use typed::{
     ConnectionConfig, CopernicaConfig, HubConfig, LightspeedConfig, Newsletter, OrderId, RouteConfig, Scope,
 };

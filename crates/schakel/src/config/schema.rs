@@ -243,7 +243,7 @@ fn type_in_words(value: &Value) -> &'static str {
 }
 
 /// Reads a length of time, in milliseconds; `None` when it is none, or longer than a hundred years.
-pub(super) fn span_ms(text: &str) -> Option<i64> {
+pub(crate) fn span_ms(text: &str) -> Option<i64> {
     const LONGEST_MS: i64 = 36_525 * 86_400_000;
     if text == "0" {
         return Some(0);

@@ -12,6 +12,7 @@ mod demo;
 mod explain;
 mod faulty;
 mod health;
+mod held_up;
 mod history;
 mod hooks;
 mod imported;
