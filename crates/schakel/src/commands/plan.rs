@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use schakel_core::connector::{Class, ConnectorError, Cx, Part, Source, Span};
-use schakel_core::forecast::Pace;
+use schakel_core::forecast::{Pace, Wants};
 use schakel_core::lists::Lists;
 use schakel_core::time::{Clock, Timestamp};
 use schakel_core::walk::Job;
 use schakel_engine::clock::SystemClock;
+use schakel_engine::report::Subject;
 use schakel_engine::report::price::{self, CountedBy, Counts, Known, Plan, Question, Standing};
 use schakel_store::Store;
 use serde_json::{Value, json};
@@ -143,33 +144,50 @@ async fn plan(
     let way = WayIn::to(config, shop.name(), store, cx)
         .await
         .map_err(Failure::from)?;
+    let desk = (&subject, (shop.wants, shop.pace()));
     if let Err(error) = way.ask_room(Class::Sweep, 1 + question.calls()).await {
-        let is_spent = matches!(error, ConnectorError::RateLimited { .. });
-        let counts = Counts::known(&question, shop.wants, &known).filter(|_| is_spent);
-        let refused = failed(error);
-        let Some(counts) = counts else {
-            return Err(if known.has_counts() {
-                refused.hint(OTHER)
-            } else {
-                refused
-            });
-        };
-        return Ok(Made {
-            plan: price::plan(&subject, &counts, (shop.wants, shop.pace()), &known),
-            no_room: refused.message().to_owned(),
-        });
+        return from_history(&question, desk, &known, (failed, error));
     }
     // Somebody waits for the answer: it must not stand behind the sweeps of a hub in every second.
     let cx = way.cx.for_class(Class::Live);
-    // The counts of another shop would be believed.
-    shop.source.connect(&cx).await.map_err(failed)?;
-    let counts = price::ask(&shop.source, &cx, &question).await.map_err(failed)?;
+    let counted = async {
+        // The counts of another shop would be believed.
+        shop.source.connect(&cx).await?;
+        price::ask(&shop.source, &cx, &question).await
+    };
+    let counts = match counted.await {
+        Ok(counts) => counts,
+        Err(error) => return from_history(&question, desk, &known, (failed, error)),
+    };
     let heard = known.hear((store, TENANT), &subject, way.usage(), cx.clock.now());
     heard.await.map_err(Failure::from)?;
     Ok(Made {
         plan: price::plan(&subject, &counts, (shop.wants, shop.pace()), &known),
         no_room: String::new(),
     })
+}
+
+/// Makes the plan of what the history counted, where the shop takes no calls for counts: before the first of them, or after
+/// some, which are left.
+fn from_history(
+    question: &Question<'_>,
+    (subject, (wants, pace)): (&Subject, (Wants, Pace)),
+    known: &Known,
+    (failed, error): (impl Fn(ConnectorError) -> Failure, ConnectorError),
+) -> Result<Made, Failure> {
+    let is_spent = matches!(error, ConnectorError::RateLimited { .. });
+    let refused = failed(error);
+    if !is_spent {
+        return Err(refused);
+    }
+    match Counts::known(question, wants, known) {
+        Some(counts) => Ok(Made {
+            plan: price::plan(subject, &counts, (wants, pace), known),
+            no_room: refused.message().to_owned(),
+        }),
+        None if known.has_counts() => Err(refused.hint(OTHER)),
+        None => Err(refused),
+    }
 }
 
 /// What to do where the budget has no room for counts, and the history counted only something else so far.
@@ -183,7 +201,7 @@ fn say(shop: &Shop<'_>, Made { plan, no_room }: &Made, now: Timestamp, output: O
             plan.connection, plan.asked
         ),
         CountedBy::History => format!(
-            "{}: as its history counted so far; nothing was sent, since {no_room}",
+            "{}: as its history counted so far, since {no_room}",
             plan.connection
         ),
     });

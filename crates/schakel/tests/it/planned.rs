@@ -58,7 +58,13 @@ async fn a_plan_without_room_is_made_of_what_the_history_counted() {
         };
         begin(&["orders", "order_rows"]);
         drop(hub);
-        assert!(refused(&spend(&outside)), "it was asked, and the shop refused");
+        let (said, exit) = spend(&outside);
+        let plan = &said["plans"][0];
+        assert_eq!(
+            (&plan["counted_by"], exit),
+            (&json!("history"), 3),
+            "refused among its own counts: {said}"
+        );
         let calls = outside.shop.calls();
         some_counted(&outside);
         let (said, exit) = outside.ask(&["plan", "--from", "2020-01-01"]);
@@ -86,7 +92,7 @@ fn some_counted(outside: &Outside) {
     }
     let output = schakel_text(outside, &["plan"]);
     for said in [
-        "shop: as its history counted so far; nothing was sent, since \"shop\" takes no more calls now",
+        "shop: as its history counted so far, since \"shop\" takes no more calls now",
         "not counted yet",
         "when it ends is told once all is counted",
     ] {
