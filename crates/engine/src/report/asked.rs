@@ -1,6 +1,7 @@
 //! Where a checkout stands that a person had fetched, on its way from the shop to the mailing tools.
 
 use schakel_core::delivery::{DeliveryState, ObjectKind};
+use schakel_core::entity::QuoteRow;
 use schakel_core::event::{EventState, Origin};
 use schakel_core::id::{EventId, TenantId};
 use schakel_core::record::{Content, RecordKey, RecordKind};
@@ -62,6 +63,8 @@ pub enum Stage {
         cart: i64,
         /// The number of the person.
         relation: i64,
+        /// Whether the shop is still to be asked for its rows.
+        are_rows_coming: bool,
         /// Where it stands in each sink; empty when no route takes carts.
         sinks: Vec<CartAt>,
     },
@@ -80,6 +83,19 @@ pub struct CartAt {
     pub is_over: bool,
     /// Until when it is held, in RFC 3339; `None` when it is not.
     pub held_until: Option<String>,
+    /// Its rows there; none where no route takes them.
+    pub rows: RowsAt,
+}
+
+/// Where the rows of a cart stand in one sink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct RowsAt {
+    /// How many are planned.
+    pub all: usize,
+    /// How many the sink holds.
+    pub delivered: usize,
+    /// How many go on by themselves within moments.
+    pub open: usize,
 }
 
 impl Stage {
@@ -89,15 +105,22 @@ impl Stage {
     pub fn is_over(&self) -> bool {
         match self {
             Self::Waiting | Self::Failed { .. } | Self::Applying => false,
-            Self::Cart { sinks, .. } => sinks.iter().all(|at| at.is_over),
+            Self::Cart {
+                sinks,
+                are_rows_coming,
+                ..
+            } => !are_rows_coming && sinks.iter().all(|at| at.is_over),
             _ => true,
         }
     }
 
-    /// Tells whether its cart stands in every sink as it shall, or will at a known time.
+    /// Tells whether its cart stands with its rows in every sink as it shall, or will at a known time.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        let is_good = |at: &CartAt| at.held_until.is_some() || at.state == DeliveryState::Clean.as_str();
+        let is_good = |at: &CartAt| {
+            let is_held = at.state == DeliveryState::Clean.as_str() && at.rows.delivered == at.rows.all;
+            at.held_until.is_some() || is_held
+        };
         matches!(self, Self::Cart { sinks, .. } if !sinks.is_empty() && sinks.iter().all(is_good))
     }
 }
@@ -196,12 +219,40 @@ impl Asked {
             });
         };
         let names = names(store, tenant).await?;
+        let rows = rows_of(store, tenant, quote).await?;
+        let sinks = sinks(store, tenant, (thing, &rows), &names).await?;
+        // Its rows have a path of their own, and are asked for once the cart is known.
+        let coming = store.wanted(tenant, quote).await?;
         Ok(Stage::Cart {
             cart,
             relation: thing.relation.0,
-            sinks: sinks(store, tenant, thing, &names).await?,
+            are_rows_coming: !sinks.is_empty() && coming.is_some_and(|wanted| is_coming(&wanted)),
+            sinks,
         })
     }
+}
+
+/// Gives the hub's numbers of the rows that a cart has.
+async fn rows_of(
+    store: &Store,
+    tenant: TenantId,
+    quote: RecordKey,
+) -> Result<Vec<(ObjectKind, i64)>, StoreError> {
+    let held = store.read_records(tenant, &[quote]).await?;
+    let content = held.first().and_then(|row| row.held.live.as_ref());
+    let Some((_, _, Content::Quote(content))) = content else {
+        return Ok(Vec::new());
+    };
+    let key = |row: &QuoteRow| EntityKey {
+        remote_id: row.id,
+        ..EntityKey::of(&quote, ObjectKind::QuoteRow)
+    };
+    let keys: Vec<EntityKey> = content.rows.iter().map(key).collect();
+    let things = store.read_things(tenant, &keys).await?;
+    Ok(things
+        .iter()
+        .map(|thing| (ObjectKind::QuoteRow, thing.id.0))
+        .collect())
 }
 
 /// Tells whether an answer to a fetch is expected that was neither refused nor doubted.
@@ -212,7 +263,7 @@ fn is_coming(wanted: &Wanted) -> bool {
 async fn sinks(
     store: &Store,
     tenant: TenantId,
-    thing: &EntityRow,
+    (thing, cart_rows): (&EntityRow, &[(ObjectKind, i64)]),
     names: &Names,
 ) -> Result<Vec<CartAt>, StoreError> {
     let (cart, person) = (
@@ -224,13 +275,22 @@ async fn sinks(
         let rows = store.deliveries_of(tenant, *sink, &[cart, person]).await?;
         let of = |kind: ObjectKind| rows.iter().find(|row| row.kind == kind);
         if let Some(row) = of(ObjectKind::Quote) {
-            at.push(cart_at(name_of(names, *sink), row, of(ObjectKind::Relation)));
+            let below = store.deliveries_of(tenant, *sink, cart_rows).await?;
+            at.push(cart_at(
+                name_of(names, *sink),
+                (row, &below),
+                of(ObjectKind::Relation),
+            ));
         }
     }
     Ok(at)
 }
 
-fn cart_at(sink: String, cart: &DeliveryRow, person: Option<&DeliveryRow>) -> CartAt {
+fn cart_at(
+    sink: String,
+    (cart, below): (&DeliveryRow, &[DeliveryRow]),
+    person: Option<&DeliveryRow>,
+) -> CartAt {
     let goes_on = |state| matches!(state, DeliveryState::Ready | DeliveryState::Claimed);
     let is_over = match (cart.state, person) {
         // It goes with its person.
@@ -239,12 +299,22 @@ fn cart_at(sink: String, cart: &DeliveryRow, person: Option<&DeliveryRow>) -> Ca
         }
         (state, _) => !goes_on(state),
     };
+    // Rows go with their cart.
+    let follows =
+        |row: &&DeliveryRow| row.state == DeliveryState::Parent && cart.state == DeliveryState::Clean;
+    let count = |of: &dyn Fn(&&DeliveryRow) -> bool| below.iter().filter(of).count();
+    let rows = RowsAt {
+        all: below.len(),
+        delivered: count(&|row| row.state == DeliveryState::Clean),
+        open: count(&|row| goes_on(row.state) || follows(row)),
+    };
     CartAt {
         sink,
         state: cart.state.as_str(),
         profile: person.map(|person| person.state.as_str()),
-        is_over,
+        is_over: is_over && rows.open == 0,
         held_until: (cart.state == DeliveryState::Held).then(|| cart.due_at.to_string()),
+        rows,
     }
 }
 
@@ -297,7 +367,8 @@ mod tests {
                 ..delivery(kind)
             };
             let person = person.map(|state| row(ObjectKind::Relation, state));
-            cart_at("mail".to_owned(), &row(ObjectKind::Quote, state), person.as_ref()).is_over
+            let cart = row(ObjectKind::Quote, state);
+            cart_at("mail".to_owned(), (&cart, &[]), person.as_ref()).is_over
         };
         use DeliveryState::{Clean, Dead, Held, Parent, Ready, Unplaced};
         for (state, person) in [
@@ -311,5 +382,38 @@ mod tests {
         }
         assert!(!over(Parent, Some(Ready)) && !over(Ready, Some(Clean)));
         assert!(over(Parent, None));
+    }
+
+    #[test]
+    fn a_cart_is_there_when_its_rows_are() {
+        use DeliveryState::{Clean, Dead, Held, Parent, Ready};
+        let stage = |cart, rows: &[DeliveryState], are_rows_coming| {
+            let row = |kind, state| DeliveryRow {
+                state,
+                ..delivery(kind)
+            };
+            let below: Vec<DeliveryRow> = rows
+                .iter()
+                .map(|state| row(ObjectKind::QuoteRow, *state))
+                .collect();
+            let cart = row(ObjectKind::Quote, cart);
+            let stage = Stage::Cart {
+                cart: 1,
+                relation: 1,
+                are_rows_coming,
+                sinks: vec![cart_at("mail".to_owned(), (&cart, &below), None)],
+            };
+            (stage.is_over(), stage.is_good())
+        };
+        assert_eq!(stage(Clean, &[Clean, Clean], false), (true, true));
+        assert_eq!(stage(Clean, &[Clean, Ready], false), (false, false));
+        assert_eq!(
+            stage(Clean, &[Parent], false),
+            (false, false),
+            "it follows its cart"
+        );
+        assert_eq!(stage(Held, &[Parent], false), (true, true), "with its cart");
+        assert_eq!(stage(Clean, &[Clean, Dead], false), (true, false));
+        assert!(!stage(Clean, &[], true).0, "they are asked for");
     }
 }

@@ -176,9 +176,17 @@ impl Awaited for At {
 
     async fn held_up(&self, store: &Store, ailing: &Ailing) -> Result<Option<HoldUp>, Failure> {
         let ill = |name: &String| Some(ailing.of(name)?.1);
-        if let Stage::Cart { sinks, .. } = &self.stage {
+        if let Stage::Cart {
+            sinks,
+            are_rows_coming,
+            ..
+        } = &self.stage
+        {
             let mut open = sinks.iter().filter(|at| !at.is_over);
-            return Ok(open.find_map(|at| ill(&at.sink)));
+            let hold = open.find_map(|at| ill(&at.sink));
+            if hold.is_some() || !are_rows_coming {
+                return Ok(hold);
+            }
         }
         if let Stage::Failed { error, again_at } = &self.stage {
             let text = format!("gave no usable answer for checkout {}", self.number);
@@ -249,17 +257,24 @@ fn in_words(stage: &Stage) -> String {
             cart,
             relation,
             sinks,
+            ..
         } if sinks.is_empty() => format!(
             "its cart {cart} belongs to relation {relation}; no route takes carts, so it is not delivered"
         ),
         Stage::Cart {
             cart,
             relation,
+            are_rows_coming,
             sinks,
         } => {
             let sinks: Vec<String> = sinks.iter().map(sink_in_words).collect();
+            let coming = if *are_rows_coming {
+                ", whose rows the shop is still to be asked for"
+            } else {
+                ""
+            };
             format!(
-                "its cart {cart} belongs to relation {relation}: {}",
+                "its cart {cart}{coming} belongs to relation {relation}: {}",
                 sinks.join("; ")
             )
         }
@@ -272,10 +287,21 @@ fn sink_in_words(at: &CartAt) -> String {
         state,
         profile,
         held_until,
+        rows,
         ..
     } = at;
     match (*state, held_until) {
-        ("clean", _) => format!("{sink} holds it"),
+        ("clean", _) if rows.delivered == rows.all => format!("{sink} holds it"),
+        ("clean", _) if rows.open > 0 => {
+            format!(
+                "{sink} holds it with {} of {} rows so far",
+                rows.delivered, rows.all
+            )
+        }
+        ("clean", _) => format!(
+            "{sink} holds it with {} of {} rows (`schakel dead list` or `schakel doctor` shows why)",
+            rows.delivered, rows.all
+        ),
         (_, Some(until)) => format!(
             "{sink} gets it at {}, when it was left alone for `cart_hold_off`",
             to_the_second(until)
@@ -301,6 +327,7 @@ fn value(at: &At) -> Value {
 #[cfg(test)]
 mod tests {
     use schakel_core::time::{ManualClock, Timestamp};
+    use schakel_engine::report::RowsAt;
     use schakel_testkit::tempdir;
 
     use super::*;
@@ -347,6 +374,7 @@ mod tests {
                 profile,
                 is_over: true,
                 held_until: held_until.map(str::to_owned),
+                rows: RowsAt::default(),
             })
         };
         assert_eq!(at("clean", Some("clean"), None), "mail holds it");

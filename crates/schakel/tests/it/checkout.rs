@@ -46,7 +46,7 @@ async fn a_checkout_is_followed_to_the_mailing_tool() {
         let email = people["customers"][0]["email"].as_str().unwrap();
         let number = begun(&outside, email);
         let (reached, exit) = follow(&outside, &number);
-        let sinks = json!([{ "sink": "mail", "state": "clean", "profile": "clean", "is_over": true, "held_until": null }]);
+        let sinks = json!([{ "sink": "mail", "state": "clean", "profile": "clean", "is_over": true, "held_until": null, "rows": { "all": 0, "delivered": 0, "open": 0 } }]);
         assert_eq!(
             (&reached["stage"], &reached["sinks"], exit),
             (&json!("cart"), &sinks, 0),
@@ -74,5 +74,29 @@ async fn a_checkout_is_followed_to_the_mailing_tool() {
         let said = outside.ask(&["sync", "--checkout", &begun(&outside, email), "--wait"]);
         assert_eq!(hold_up(&said, "sweeps"), (&json!("mail"), &json!("credentials")));
         assert_eq!(said.0["sweeps"][0]["reached"]["stage"], "cart");
+    });
+}
+
+// A command told that all had arrived while the rows of the cart were not even asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkout_is_followed_to_the_rows_of_its_cart() {
+    let outside = Outside::start(47, "").await;
+    let text = std::fs::read_to_string(outside.config()).unwrap();
+    std::fs::write(outside.config(), text + "quote_rows = true\n").unwrap();
+    let _hub = outside.serve_with_orders().await;
+    block_in_place(|| {
+        let first =
+            |list: &str| shop_says(&outside, &format!("GET /nl/{list}.json?limit=1"), "")[list][0].clone();
+        let number = begun(&outside, first("customers")["email"].as_str().unwrap());
+        let row = json!({ "variant_id": first("variants")["id"], "quantity": 2 }).to_string();
+        shop_says(
+            &outside,
+            &format!("POST /nl/checkouts/{number}/products.json"),
+            &row,
+        );
+        let (reached, exit) = follow(&outside, &number);
+        let rows = json!({ "all": 1, "delivered": 1, "open": 0 });
+        assert_eq!((&reached["sinks"][0]["rows"], exit), (&rows, 0), "{reached}");
+        assert_eq!(reached["are_rows_coming"], false);
     });
 }
