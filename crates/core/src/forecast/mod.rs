@@ -13,8 +13,8 @@ mod tests;
 
 pub use end::{Forecast, Load, Range, forecast, room_per_day};
 pub use price::{
-    PAGE, Pace, Traffic, Wants, history_calls, least_calls, live_calls, pages, reconcile_calls, sweep_calls,
-    swept_rows, tie_calls,
+    DeletionCalls, PAGE, Pace, Traffic, Wants, deletion_calls, history_calls, least_calls, live_calls, pages,
+    reconcile_calls, sweep_calls, swept_rows, tie_calls,
 };
 pub use progress::{calls_left, drifting, part_left, still_us};
 pub use window::Window;

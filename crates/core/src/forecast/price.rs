@@ -1,5 +1,7 @@
 //! Prices: how many calls each way of reading costs.
 
+use serde::Serialize;
+
 use crate::connector::Part;
 
 /// Most things on one page of a list (lightspeed-ecom.md §3.4).
@@ -140,6 +142,27 @@ pub fn tie_calls(wants: Wants, traffic: Traffic) -> f64 {
         0.0
     } else {
         traffic.orders * TIES * 2.0
+    }
+}
+
+/// What believing that one thing was deleted costs, in calls (docs/spec/connector.md, What an answer is worth). How many
+/// things a shop deletes it counts nowhere, so this is in no sum. Products and variants are marked nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct DeletionCalls {
+    /// Where a webhook told of it: the thing is asked for once, and its absence is the second witness. `None` where there
+    /// are no webhooks.
+    pub told: Option<u32>,
+    /// Where only a comparison of ids found it: the thing is asked for twice, minutes apart. Where the shop answered nothing
+    /// else meanwhile its check follows, once for all that are missing then.
+    pub found: u32,
+}
+
+/// Gives what a deletion costs.
+#[must_use]
+pub const fn deletion_calls(wants: Wants) -> DeletionCalls {
+    DeletionCalls {
+        told: if wants.is_polling { None } else { Some(1) },
+        found: 2,
     }
 }
 

@@ -151,6 +151,27 @@ mod tests {
     }
 
     #[test]
+    fn a_deletion_costs_the_calls_that_a_plan_names() {
+        let living = held(Some(10), None);
+        let calls = |is_told| {
+            let mut one = Asked {
+                is_told,
+                ..asked(&living, 1_000)
+            };
+            (1..10).find(|_| match judge(&one, None, None) {
+                Worth::Unbelieved { again_at } => {
+                    one.missing_since = one.missing_since.or(Some(one.now));
+                    one.now = again_at;
+                    false
+                }
+                _ => true,
+            })
+        };
+        let price = crate::forecast::deletion_calls(crate::forecast::Wants::default());
+        assert_eq!((calls(true), calls(false)), (price.told, Some(price.found)));
+    }
+
+    #[test]
     fn a_404_counts_the_second_time_or_with_a_second_witness() {
         let living = held(Some(10), None);
         let first = asked(&living, 1_000);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use schakel_core::connector::{Class, ConnectorError, Cx, Part, Source, Span};
-use schakel_core::forecast::{Pace, Wants};
+use schakel_core::forecast::{DeletionCalls, Pace, Wants};
 use schakel_core::lists::Lists;
 use schakel_core::time::{Clock, Timestamp};
 use schakel_core::walk::Job;
@@ -220,6 +220,7 @@ fn say(shop: &Shop<'_>, Made { plan, no_room }: &Made, now: Timestamp, output: O
             thousand.history, thousand.history_least
         ));
     }
+    output.line(deletions_in_words(plan.per_deletion));
     say_options(plan, output);
     if let (Some(least), Some(most)) = (plan.people_least, plan.people) {
         say_people(shop, (least, most), output);
@@ -322,6 +323,16 @@ fn say_end(plan: &Plan, now: Timestamp, output: Output) {
     ));
 }
 
+/// Says what a deletion costs.
+fn deletions_in_words(DeletionCalls { told, found }: DeletionCalls) -> String {
+    let told = told.map_or_else(String::new, |told| {
+        format!("{told} where a webhook tells of it and ")
+    });
+    format!(
+        "calls for each thing that the shop deletes: {told}{found} where only a reconciliation finds it; nothing counts those, so they are in no sum"
+    )
+}
+
 /// How much of the calls of a day sweeps may take before it is warned about, in percent: a history then takes twice as
 /// long as it could.
 const SWEPT_PERCENT: f64 = 50.0;
@@ -386,6 +397,13 @@ fn say_people(shop: &Shop<'_>, (least, most): (i64, i64), output: Output) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_deletion_is_told_with_its_price() {
+        let said = |told| deletions_in_words(DeletionCalls { told, found: 2 });
+        assert!(said(Some(1)).contains(": 1 where a webhook tells of it and 2 where only a reconciliation"));
+        assert!(said(None).contains(": 2 where only a reconciliation"));
+    }
 
     #[test]
     fn an_interval_that_takes_more_than_the_key_allows_is_named_with_one_that_fits() {

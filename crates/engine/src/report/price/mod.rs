@@ -10,8 +10,8 @@ mod tests;
 
 use schakel_core::connector::Part;
 use schakel_core::forecast::{
-    Pace, Range, Wants, Window, drifting, history_calls, least_calls, live_calls, reconcile_calls,
-    room_per_day, sweep_calls, swept_rows, tie_calls,
+    DeletionCalls, Pace, Range, Wants, Window, deletion_calls, drifting, history_calls, least_calls,
+    live_calls, reconcile_calls, room_per_day, sweep_calls, swept_rows, tie_calls,
 };
 use schakel_core::walk::Job;
 use serde::Serialize;
@@ -118,6 +118,8 @@ pub struct Plan {
     /// Calls per day, among the live ones, for payloads of one second that differ: assumed, since nothing counts them;
     /// `None` like `per_day`.
     pub ties_per_day: Option<f64>,
+    /// Calls for one deletion; how many there are nothing counts, so they are in no sum.
+    pub per_deletion: DeletionCalls,
     /// When the history ends if it begins now; `None` while a part is not counted.
     pub end: Option<End>,
     /// Most persons that the history brings: they would be new to a campaign for new profiles. `None` while the customers
@@ -195,6 +197,7 @@ pub fn plan(subject: &Subject, counts: &Counts, (wants, pace): (Wants, Pace), kn
             .zip(per_day)
             .map(|(room, [_, sweep, reconcile])| (sweep + reconcile) * 100.0 / room.max(1.0)),
         ties_per_day: counts.traffic.map(|traffic| tie_calls(wants, traffic)),
+        per_deletion: deletion_calls(wants),
         end: is_counted.then(|| desk.end(&desk.bill(wants))),
         people,
         people_least,
