@@ -85,6 +85,18 @@ pub struct CartAt {
     pub held_until: Option<String>,
     /// Its rows there; none where no route takes them.
     pub rows: RowsAt,
+    /// How the last attempt of what goes on failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<FailedAt>,
+}
+
+/// How the sink last failed to take something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FailedAt {
+    /// Why, without personal data.
+    pub error: String,
+    /// When it is tried again, in RFC 3339.
+    pub again_at: String,
 }
 
 /// Where the rows of a cart stand in one sink.
@@ -276,14 +288,37 @@ async fn sinks(
         let of = |kind: ObjectKind| rows.iter().find(|row| row.kind == kind);
         if let Some(row) = of(ObjectKind::Quote) {
             let below = store.deliveries_of(tenant, *sink, cart_rows).await?;
-            at.push(cart_at(
-                name_of(names, *sink),
-                (row, &below),
-                of(ObjectKind::Relation),
-            ));
+            let mut cart = cart_at(name_of(names, *sink), (row, &below), of(ObjectKind::Relation));
+            if !cart.is_over {
+                let next = rows.iter().chain(&below).find(|row| goes_on(row.state));
+                cart.failed = failed(store, tenant, next).await?;
+            }
+            at.push(cart);
         }
     }
     Ok(at)
+}
+
+const fn goes_on(state: DeliveryState) -> bool {
+    matches!(state, DeliveryState::Ready | DeliveryState::Claimed)
+}
+
+/// Tells how the last attempt that ended of `next` failed; `None` when it did not.
+async fn failed(
+    store: &Store,
+    tenant: TenantId,
+    next: Option<&DeliveryRow>,
+) -> Result<Option<FailedAt>, StoreError> {
+    let Some(next) = next else { return Ok(None) };
+    // The newest may be under way.
+    let tries = store.attempts_of(tenant, next.id, 2).await?;
+    let last = tries.into_iter().find(|attempt| attempt.ended_at.is_some());
+    Ok(last
+        .filter(|attempt| !attempt.error.is_empty())
+        .map(|attempt| FailedAt {
+            error: attempt.error,
+            again_at: next.due_at.to_string(),
+        }))
 }
 
 fn cart_at(
@@ -291,7 +326,6 @@ fn cart_at(
     (cart, below): (&DeliveryRow, &[DeliveryRow]),
     person: Option<&DeliveryRow>,
 ) -> CartAt {
-    let goes_on = |state| matches!(state, DeliveryState::Ready | DeliveryState::Claimed);
     let is_over = match (cart.state, person) {
         // It goes with its person.
         (DeliveryState::Parent, Some(person)) => {
@@ -299,6 +333,8 @@ fn cart_at(
         }
         (state, _) => !goes_on(state),
     };
+    // A row is held until what it shows was asked for.
+    let is_held = |row: &&DeliveryRow| row.state == DeliveryState::Held;
     // Rows go with their cart.
     let follows =
         |row: &&DeliveryRow| row.state == DeliveryState::Parent && cart.state == DeliveryState::Clean;
@@ -306,7 +342,7 @@ fn cart_at(
     let rows = RowsAt {
         all: below.len(),
         delivered: count(&|row| row.state == DeliveryState::Clean),
-        open: count(&|row| goes_on(row.state) || follows(row)),
+        open: count(&|row| goes_on(row.state) || is_held(row) || follows(row)),
     };
     CartAt {
         sink,
@@ -315,6 +351,7 @@ fn cart_at(
         is_over: is_over && rows.open == 0,
         held_until: (cart.state == DeliveryState::Held).then(|| cart.due_at.to_string()),
         rows,
+        failed: None,
     }
 }
 
@@ -413,6 +450,11 @@ mod tests {
             "it follows its cart"
         );
         assert_eq!(stage(Held, &[Parent], false), (true, true), "with its cart");
+        assert_eq!(
+            stage(Clean, &[Held], false),
+            (false, false),
+            "what it shows is asked for"
+        );
         assert_eq!(stage(Clean, &[Clean, Dead], false), (true, false));
         assert!(!stage(Clean, &[], true).0, "they are asked for");
     }

@@ -28,7 +28,7 @@ mod watch;
 mod tests;
 
 pub use aside::{Aside, Attempt, Dead, Wrong, dead, dead_one, quarantine, set_aside};
-pub use asked::{Asked, CartAt, RowsAt, Stage};
+pub use asked::{Asked, CartAt, FailedAt, RowsAt, Stage};
 pub use carts::{CartLine, CartView};
 pub use end::{End, Subject};
 pub use explain::{Because, Explained, Member, MergeView, SinkView, Try, explain};

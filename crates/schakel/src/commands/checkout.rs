@@ -183,7 +183,7 @@ impl Awaited for At {
         } = &self.stage
         {
             let mut open = sinks.iter().filter(|at| !at.is_over);
-            let hold = open.find_map(|at| ill(&at.sink));
+            let hold = open.find_map(|at| ill(&at.sink).or_else(|| untaken(at)));
             if hold.is_some() || !are_rows_coming {
                 return Ok(hold);
             }
@@ -213,6 +213,14 @@ impl Awaited for At {
     fn left(&self) -> String {
         format!("checkout {}", self.number)
     }
+}
+
+/// What holds up a cart for itself: its sink did not take it when it was last tried.
+fn untaken(at: &CartAt) -> Option<HoldUp> {
+    let failed = at.failed.as_ref()?;
+    let text = "did not take it when it was last tried".to_owned();
+    let said = (failed.error.as_str(), to_the_second(&failed.again_at));
+    Some(HoldUp::of_answer(&at.sink, text, said))
 }
 
 /// Says how it ended; nothing where it did not.
@@ -375,6 +383,7 @@ mod tests {
                 is_over: true,
                 held_until: held_until.map(str::to_owned),
                 rows: RowsAt::default(),
+                failed: None,
             })
         };
         assert_eq!(at("clean", Some("clean"), None), "mail holds it");

@@ -1,5 +1,6 @@
 //! `schakel sync --checkout --wait`: one checkout is followed from the shop to the mailing tool.
 
+use schakel_sandbox::copernica::FaultKind;
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
 
@@ -69,6 +70,27 @@ async fn a_checkout_is_followed_to_the_mailing_tool() {
         let (reached, exit) = follow(&outside, "999999999");
         assert_eq!((&reached["stage"], exit), (&json!("missing"), 3), "{reached}");
         assert!(reached["again_at"].is_string(), "{reached}");
+        // One delivery that fails again and again ails nothing but itself.
+        outside.account.fail_next(FaultKind::Overload503, 10_000);
+        let number = begun(&outside, email);
+        let (said, exit) = outside.ask(&["sync", "--checkout", &number, "--wait", "--timeout", "15s"]);
+        let one = &said["sweeps"][0];
+        assert_eq!((&one["outcome"], exit), (&json!("timed_out"), 4), "{said}");
+        let failed = &one["reached"]["sinks"][0]["failed"];
+        assert!(
+            failed["error"].is_string() && failed["again_at"].is_string(),
+            "{said}"
+        );
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_refuses_the_token_ends_the_waiting_for_a_cart() {
+    let outside = Outside::start(48, "").await;
+    let _hub = outside.serve_with_orders().await;
+    block_in_place(|| {
+        let people = shop_says(&outside, "GET /nl/customers.json?limit=1", "");
+        let email = people["customers"][0]["email"].as_str().unwrap();
         // The account that refuses the token is left alone for half a minute and longer each time.
         outside.account.set_access_tokens(&["another".to_owned()]);
         let said = outside.ask(&["sync", "--checkout", &begun(&outside, email), "--wait"]);

@@ -39,7 +39,7 @@ pub(crate) enum Lasting {
 pub(crate) struct HoldUp {
     /// The connection through which nothing goes.
     pub connection: String,
-    /// What ails it, as in `schakel status`; `list` where only lists that are read fail.
+    /// What ails it, as in `schakel status`; `failing` where only what is waited for fails.
     pub reason: &'static str,
     /// The same as a sentence that follows the name.
     pub text: String,
@@ -75,7 +75,7 @@ impl HoldUp {
     pub(crate) fn of_answer(connection: &str, text: String, (detail, until): (&str, String)) -> Self {
         Self {
             connection: connection.to_owned(),
-            reason: "list",
+            reason: "failing",
             text,
             detail: detail.to_owned(),
             until: Some(until),

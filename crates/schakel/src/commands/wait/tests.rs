@@ -191,7 +191,7 @@ async fn what_ails_a_shop_holds_up_the_lists_that_met_it() {
     let hold = at(200, &lists).await.unwrap();
     assert_eq!(
         (hold.reason, hold.detail.as_str()),
-        ("list", "what it said"),
+        ("failing", "what it said"),
         "the row is old"
     );
     store.close().await;
