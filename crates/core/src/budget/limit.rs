@@ -49,11 +49,14 @@ impl Limit {
 /// Parts of every window that some calls leave alone, in percent of its calls, rounded up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reserves {
-    /// Kept for live calls and their retries; what they did not spend of it stays free (A7: 20). Sweeps leave half of it
-    /// (docs/adr/0011).
+    /// Kept for live calls and their retries; what they did not spend of it stays free (A7: 20). Sweeps leave half of it, or
+    /// nothing (docs/adr/0011).
     pub live_percent: u8,
     /// Kept for other programs on the same key; touched by nobody (A7: 10).
     pub others_percent: u8,
+    /// Whether the other side is asked what changed, since it does not tell (A19): then sweeps are what brings live changes,
+    /// and leave nothing.
+    pub is_polled: bool,
 }
 
 impl Default for Reserves {
@@ -61,6 +64,7 @@ impl Default for Reserves {
         Self {
             live_percent: 20,
             others_percent: 10,
+            is_polled: false,
         }
     }
 }
@@ -75,6 +79,7 @@ impl Reserves {
     pub(super) fn left_by(self, class: Class, calls: i64) -> i64 {
         match class {
             Class::Live | Class::Retry => 0,
+            Class::Sweep if self.is_polled => 0,
             Class::Sweep => self.live(calls) - self.live(calls) / 2,
             Class::Backfill => self.live(calls),
         }

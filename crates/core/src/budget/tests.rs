@@ -82,6 +82,17 @@ fn sweeps_have_room_when_a_history_took_all_of_its_own_and_live_calls_keep_half_
     assert_eq!(drain(&mut budget, Class::Live, 0), 10);
 }
 
+// A shop without webhooks was not asked for hours on the first day of its history.
+#[test]
+fn where_sweeps_bring_live_changes_they_have_all_that_is_kept_for_those_and_a_history_no_less() {
+    let mut limits = one(100, 300, 35);
+    limits.reserves.is_polled = true;
+    let mut budget = granted(&limits);
+    assert_eq!(drain(&mut budget, Class::Backfill, 0), 70);
+    assert_eq!(drain(&mut budget, Class::Sweep, 0), 20);
+    assert_eq!(drain(&mut budget, Class::Live, 0), 0);
+}
+
 #[test]
 fn a_block_is_written_down_before_its_first_call() {
     let mut budget = Budget::new(&one(300, 300, 35));
@@ -326,9 +337,9 @@ fn acts(span_us: i64) -> impl Strategy<Value = Vec<Act>> {
 
 fn any_limits() -> impl Strategy<Value = Limits> {
     let window = (4_u32..40, 3_i64..100);
-    let reserves = (0_u8..40, 0_u8..40);
+    let reserves = (0_u8..40, 0_u8..40, any::<bool>());
     (prop::collection::vec(window, 1..4), 0_i64..3, reserves).prop_map(
-        |(windows, travel_s, (live, others))| Limits {
+        |(windows, travel_s, (live, others, is_polled))| Limits {
             windows: windows
                 .into_iter()
                 .enumerate()
@@ -340,6 +351,7 @@ fn any_limits() -> impl Strategy<Value = Limits> {
             reserves: Reserves {
                 live_percent: live,
                 others_percent: others,
+                is_polled,
             },
         },
     )

@@ -147,6 +147,7 @@ impl LightspeedConfig {
             reserves: Reserves {
                 live_percent: self.reserve_live,
                 others_percent: self.reserve_others,
+                is_polled: !self.webhooks,
             },
         })
     }

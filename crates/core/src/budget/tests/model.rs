@@ -217,13 +217,17 @@ impl World {
     }
 
     /// After a call that is not urgent, live calls have what is kept for them, less what they spent of it; after one of a sweep
-    /// half of that at least.
+    /// half of that at least, unless sweeps are what brings live changes.
     fn check_reserve(&mut self, class: Class) {
         let percent = i64::from(self.limits.reserves.live_percent);
         let usage = self.budget.usage(self.clock());
         for (limit, window) in self.limits.windows.iter().zip(&usage.windows) {
             let all = (i64::from(limit.calls) * percent + 99) / 100;
-            let kept = if class == Class::Sweep { (all + 1) / 2 } else { all };
+            let kept = match class {
+                Class::Sweep if self.limits.reserves.is_polled => 0,
+                Class::Sweep => (all + 1) / 2,
+                _ => all,
+            };
             let urgent = i64::from(window.spent[0]) + i64::from(window.spent[1]);
             if window.room[0] < kept - urgent {
                 let room = window.room[0];

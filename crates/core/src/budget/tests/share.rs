@@ -171,10 +171,10 @@ fn nine_tenths_of_every_window_of_the_smallest_plan_are_used() {
 
 fn any_run() -> impl Strategy<Value = (Limits, Run)> {
     let windows = prop::collection::vec((60_u32..300, 70_i64..2_000), 1..4);
-    let reserves = (10_u8..=30, 0_u8..=20);
+    let reserves = (10_u8..=30, 0_u8..=20, any::<bool>());
     let disturbances = (12_i64..20, 0_usize..2, 10_i64..20, any::<bool>());
     (windows, reserves, disturbances).prop_map(
-        |(windows, (live, others), (slow, loss, often, has_others))| {
+        |(windows, (live, others, is_polled), (slow, loss, often, has_others))| {
             let windows = windows.into_iter().enumerate().map(|(at, (calls, seconds))| {
                 one(calls, seconds * 4 + i64::try_from(at).unwrap_or(0), 2).windows[0]
             });
@@ -183,6 +183,7 @@ fn any_run() -> impl Strategy<Value = (Limits, Run)> {
                 reserves: Reserves {
                     live_percent: live,
                     others_percent: others,
+                    is_polled,
                 },
             };
             let span_us = span_us(&limits);
