@@ -185,16 +185,23 @@ impl Watched {
 
     /// Notes that a hub watches at `now`: when none did for long, the time between is a gap that is to be read.
     pub fn note_awake(&mut self, now: Timestamp) {
-        let Some(at) = self.awake_at else {
-            self.awake_at = Some(now);
-            return;
-        };
-        let asleep_us = now.as_micros() - at.as_micros();
-        if asleep_us >= Self::ASLEEP_US {
+        if let Some(at) = self.awake_at.filter(|at| us_between(*at, now) >= Self::ASLEEP_US) {
             self.gaps.note(at, now);
             self.unread_from = Some(self.unread_from.map_or(at, |from| from.min(at)));
         }
-        if asleep_us >= Self::AWAKE_US {
+        if self.good_at.is_none() {
+            // Before they were ever found registered no hub that slept missed any.
+            self.unread_from = None;
+        }
+        self.note_watched(now);
+    }
+
+    /// Notes that a hub has watched until `now`, without a gap.
+    pub fn note_watched(&mut self, now: Timestamp) {
+        if self
+            .awake_at
+            .is_none_or(|at| us_between(at, now) >= Self::AWAKE_US)
+        {
             self.awake_at = Some(now);
         }
     }
@@ -208,6 +215,10 @@ impl Watched {
         self.heard_at
             .is_some_and(|last| !is_calm && self.rhythm.is_suspicious(last, now))
     }
+}
+
+const fn us_between(from: Timestamp, to: Timestamp) -> i64 {
+    to.as_micros() - from.as_micros()
 }
 
 #[cfg(test)]
@@ -391,6 +402,10 @@ mod tests {
     #[test]
     fn a_time_without_a_hub_is_a_gap_and_a_restart_is_none() {
         let mut watched = Watched::default();
+        watched.note_awake(at(0.2));
+        watched.note_awake(at(0.9));
+        assert_eq!(watched.unread_from, None, "no webhook was registered yet");
+        (watched.gaps, watched.good_at) = (Gaps::default(), Some(at(0.9)));
         watched.note_awake(at(1.0));
         watched.note_awake(at(1.05));
         assert_eq!(watched.awake_at, Some(at(1.0)), "it is kept to five minutes");
@@ -406,7 +421,13 @@ mod tests {
         assert!(watched.gaps.touch(at(1.26), at(1.26)) && watched.gaps.touch(at(3.0), at(3.0)));
         assert_eq!(watched.unread_from, Some(at(1.26)));
         watched.note_awake(at(3.1));
+        watched.note_watched(at(3.3));
+        watched.note_awake(at(3.4));
         watched.note_awake(at(5.0));
+        assert!(
+            !watched.gaps.touch(at(3.2), at(3.2)),
+            "a hub watched, though slowly"
+        );
         assert!(!watched.gaps.touch(at(3.05), at(3.05)), "a hub watched");
         assert_eq!(watched.unread_from, Some(at(1.26)), "until it is read");
         watched.note(0, at(4.0));

@@ -308,6 +308,12 @@ impl Walk {
         (self.due_at.as_micros() - now.as_micros()).max(0)
     }
 
+    /// Tells whether the source failed it the last time; what only waits until it is applied did not fail.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.failures > 0 && self.note != BEING_APPLIED
+    }
+
     /// Tells whether it is begun and neither ended nor given up; a halted one goes on when a person says so.
     #[must_use]
     pub const fn is_under_way(&self) -> bool {
@@ -343,6 +349,9 @@ impl Walk {
         matches!(self.state, WalkState::Waiting | WalkState::Running)
     }
 }
+
+/// The note of a walk that waits until what it read is applied.
+pub const BEING_APPLIED: &str = "what was read is being applied";
 
 /// How far a sweep looks back behind the one before, in milliseconds: three hours, since nobody says in which zone the
 /// shop reads `updated_at_min` (lightspeed-ecom.md §3.4).

@@ -1,6 +1,6 @@
 //! Applied: what was read is not held before it is applied, so who compares or counts what is held waits for that.
 
-use schakel_core::walk::Walk;
+use schakel_core::walk::{BEING_APPLIED, Walk};
 use schakel_store::{StoreError, WalkPage};
 
 use super::Trip;
@@ -37,7 +37,7 @@ impl Trip<'_> {
     pub(super) fn put_off_until_applied(&self, before: &Walk, mut after: Walk) -> WalkPage {
         after.failures = before.failures + 1;
         after.due_at = self.hub.clock.now().plus_ms(WAIT_MS);
-        "what was read is being applied".clone_into(&mut after.note);
+        BEING_APPLIED.clone_into(&mut after.note);
         WalkPage::bare(before.clone(), after)
     }
 }

@@ -106,7 +106,7 @@ impl Watch {
         if let Some(address) = source.hook_address.get() {
             self.watch((source, &address), &mut watched, now).await?;
             // A look that was made to wait is no time without a hub.
-            watched.note_awake(hub.clock.now());
+            watched.note_watched(hub.clock.now());
         } else {
             hub.note_webhooks_well(self.connection).await;
         }
@@ -131,8 +131,7 @@ impl Watch {
         watched: &mut Watched,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        // Before they were ever found registered no hub that slept missed any.
-        let missed = watched.unread_from.filter(|_| watched.good_at.is_some());
+        let missed = watched.unread_from;
         let is_silent = watched.is_silent(now);
         let now_us = self.hub.clock.monotonic_us();
         let is_time = self.look_us.is_none_or(|due| now_us >= due);

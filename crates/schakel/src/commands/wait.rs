@@ -175,11 +175,15 @@ impl<A: Awaited> Waited<A> {
 
     /// Decides whether waiting is over, and says what is new and keeps it from that.
     fn judge(&mut self, output: Output) {
+        let seen = self.seen.take();
+        if let Some((is_running, _)) = &seen {
+            self.is_running = *is_running;
+        }
         if self.what.is_over() {
             self.end = Some(End::Over);
             return;
         }
-        let Some((is_running, hold)) = self.seen.take() else {
+        let Some((is_running, hold)) = seen else {
             return;
         };
         match self
@@ -206,12 +210,15 @@ impl<A: Awaited> Waited<A> {
             output.warning(&format!("{} waits: {}", self.what.name(), hold.in_words()));
             self.told = Some(kind);
         }
-        self.held += 1;
         let looks_max = match hold.lasting {
-            Lasting::Brief => return,
+            Lasting::Brief => {
+                self.held = 0;
+                return;
+            }
             Lasting::Unknown => HUB_LOOKS_MAX,
             Lasting::Long => LONG_LOOKS_MAX,
         };
+        self.held += 1;
         if self.held > looks_max {
             self.end = Some(End::HeldUp(hold));
         }

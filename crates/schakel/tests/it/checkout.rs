@@ -30,8 +30,8 @@ fn follow(outside: &Outside, number: &str) -> (Value, i32) {
     let (said, exit) = outside.ask(&["sync", "--checkout", number, "--wait"]);
     let one = &said["sweeps"][0];
     assert_eq!(
-        (&one["connection"], &one["outcome"]),
-        (&json!("shop"), &json!("over")),
+        (&one["connection"], &one["outcome"], &one["is_hub_running"]),
+        (&json!("shop"), &json!("over"), &json!(true)),
         "{said}"
     );
     assert_eq!(one["checkout"].to_string(), number);

@@ -59,7 +59,7 @@ impl Lists {
 
     /// What holds up a list for itself, when all that are open fail.
     fn failing(&self) -> Option<HoldUp> {
-        if self.open().any(|walk| walk.failures == 0) {
+        if self.open().any(|walk| !walk.has_failed()) {
             return None;
         }
         let next = self.open().min_by_key(|walk| walk.due_at)?;
@@ -105,7 +105,7 @@ impl Awaited for Lists {
 
     /// Only what these walks met themselves counts: what was written down before may be mended by now.
     async fn held_up(&self, store: &Store, ailing: &Ailing) -> Result<Option<HoldUp>, Failure> {
-        let is_failing = self.open().any(|walk| walk.failures > 0);
+        let is_failing = self.open().any(Walk::has_failed);
         let ill = ailing.of(&self.name).filter(|_| is_failing);
         if let Some((_, hold)) = ill.filter(|(ailment, _)| *ailment != Ailment::Busy) {
             return Ok(Some(hold));
