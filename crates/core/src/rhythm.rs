@@ -122,7 +122,7 @@ pub struct Watched {
     pub gaps: Gaps,
     /// When a hub last watched, to five minutes.
     pub awake_at: Option<Timestamp>,
-    /// Since when no hub watched, until what changed meanwhile is being read.
+    /// Since when no hub watched, until what changed meanwhile is being read. `None` while they were never registered.
     pub unread_from: Option<Timestamp>,
 }
 

@@ -132,8 +132,8 @@ impl Ledger {
     }
 
     /// Makes sure that the budget is ours, for a third of the lease at least; false while another process has it. Called by
-    /// every loop of a source in all its steps, also while it waits: writes down now and then how old the budget is, so that
-    /// a restart takes little of a wait.
+    /// the loop that walks in all its steps, also while it waits: writes down now and then how old the budget is, so that a
+    /// restart takes little of a wait.
     ///
     /// # Errors
     /// When the store fails.
