@@ -31,10 +31,12 @@ pub enum Stage {
     Waiting,
     /// The shop gave no usable answer; it is asked again.
     Failed {
-        /// Why, without personal data.
-        error: String,
-        /// When it is asked again, in RFC 3339.
-        again_at: String,
+        /// The source's id of its cart where that was asked for; `None` where the checkout itself was.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cart: Option<i64>,
+        /// How, and when it is asked again.
+        #[serde(flatten)]
+        failed: FailedAt,
     },
     /// The shop answered, and the answer is not applied yet.
     Applying,
@@ -65,6 +67,9 @@ pub enum Stage {
         relation: i64,
         /// Whether the shop is still to be asked for its rows.
         are_rows_coming: bool,
+        /// How the shop last failed to answer with its rows, which it is asked for again.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        rows_failed: Option<FailedAt>,
         /// Where it stands in each sink; empty when no route takes carts.
         sinks: Vec<CartAt>,
     },
@@ -90,7 +95,7 @@ pub struct CartAt {
     pub failed: Option<FailedAt>,
 }
 
-/// How the sink last failed to take something.
+/// How the last attempt at something failed that goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FailedAt {
     /// Why, without personal data.
@@ -169,7 +174,7 @@ impl Asked {
         let is_answer =
             |event: &&EventRow| event.event.id > self.newest && event.event.origin == Origin::Fetch;
         let Some(answer) = events.iter().find(is_answer) else {
-            return Ok(self.unanswered(wanted));
+            return Ok(self.unanswered(wanted.as_ref()));
         };
         match answer.state {
             EventState::Waiting => Ok(Stage::Applying),
@@ -186,22 +191,19 @@ impl Asked {
     }
 
     /// Where it stands while no answer is in the inbox.
-    fn unanswered(&self, wanted: Option<Wanted>) -> Stage {
-        match wanted {
+    fn unanswered(&self, wanted: Option<&Wanted>) -> Stage {
+        let due_at = wanted.and_then(|wanted| wanted.due_at);
+        let not_before = wanted.map(|wanted| wanted.not_before);
+        match not_before {
             // The row of an earlier wish may have been forgotten just before this one.
-            Some(wanted) if [self.not_before, Timestamp::ZERO].contains(&wanted.not_before) => Stage::Waiting,
-            Some(Wanted {
-                due_at: Some(again_at),
-                error,
-                ..
-            }) if !error.is_empty() => Stage::Failed {
-                error,
-                again_at: again_at.to_string(),
-            },
-            // It was put off, since there was no room for the call.
-            Some(wanted) if wanted.due_at == Some(wanted.not_before) => Stage::Waiting,
-            wanted => Stage::Missing {
-                again_at: wanted.and_then(|wanted| Some(wanted.due_at?.to_string())),
+            Some(before) if [self.not_before, Timestamp::ZERO].contains(&before) => Stage::Waiting,
+            _ => match Fetch::of(wanted) {
+                Fetch::Failed(failed) => Stage::Failed { cart: None, failed },
+                // It was put off, since there was no room for the call.
+                _ if due_at.is_some() && due_at == not_before => Stage::Waiting,
+                _ => Stage::Missing {
+                    again_at: due_at.map(|due_at| due_at.to_string()),
+                },
             },
         }
     }
@@ -224,21 +226,31 @@ impl Asked {
         let things = store.read_things(tenant, &[key]).await?;
         let Some(thing) = things.first() else {
             // The cart itself is asked for when the hub does not hold it.
-            let coming = store.wanted(tenant, quote).await?;
-            return Ok(match coming.is_some_and(|wanted| is_coming(&wanted)) {
-                true => Stage::Applying,
-                false => Stage::Nobody { cart },
+            return Ok(match Fetch::of(store.wanted(tenant, quote).await?.as_ref()) {
+                Fetch::Coming => Stage::Applying,
+                Fetch::Failed(failed) => Stage::Failed {
+                    cart: Some(cart),
+                    failed,
+                },
+                Fetch::Over => Stage::Nobody { cart },
             });
         };
         let names = names(store, tenant).await?;
         let rows = rows_of(store, tenant, quote).await?;
         let sinks = sinks(store, tenant, (thing, &rows), &names).await?;
         // Its rows have a path of their own, and are asked for once the cart is known.
-        let coming = store.wanted(tenant, quote).await?;
+        let coming = match sinks.is_empty() {
+            true => Fetch::Over,
+            false => Fetch::of(store.wanted(tenant, quote).await?.as_ref()),
+        };
         Ok(Stage::Cart {
             cart,
             relation: thing.relation.0,
-            are_rows_coming: !sinks.is_empty() && coming.is_some_and(|wanted| is_coming(&wanted)),
+            are_rows_coming: coming != Fetch::Over,
+            rows_failed: match coming {
+                Fetch::Failed(failed) => Some(failed),
+                _ => None,
+            },
             sinks,
         })
     }
@@ -267,9 +279,33 @@ async fn rows_of(
         .collect())
 }
 
-/// Tells whether an answer to a fetch is expected that was neither refused nor doubted.
-fn is_coming(wanted: &Wanted) -> bool {
-    wanted.due_at.is_some() && wanted.missing_since.is_none() && wanted.error.is_empty()
+/// Whether an answer of the shop is expected.
+#[derive(Debug, PartialEq, Eq)]
+enum Fetch {
+    /// None is wanted, or the shop said that there is no such thing and is asked once more to be sure.
+    Over,
+    /// The shop is to be asked.
+    Coming,
+    /// It gave no usable answer, and is asked again.
+    Failed(FailedAt),
+}
+
+impl Fetch {
+    fn of(wanted: Option<&Wanted>) -> Self {
+        let Some((wanted, due_at)) = wanted.and_then(|wanted| Some((wanted, wanted.due_at?))) else {
+            return Self::Over;
+        };
+        if !wanted.error.is_empty() {
+            return Self::Failed(FailedAt {
+                error: wanted.error.clone(),
+                again_at: due_at.to_string(),
+            });
+        }
+        match wanted.missing_since {
+            Some(_) => Self::Over,
+            None => Self::Coming,
+        }
+    }
 }
 
 async fn sinks(
@@ -376,11 +412,13 @@ mod tests {
             missing_since: None,
             error: error.to_owned(),
         };
-        let stage = |wanted| asked.unanswered(Some(wanted));
+        let stage = |wanted| asked.unanswered(Some(&wanted));
         assert_eq!(stage(wanted(Some(5), 5, "")), Stage::Waiting);
         assert_eq!(stage(wanted(Some(9), 0, "")), Stage::Waiting, "a row of its own");
         assert_eq!(stage(wanted(Some(9), 9, "")), Stage::Waiting, "there was no room");
-        assert!(matches!(stage(wanted(Some(9), 9, "500")), Stage::Failed { error, .. } if error == "500"));
+        assert!(
+            matches!(stage(wanted(Some(9), 9, "500")), Stage::Failed { cart: None, failed } if failed.error == "500")
+        );
         let missing = stage(wanted(Some(99), 9, ""));
         assert_eq!(
             missing,
@@ -394,6 +432,33 @@ mod tests {
             "an older failure"
         );
         assert_eq!(asked.unanswered(None), Stage::Missing { again_at: None });
+    }
+
+    #[test]
+    fn what_failed_is_coming_and_what_is_missing_is_not() {
+        let at = Timestamp::from_micros;
+        let fetch = |due_at: Option<i64>, missing_since: Option<i64>, error: &str| {
+            Fetch::of(Some(&Wanted {
+                due_at: due_at.map(at),
+                not_before: at(1),
+                missing_since: missing_since.map(at),
+                error: error.to_owned(),
+            }))
+        };
+        assert_eq!(Fetch::of(None), Fetch::Over);
+        assert_eq!(fetch(None, None, ""), Fetch::Over);
+        assert_eq!(fetch(Some(5), None, ""), Fetch::Coming);
+        assert_eq!(fetch(Some(5), Some(3), ""), Fetch::Over);
+        let failed = Fetch::Failed(FailedAt {
+            error: "500".to_owned(),
+            again_at: at(5).to_string(),
+        });
+        assert_eq!(fetch(Some(5), None, "500"), failed);
+        assert_eq!(
+            fetch(Some(5), Some(3), "500"),
+            failed,
+            "the doubt was not settled"
+        );
     }
 
     #[test]
@@ -438,6 +503,7 @@ mod tests {
                 cart: 1,
                 relation: 1,
                 are_rows_coming,
+                rows_failed: None,
                 sinks: vec![cart_at("mail".to_owned(), (&cart, &below), None)],
             };
             (stage.is_over(), stage.is_good())

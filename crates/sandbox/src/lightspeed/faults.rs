@@ -113,12 +113,21 @@ pub struct WebhookFaults {
     pub send_twice: bool,
 }
 
+/// A fault that waits for the next calls.
+#[derive(Debug)]
+struct Next {
+    fault: RestFault,
+    /// What their paths hold; empty for any call.
+    at: String,
+    /// How many are left, never none.
+    left: u32,
+}
+
 /// The faults of the API that are waiting for a call.
 #[derive(Debug)]
 pub(crate) struct RestPlan {
     standing: RestFaults,
-    /// The next calls: fault and how many are left.
-    next: Vec<(RestFault, u32)>,
+    next: Vec<Next>,
     seed: Seed,
     /// How often each kind hit.
     hits: BTreeMap<&'static str, u64>,
@@ -148,8 +157,8 @@ impl RestPlan {
     /// Returns how many calls are still to suffer each kind, by its name.
     pub(crate) fn waiting(&self) -> BTreeMap<&'static str, u32> {
         let mut waiting = BTreeMap::new();
-        for (fault, count) in &self.next {
-            *waiting.entry(fault.name()).or_default() += count;
+        for next in &self.next {
+            *waiting.entry(next.fault.name()).or_default() += next.left;
         }
         waiting
     }
@@ -159,9 +168,12 @@ impl RestPlan {
         self.standing = faults;
     }
 
-    /// Lets the next `count` calls that can suffer `fault` suffer it.
-    pub(crate) fn fail_next(&mut self, fault: RestFault, count: u32) {
-        self.next.push((fault, count));
+    /// Lets the next `left` calls that can suffer `fault`, and whose paths hold `at`, suffer it.
+    pub(crate) fn fail_next(&mut self, fault: RestFault, at: &str, left: u32) {
+        if left > 0 {
+            let at = at.to_owned();
+            self.next.push(Next { fault, at, left });
+        }
     }
 
     /// Returns how long an answer takes, in milliseconds.
@@ -169,23 +181,23 @@ impl RestPlan {
         self.standing.latency_ms
     }
 
-    /// Takes the fault of a call; `is_order` says that it asks for one order.
-    pub(crate) fn take(&mut self, is_order: bool) -> Option<RestFault> {
-        let fault = self.chosen(is_order)?;
+    /// Takes the fault of a call to `path`; `is_order` says that it asks for one order.
+    pub(crate) fn take(&mut self, path: &str, is_order: bool) -> Option<RestFault> {
+        let fault = self.chosen(path, is_order)?;
         *self.hits.entry(fault.name()).or_default() += 1;
         Some(fault)
     }
 
-    fn chosen(&mut self, is_order: bool) -> Option<RestFault> {
+    fn chosen(&mut self, path: &str, is_order: bool) -> Option<RestFault> {
         let suits = |fault: RestFault| is_order || fault != RestFault::OrderNotFound;
-        if let Some(next) = self
-            .next
-            .iter_mut()
-            .find(|(fault, count)| *count > 0 && suits(*fault))
-        {
-            next.1 -= 1;
-            let fault = next.0;
-            self.next.retain(|(_, count)| *count > 0);
+        let hits = |next: &Next| suits(next.fault) && path.contains(&next.at);
+        if let Some(place) = self.next.iter().position(hits) {
+            let next = &mut self.next[place];
+            let fault = next.fault;
+            next.left -= 1;
+            if next.left == 0 {
+                self.next.remove(place);
+            }
             return Some(fault);
         }
         shares::thrown(&mut self.seed, &self.standing.percent).filter(|fault| suits(*fault))

@@ -213,7 +213,12 @@ impl Simulator {
 
     /// Lets the next `count` calls suffer `fault`.
     pub fn fail_next(&self, fault: RestFault, count: u32) {
-        locked(&self.inner.faults).fail_next(fault, count);
+        self.fail_next_at("", fault, count);
+    }
+
+    /// Lets the next `count` calls whose paths hold `at` suffer `fault`.
+    pub fn fail_next_at(&self, at: &str, fault: RestFault, count: u32) {
+        locked(&self.inner.faults).fail_next(fault, at, count);
     }
 
     /// Sends all webhooks to a receiver in this process; waits between attempts pass on the clock of the shop.

@@ -9,7 +9,7 @@ use schakel_core::record::{RecordKey, RecordKind};
 use schakel_core::time::Clock;
 use schakel_engine::budget::is_served;
 use schakel_engine::clock::SystemClock;
-use schakel_engine::report::{Asked, CartAt, Stage};
+use schakel_engine::report::{Asked, CartAt, FailedAt, Stage};
 use schakel_store::rows::FetchRow;
 use schakel_store::{OpenOptions, Store};
 use serde_json::{Value, json};
@@ -188,10 +188,11 @@ impl Awaited for At {
                 return Ok(hold);
             }
         }
-        if let Stage::Failed { error, again_at } = &self.stage {
-            let text = format!("gave no usable answer for checkout {}", self.number);
-            let of_answer = || HoldUp::of_answer(&self.shop, text, (error, to_the_second(again_at)));
-            return Ok(Some(ill(&self.shop).unwrap_or_else(of_answer)));
+        if let Some((what, failed)) = self.unanswered() {
+            let text = format!("gave no usable answer for {what}");
+            return Ok(Some(
+                ill(&self.shop).unwrap_or_else(|| of_failure(&self.shop, text, failed)),
+            ));
         }
         let shop = (self.shop.as_str(), self.connection, &self.limits);
         let no_room = ailing.no_room(store, shop, Class::Live).await?;
@@ -215,12 +216,33 @@ impl Awaited for At {
     }
 }
 
+impl At {
+    /// What the shop gave no usable answer for when it was last asked, which it is again.
+    fn unanswered(&self) -> Option<(String, &FailedAt)> {
+        match &self.stage {
+            Stage::Failed { cart: None, failed } => Some((format!("checkout {}", self.number), failed)),
+            Stage::Failed {
+                cart: Some(cart),
+                failed,
+            } => Some((format!("cart {cart}"), failed)),
+            Stage::Cart {
+                cart,
+                rows_failed: Some(failed),
+                ..
+            } => Some((format!("the rows of cart {cart}"), failed)),
+            _ => None,
+        }
+    }
+}
+
 /// What holds up a cart for itself: its sink did not take it when it was last tried.
 fn untaken(at: &CartAt) -> Option<HoldUp> {
-    let failed = at.failed.as_ref()?;
     let text = "did not take it when it was last tried".to_owned();
-    let said = (failed.error.as_str(), to_the_second(&failed.again_at));
-    Some(HoldUp::of_answer(&at.sink, text, said))
+    Some(of_failure(&at.sink, text, at.failed.as_ref()?))
+}
+
+fn of_failure(connection: &str, text: String, failed: &FailedAt) -> HoldUp {
+    HoldUp::of_answer(connection, text, (&failed.error, to_the_second(&failed.again_at)))
 }
 
 /// Says how it ended; nothing where it did not.
@@ -238,9 +260,11 @@ fn ended(one: &Waited<At>) -> Option<String> {
 fn in_words(stage: &Stage) -> String {
     match stage {
         Stage::Waiting => "the shop was not asked yet".to_owned(),
-        Stage::Failed { error, again_at } => format!(
-            "the shop gave no usable answer ({error}); it is asked again at {}, also when nobody waits",
-            to_the_second(again_at)
+        Stage::Failed { cart, failed } => format!(
+            "the shop gave no usable answer{} ({}); it is asked again at {}, also when nobody waits",
+            cart.map_or(String::new(), |cart| format!(" for its cart {cart}")),
+            failed.error,
+            to_the_second(&failed.again_at)
         ),
         Stage::Applying => "the shop's answer is not applied yet".to_owned(),
         Stage::Aside { event, problems } => format!(
@@ -273,13 +297,18 @@ fn in_words(stage: &Stage) -> String {
             cart,
             relation,
             are_rows_coming,
+            rows_failed,
             sinks,
         } => {
             let sinks: Vec<String> = sinks.iter().map(sink_in_words).collect();
-            let coming = if *are_rows_coming {
-                ", whose rows the shop is still to be asked for"
-            } else {
-                ""
+            let coming = match rows_failed {
+                Some(failed) => format!(
+                    ", for whose rows the shop gave no usable answer ({}) and is asked again at {},",
+                    failed.error,
+                    to_the_second(&failed.again_at)
+                ),
+                None if *are_rows_coming => ", whose rows the shop is still to be asked for,".to_owned(),
+                None => String::new(),
             };
             format!(
                 "its cart {cart}{coming} belongs to relation {relation}: {}",

@@ -285,15 +285,15 @@ pub(super) async fn wait<A: Awaited>(
             looks.is_multiple_of(LOOKS_PER_HUB).then_some(how.clock),
         )
         .await;
-        if bar.suspend(|| patience.bear(seen, output))?.is_none() {
-            pause(AWAY).await;
-            continue;
-        }
+        let is_seen = bar.suspend(|| patience.bear(seen, output))?.is_some();
         let waited_us = how.clock.monotonic_us() - begun_us;
         let waited = Duration::from_micros(waited_us.unsigned_abs());
+        let left = how.timeout.map(|timeout| timeout.saturating_sub(waited));
         for one in all.iter_mut().filter(|one| one.end.is_none()) {
-            bar.suspend(|| one.judge(output));
-            if one.end.is_none() && how.timeout.is_some_and(|timeout| waited >= timeout) {
+            if is_seen {
+                bar.suspend(|| one.judge(output));
+            }
+            if one.end.is_none() && left == Some(Duration::ZERO) {
                 one.end = Some(End::TimedOut);
             }
             one.waited = waited;
@@ -301,6 +301,10 @@ pub(super) async fn wait<A: Awaited>(
         if all.iter().all(|one| one.end.is_some()) {
             bar.finish_and_clear();
             return Ok(());
+        }
+        if !is_seen {
+            pause(left.map_or(AWAY, |left| left.min(AWAY))).await;
+            continue;
         }
         show(&bar, all, looks, output);
         looks = looks.wrapping_add(1);

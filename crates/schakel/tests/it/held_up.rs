@@ -12,6 +12,7 @@ pub fn hold_up<'v>((said, exit): &'v (Value, i32), list: &str) -> (&'v Value, &'
     let one = &said[list][0];
     assert_eq!((&one["outcome"], *exit), (&json!("held_up"), 4), "{said}");
     let hold = &one["hold_up"];
+    assert_eq!(one["is_hub_running"], true, "{said}");
     assert!(
         hold["until"].as_str().is_some_and(|until| until.ends_with('Z')),
         "{said}"

@@ -154,10 +154,11 @@ pub(super) async fn set_faults(State(simulator): State<Simulator>, given: Given)
     Ok(done(&given, "/control/faults", &api::faults(&simulator)))
 }
 
-/// Lets the next `count` calls go wrong in the way `kind`.
+/// Lets the next `count` calls go wrong in the way `kind`, of those whose paths hold `at` where that is given.
 pub(super) async fn fail_next(State(simulator): State<Simulator>, given: Given) -> Answer {
     let (kind, count) = shares::next(&given, &RestFault::ALL.map(|kind| (kind.name(), kind)))?;
-    simulator.fail_next(kind, count);
+    let at = given.text("at").unwrap_or_default();
+    simulator.fail_next_at(&at, kind, count);
     Ok(done(&given, "/control/faults", &api::faults(&simulator)))
 }
 

@@ -293,7 +293,11 @@ pub(super) async fn faults(State(simulator): State<Simulator>) -> Answer {
         let name = kind.name();
         let share = shown(&faults["percent"][name]);
         let set = [Input::Text(name, "% of the calls", &share)];
-        let next = [Input::Hidden("kind", name), Input::Text("count", "calls", "1")];
+        let next = [
+            Input::Hidden("kind", name),
+            Input::Text("count", "calls", "1"),
+            Input::Text("at", "with this in their paths", ""),
+        ];
         let forms = [
             form("/control/api/faults", here, "Set", &set),
             form("/control/api/faults/next", here, "Hit the next", &next),

@@ -152,7 +152,7 @@ impl Simulator {
         let is_order = segments.first() == Some(&"orders") && segments.len() > 1;
         let (fault, latency_ms) = {
             let mut faults = locked(&self.inner.faults);
-            let fault = faults.take(is_order);
+            let fault = faults.take(&path, is_order);
             let late_ms = match fault {
                 Some(RestFault::Late(late_ms)) => u64::from(late_ms),
                 _ => 0,

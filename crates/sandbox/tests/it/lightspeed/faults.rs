@@ -45,6 +45,19 @@ async fn l021_server_errors_come_as_pages() {
 }
 
 #[tokio::test]
+async fn a_fault_can_wait_for_calls_of_one_kind() {
+    let world = open();
+    world
+        .shop
+        .fail_next_at("customers/", RestFault::ServerError(500), 1);
+    assert_eq!(world.get("/nl/customers/count.json").await.status, 500);
+    world.shop.fail_next_at("/count", RestFault::ServerError(502), 1);
+    assert_eq!(world.get("/nl/shop.json").await.status, 200);
+    assert_eq!(world.get("/nl/orders/count.json").await.status, 502);
+    assert_eq!(world.get("/nl/orders/count.json").await.status, 200);
+}
+
+#[tokio::test]
 async fn a_late_answer_is_a_right_one_and_is_counted() {
     let world = open();
     world.shop.fail_next(RestFault::Late(1), 1);

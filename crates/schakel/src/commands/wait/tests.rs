@@ -147,6 +147,14 @@ async fn a_hold_up_that_lasts_ends_the_waiting_and_one_that_passes_does_not() {
     assert_eq!(ended(900, None, |_| Some(Brief)).await, ("over", 900));
     let comes_and_goes = |second| (second % 50 < 45).then_some(Unknown);
     assert_eq!(ended(900, None, comes_and_goes).await, ("over", 900));
+    let passes_first = |second| Some(if second < 300 { Brief } else { Unknown });
+    assert_eq!(
+        ended(900, None, passes_first).await,
+        ("held_up", 360),
+        "its own minute"
+    );
+    let passes_now_and_then = |second| Some(if second % 50 < 5 { Brief } else { Unknown });
+    assert_eq!(ended(900, None, passes_now_and_then).await, ("over", 900));
     let stale = |second| (second < 10).then_some(Long);
     assert_eq!(ended(900, None, stale).await, ("over", 900));
 }
@@ -315,6 +323,17 @@ async fn a_database_that_stays_away_ends_the_waiting_with_its_error() {
     let ended = wait(&store, &mut waiting, how(&clock, None), pause).await;
     assert!(ended.unwrap_err().is_of_database());
     assert_eq!(away.get(), AWAY_MAX);
+
+    let pause = async |time| pass(&clock, time);
+    let mut waiting = [Waited::new(Lists::of(
+        "shop",
+        ConnectionId(1),
+        (Job::Sweep, Vec::new()),
+    ))];
+    let how = how(&clock, Some(Duration::from_secs(12)));
+    wait(&store, &mut waiting, how, pause).await.unwrap();
+    assert_eq!(waiting[0].end, Some(End::TimedOut));
+    assert_eq!(clock.now(), Timestamp::from_micros(12_000_000), "no later");
     let wrong = Err::<(), _>(Failure::new("SCH-0110", "not a matter of time"));
     assert!(Patience::default().bear(wrong, Output::json()).is_err());
 }
