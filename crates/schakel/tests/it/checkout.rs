@@ -119,12 +119,12 @@ async fn a_checkout_is_followed_to_the_rows_of_its_cart() {
         );
         // An answer that fails is asked for again: neither is the cart nobody's, nor is it there without its rows.
         for at in ["quotes/", "/products"] {
-            outside.shop.fail_next_at(at, RestFault::ServerError(500), 1);
+            outside.shop.fail_next_at(at, RestFault::ServerError(500), 4);
         }
         let (reached, exit) = follow(&outside, &number);
         let rows = json!({ "all": 1, "delivered": 1, "open": 0 });
         assert_eq!((&reached["sinks"][0]["rows"], exit), (&rows, 0), "{reached}");
         assert_eq!(reached["are_rows_coming"], false);
-        assert_eq!(outside.shop.fault_hits()["500 before"], 2);
+        assert_eq!(outside.shop.fault_hits()["500 before"], 8);
     });
 }
