@@ -85,6 +85,10 @@ pub const BREAKER_FAILURES: u32 = 20;
 /// How long a connection is left alone before one call tries it again, in milliseconds (reliability.md §7).
 pub const BREAKER_MS: i64 = 30_000;
 
+/// How long answers only fail, all about too few things for the breaker, before it is looked whether the other side is there
+/// at all, in milliseconds (docs/spec/delivery.md).
+pub const DOUBT_MS: i64 = 60_000;
+
 /// Longest time that a connection is left alone, without its jitter, in milliseconds (reliability.md §7).
 pub const BREAKER_CAP_MS: i64 = 10 * 60 * 1000;
 

@@ -7,6 +7,8 @@
 //! What ails the database cannot be written down there, so the log has it: once when it begins, now and then while it
 //! lasts, and once when it is over, however many stages meet it.
 
+use std::collections::BTreeSet;
+
 use schakel_core::connector::ConnectorError;
 use schakel_core::health::{Ailment, Concern};
 use schakel_core::id::ConnectionId;
@@ -209,6 +211,27 @@ impl Hub {
                 tracing::warn!(connection = self.name_of(connection), %error, "what ailed a connection could not be struck out");
             }
         }
+    }
+
+    /// Strikes out what ailed sinks to which no route leads any more. Nobody calls those, so no call that works would end it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn strike_unfed(&self) -> Result<(), StoreError> {
+        let fed: BTreeSet<ConnectionId> = self.fed_sinks().collect();
+        let is_unfed = |sink: &ConnectionId| self.sinks.contains_key(sink) && !fed.contains(sink);
+        for row in self.store.health(self.tenant).await? {
+            let (connection, concern) = (row.connection, row.ailment.concern());
+            if is_unfed(&connection) && self.store.clear_health(self.tenant, connection, concern).await? {
+                let (connection, concern) = (self.name_of(connection), concern.as_str());
+                tracing::info!(
+                    connection,
+                    concern,
+                    "no route leads to \"{connection}\" any more, so nothing ails it"
+                );
+            }
+        }
+        Ok(())
     }
 
     /// Gives the name of `connection` for the log; empty for one that is not configured.

@@ -97,6 +97,8 @@ pub struct Breaker<K> {
     counted_us: i64,
     /// What the newest failure was about.
     failed_about: Option<K>,
+    /// Since when answers only failed, or since when nobody looked why.
+    failing_since_us: Option<i64>,
 }
 
 impl<K> Default for Breaker<K> {
@@ -108,6 +110,7 @@ impl<K> Default for Breaker<K> {
             until_us: 0,
             counted_us: -1,
             failed_about: None,
+            failing_since_us: None,
         }
     }
 }
@@ -117,6 +120,11 @@ impl<K: PartialEq> Breaker<K> {
     /// thing that the call was about, `dice` is a random number.
     pub fn answered(&mut self, signal: Signal, about: K, started_us: i64, now_us: i64, dice: u64) {
         let is_new = started_us > self.counted_us;
+        if signal == Signal::Failed {
+            self.failing_since_us.get_or_insert(now_us);
+        } else {
+            self.failing_since_us = None;
+        }
         match signal {
             Signal::Well if is_new => {
                 (self.failures, self.throttles, self.breaks) = (0, 0, 0);
@@ -162,6 +170,17 @@ impl<K: PartialEq> Breaker<K> {
         let wait_ms = (limits::BREAKER_MS << doublings).min(limits::BREAKER_CAP_MS);
         let jitter = i64::try_from(dice % 1000).unwrap_or(0) * wait_ms / 4000;
         self.wait(wait_ms + jitter, now_us);
+    }
+
+    /// Tells, once in [`limits::DOUBT_MS`], whether answers did nothing but fail for so long while the flow is not broken: too
+    /// few things were tried to say whose fault that is, so it is worth a look.
+    pub fn take_doubt(&mut self, now_us: i64) -> bool {
+        let is_due = |since_us: i64| now_us.saturating_sub(since_us) >= limits::DOUBT_MS * 1000;
+        let is_doubtful = self.breaks == 0 && self.failing_since_us.is_some_and(is_due);
+        if is_doubtful {
+            self.failing_since_us = Some(now_us);
+        }
+        is_doubtful
     }
 
     fn wait(&mut self, wait_ms: i64, now_us: i64) {
@@ -269,6 +288,27 @@ mod tests {
             assert_eq!(breaker.flow(now_us + 1), Flow::Broken);
             now_us += limits::BREAKER_CAP_MS * 2000;
         }
+    }
+
+    #[test]
+    fn what_only_fails_for_long_is_doubted_now_and_then_until_anything_is_answered() {
+        const DOUBT_US: i64 = limits::DOUBT_MS * 1000;
+        for answer in [Signal::Well, Signal::Throttled { retry_after_ms: None }] {
+            let mut breaker = Breaker::default();
+            let mut doubted = Vec::new();
+            for second in 0..150 {
+                let now_us = second * SECOND;
+                breaker.answered(Signal::Failed, 7, now_us - 10, now_us, 0);
+                if breaker.take_doubt(now_us) {
+                    doubted.push(now_us);
+                }
+            }
+            assert_eq!(doubted, [DOUBT_US, 2 * DOUBT_US]);
+            breaker.answered(answer, 7, 150 * SECOND, 151 * SECOND, 0);
+            assert!(!breaker.take_doubt(9 * DOUBT_US), "it answered");
+        }
+        let (mut breaker, at_us) = broken();
+        assert!(!breaker.take_doubt(at_us + DOUBT_US), "probes tell");
     }
 
     #[test]

@@ -86,6 +86,11 @@ impl Gauge {
         (closed_us > before_us && breaker.flow(ended_us) == Flow::Broken).then_some(closed_us)
     }
 
+    /// Tells whether it is to be looked now whether the sink is there, see [`Breaker::take_doubt`].
+    pub(super) fn take_doubt(&self, now_us: i64) -> bool {
+        self.lock().breaker.take_doubt(now_us)
+    }
+
     /// Tells whether the flow is open, or one call shows that it may be.
     pub(super) fn is_open(&self, now_us: i64) -> bool {
         self.lock().breaker.flow(now_us) == Flow::Open

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use schakel_core::connector::{BoxFuture, Class, Cx, Http, HttpError, Part, Request, Response};
+use schakel_core::connector::{BoxFuture, Class, Cx, Http, HttpError, Method, Part, Request, Response};
 use schakel_core::health::Ailment;
 use schakel_core::id::ConnectionId;
 use schakel_core::limits;
@@ -41,8 +41,22 @@ async fn ailing(hub: &Hub) -> Vec<(ConnectionId, Ailment)> {
     rows.map(|row| (row.connection, row.ailment)).collect()
 }
 
-/// What the account answers in place of the simulator: nothing at all, or a status.
-type Shut = Arc<Mutex<Option<Option<u16>>>>;
+/// What comes through the door to the account.
+#[derive(Debug, Clone, Copy, Default)]
+enum Through {
+    /// Everything.
+    #[default]
+    All,
+    /// What only reads.
+    Reads,
+    /// Nothing: there is no connection.
+    Nothing,
+    /// Nothing: this status is the answer.
+    Status(u16),
+}
+
+/// Lets another part through from now on.
+type Shut = Arc<Mutex<Through>>;
 
 /// A door to the account that can be shut.
 struct Gate {
@@ -53,11 +67,12 @@ struct Gate {
 impl Http for Gate {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, HttpError>> {
         Box::pin(async move {
-            let shut = *self.shut.lock().unwrap();
-            match shut {
-                None => self.inner.send(request).await,
-                Some(None) => Err(HttpError::NotSent("the cable is out".to_owned())),
-                Some(Some(status)) => Ok(Response {
+            let through = *self.shut.lock().unwrap();
+            match through {
+                Through::Reads if request.method == Method::Get => self.inner.send(request).await,
+                Through::All => self.inner.send(request).await,
+                Through::Reads | Through::Nothing => Err(HttpError::NotSent("the cable is out".to_owned())),
+                Through::Status(status) => Ok(Response {
                     status,
                     headers: Vec::new(),
                     body: Bytes::from_static(b"{\"error\":{\"message\":\"Invalid access token\"}}"),
@@ -92,7 +107,7 @@ async fn one_more_person(world: &mut World, id: i64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sink_that_cannot_be_connected_is_told_until_it_can() {
     let (world, shut) = gated().await;
-    *shut.lock().unwrap() = Some(None);
+    *shut.lock().unwrap() = Through::Nothing;
     let running = supervise::start(&world.hub, true);
     let now = || block_in_place(|| Handle::current().block_on(ailing(&world.hub)));
     assert!(wait_until(END, || now() == [(SINK, Ailment::Unreachable)]));
@@ -101,12 +116,12 @@ async fn a_sink_that_cannot_be_connected_is_told_until_it_can() {
     let row = rows(&world.hub).await.remove(0);
     assert!(row.detail.contains("the cable is out"), "{row:?}");
     assert!(row.next_at > row.since, "{row:?}");
-    *shut.lock().unwrap() = None;
+    *shut.lock().unwrap() = Through::All;
     assert!(wait_until(END, || now().is_empty()));
     assert!(wait_until(END, || !running.gauges[0].1.reading().is_blocked));
     running.stop().await;
 
-    *shut.lock().unwrap() = Some(Some(401));
+    *shut.lock().unwrap() = Through::Status(401);
     let running = supervise::start(&world.hub, true);
     assert!(wait_until(END, || now() == [(SINK, Ailment::Credentials)]));
     running.stop().await;
@@ -153,7 +168,7 @@ async fn a_sink_that_goes_down_under_load_is_told_once_and_struck_out_when_it_is
 #[tokio::test]
 async fn a_token_that_is_withdrawn_under_load_is_told_until_it_works() {
     let (mut world, shut) = gated().await;
-    *shut.lock().unwrap() = Some(Some(401));
+    *shut.lock().unwrap() = Through::Status(401);
     one_more_person(&mut world, 11).await;
     assert_eq!(ailing(&world.hub).await, [(SINK, Ailment::Credentials)]);
     // The structure is read anew after a block, and that fails too.
@@ -161,9 +176,77 @@ async fn a_token_that_is_withdrawn_under_load_is_told_until_it_works() {
     world.run().await;
     let row = rows(&world.hub).await.remove(0);
     assert!(row.next_at > world.clock.now(), "{row:?}");
-    *shut.lock().unwrap() = None;
+    *shut.lock().unwrap() = Through::All;
     world.run_until_idle().await;
     assert_eq!(ailing(&world.hub).await, []);
+}
+
+/// Lets `seconds` go by in which one delivery is tried again and again.
+async fn try_for(world: &mut World, seconds: i64) {
+    for _ in 0..seconds {
+        world.clock.advance_ms(1_000);
+        world.run().await;
+    }
+}
+
+// One order in the night is too little to break the flow, and was tried for hours without a word.
+#[tokio::test]
+async fn a_sink_that_is_away_is_told_also_while_only_one_delivery_waits_for_it() {
+    let (mut world, shut) = gated().await;
+    world.looked().await;
+    *shut.lock().unwrap() = Through::Nothing;
+    one_more_person(&mut world, 11).await;
+    try_for(&mut world, limits::DOUBT_MS / 1_000 - 2).await;
+    assert_eq!(ailing(&world.hub).await, [], "one lost call is no outage");
+    try_for(&mut world, 20).await;
+    let row = rows(&world.hub).await.remove(0);
+    assert_eq!((row.connection, row.ailment), (SINK, Ailment::Unreachable));
+    assert!(
+        row.next_at > world.clock.now() && row.detail.contains("the cable is out"),
+        "{row:?}"
+    );
+    *shut.lock().unwrap() = Through::All;
+    world.run_until_idle().await;
+    assert_eq!(ailing(&world.hub).await, []);
+    assert_eq!(world.profiles().len(), 1);
+}
+
+#[tokio::test]
+async fn one_delivery_that_fails_for_long_ails_no_sink_that_answers() {
+    let (mut world, shut) = gated().await;
+    world.looked().await;
+    *shut.lock().unwrap() = Through::Reads;
+    one_more_person(&mut world, 11).await;
+    try_for(&mut world, 3 * limits::DOUBT_MS / 1_000).await;
+    assert_eq!(ailing(&world.hub).await, []);
+    *shut.lock().unwrap() = Through::All;
+    world.run_until_idle().await;
+    assert_eq!(world.profiles().len(), 1);
+}
+
+// Nobody calls such a sink, so what ailed it stood for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_ails_a_sink_to_which_no_route_leads_any_more() {
+    let world = World::with(|hub| hub.routes.clear()).await;
+    let noted = |connection, ailment| HealthRow {
+        connection,
+        ailment,
+        detail: "as it was when a route led there".to_owned(),
+        since: world.clock.now(),
+        next_at: world.clock.now().plus_ms(1_000),
+    };
+    let of_another_process = noted(ConnectionId(99), Ailment::Unreachable);
+    for row in [
+        noted(SINK, Ailment::Unreachable),
+        noted(SINK, Ailment::Places),
+        of_another_process.clone(),
+    ] {
+        world.hub.store.put_health(world.hub.tenant, &row).await.unwrap();
+    }
+    let running = supervise::start(&world.hub, true);
+    let now = || block_in_place(|| Handle::current().block_on(rows(&world.hub)));
+    assert!(wait_until(END, || now() == std::slice::from_ref(&of_another_process)));
+    running.stop().await;
 }
 
 #[tokio::test]
