@@ -206,6 +206,8 @@ pub struct Walk {
     pub calls: i64,
     /// Failures in a row.
     pub failures: i64,
+    /// How often in a row it waited until what it read was applied.
+    pub waits: i64,
     /// Nothing is tried before. [`Timestamp::ZERO`] once a person let it go on: then nothing that failed before is waited out.
     pub due_at: Timestamp,
     /// What it waits for or why it stopped, in words without personal data; empty when all is well.
@@ -245,6 +247,7 @@ impl Walk {
             listed: 0,
             calls: 0,
             failures: 0,
+            waits: 0,
             due_at: now,
             note: String::new(),
             started_at: now,
@@ -308,10 +311,10 @@ impl Walk {
         (self.due_at.as_micros() - now.as_micros()).max(0)
     }
 
-    /// Tells whether the source failed it the last time; what only waits until it is applied did not fail.
+    /// Tells whether the source failed it the last time.
     #[must_use]
-    pub fn has_failed(&self) -> bool {
-        self.failures > 0 && self.note != BEING_APPLIED
+    pub const fn has_failed(&self) -> bool {
+        self.failures > 0
     }
 
     /// Tells whether it is begun and neither ended nor given up; a halted one goes on when a person says so.
@@ -349,9 +352,6 @@ impl Walk {
         matches!(self.state, WalkState::Waiting | WalkState::Running)
     }
 }
-
-/// The note of a walk that waits until what it read is applied.
-pub const BEING_APPLIED: &str = "what was read is being applied";
 
 /// How far a sweep looks back behind the one before, in milliseconds: three hours, since nobody says in which zone the
 /// shop reads `updated_at_min` (lightspeed-ecom.md §3.4).

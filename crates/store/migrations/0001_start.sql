@@ -386,6 +386,8 @@ CREATE TABLE walk (
     listed BIGINT NOT NULL,
     calls BIGINT NOT NULL,
     failures BIGINT NOT NULL,
+    -- How often in a row it waited until what it read was applied.
+    waits BIGINT NOT NULL,
     due_at BIGINT NOT NULL,
     note TEXT NOT NULL,
     started_at BIGINT NOT NULL,

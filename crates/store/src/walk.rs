@@ -20,7 +20,7 @@ use crate::sql::{Sql, insert_chunks, last_of_each};
 /// Reads walks; the columns in the order in which [`walk_row`] takes them.
 const SELECT: &str =
     "SELECT connection_id, job, part, state, phase, span, place, expected, seen, stored, doubted,
-         listed, calls, failures, due_at, note, started_at, asked_at, updated_at, done_at, read_spans
+         listed, calls, failures, waits, due_at, note, started_at, asked_at, updated_at, done_at, read_spans
      FROM walk WHERE ";
 
 impl Store {
@@ -95,7 +95,7 @@ impl Store {
         let sql = conn
             .sql(
                 "change walks",
-                "UPDATE walk SET due_at = 0, failures = 0, note = '', state = ",
+                "UPDATE walk SET due_at = 0, failures = 0, waits = 0, note = '', state = ",
             )
             .bind(to.as_str())
             .push(" WHERE tenant_id = ")
@@ -202,7 +202,7 @@ async fn put(
         .sql(
             "write a walk",
             "INSERT INTO walk (tenant_id, connection_id, job, part, state, phase, span, place, expected, seen, stored,
-                 doubted, listed, calls, failures, due_at, note, started_at, asked_at, updated_at, done_at,
+                 doubted, listed, calls, failures, waits, due_at, note, started_at, asked_at, updated_at, done_at,
                  read_spans)
              VALUES ",
         )
@@ -223,6 +223,7 @@ async fn put(
                 .put(walk.listed)
                 .put(walk.calls)
                 .put(walk.failures)
+                .put(walk.waits)
                 .put(walk.due_at)
                 .put(walk.note.as_str())
                 .put(walk.started_at)
@@ -235,7 +236,7 @@ async fn put(
             " ON CONFLICT (tenant_id, connection_id, job, part) DO UPDATE SET state = excluded.state,
                  phase = excluded.phase, span = excluded.span, place = excluded.place, expected = excluded.expected,
                  seen = excluded.seen, stored = excluded.stored, doubted = excluded.doubted,
-                 listed = excluded.listed, calls = excluded.calls, failures = excluded.failures,
+                 listed = excluded.listed, calls = excluded.calls, failures = excluded.failures, waits = excluded.waits,
                  due_at = excluded.due_at, note = excluded.note, started_at = excluded.started_at,
                  asked_at = excluded.asked_at, updated_at = excluded.updated_at",
         );
@@ -273,9 +274,9 @@ async fn move_on(
         "move a walk on",
         "UPDATE walk SET state = CASE WHEN state IN ('waiting', 'running') THEN $1 ELSE state END, phase = $2,
              place = $3, expected = $4, seen = $5, stored = $6, doubted = $7, listed = $8, calls = $9, failures = $10,
-             due_at = $11, note = $12, asked_at = $13, updated_at = $14, done_at = $15, read_spans = $16
-         WHERE tenant_id = $17 AND connection_id = $18 AND job = $19 AND part = $20
-             AND phase = $21 AND place = $22 AND seen = $23 AND calls = $24 AND started_at = $25",
+             waits = $11, due_at = $12, note = $13, asked_at = $14, updated_at = $15, done_at = $16, read_spans = $17
+         WHERE tenant_id = $18 AND connection_id = $19 AND job = $20 AND part = $21
+             AND phase = $22 AND place = $23 AND seen = $24 AND calls = $25 AND started_at = $26",
     );
     let sql = sql
         .arg(after.state.as_str())
@@ -288,6 +289,7 @@ async fn move_on(
         .arg(after.listed)
         .arg(after.calls)
         .arg(after.failures)
+        .arg(after.waits)
         .arg(after.due_at)
         .arg(after.note.as_str())
         .arg(after.asked_at)
@@ -374,6 +376,7 @@ fn walk_row(row: &Row) -> Result<Walk, StoreError> {
         listed: cells.int()?,
         calls: cells.int()?,
         failures: cells.int()?,
+        waits: cells.int()?,
         due_at: cells.time()?,
         note: cells.text()?,
         started_at: cells.time()?,

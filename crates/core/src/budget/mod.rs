@@ -17,7 +17,7 @@ mod tests;
 pub use age::Life;
 pub use limit::{Heard, Limit, Limits, Reserves};
 pub use saved::Saved;
-pub use usage::{Usage, WindowUsage, by_class, window_in_words};
+pub use usage::{Usage, WaitReason, WindowUsage, by_class, window_in_words};
 
 use saved::SavedWindow;
 use window::{Bucket, Counts, Window};

@@ -22,6 +22,17 @@ pub struct Usage {
     pub unheard: i64,
 }
 
+/// Why no call of a class may start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitReason {
+    /// The window of this length, in microseconds, is so small that its reserves leave the class nothing, ever.
+    NeverRoom(i64),
+    /// The window of this length, in microseconds, is used up for the class.
+    UsedUp(i64),
+    /// The other side asked to be left alone, for longer than any window.
+    LeftAlone,
+}
+
 /// One window of a budget.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WindowUsage {
@@ -54,6 +65,17 @@ pub struct WindowUsage {
 }
 
 impl Usage {
+    /// Gives why a call of `class` waits; `None` when one may start at once.
+    #[must_use]
+    pub fn wait_reason(&self, class: Class) -> Option<WaitReason> {
+        match (self.wait_us[class.index()], self.binding_us(class)) {
+            (..=0, _) => None,
+            (i64::MAX, Some(window_us)) => Some(WaitReason::NeverRoom(window_us)),
+            (wait_us, Some(window_us)) if wait_us > self.paused_us => Some(WaitReason::UsedUp(window_us)),
+            _ => Some(WaitReason::LeftAlone),
+        }
+    }
+
     /// Gives the window that makes a call of `class` wait for longest, by its length in microseconds; `None` when none does.
     #[must_use]
     pub fn binding_us(&self, class: Class) -> Option<i64> {

@@ -17,7 +17,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use schakel_core::budget::{Usage, window_in_words};
+use schakel_core::budget::{Usage, WaitReason, window_in_words};
 use schakel_core::connector::{Class, ConnectorError, Cx, Part};
 use schakel_core::delivery::retry_wait_ms;
 use schakel_core::health::Ailment;
@@ -233,7 +233,11 @@ impl Loop {
 /// after the other, since an order before its customer costs a call. A part that was read, and waits for the source
 /// to count it again, holds up none.
 fn choose(walks: &[Walk], now: Timestamp) -> Option<&Walk> {
-    let is_read = |walk: &Walk| matches!(walk.phase, Phase::Verify | Phase::Recount) && walk.failures == 0;
+    let is_read = |walk: &Walk| {
+        // While something is being applied, more would only make it wait longer.
+        let goes_well = !walk.has_failed() && walk.waits == 0;
+        matches!(walk.phase, Phase::Verify | Phase::Recount) && goes_well
+    };
     let history = walks
         .iter()
         .filter(|walk| walk.job == Job::Backfill && walk.is_open())
@@ -250,14 +254,16 @@ fn choose(walks: &[Walk], now: Timestamp) -> Option<&Walk> {
 fn spent_in_words(usage: &Usage, class: Class, until: Timestamp) -> String {
     let until = until.to_string();
     let until = until.get(..16).unwrap_or(&until).replace('T', " ");
-    match usage.binding_us(class).map(window_in_words) {
-        Some(limit) if usage.wait_us[class.index()] == i64::MAX => {
+    match usage.wait_reason(class) {
+        Some(WaitReason::NeverRoom(window_us)) => {
+            let limit = window_in_words(window_us);
             format!("{limit} is so low that its reserves leave nothing; `schakel budget` shows them")
         }
-        Some(limit) if usage.wait_us[class.index()] > usage.paused_us => {
+        Some(WaitReason::UsedUp(window_us)) => {
+            let limit = window_in_words(window_us);
             format!("{limit} leaves it no call before {until} UTC; `schakel budget` shows who spent them")
         }
-        _ => format!("the shop asked to be left alone until {until} UTC"),
+        Some(WaitReason::LeftAlone) | None => format!("the shop asked to be left alone until {until} UTC"),
     }
 }
 
@@ -275,7 +281,7 @@ impl Trip<'_> {
     async fn go(&self, before: &Walk) -> Result<Stepped, StoreError> {
         let mut after = before.clone();
         after.state = WalkState::Running;
-        after.failures = 0;
+        (after.failures, after.waits) = (0, 0);
         after.note.clear();
         after.due_at = self.hub.clock.now();
         after.updated_at = after.due_at;
@@ -291,7 +297,7 @@ impl Trip<'_> {
             Err(error) => self.failed(before, &error).await,
         };
         page.after.note_end();
-        if page.after.failures == 0 && page.after.calls > before.calls {
+        if !page.after.has_failed() && page.after.calls > before.calls {
             self.hub.note_well(self.source.id).await;
         }
         let has_events = !page.events.is_empty();

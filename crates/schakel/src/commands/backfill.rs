@@ -210,7 +210,7 @@ async fn changed_parts(
     let mut tried = Vec::new();
     if change.to == WalkState::Waiting {
         // Who says this has mended what failed. What is counted again later on has not failed, and waits for the shop.
-        let has_failed = |walk: &&Walk| walk.job == Job::Backfill && walk.failures > 0;
+        let has_failed = |walk: &&Walk| walk.job == Job::Backfill && walk.has_failed();
         let failed: Vec<Part> = known.iter().filter(has_failed).map(|walk| walk.part).collect();
         tried.extend(already.iter().filter(|part| failed.contains(part)));
         let states = (change.already.0, change.to);

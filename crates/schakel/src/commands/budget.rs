@@ -1,6 +1,6 @@
 //! `schakel budget`: who spends how many calls of each shop, from the store; works beside a running hub.
 
-use schakel_core::budget::{Usage, WindowUsage, by_class, window_in_words};
+use schakel_core::budget::{Usage, WaitReason, WindowUsage, by_class, window_in_words};
 use schakel_core::connector::{Class, Meter};
 use schakel_core::time::{Clock, Timestamp, wait_in_words};
 use schakel_engine::budget::stored;
@@ -142,23 +142,19 @@ fn say(shop: &Shop, output: Output) {
 
 /// Says how long calls of `class` wait, and for what; nothing when the next may start at once.
 fn waiting(usage: &Usage, class: Class) -> Option<String> {
-    let limit = usage.binding_us(class).map(window_in_words);
     let class_word = class.as_str();
-    match usage.wait_us[class.index()] {
-        ..=0 => None,
-        i64::MAX => Some(format!(
-            "no {class_word} call may ever start: {} is so low that its reserves leave nothing",
-            limit.unwrap_or_default()
-        )),
-        wait_us => {
-            let why = limit.filter(|_| wait_us > usage.paused_us);
-            Some(format!(
-                "the next {class_word} call may start in {}: {}",
-                wait_in_words(wait_us),
-                why.as_deref().unwrap_or("the shop asked to be left alone")
-            ))
+    let why = match usage.wait_reason(class)? {
+        WaitReason::NeverRoom(window_us) => {
+            let limit = window_in_words(window_us);
+            return Some(format!(
+                "no {class_word} call may ever start: {limit} is so low that its reserves leave nothing"
+            ));
         }
-    }
+        WaitReason::UsedUp(window_us) => window_in_words(window_us),
+        WaitReason::LeftAlone => "the shop asked to be left alone".to_owned(),
+    };
+    let wait = wait_in_words(usage.wait_us[class.index()]);
+    Some(format!("the next {class_word} call may start in {wait}: {why}"))
 }
 
 fn window(window: &WindowUsage) -> Vec<String> {

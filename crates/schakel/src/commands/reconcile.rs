@@ -170,7 +170,7 @@ async fn begin(
 async fn try_again(store: &Store, connection: ConnectionId, known: &[Walk]) -> Result<(), Failure> {
     let failing = known
         .iter()
-        .filter(|walk| walk.job == Job::Reconcile && walk.failures > 0);
+        .filter(|walk| walk.job == Job::Reconcile && walk.has_failed());
     let parts: Vec<Part> = failing.map(|walk| walk.part).collect();
     for state in [WalkState::Waiting, WalkState::Running] {
         let change = (&[state][..], state);

@@ -114,7 +114,7 @@ async fn a_walk_is_read_as_it_was_written(store: Store) {
     whole.cursor = "since 7".to_owned();
     whole.expected = Some(9);
     (whole.seen, whole.stored, whole.doubted, whole.listed) = (1, 2, 3, 4);
-    (whole.calls, whole.failures, whole.due_at) = (5, 6, at(8));
+    (whole.calls, whole.failures, whole.waits, whole.due_at) = (5, 6, 7, at(8));
     whole.note = "why".to_owned();
     whole.updated_at = at(9);
     let elsewhere = Walk {
@@ -204,7 +204,7 @@ async fn a_halt_stays_and_what_was_read_is_kept(store: Store) {
 async fn states_change_only_from_those_that_are_meant(store: Store) {
     let mut stopped = walk(Job::Backfill, Part::Orders);
     stopped.state = WalkState::Stopped;
-    stopped.failures = 7;
+    (stopped.failures, stopped.waits) = (7, 8);
     stopped.note = "why".to_owned();
     stopped.due_at = at(999);
     let done = Walk {
@@ -229,7 +229,8 @@ async fn states_change_only_from_those_that_are_meant(store: Store) {
     assert_eq!(walks[0], sweep);
     assert_eq!(walks[1], done);
     let resumed = &walks[2];
-    assert_eq!((resumed.state, resumed.failures), (WalkState::Waiting, 0));
+    let tried = (resumed.failures, resumed.waits);
+    assert_eq!((resumed.state, tried), (WalkState::Waiting, (0, 0)));
     assert_eq!((resumed.note.as_str(), resumed.wait_us(at(101))), ("", 0));
 }
 

@@ -1,7 +1,7 @@
 //! What is shown of a budget, and where its rules turn: a test for each edge.
 
 use super::{SECOND, drain, granted, one, told};
-use crate::budget::{Budget, Elsewhere, Heard, Limit, Limits, Reserves};
+use crate::budget::{Budget, Elsewhere, Heard, Limit, Limits, Reserves, WaitReason};
 use crate::connector::Class;
 
 /// Ten calls in five minutes and a hundred in an hour.
@@ -76,6 +76,31 @@ fn what_never_has_room_waits_for_ever() {
     let usage = budget.usage(5 * SECOND);
     assert_eq!(usage.wait_us, [i64::MAX; 4], "the reserve of others is all of it");
     assert_eq!(usage.windows[0].wait_us, [i64::MAX; 4]);
+    let reason = usage.wait_reason(Class::Live);
+    assert_eq!(reason, Some(WaitReason::NeverRoom(300 * SECOND)));
+}
+
+#[test]
+fn whoever_waits_for_longer_is_why_a_call_waits() {
+    let mut budget = granted(&two());
+    let reason = |budget: &Budget, at_us| budget.usage(at_us).wait_reason(Class::Live);
+    assert_eq!(reason(&budget, 0), None);
+    drain(&mut budget, Class::Live, 0);
+    assert_eq!(reason(&budget, SECOND), Some(WaitReason::UsedUp(300 * SECOND)));
+    for (pause_s, expected) in [
+        (100, WaitReason::UsedUp(300 * SECOND)),
+        (400, WaitReason::LeftAlone),
+    ] {
+        let refused = Heard {
+            refused: Some(pause_s * 1_000),
+            ..Heard::default()
+        };
+        let mut paused = granted(&two());
+        let ticket = paused.take(Class::Live, 0).unwrap();
+        drain(&mut paused, Class::Live, 0);
+        paused.answered(&ticket, &refused, 0);
+        assert_eq!(reason(&paused, SECOND), Some(expected), "after {pause_s} s");
+    }
 }
 
 #[test]

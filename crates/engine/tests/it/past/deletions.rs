@@ -63,6 +63,7 @@ async fn what_waits_to_be_applied_is_not_missing() {
     world.walk_alone().await;
     let compared = world.walk(Job::Reconcile, Part::Customers).await;
     assert_eq!(compared.note, "what was read is being applied");
+    assert_eq!((compared.has_failed(), compared.waits), (false, 1));
     world.run(STEPS).await;
     world.assert_all_done().await;
     let orders = world.walk(Job::Reconcile, Part::Orders).await;

@@ -1,7 +1,7 @@
 //! Why a hub does not go on with what somebody waits for: what ails a connection that it needs, or that the calls of a shop
 //! are used up; and whether that will last.
 
-use schakel_core::budget::{Limits, window_in_words};
+use schakel_core::budget::{Limits, WaitReason, window_in_words};
 use schakel_core::connector::Class;
 use schakel_core::health::{Ailment, Concern};
 use schakel_core::id::ConnectionId;
@@ -156,16 +156,18 @@ impl Ailing {
         let Some(budget) = stored(store, TENANT, connection, limits, self.now).await? else {
             return Ok(None);
         };
-        let usage = budget.usage;
-        let wait_us = usage.wait_us[class.index()];
-        if wait_us <= 0 {
+        let Some(reason) = budget.usage.wait_reason(class) else {
             return Ok(None);
-        }
+        };
+        let wait_us = budget.usage.wait_us[class.index()];
         let until = (wait_us != i64::MAX).then(|| self.now.plus_ms(wait_us / 1_000));
-        let detail = match usage.binding_us(class).map(window_in_words) {
-            Some(limit) if until.is_none() => format!("{limit} is so low that its reserves leave nothing"),
-            Some(limit) if wait_us > usage.paused_us => format!("{limit} is used up"),
-            _ => "it asked to be left alone".to_owned(),
+        let detail = match reason {
+            WaitReason::NeverRoom(window_us) => {
+                let limit = window_in_words(window_us);
+                format!("{limit} is so low that its reserves leave nothing")
+            }
+            WaitReason::UsedUp(window_us) => format!("{} is used up", window_in_words(window_us)),
+            WaitReason::LeftAlone => "it asked to be left alone".to_owned(),
         };
         let mut hold = HoldUp::of(name, Ailment::Busy, (&detail, until));
         hold.lasting = lasting_of(wait_us / 1_000);

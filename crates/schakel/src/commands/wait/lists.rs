@@ -100,7 +100,7 @@ impl Awaited for Lists {
 
     fn is_begun(&self) -> bool {
         self.open()
-            .any(|walk| walk.state != WalkState::Waiting || walk.failures > 0)
+            .any(|walk| walk.state != WalkState::Waiting || walk.has_failed())
     }
 
     /// Only what these walks met themselves counts: what was written down before may be mended by now.
