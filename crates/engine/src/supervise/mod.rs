@@ -50,6 +50,9 @@ const GATHER: Duration = Duration::from_millis(4);
 /// Shortest and longest time between two looks at the engine's statistics.
 const STATISTICS_MIN: Duration = Duration::from_millis(500);
 const STATISTICS_MAX: Duration = Duration::from_secs(60);
+/// How long what is under way may take after the stop. An attempt may take minutes where the sink answers nothing, and whoever
+/// stops a process kills it by then; what is left open is one look at the sink (I23).
+const GRACE: Duration = Duration::from_secs(8);
 /// Pause after the store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// Pause after the store met a damaged page, which no waiting mends: other work of the stage may still be possible.
@@ -130,7 +133,8 @@ async fn keep<F: Future<Output = ()>>(
 }
 
 impl Running {
-    /// Stops claiming, lets open attempts end and waits for all tasks.
+    /// Stops claiming, lets open attempts end and waits for all tasks, but not for longer than 8 s: what is still out then is
+    /// left, and looked at after the next start as after a crash.
     pub async fn stop(self) {
         let Self {
             entrance,
@@ -140,7 +144,15 @@ impl Running {
         } = self;
         let _ = stop.send(true);
         drop(entrance);
-        while tasks.join_next().await.is_some() {}
+        let all_ended = async { while tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(GRACE, all_ended).await.is_err() {
+            let left = tasks.len();
+            tracing::warn!(
+                left,
+                "calls that did not end in time are left, they are looked at after the next start"
+            );
+            tasks.shutdown().await;
+        }
     }
 }
 

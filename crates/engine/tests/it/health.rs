@@ -1,10 +1,8 @@
 //! What ails a connection is written down by whoever sees it, and struck out by the first call that works.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
-use schakel_core::connector::{BoxFuture, Class, Cx, Http, HttpError, Method, Part, Request, Response};
+use schakel_core::connector::{Class, Part};
 use schakel_core::health::Ailment;
 use schakel_core::id::ConnectionId;
 use schakel_core::limits;
@@ -22,6 +20,7 @@ use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
+use crate::gate::{Through, gated};
 use crate::past::history::{STEPS, shop};
 use crate::past::world::{Past, Setting};
 use crate::payloads::customer;
@@ -39,60 +38,6 @@ async fn rows(hub: &Hub) -> Vec<HealthRow> {
 async fn ailing(hub: &Hub) -> Vec<(ConnectionId, Ailment)> {
     let rows = rows(hub).await.into_iter();
     rows.map(|row| (row.connection, row.ailment)).collect()
-}
-
-/// What comes through the door to the account.
-#[derive(Debug, Clone, Copy, Default)]
-enum Through {
-    /// Everything.
-    #[default]
-    All,
-    /// What only reads.
-    Reads,
-    /// Nothing: there is no connection.
-    Nothing,
-    /// Nothing: this status is the answer.
-    Status(u16),
-}
-
-/// Lets another part through from now on.
-type Shut = Arc<Mutex<Through>>;
-
-/// A door to the account that can be shut.
-struct Gate {
-    inner: Arc<dyn Http>,
-    shut: Shut,
-}
-
-impl Http for Gate {
-    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, HttpError>> {
-        Box::pin(async move {
-            let through = *self.shut.lock().unwrap();
-            match through {
-                Through::Reads if request.method == Method::Get => self.inner.send(request).await,
-                Through::All => self.inner.send(request).await,
-                Through::Reads | Through::Nothing => Err(HttpError::NotSent("the cable is out".to_owned())),
-                Through::Status(status) => Ok(Response {
-                    status,
-                    headers: Vec::new(),
-                    body: Bytes::from_static(b"{\"error\":{\"message\":\"Invalid access token\"}}"),
-                }),
-            }
-        })
-    }
-}
-
-/// A hub whose door to the account can be shut.
-async fn gated() -> (World, Shut) {
-    let shut = Shut::default();
-    let own = shut.clone();
-    let world = World::with(|hub| {
-        let sink = hub.sinks.get_mut(&SINK).unwrap();
-        let inner = sink.cx.http.clone();
-        sink.cx = Cx::new(Arc::new(Gate { inner, shut: own }), hub.clock.clone());
-    })
-    .await;
-    (world, shut)
 }
 
 async fn one_more_person(world: &mut World, id: i64) {

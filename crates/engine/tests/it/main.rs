@@ -15,9 +15,9 @@ mod door;
 mod ending;
 mod expired;
 mod explained;
-
 mod faults;
 mod fetching;
+mod gate;
 mod health;
 mod imported;
 mod other_shop;

@@ -20,8 +20,8 @@ use crate::wiring::{self, Parts};
 
 /// Runs the hub.
 ///
-/// The first SIGINT or SIGTERM stops claiming and lets work under way end, the second ends the process at once;
-/// whatever was open then is looked at after the next start (I23).
+/// The first SIGINT or SIGTERM stops claiming and lets work under way end, for some seconds; the second ends the process at
+/// once. Whatever was open then is looked at after the next start (I23).
 pub(crate) async fn run(config: &Config, args: &ServeArgs, output: Output) -> anyhow::Result<Exit> {
     let store = open(config, OpenOptions::default()).await?;
     let lock = store.lock().map_err(crate::error::Failure::from)?;
