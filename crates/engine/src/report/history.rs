@@ -113,14 +113,17 @@ impl PartProgress {
         }
     }
 
-    /// How much of it was read, from 0 to 1; `None` before it was counted.
+    /// How much of it was read, from 0 to 1; `None` before it was counted, and while there is nothing yet in what goes on: that
+    /// may still find something to read.
     #[must_use]
     pub fn share(&self) -> Option<f64> {
-        let expected = self.expected?;
-        if self.state == WalkState::Done.as_str() || expected <= 0 {
-            return Some(1.0);
+        let is = |state: WalkState| self.state == state.as_str();
+        match self.expected {
+            _ if is(WalkState::Done) => Some(1.0),
+            Some(expected @ 1..) => Some(ratio(self.seen, expected).clamp(0.0, 1.0)),
+            Some(_) if is(WalkState::Cancelled) || is(WalkState::Stopped) => Some(1.0),
+            _ => None,
         }
-        Some((ratio(self.seen, expected)).clamp(0.0, 1.0))
     }
 }
 

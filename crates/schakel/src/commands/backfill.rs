@@ -571,6 +571,8 @@ mod tests {
             line_of(&part),
             "  orders        [........................]    ?  0 of ?, 0 calls, running"
         );
+        part.expected = Some(0);
+        assert!(line_of(&part).contains("]    ?  0 of 0"), "{}", line_of(&part));
         part.expected = Some(600);
         part.seen = 599;
         part.note = "a reason".to_owned();
