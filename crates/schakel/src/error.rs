@@ -174,7 +174,7 @@ impl From<StoreError> for Failure {
             ),
             StoreError::OtherSchema { .. } => (
                 "SCH-0212",
-                "the database was made by a build of Schakel that was never released",
+                "the database was made by a build of Schakel that was never released, or by another program",
                 "start the build that made it; docs/errors/SCH-0212.md says how to begin a new one",
             ),
             StoreError::BadUrl(_) => (

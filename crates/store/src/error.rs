@@ -63,7 +63,7 @@ pub enum StoreError {
     },
     /// The tables were made by a build of this program whose schema had the same number and another text.
     #[error(
-        "migration {version} of the database has another text than this program's: an unreleased build made it"
+        "migration {version} of the database has another text than this program's: an unreleased build of it, or another program, made it"
     )]
     OtherSchema {
         /// Which migration differs.
