@@ -311,7 +311,7 @@ impl Walk {
         (self.due_at.as_micros() - now.as_micros()).max(0)
     }
 
-    /// Tells whether the source failed it the last time.
+    /// Tells whether the source failed it the last time that it was asked.
     #[must_use]
     pub const fn has_failed(&self) -> bool {
         self.failures > 0

@@ -83,7 +83,11 @@ async fn keep_up(hub: Arc<Hub>, ways: Ways, mut stopped: watch::Receiver<bool>) 
             _ = stopped.wait_for(|is_stopped| *is_stopped) => return,
             _ = due.tick() => {}
         }
-        let ahead_ms = match look(&hub, &ways).await {
+        let looked = tokio::select! {
+            _ = stopped.wait_for(|is_stopped| *is_stopped) => return,
+            looked = look(&hub, &ways) => looked,
+        };
+        let ahead_ms = match looked {
             Ok(ahead_ms) => ahead_ms.unwrap_or_default(),
             Err(error) => {
                 match error.downcast_ref() {
@@ -162,6 +166,7 @@ impl Service {
         } = self;
         // No receiver left means that the servers ended already.
         let _ = stop.send(true);
+        running.halt();
         while servers.join_next().await.is_some() {}
         running.stop().await;
     }

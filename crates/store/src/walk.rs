@@ -75,7 +75,7 @@ impl Store {
     }
 
     /// Changes the state of the walks of `connection` that are in one of the states `from` (`parts`: only these);
-    /// returns how many. One that goes on is due at once, its failures are forgotten.
+    /// returns how many. One that goes on is due at once, its failures and waits are forgotten.
     ///
     /// # Errors
     /// [`StoreError::Driver`].

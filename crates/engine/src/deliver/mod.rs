@@ -43,6 +43,8 @@ pub struct Loop {
     gauge: Gauge,
     is_ending: bool,
     is_reconnect_due: bool,
+    /// Whether reading the structure failed the last time.
+    is_unconnected: bool,
     /// What just closed the sink and until when, to be written down.
     ailing: Option<(ConnectorError, Timestamp)>,
     /// Whether it is written down which place is filled.
@@ -98,6 +100,7 @@ impl Loop {
             gauge,
             is_ending: false,
             is_reconnect_due: false,
+            is_unconnected: false,
             ailing: None,
             is_filled_noted: false,
             is_looked: false,
@@ -314,10 +317,14 @@ impl Loop {
         }
         if self.is_reconnect_due {
             if let Err(error) = sink.sink.connect(&sink.cx).await {
-                self.block(self.hub.clock.now(), &error);
+                self.unconnected(error);
                 return Ok(false);
             }
             self.is_reconnect_due = false;
+            if std::mem::take(&mut self.is_unconnected) {
+                self.blocks = 0;
+                self.hub.note_well(self.sink).await;
+            }
             self.hear_places(sink).await;
         }
         Ok(self.is_looked || self.look(sink).await?)

@@ -1,7 +1,7 @@
 //! What an answer of the sink means for the delivery, for the concurrency and for the sink as a whole.
 
 use schakel_core::connector::{ConnectorError, Receipt};
-use schakel_core::delivery::{Decision, Pressure, Signal, block_wait_ms, decide};
+use schakel_core::delivery::{Decision, Pressure, Signal, block_wait_ms, connect_wait_ms, decide};
 use schakel_core::limits;
 use schakel_core::time::Timestamp;
 use schakel_store::{Claimed, Outcome, Settle};
@@ -57,7 +57,7 @@ impl Loop {
             if let (Some(us), Err(error)) = (broken_us, &sent.result) {
                 self.ailing = Some((error.clone(), sent.at.plus_ms(us / 1000)));
             }
-            // Reading the structure tells whether it is the sink or what is sent, and the sink is blocked if it fails too.
+            // Reading the structure tells whether it is the sink or what is sent, and nothing is sent while that fails too.
             self.is_reconnect_due |= self.gauge.take_doubt(sent.ended_us);
         }
         let pressure = Pressure::of(&sent.result);
@@ -91,6 +91,15 @@ impl Loop {
                 Outcome::Again { due_at: sent.at }
             }
         }
+    }
+
+    /// Sends nothing until the structure is asked for again, which failed because of `error`.
+    pub(super) fn unconnected(&mut self, error: ConnectorError) {
+        self.blocks = (self.blocks + 1).min(limits::BLOCKS_MAX);
+        self.is_unconnected = true;
+        let wait_ms = connect_wait_ms(&error, self.blocks, self.hub.dice.roll());
+        self.blocked_until = self.hub.clock.now().plus_ms(wait_ms);
+        self.ailing = Some((error, self.blocked_until));
     }
 
     /// Sends nothing for a while because of `error`; after it the structure is read anew.

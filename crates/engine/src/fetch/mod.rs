@@ -112,19 +112,22 @@ impl Loop {
         }
     }
 
-    /// Waits for the calls that are out and stores what they said, without asking for more.
+    /// Waits for the calls that are out and stores what each said as it comes, without asking for more.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn end(&mut self) -> Result<(), StoreError> {
         let hub = self.hub.clone();
+        let Some(source) = hub.sources.get(&self.connection) else {
+            return Ok(());
+        };
+        let mut stored = self.store_answers(source).await;
         while let Some(done) = self.calls.join_next().await {
             self.take(done);
+            // What could not be stored is stored with the next.
+            stored = self.store_answers(source).await;
         }
-        match hub.sources.get(&self.connection) {
-            Some(source) => self.store_answers(source).await,
-            None => Ok(()),
-        }
+        stored
     }
 
     fn take(&mut self, done: Result<Answer, JoinError>) {

@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use crate::apply::{Fence, Stepped};
 use crate::deliver::Gauge;
 use crate::deliver::guard::Giving;
-use crate::hub::Hub;
+use crate::hub::{Hub, SourceConnection};
 use crate::intake::{self, Entrance};
 use crate::{apply, fetch, walk};
 use deliver::deliver_task;
@@ -50,9 +50,14 @@ const GATHER: Duration = Duration::from_millis(4);
 /// Shortest and longest time between two looks at the engine's statistics.
 const STATISTICS_MIN: Duration = Duration::from_millis(500);
 const STATISTICS_MAX: Duration = Duration::from_secs(60);
-/// How long what is under way may take after the stop. An attempt may take minutes where the sink answers nothing, and whoever
-/// stops a process kills it by then; what is left open is one look at the sink (I23).
+/// How long what is under way may take after the stop. An attempt may take minutes where the sink answers nothing, and nobody
+/// waits that long; what is left open is one look at the sink, or a question to a shop that is asked again (I23).
 const GRACE: Duration = Duration::from_secs(8);
+/// How long budgets may take to be given back by a process that left calls open.
+const RELEASE: Duration = Duration::from_secs(2);
+/// How often it is looked whether anything is noted of a sink that is left alone: a process of before, with another
+/// configuration, may still run.
+const UNFED: Duration = Duration::from_secs(60);
 /// Pause after the store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// Pause after the store met a damaged page, which no waiting mends: other work of the stage may still be possible.
@@ -64,6 +69,7 @@ pub struct Running {
     pub entrance: Entrance,
     /// The delivery loops' readings, by sink.
     pub gauges: Vec<(ConnectionId, Gauge)>,
+    hub: Arc<Hub>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
@@ -112,6 +118,7 @@ pub fn start(hub: &Arc<Hub>, is_alone: bool) -> Running {
     Running {
         entrance,
         gauges,
+        hub: hub.clone(),
         stop,
         tasks,
     }
@@ -133,25 +140,36 @@ async fn keep<F: Future<Output = ()>>(
 }
 
 impl Running {
+    /// Lets every stage begin nothing more; what comes in is still stored.
+    pub fn halt(&self) {
+        // No receiver left means that the stages ended already.
+        let _ = self.stop.send(true);
+    }
+
     /// Stops claiming, lets open attempts end and waits for all tasks, but not for longer than 8 s: what is still out then is
     /// left, and looked at after the next start as after a crash.
     pub async fn stop(self) {
+        self.halt();
         let Self {
             entrance,
-            stop,
+            hub,
             mut tasks,
             ..
         } = self;
-        let _ = stop.send(true);
         drop(entrance);
         let all_ended = async { while tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(GRACE, all_ended).await.is_err() {
-            let left = tasks.len();
             tracing::warn!(
-                left,
-                "calls that did not end in time are left, they are looked at after the next start"
+                "calls that did not end in time are left, they are looked at or made again after the next start"
             );
             tasks.shutdown().await;
+            let released = async {
+                for source in hub.sources.values() {
+                    give_back(source).await;
+                }
+            };
+            // Whoever comes next waits a moment for what is not given back.
+            let _ = tokio::time::timeout(RELEASE, released).await;
         }
     }
 }
@@ -343,11 +361,14 @@ async fn statistics_task(hub: Arc<Hub>, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-/// Strikes out what ailed sinks that are left alone now, as soon as the store lets it.
+/// Strikes out what ailed sinks that are left alone now.
 async fn unfed_task(hub: Arc<Hub>, mut stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
         match hub.strike_unfed().await {
-            Ok(()) => return,
+            Ok(()) => tokio::select! {
+                () = tokio::time::sleep(UNFED) => {}
+                _ = stopped.changed() => {}
+            },
             Err(error) => store_failed(&hub, "health", &error, &mut stopped).await,
         }
     }
@@ -394,9 +415,14 @@ async fn fetch_task(
     if let Err(error) = fetching.end().await {
         tracing::warn!(%error, "the last answers of the shop could not be stored, they are asked for again");
     }
-    if let Some(source) = hub.sources.get(&connection)
-        && let Err(error) = source.ledger.release().await
-    {
+    if let Some(source) = hub.sources.get(&connection) {
+        give_back(source).await;
+    }
+}
+
+/// Gives back what is left of the budget of `source`.
+async fn give_back(source: &SourceConnection) {
+    if let Err(error) = source.ledger.release().await {
         tracing::warn!(%error, "the budget of calls could not be given back, the next process waits a moment for it");
     }
 }

@@ -38,7 +38,8 @@ impl Trip<'_> {
 
     /// Lets a walk wait a moment longer.
     pub(super) fn put_off_until_applied(&self, before: &Walk, mut after: Walk) -> WalkPage {
-        after.waits = before.waits + 1;
+        // To wait shows nothing of the source.
+        (after.failures, after.waits) = (before.failures, before.waits + 1);
         after.due_at = self.hub.clock.now().plus_ms(WAIT_MS);
         BEING_APPLIED.clone_into(&mut after.note);
         WalkPage::bare(before.clone(), after)

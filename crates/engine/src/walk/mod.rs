@@ -233,11 +233,7 @@ impl Loop {
 /// after the other, since an order before its customer costs a call. A part that was read, and waits for the source
 /// to count it again, holds up none.
 fn choose(walks: &[Walk], now: Timestamp) -> Option<&Walk> {
-    let is_read = |walk: &Walk| {
-        // While something is being applied, more would only make it wait longer.
-        let goes_well = !walk.has_failed() && walk.waits == 0;
-        matches!(walk.phase, Phase::Verify | Phase::Recount) && goes_well
-    };
+    let is_read = |walk: &Walk| matches!(walk.phase, Phase::Verify | Phase::Recount) && !walk.has_failed();
     let history = walks
         .iter()
         .filter(|walk| walk.job == Job::Backfill && walk.is_open())

@@ -150,6 +150,10 @@ async fn a_sink_that_is_away_is_told_also_while_only_one_delivery_waits_for_it()
         row.next_at > world.clock.now() && row.detail.contains("the cable is out"),
         "{row:?}"
     );
+    // It answers again, and only takes no writes: nothing ails it as a whole.
+    *shut.lock().unwrap() = Through::Reads;
+    try_for(&mut world, 20).await;
+    assert_eq!(ailing(&world.hub).await, []);
     *shut.lock().unwrap() = Through::All;
     world.run_until_idle().await;
     assert_eq!(ailing(&world.hub).await, []);
